@@ -1,0 +1,190 @@
+# aedbfs: a transactional, durable database that you mount. `make help` tells
+# the targets.
+
+MODE ?= release
+PREFIX ?= /usr/local
+CC = gcc
+AR = ar
+
+ifeq ($(MODE),release)
+B := build
+MODE_CFLAGS := -O2 -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2
+MODE_LDFLAGS := -pie -Wl,-z,relro,-z,now
+else
+B := build/$(MODE)
+ifeq ($(MODE),debug)
+MODE_CFLAGS := -Og -DAEDB_DEBUG
+else ifeq ($(MODE),asan)
+MODE_CFLAGS := -O1 -DAEDB_DEBUG -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+MODE_LDFLAGS := -fsanitize=address,undefined
+else ifeq ($(MODE),tsan)
+MODE_CFLAGS := -O1 -DAEDB_DEBUG -fsanitize=thread
+MODE_LDFLAGS := -fsanitize=thread
+else ifeq ($(MODE),cov)
+MODE_CFLAGS := -O0 -DAEDB_DEBUG --coverage
+MODE_LDFLAGS := --coverage
+else
+$(error MODE is release, debug, asan, tsan or cov, not "$(MODE)")
+endif
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
+DEFINES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+ALL_CFLAGS = -std=gnu11 -g $(WARNINGS) $(DEFINES) $(MODE_CFLAGS) -pthread \
+	-MMD -MP $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(MODE_LDFLAGS) -pthread -Wl,--as-needed $(LDFLAGS)
+
+# Asked for when a recipe needs them: pkg-config may not be there before
+# `make run` or `make test` installed it.
+FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
+FUSE_LIBS = $(shell pkg-config --libs fuse3)
+ENGINE_LIBS := -lcrypto -lzstd
+PEER_LIBS := -llmdb -lsqlite3 -lrocksdb -lwiredtiger
+VERSION = $(shell sed -n 's/^.define AEDB_VERSION[[:space:]]*"\(.*\)"$$/\1/p' \
+	engine/aedb.h)
+
+# The sources decide: a new file is built where its directory says.
+obj = $(patsubst %.c,$(B)/obj/%.o,$(wildcard $(1)))
+programs = $(patsubst $(1)/%.c,$(B)/$(1)/%,$(wildcard $(1)/$(2)))
+
+ENGINE_OBJ := $(call obj,engine/*.c)
+FS_OBJ := $(call obj,fs/*.c)
+# The file tree without FUSE, which unit tests drive.
+TREE_OBJ := $(filter-out $(B)/obj/fs/main.o $(B)/obj/fs/ll_%,$(FS_OBJ))
+TOOL_OBJ := $(call obj,tools/*.c)
+TEST_OBJ := $(call obj,tests/*.c)
+UNIT := $(call programs,tests/unit,test_*.c)
+STRESS := $(call programs,tests/stress,*.c)
+BENCH := $(call programs,bench,bench_*.c) $(call programs,bench,floor*.c)
+BENCH_OBJ := $(filter-out $(BENCH:$(B)/%=$(B)/obj/%.o),$(call obj,bench/*.c))
+
+LIB := $(B)/libaedb.a
+
+# V=1 shows the commands.
+ifeq ($(V),)
+Q = @echo "  $(1) $(2)";
+endif
+
+# As many jobs as processors, unless told otherwise with -j.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests benches help run test lint bench install uninstall clean \
+	packages-run packages-test packages-bench
+
+all: $(LIB) $(B)/aedb $(B)/aedbfs
+
+$(LIB): $(ENGINE_OBJ)
+$(B)/obj/libtree.a: $(TREE_OBJ)
+$(B)/obj/libtest.a: $(TEST_OBJ)
+$(B)/obj/libbench.a: $(BENCH_OBJ)
+%.a:
+	@rm -f $@
+	$(call Q,AR,$@)$(AR) rcs $@ $^
+
+$(B)/aedb: $(TOOL_OBJ) $(LIB)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJ) $(LIB) $(ENGINE_LIBS) -ljansson
+
+$(B)/aedbfs: $(FS_OBJ) $(LIB)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(FS_OBJ) $(LIB) $(ENGINE_LIBS) $(FUSE_LIBS)
+
+TEST_LIBS := $(B)/obj/libtest.a $(B)/obj/libtree.a $(LIB)
+$(UNIT) $(STRESS): $(B)/%: $(B)/obj/%.o $(TEST_LIBS)
+	@mkdir -p $(@D)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS) -lsqlite3
+
+$(BENCH): $(B)/%: $(B)/obj/%.o $(B)/obj/libbench.a $(LIB)
+	@mkdir -p $(@D)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/libbench.a $(LIB) \
+		$(ENGINE_LIBS) $(PEER_LIBS) $(FUSE_LIBS) -lm
+
+INCLUDE_engine := -Iengine
+INCLUDE_fs = -Iengine -Ifs $(FUSE_CFLAGS)
+INCLUDE_tools := -Iengine -Itools
+INCLUDE_tests := -Iengine -Ifs -Itests -Itests/unit
+INCLUDE_bench = -Iengine -Ibench $(FUSE_CFLAGS)
+
+$(B)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call Q,CC,$<)$(CC) $(ALL_CFLAGS) \
+		$(INCLUDE_$(firstword $(subst /, ,$<))) -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(ENGINE_OBJ) $(FS_OBJ) $(TOOL_OBJ) $(TEST_OBJ) \
+	$(BENCH_OBJ)) $(patsubst $(B)/%,$(B)/obj/%.d,$(UNIT) $(STRESS) $(BENCH))
+
+tests: all $(UNIT) $(STRESS)
+	@:
+
+benches: all $(BENCH)
+
+packages-run packages-test packages-bench: packages-%:
+	@tools/packages.sh build $*
+
+run: packages-run
+	$(MAKE) all
+	tools/demo.sh $(B)
+
+# A test that does not build has failed, and the others run all the same.
+test: packages-test
+	@mkdir -p $(B)/tests && rm -f $(B)/tests/unbuilt
+	@$(MAKE) --no-print-directory -k tests || touch $(B)/tests/unbuilt
+	@B=$(B) MODE=$(MODE) CC=$(CC) UNIT='$(UNIT)' tests/run '$(T)'
+
+lint: packages-test
+	@CC=$(CC) tests/lint/run
+
+bench: packages-bench
+	$(MAKE) benches
+	B=$(B) bench/run $(T)
+
+install: all
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 755 $(B)/aedb $(B)/aedbfs $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 engine/aedb.h $(DESTDIR)$(PREFIX)/include
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: aedb' \
+		'Description: Embedded, transactional, durable key-value database' \
+		'Version: $(VERSION)' 'Requires: libcrypto libzstd' \
+		'Cflags: -I$${prefix}/include' \
+		'Libs: -L$${prefix}/lib -laedb -pthread' \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc
+	for page in $(wildcard docs/man/*.[158]); do \
+		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
+		mkdir -p $$dir && install -m 644 $$page $$dir || exit 1; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/aedb $(DESTDIR)$(PREFIX)/bin/aedbfs \
+		$(DESTDIR)$(PREFIX)/lib/libaedb.a \
+		$(DESTDIR)$(PREFIX)/include/aedb.h \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc
+	for page in $(notdir $(wildcard docs/man/*.[158])); do \
+		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; \
+	done
+
+# A demonstration that is still mounted would be removed with its data.
+clean:
+	@if grep -q ' $(CURDIR)/build/' /proc/self/mounts; then \
+		echo "clean: something is mounted under build/;" \
+			"first: build/aedb umount build/demo/mnt" >&2; exit 1; \
+	fi
+	rm -rf build
+
+help:
+	@printf '%s\n' \
+	'make            build/aedb, build/aedbfs and build/libaedb.a' \
+	'make run        install what is missing, build, mount a demonstration' \
+	'make test       install what is missing, build, run all tests' \
+	'                T=TEXT: only files or sentences with TEXT; V=1: all output' \
+	'make lint       layers, headers, sizes, names, shellcheck, locks' \
+	'make bench      benchmarks beside their peers; GATES=1: gates decide' \
+	'make install    DESTDIR=, PREFIX=$(PREFIX); make uninstall' \
+	'make clean      remove build/' \
+	'MODE=debug|asan|tsan|cov with any of them builds into build/MODE'

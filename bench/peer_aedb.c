@@ -1,0 +1,229 @@
+/*
+ * libaedb through its public header, one scope for each space. Its durability
+ * modes are the classes themselves, so nothing is synced for it.
+ *
+ * The manifest is signed and recovery strict with full durability and permissive
+ * and unsigned otherwise, as in the seed's benchmarks.
+ */
+#include "peer.h"
+
+#include <aedb.h>
+
+#include <stdlib.h>
+
+#define PROJECT "bench"
+
+static const char *const scope_names[PEER_SPACES] = { "app", "other" };
+
+struct state {
+	struct aedb *db;
+	struct aedb_scope *scopes[PEER_SPACES];
+};
+
+static int fail(const char *what)
+{
+	return peer_fail("aedb", what, aedb_error_message());
+}
+
+static void close_db(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	for (unsigned i = 0; i < PEER_SPACES; i++)
+		aedb_scope_close(state->scopes[i]);
+	if (aedb_close(state->db) < 0)
+		fail("close");
+	free(state);
+}
+
+static int make_scopes(struct state *state)
+{
+	struct aedb_place place = { .project = PROJECT };
+
+	if (aedb_create(state->db, place) < 0)
+		return fail("create project");
+	for (unsigned i = 0; i < PEER_SPACES; i++) {
+		place.scope = scope_names[i];
+		if (aedb_create(state->db, place) < 0 ||
+		    aedb_scope_open(state->db, PROJECT, place.scope,
+				    &state->scopes[i]) < 0)
+			return fail("create scope");
+	}
+	return 0;
+}
+
+static void set_options(enum peer_durability durability,
+			struct aedb_options *ret)
+{
+	static const unsigned char hmac_key[32] = { 7, 7, 7, 7, 7, 7, 7, 7 };
+	static const enum aedb_durability modes[PEER_DURABILITIES] = {
+		[PEER_FULL] = AEDB_FULL,
+		[PEER_BATCH] = AEDB_BATCH,
+		[PEER_OS] = AEDB_OS,
+	};
+
+	aedb_options_init(ret);
+	ret->mode = AEDB_OPEN_NEW;
+	ret->durability = modes[durability];
+	ret->sync_interval_ms = PEER_SYNC_INTERVAL_MS;
+	if (durability == PEER_FULL) {
+		ret->hmac_key = hmac_key;
+		ret->hmac_key_bytes = sizeof(hmac_key);
+	} else {
+		ret->recovery = AEDB_PERMISSIVE;
+	}
+}
+
+static int open_db(struct peer_db *db)
+{
+	struct state *state = calloc(1, sizeof(*state));
+	struct aedb_options options;
+
+	if (!state)
+		return peer_fail("aedb", "open", "out of memory");
+	set_options(db->durability, &options);
+	if (aedb_open(db->dir, &options, &state->db) < 0) {
+		free(state);
+		return fail("open");
+	}
+	db->state = state;
+	if (make_scopes(state) < 0) {
+		close_db(db);
+		return -1;
+	}
+	return 0;
+}
+
+/* Handles may be used from every thread, so a session is the database. */
+static int session_open(struct peer_db *db, void **ret)
+{
+	*ret = db->state;
+	return 0;
+}
+
+static void session_close(void *session)
+{
+	(void)session;
+}
+
+static int put(void *arg, const struct peer_op *op)
+{
+	struct state *state = arg;
+
+	if (aedb_put(state->scopes[op->space], op->key,
+		     op->key_bytes, op->value, op->value_bytes) < 0)
+		return fail("put");
+	return 0;
+}
+
+static int put_batch(void *arg, const struct peer_op *ops, size_t n)
+{
+	struct state *state = arg;
+	struct aedb_txn *txn;
+	int rc;
+
+	if (aedb_txn_begin(state->db, &txn) < 0)
+		return fail("begin");
+	rc = 0;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct aedb_put put = {
+			.key = ops[i].key,
+			.key_bytes = ops[i].key_bytes,
+			.value = ops[i].value,
+			.value_bytes = ops[i].value_bytes,
+		};
+
+		rc = aedb_txn_put(txn, state->scopes[ops[i].space],
+				  &put);
+	}
+	if (rc == 0)
+		rc = aedb_txn_commit(txn, NULL);
+	if (rc < 0) {
+		fail("batch");
+		aedb_txn_abort(txn);
+		return -1;
+	}
+	return 0;
+}
+
+static int delete(void *arg, const struct peer_op *op)
+{
+	struct state *state = arg;
+
+	if (aedb_delete(state->scopes[op->space], op->key,
+			op->key_bytes) < 0)
+		return fail("delete");
+	return 0;
+}
+
+static int get(void *arg, const struct peer_op *op, size_t *ret_bytes)
+{
+	struct state *state = arg;
+	struct aedb_entry entry;
+
+	if (aedb_get(state->scopes[op->space], NULL, op->key,
+		     op->key_bytes, &entry) < 0)
+		return fail("get");
+	peer_consume(entry.value, entry.value_bytes);
+	*ret_bytes = entry.value_bytes;
+	aedb_unpin(&entry);
+	return 0;
+}
+
+static int scan(void *arg, const struct peer_op *prefix, size_t n, size_t *ret)
+{
+	struct state *state = arg;
+	struct aedb_range range = {
+		.prefix = prefix->key,
+		.prefix_bytes = prefix->key_bytes,
+	};
+	struct aedb_entry entry;
+	struct aedb_scan *scan;
+	size_t i;
+
+	if (aedb_scan_open(state->scopes[prefix->space], NULL, &range,
+			   &scan) < 0)
+		return fail("scan");
+	for (i = 0; i < n && aedb_scan_next(scan, &entry) == 0; i++) {
+		peer_consume(entry.key, entry.key_bytes);
+		peer_consume(entry.value, entry.value_bytes);
+	}
+	aedb_scan_close(scan);
+	*ret = i;
+	return 0;
+}
+
+static int memory(struct peer_db *db, uint64_t *ret)
+{
+	struct state *state = db->state;
+	struct aedb_stats stats;
+
+	aedb_stats(state->db, &stats);
+	*ret = stats.memory_bytes;
+	return 0;
+}
+
+static void counts(struct peer_db *db, struct peer_counts *ret)
+{
+	struct state *state = db->state;
+	struct aedb_stats stats;
+
+	aedb_stats(state->db, &stats);
+	ret->commits = stats.commits;
+	ret->groups = stats.commit_groups;
+	ret->syncs = stats.wal_syncs;
+}
+
+const struct peer_driver peer_aedb = {
+	.open = open_db,
+	.close = close_db,
+	.session_open = session_open,
+	.session_close = session_close,
+	.put = put,
+	.put_batch = put_batch,
+	.delete = delete,
+	.get = get,
+	.scan = scan,
+	.memory = memory,
+	.counts = counts,
+};

@@ -1,0 +1,208 @@
+/*
+ * The controls, in the shape of a store: what the system calls and the copies
+ * alone cost that a commit or a read cannot do without.
+ *
+ * A commit is one write() of its bytes at the end of a preallocated file, with
+ * an fdatasync() in PEER_FULL and one every 10 ms in PEER_BATCH. A get is a
+ * memcpy of a value from a random place of a table as large as all the values,
+ * a scan a memcpy of as many entries. It finds nothing: there is no index, no
+ * lock, no checksum.
+ *
+ * Invariant: the file's written part never leaves what is preallocated; it
+ * starts over at its beginning.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define FILE_BYTES (256l << 20)
+#define RECORD_BYTES 100	/* what a commit of one key takes, framed */
+#define RECORD_BYTES_MAX 65536
+#define SLOT_BYTES 64
+#define SLOTS_MIN 64
+#define ENTRY_BYTES 56		/* one of a scan: key and value */
+
+struct state {
+	struct peer_db *db;
+	int fd;
+	unsigned char *table;		/* written by one thread, in a load */
+	uint64_t slots, used;
+	atomic_uint_fast64_t written;	/* atomic: bytes */
+	atomic_uint_fast64_t commits, syncs;	/* atomic */
+};
+
+static unsigned char record[RECORD_BYTES_MAX];
+static _Thread_local unsigned char copy[PEER_SCAN_MAX * SLOT_BYTES];
+
+static int fail(const char *what)
+{
+	return peer_fail("control", what, strerror(errno));
+}
+
+static int open_db(struct peer_db *db)
+{
+	struct state *state = calloc(1, sizeof(*state));
+	char path[sizeof(db->dir) + 8];
+
+	if (!state)
+		return fail("open");
+	snprintf(path, sizeof(path), "%s/file", db->dir);
+	state->db = db;
+	state->slots = SLOTS_MIN;
+	state->table = calloc(SLOTS_MIN, SLOT_BYTES);
+	state->fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	db->state = state;
+	if (state->fd >= 0 && state->table &&
+	    fallocate(state->fd, 0, 0, FILE_BYTES) == 0 &&
+	    fsync(state->fd) == 0)
+		return 0;
+	fail(path);
+	if (state->fd >= 0)
+		close(state->fd);
+	free(state->table);
+	free(state);
+	return -1;
+}
+
+static void close_db(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	close(state->fd);
+	free(state->table);
+	free(state);
+}
+
+static int sync_db(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	atomic_fetch_add(&state->syncs, 1);
+	return fdatasync(state->fd) < 0 ? fail("fdatasync") : 0;
+}
+
+static int session_open(struct peer_db *db, void **ret)
+{
+	*ret = db->state;
+	return 0;
+}
+
+static void session_close(void *session)
+{
+	(void)session;
+}
+
+static int commit(struct state *state, size_t bytes)
+{
+	uint64_t end = atomic_fetch_add(&state->written, bytes) + bytes;
+
+	if (end % FILE_BYTES < bytes && lseek(state->fd, 0, SEEK_SET) < 0)
+		return fail("lseek");
+	if (write(state->fd, record, bytes) != (ssize_t)bytes)
+		return fail("write");
+	atomic_fetch_add(&state->commits, 1);
+	if (state->db->durability == PEER_FULL)
+		return sync_db(state->db);
+	peer_touch(state->db);
+	return 0;
+}
+
+/* The last digits of a key are its number: enough to land anywhere. */
+static unsigned char *slot_of(const struct state *state,
+			      const struct peer_op *op)
+{
+	uint64_t bits;
+
+	memcpy(&bits, op->key + op->key_bytes - sizeof(bits), sizeof(bits));
+	bits *= 0x9e3779b97f4a7c15ull;
+	return state->table + (bits >> 20) % state->slots * SLOT_BYTES;
+}
+
+static int table_add(struct state *state, const struct peer_op *op)
+{
+	unsigned char *table;
+
+	if (++state->used > state->slots) {
+		table = realloc(state->table, state->slots * 2 * SLOT_BYTES);
+		if (!table)
+			return fail("table");
+		state->table = table;
+		state->slots *= 2;
+		memset(table + state->slots / 2 * SLOT_BYTES, 0,
+		       state->slots / 2 * SLOT_BYTES);
+	}
+	memcpy(slot_of(state, op), op->value,
+	       op->value_bytes < SLOT_BYTES ? op->value_bytes : SLOT_BYTES);
+	return 0;
+}
+
+static int put(void *session, const struct peer_op *op)
+{
+	(void)op;
+	return commit(session, RECORD_BYTES);
+}
+
+/* A batch has one header, and loads the table of the gets. */
+static int put_batch(void *session, const struct peer_op *ops, size_t n)
+{
+	size_t bytes = RECORD_BYTES;
+
+	for (size_t i = 0; i < n; i++) {
+		bytes += ops[i].key_bytes + ops[i].value_bytes;
+		if (table_add(session, &ops[i]) < 0)
+			return -1;
+	}
+	return commit(session, bytes < RECORD_BYTES_MAX ? bytes :
+							  RECORD_BYTES_MAX);
+}
+
+static int get(void *session, const struct peer_op *op, size_t *ret_bytes)
+{
+	memcpy(copy, slot_of(session, op), op->value_bytes);
+	peer_consume(copy, op->value_bytes);
+	*ret_bytes = op->value_bytes;
+	return 0;
+}
+
+static int scan(void *session, const struct peer_op *prefix, size_t n,
+		size_t *ret)
+{
+	struct state *state = session;
+
+	(void)prefix;
+	if (n * SLOT_BYTES > state->slots * SLOT_BYTES || n > PEER_SCAN_MAX)
+		return fail("scan");
+	memcpy(copy, state->table, n * ENTRY_BYTES);
+	for (size_t i = 0; i < n; i++)
+		peer_consume(copy + i * ENTRY_BYTES, ENTRY_BYTES);
+	*ret = n;
+	return 0;
+}
+
+static void counts(struct peer_db *db, struct peer_counts *ret)
+{
+	struct state *state = db->state;
+
+	ret->commits = ret->groups = atomic_load(&state->commits);
+	ret->syncs = atomic_load(&state->syncs);
+}
+
+const struct peer_driver peer_bare = {
+	.open = open_db,
+	.close = close_db,
+	.sync = sync_db,
+	.session_open = session_open,
+	.session_close = session_close,
+	.put = put,
+	.put_batch = put_batch,
+	.delete = put,
+	.get = get,
+	.scan = scan,
+	.counts = counts,
+};

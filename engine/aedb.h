@@ -1,0 +1,461 @@
+/*
+ * libaedb: an embedded, transactional, durable key-value database.
+ *
+ * Calling sequence:
+ *	struct aedb_options o;
+ *	aedb_options_init(&o);
+ *	aedb_open("dir", &o, &db);
+ *	aedb_scope_open(db, "project", "scope", &scope);
+ *	aedb_put(scope, key, key_bytes, value, value_bytes);
+ *	aedb_get(scope, NULL, key, key_bytes, &entry); … aedb_unpin(&entry);
+ *	aedb_scope_close(scope);
+ *	aedb_close(db);
+ *
+ * A database holds projects, a project holds scopes, a scope holds keys in byte
+ * order. Beside its keys every scope has a second ordered key space for the
+ * records of directories (aedb_scope_dirs), which a file tree on top uses.
+ *
+ * Ownership, in four words: what a function returns through `ret` is *owned* by
+ * the caller and closed by the call named in its comment; *borrowed until X*
+ * stays the library's; *copied* arguments may be reused at once; *pinned* bytes
+ * stay as they are until unpinned.
+ *
+ * Threads: every function may be called from any thread. A transaction, a
+ * scan, a stage or a reader is used by one thread at a time. An entry is
+ * unpinned on the thread that pinned it.
+ *
+ * Errors: 0 or a negative enum aedb_error; nothing is written through `ret`
+ * then. aedb_error_message() has the words for the calling thread's last one.
+ */
+#ifndef AEDB_H
+#define AEDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AEDB_VERSION "0.1.0"
+
+/* Counts operations: a commit of n operations takes n numbers, and its own is
+ * that of the last. Below 2^52. */
+typedef uint64_t aedb_seq_t;
+
+/* Closed set; the values are negative errno numbers. */
+enum aedb_error {
+	AEDB_OK = 0,
+	AEDB_NOT_PERMITTED = -1,
+	AEDB_NOT_FOUND = -2,		/* no message: a normal outcome */
+	AEDB_IO = -5,			/* the system failed a read, write or sync */
+	AEDB_NO_MEMORY = -12,
+	AEDB_ACCESS = -13,		/* the system refused access */
+	AEDB_BUSY = -16,		/* open elsewhere */
+	AEDB_EXISTS = -17,
+	AEDB_NOT_DIRECTORY = -20,
+	AEDB_INVALID = -22,		/* bad argument, name or option */
+	AEDB_TOO_LARGE = -27,		/* value or transaction over its limit */
+	AEDB_NO_SPACE = -28,
+	AEDB_READ_ONLY = -30,
+	AEDB_RANGE = -34,
+	AEDB_NAME_TOO_LONG = -36,	/* name or key over its limit */
+	AEDB_NOT_EMPTY = -39,
+	AEDB_CORRUPT = -74,		/* damage found on disk; EBADMSG */
+	AEDB_NEWER_FORMAT = -95,	/* written by a newer version; EOPNOTSUPP */
+	AEDB_CONFLICT = -116,		/* something read changed since; ESTALE */
+	AEDB_UNKNOWN = -121,		/* a write or sync failed: whether the commit
+					 * survives is not known; EREMOTEIO */
+};
+
+/* The calling thread's last message, one line without a full stop; borrowed
+ * until its next call that fails. */
+const char *aedb_error_message(void);
+/* A few words for a code. Static. */
+const char *aedb_strerror(int code);
+
+/* ---- opening ---------------------------------------------------------- */
+
+enum aedb_durability {
+	AEDB_FULL,	/* a commit is durable when it returns */
+	AEDB_BATCH,	/* visible when it returns; a sync begins at least every
+			 * sync_interval_ms */
+	AEDB_OS,	/* visible when it returns; synced when asked */
+};
+
+enum aedb_open_mode {
+	AEDB_OPEN_EXISTING,
+	AEDB_OPEN_CREATE,	/* made if the directory is missing or empty */
+	AEDB_OPEN_NEW,		/* AEDB_EXISTS if there is one */
+	AEDB_OPEN_READ_ONLY,	/* writes nothing; other readers may have it open */
+};
+
+enum aedb_recovery {
+	AEDB_STRICT,		/* refuses damage, naming file, position, reason */
+	AEDB_PERMISSIVE,	/* recovers what it can and reports what it lost */
+};
+
+struct aedb_options {
+	enum aedb_open_mode mode;
+	enum aedb_durability durability;
+	enum aedb_recovery recovery;
+	uint32_t sync_interval_ms;	/* 1..60,000; AEDB_BATCH only */
+	uint32_t key_bytes_max;		/* 1..4,000 */
+	uint64_t value_bytes_max;	/* 0: unlimited */
+	uint64_t txn_bytes_max;		/* keys, small values and attributes of one
+					 * transaction; 64 KiB..1 GiB */
+	uint32_t txn_ops_max;		/* 1..16,000,000 */
+	uint64_t memory_bytes;		/* for staged values; >= 16 KiB */
+	uint64_t wal_file_bytes;	/* size of a log file; 64 KiB..1 GiB */
+	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
+	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
+};
+
+/* Defaults: existing, full, strict, 10 ms, 1 KiB keys, unlimited values, 64 MiB
+ * and 1,000,000 operations a transaction, 256 MiB memory, 64 MiB log files. */
+void aedb_options_init(struct aedb_options *ret);
+
+struct aedb;
+
+/* Opens the database in `directory` and recovers it: everything committed and
+ * durable is there, and what is there is a prefix of the commit order. Owned;
+ * aedb_close. AEDB_NOT_FOUND (no database there), AEDB_BUSY (naming the
+ * holder), AEDB_CORRUPT, AEDB_NEWER_FORMAT, AEDB_INVALID (naming the option),
+ * AEDB_EXISTS, AEDB_ACCESS, AEDB_IO, AEDB_NO_SPACE, AEDB_NO_MEMORY. */
+int aedb_open(const char *directory, const struct aedb_options *options,
+	      struct aedb **ret);
+
+/* Makes everything durable and closes. The caller has closed and unpinned all
+ * it got from the database. Everything is released whatever it returns; an
+ * error says that commits which were visible may not be durable. Takes NULL. */
+int aedb_close(struct aedb *db);
+
+/* What recovery lost or cut when the database was opened: lines of text,
+ * borrowed until aedb_close; NULL for i >= their number. */
+const char *aedb_recovery_finding(const struct aedb *db, size_t i);
+
+/* ---- projects and scopes ---------------------------------------------- */
+
+/*
+ * A place in the catalog: (project, scope) is a scope, (project, NULL) a
+ * project, (NULL, NULL) the database itself, which always exists. Names are
+ * 1-128 bytes of [A-Za-z0-9_-]; anything else is AEDB_INVALID, longer is
+ * AEDB_NAME_TOO_LONG.
+ */
+#define AEDB_NAME_BYTES_MAX 128
+
+struct aedb_place {
+	const char *project;
+	const char *scope;
+};
+
+struct aedb_scope;
+
+/* A handle for the operations on keys. It follows the scope through renames;
+ * once the scope is dropped its operations fail with AEDB_NOT_FOUND. Owned;
+ * aedb_scope_close, before aedb_close. AEDB_NOT_FOUND. */
+int aedb_scope_open(struct aedb *db, const char *project, const char *name,
+		    struct aedb_scope **ret);
+void aedb_scope_close(struct aedb_scope *scope);
+/* The same scope's second key space, for directory records: its keys are
+ * directory paths without a slash at either end, "" is the scope itself.
+ * Borrowed until aedb_scope_close; not to be closed. */
+struct aedb_scope *aedb_scope_dirs(struct aedb_scope *scope);
+/* The scope's object id, which survives renames. */
+uint64_t aedb_scope_id(const struct aedb_scope *scope);
+
+/* One commit each: make, remove, rename a project or scope. A project is
+ * dropped only when it holds no scope (AEDB_NOT_EMPTY). AEDB_EXISTS,
+ * AEDB_NOT_FOUND. */
+enum aedb_drop {
+	AEDB_DROP_EMPTY,	/* AEDB_NOT_EMPTY while the scope holds a key or a
+				 * directory record other than its own */
+	AEDB_DROP_ALL,		/* with all its keys, at the cost of one record */
+};
+int aedb_create(struct aedb *db, struct aedb_place place);
+int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how);
+int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to);
+
+/* ---- entries and reading ---------------------------------------------- */
+
+#define AEDB_VALUE_INLINE_MAX 65536	/* larger values live in value files */
+#define AEDB_ATTR_BYTES_MAX 65535
+#define AEDB_MTIME_NONE INT64_MIN
+
+/* One version of a key. Pointers are pinned until aedb_unpin, or borrowed
+ * until the next call on the scan that gave it. */
+struct aedb_entry {
+	const void *key;
+	size_t key_bytes;
+	const void *value;	/* NULL where the comment says "without value" and
+				 * the value is over AEDB_VALUE_INLINE_MAX */
+	uint64_t value_bytes;
+	const void *attr;	/* opaque to the engine; NULL when there is none */
+	size_t attr_bytes;
+	uint64_t id;		/* of the object: for ever, also through renames */
+	aedb_seq_t version;	/* of the last operation on it */
+	int64_t time_ns;	/* when that was committed, since 1970 */
+	int64_t mtime_ns;	/* when the value was, or what was set instead */
+	void *pin;		/* the library's */
+};
+
+struct aedb_snapshot;
+
+/* A frozen view, O(1); holds the versions it shows. Owned; aedb_snapshot_close.
+ * AEDB_NO_MEMORY. */
+int aedb_snapshot_open(struct aedb *db, struct aedb_snapshot **ret);
+/* The same at the number of another open snapshot or of the newest commit:
+ * AEDB_CONFLICT when the state of that number is not kept, AEDB_RANGE when it
+ * is ahead of the newest commit. */
+int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
+			  struct aedb_snapshot **ret);
+aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot);
+void aedb_snapshot_close(struct aedb_snapshot *snapshot);
+
+/* The newest version (snapshot NULL) or the one a snapshot shows, with its
+ * value, however large, in memory. Pinned: aedb_unpin soon, for memory freed
+ * by others waits for the oldest pin. AEDB_NOT_FOUND, AEDB_CORRUPT, AEDB_IO,
+ * AEDB_NO_MEMORY. */
+int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
+	     const void *key, size_t key_bytes, struct aedb_entry *ret);
+/* The same without value: no disk is touched. */
+int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
+	      const void *key, size_t key_bytes, struct aedb_entry *ret);
+void aedb_unpin(struct aedb_entry *entry);
+
+/* The catalog's entry of a place, without value: its id, times and
+ * attributes. Pinned. AEDB_NOT_FOUND. */
+int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    struct aedb_place place, struct aedb_entry *ret);
+/* The first project (project NULL) or scope of a project whose name is above
+ * `after` ("" for the first); its name is the entry's key. Pinned.
+ * AEDB_NOT_FOUND at the end, or when there is no such project. */
+int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    const char *project, const char *after,
+		    struct aedb_entry *ret);
+
+enum aedb_direction {
+	AEDB_FORWARD,
+	AEDB_BACKWARD,
+};
+
+/* Which keys a scan visits. All parts may be left zero: then every key. */
+struct aedb_range {
+	const void *prefix;	/* only keys that begin with this, */
+	size_t prefix_bytes;
+	const void *from;	/* at or above this, */
+	size_t from_bytes;
+	const void *to;		/* below this; NULL: no bound */
+	size_t to_bytes;
+	enum aedb_direction direction;
+};
+
+struct aedb_scan;
+
+/* Walks the keys of a range in byte order, as of the snapshot, or as of now
+ * (NULL) for all its life. The range is copied. Owned; aedb_scan_close.
+ * AEDB_NO_MEMORY, AEDB_NOT_FOUND (scope dropped). */
+int aedb_scan_open(struct aedb_scope *scope,
+		   const struct aedb_snapshot *snapshot,
+		   const struct aedb_range *range, struct aedb_scan **ret);
+/* The next entry, without value; borrowed until the next call on the scan.
+ * AEDB_NOT_FOUND at the end. */
+int aedb_scan_next(struct aedb_scan *scan, struct aedb_entry *ret);
+/* Goes past every key that begins with this prefix, in the scan's direction,
+ * in one seek, wherever the scan stands: it never goes back. */
+int aedb_scan_skip(struct aedb_scan *scan, const void *prefix,
+		   size_t prefix_bytes);
+void aedb_scan_close(struct aedb_scan *scan);
+
+/* ---- values read and written in parts --------------------------------- */
+
+struct aedb_reader;
+
+/* Pins one version of a key for reading in parts. Owned; aedb_reader_close. */
+int aedb_reader_open(struct aedb_scope *scope,
+		     const struct aedb_snapshot *snapshot, const void *key,
+		     size_t key_bytes, struct aedb_reader **ret);
+/* id, version, times, size and attributes of that version (key and value are
+ * NULL). Borrowed until aedb_reader_close. */
+const struct aedb_entry *aedb_reader_entry(const struct aedb_reader *reader);
+/* Reads up to n bytes; *ret is fewer only at the value's end. */
+int aedb_reader_read(struct aedb_reader *reader, void *buf, size_t n,
+		     uint64_t offset, size_t *ret);
+/* Bytes the value occupies: holes do not count. */
+uint64_t aedb_reader_allocated_bytes(const struct aedb_reader *reader);
+void aedb_reader_close(struct aedb_reader *reader);
+
+struct aedb_stage;
+
+/* A value being written: own bytes over a base, seen by nobody until a
+ * transaction puts it. Uses a bounded amount of memory whatever its size.
+ * base NULL: empty. The base is not needed afterwards. Owned; aedb_stage_close
+ * drops what was not committed. */
+int aedb_stage_open(struct aedb *db, const struct aedb_reader *base,
+		    struct aedb_stage **ret);
+void aedb_stage_close(struct aedb_stage *stage);
+/* Writes all n bytes, growing the value; a gap reads as zeros and is stored as
+ * a hole. AEDB_TOO_LARGE, AEDB_NO_SPACE, AEDB_IO. */
+int aedb_stage_write(struct aedb_stage *stage, const void *buf, size_t n,
+		     uint64_t offset);
+int aedb_stage_read(struct aedb_stage *stage, void *buf, size_t n,
+		    uint64_t offset, size_t *ret);
+int aedb_stage_truncate(struct aedb_stage *stage, uint64_t bytes);
+uint64_t aedb_stage_bytes(const struct aedb_stage *stage);
+uint64_t aedb_stage_allocated_bytes(const struct aedb_stage *stage);
+/* True when something was written or truncated that no commit holds yet. */
+bool aedb_stage_is_dirty(const struct aedb_stage *stage);
+/* A point between writes: what is written from now on is "since" it. */
+uint64_t aedb_stage_mark(struct aedb_stage *stage);
+/* Puts another base (NULL: an empty one) beneath the bytes staged since the
+ * mark and not yet committed, and drops those staged before it; mark 0 keeps
+ * all. The size: if the value was truncated since the mark it stays as it is;
+ * else it is the new base's, or where the last kept byte ends. On failure the
+ * stage stays over the old base. */
+int aedb_stage_rebase(struct aedb_stage *stage, const struct aedb_reader *base,
+		      uint64_t mark);
+
+/* ---- transactions ----------------------------------------------------- */
+
+/*
+ * Collects operations over any scopes, and what was read to decide on them,
+ * and commits all or nothing. It holds no lock and does not read its own
+ * writes. On success aedb_txn_commit ends it; when it fails the transaction is
+ * still there, to look at, and aedb_txn_abort ends it.
+ */
+struct aedb_txn;
+
+int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret);
+void aedb_txn_abort(struct aedb_txn *txn);
+
+/* What a put stores. Zero what is not needed. */
+struct aedb_put {
+	const void *key;
+	size_t key_bytes;
+	const void *value;
+	size_t value_bytes;
+	struct aedb_stage *stage;	/* instead of value: sealed by the call */
+	const void *attr;	/* NULL: keeps what the key has; with attr_bytes 0
+				 * and a pointer: none */
+	size_t attr_bytes;
+	const int64_t *mtime_ns;	/* NULL: the commit's time */
+	uint64_t id;		/* of aedb_reserve_id, or one of the caller's own
+				 * with bit 51 set, for a key that is new; 0: given
+				 * at commit. An existing object keeps its own */
+	bool must_be_new;	/* AEDB_EXISTS if the key is there at commit */
+};
+
+/* All arguments are copied. AEDB_TOO_LARGE (naming the limit),
+ * AEDB_NAME_TOO_LONG, AEDB_INVALID, AEDB_NO_MEMORY. */
+int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
+		 const struct aedb_put *put);
+/* AEDB_NOT_FOUND at commit if the key is not there. */
+int aedb_txn_delete(struct aedb_txn *txn, struct aedb_scope *scope,
+		    const void *key, size_t key_bytes);
+/* Sets attributes and mtime (as in aedb_put; mtime_ns NULL keeps the present
+ * one) without touching the value. AEDB_NOT_FOUND at commit. */
+int aedb_txn_set_attr(struct aedb_txn *txn, struct aedb_scope *scope,
+		      const struct aedb_put *put);
+/* Gives a key another name, in another scope too, replacing what is there; id,
+ * attributes and mtime stay, no large value is copied. AEDB_NOT_FOUND at
+ * commit. The two scopes must be of the same kind. */
+int aedb_txn_move(struct aedb_txn *txn, struct aedb_scope *from,
+		  const void *from_key, size_t from_bytes,
+		  struct aedb_scope *to, const void *to_key, size_t to_bytes);
+/* Exchanges the two keys' objects; both must be there. */
+int aedb_txn_exchange(struct aedb_txn *txn, struct aedb_scope *a,
+		      const void *a_key, size_t a_bytes, struct aedb_scope *b,
+		      const void *b_key, size_t b_bytes);
+/* Raises a directory record's times to the commit's; nothing if it is not
+ * there. In no read set. */
+int aedb_txn_touch(struct aedb_txn *txn, struct aedb_scope *dirs,
+		   const void *key, size_t key_bytes);
+
+/* Catalog operations as part of a transaction. attr as in aedb_put. Through
+ * ret_scope (may be NULL; owned, aedb_scope_close) a scope made here can be
+ * written in the same transaction. */
+int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
+		    const void *attr, size_t attr_bytes,
+		    struct aedb_scope **ret_scope);
+int aedb_txn_drop(struct aedb_txn *txn, struct aedb_place place,
+		  enum aedb_drop how);
+int aedb_txn_rename(struct aedb_txn *txn, struct aedb_place from,
+		    struct aedb_place to);
+int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
+			const void *attr, size_t attr_bytes,
+			const int64_t *mtime_ns);
+int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place);
+
+/* The read set: the commit fails with AEDB_CONFLICT if one of these was
+ * written (made, changed, deleted) by a commit above the base. The base is the
+ * number a snapshot showed, or aedb_visible_seq before reading; without a call
+ * it is that of aedb_txn_begin. */
+void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq);
+int aedb_txn_read_point(struct aedb_txn *txn, struct aedb_scope *scope,
+			const void *key, size_t key_bytes);
+int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
+			const struct aedb_range *range);
+
+/* Commits with the database's durability. AEDB_CONFLICT, AEDB_EXISTS,
+ * AEDB_NOT_FOUND, AEDB_NOT_EMPTY, AEDB_NO_SPACE, AEDB_READ_ONLY: nothing was
+ * done. AEDB_UNKNOWN: writing stopped; the commit is not visible, and whether
+ * recovery will find it is not known. An empty transaction succeeds and takes
+ * no number. ret_seq may be NULL. */
+int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq);
+
+struct aedb_conflict {
+	uint64_t scope_id;
+	const void *key;	/* borrowed until aedb_txn_abort */
+	size_t key_bytes;
+	aedb_seq_t seq;		/* of the commit that came in between; 0: before
+				 * the oldest change still known */
+};
+/* After AEDB_CONFLICT: the i-th conflict; AEDB_NOT_FOUND past the last. A range
+ * is reported by its lower bound. */
+int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,
+		      struct aedb_conflict *ret);
+
+/* One operation, one commit. */
+int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
+	     const void *value, size_t value_bytes);
+int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes);
+int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
+	      struct aedb_scope *to, const void *to_key, size_t to_bytes);
+
+/* ---- numbers and durability ------------------------------------------- */
+
+/* An object id for a later put; never given to anything else while the
+ * database is open, and after that only if it was not committed. */
+uint64_t aedb_reserve_id(struct aedb *db);
+/* Number of the newest visible commit, and of the newest durable one. */
+aedb_seq_t aedb_visible_seq(const struct aedb *db);
+aedb_seq_t aedb_durable_seq(const struct aedb *db);
+/* Returns when every commit up to seq is on the disk, starting a sync if
+ * needed. AEDB_IO: writing or syncing failed, commits that were visible may be
+ * lost at a power cut. AEDB_RANGE: seq is ahead of the newest commit. */
+int aedb_wait_durable(struct aedb *db, aedb_seq_t seq);
+
+struct aedb_stats {
+	uint64_t commits, conflicts, commit_errors;
+	uint64_t commit_groups;		/* commits / groups is the group size */
+	uint64_t wal_bytes, wal_writes, wal_syncs;
+	uint64_t wal_write_ns, wal_sync_ns;	/* totals */
+	uint64_t memory_bytes;		/* allocated for entries and their indexes */
+	uint64_t keys;			/* of all scopes, newest state */
+	uint64_t snapshots;
+	aedb_seq_t visible_seq, durable_seq;
+};
+void aedb_stats(const struct aedb *db, struct aedb_stats *ret);
+
+/* Writes any one file of a database as text: header, and every record with its
+ * position. Damage is shown and is no error. AEDB_NOT_FOUND, AEDB_ACCESS,
+ * AEDB_IO; AEDB_CORRUPT when it is no file of a database at all. */
+int aedb_show(const char *path, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

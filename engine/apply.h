@@ -1,0 +1,48 @@
+/*
+ * Executes operations on the memtable: the one code path of commit and
+ * recovery.
+ *
+ * Calling sequence: apply_payload; then either the commit becomes visible, or
+ * apply_undo takes all of it back.
+ * Threads: the holder of the commit lock, or recovery.
+ */
+#ifndef APPLY_H
+#define APPLY_H
+
+#include "catalog.h"
+
+enum undo_kind {
+	UNDO_KEY,
+	UNDO_SCOPE_MADE,
+	UNDO_SCOPE_DROPPED,
+};
+
+struct undo {
+	enum undo_kind kind;
+	struct mem_tree *tree;
+	struct scope_state *scope;
+	const void *key;	/* borrowed from the payload or the memtable */
+	size_t key_bytes;
+};
+
+/* What one payload changed so far. */
+struct apply {
+	struct aedb *db;
+	uint64_t time_us;
+	seq_t seq;		/* of the operation being executed */
+	struct undo *undos;	/* owned; apply_release */
+	size_t n_undos, n_undos_max;
+	struct scope_state *scope;	/* of the operation before, or NULL */
+};
+
+/* Executes every operation of a payload, the i-th with number first_seq + i.
+ * When one fails those before it are taken back and the code is returned:
+ * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_NOT_EMPTY, AEDB_INVALID, AEDB_NO_MEMORY,
+ * or what op_decode says. */
+int apply_payload(struct apply *apply, const void *payload, size_t n,
+		  seq_t first_seq, uint64_t time_us);
+/* Takes back what the last apply_payload did. */
+void apply_undo(struct apply *apply);
+void apply_release(struct apply *apply);
+
+#endif

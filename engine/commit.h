@@ -1,0 +1,27 @@
+/*
+ * Group commit: transactions -> log, memtable, readers.
+ *
+ * Threads: commit_run from any; the rest as said at each.
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "db.h"
+#include "txn.h"
+
+/* Commits with the database's durability; *ret is the commit's number. The
+ * errors are those of aedb_txn_commit; nothing was done then, or AEDB_UNKNOWN. */
+int commit_run(struct aedb_txn *txn, seq_t *ret);
+
+/* Makes the groups up to `durable` visible, oldest first. Sync lock. */
+void commit_publish_durable(struct aedb *db, seq_t durable);
+/* Drops versions nobody needs any more; commit lock. */
+void commit_settle(struct aedb *db) REQUIRES(db->commits.lock);
+/* The same if nobody is committing just now. */
+void commit_try_settle(struct aedb *db);
+
+/* Refuses writes from now on; the calling thread's message is the reason.
+ * Any thread. */
+void commit_fail(struct aedb *db);
+
+#endif

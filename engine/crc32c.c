@@ -1,0 +1,145 @@
+/*
+ * CRC32C with the processor's instruction where it has one, else by tables.
+ *
+ * The instruction takes three cycles but one starts every cycle, so long input
+ * is cut into three streams whose checksums are joined: the checksum of a
+ * stream is moved over the next one's STREAM_BYTES by a table.
+ *
+ * Invariants:
+ * 1. The tables and `implementation` are filled before main and constant then.
+ */
+#include "crc32c.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "bytes.h"
+
+#define POLYNOMIAL 0x82f63b78u	/* Castagnoli, bits reversed */
+#define STREAM_BYTES 1024
+
+/* table[k][b]: byte b followed by k zero bytes. constant after start */
+static uint32_t table[8][256];
+/* over_stream[k][b]: byte k of a state moved over STREAM_BYTES zero bytes.
+ * constant after start */
+static uint32_t over_stream[4][256];
+
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+
+	crc = ~crc;
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t w = bytes_load_le64(p) ^ crc;
+
+		crc = 0;
+		for (int k = 0; k < 8; k++)
+			crc ^= table[7 - k][(w >> (8 * k)) & 0xff];
+	}
+	for (; n; n--)
+		crc = (crc >> 8) ^ table[0][(crc ^ *p++) & 0xff];
+	return ~crc;
+}
+
+#if defined(__x86_64__)
+
+static uint32_t move_over_stream(uint32_t state)
+{
+	return over_stream[0][state & 0xff] ^
+	       over_stream[1][(state >> 8) & 0xff] ^
+	       over_stream[2][(state >> 16) & 0xff] ^ over_stream[3][state >> 24];
+}
+
+__attribute__((target("sse4.2")))
+static uint32_t crc_three_streams(uint32_t state, const uint8_t *p)
+{
+	uint64_t a = state, b = 0, c = 0;
+
+	for (size_t i = 0; i < STREAM_BYTES; i += 8) {
+		a = __builtin_ia32_crc32di(a, bytes_load_le64(p + i));
+		b = __builtin_ia32_crc32di(b, bytes_load_le64(p + STREAM_BYTES + i));
+		c = __builtin_ia32_crc32di(c, bytes_load_le64(p + 2 * STREAM_BYTES + i));
+	}
+	state = move_over_stream((uint32_t)a) ^ (uint32_t)b;
+	return move_over_stream(state) ^ (uint32_t)c;
+}
+
+__attribute__((target("sse4.2")))
+static uint32_t crc_instruction(uint32_t crc, const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint64_t state = (uint32_t)~crc;
+
+	for (; n >= 3 * STREAM_BYTES; n -= 3 * STREAM_BYTES, p += 3 * STREAM_BYTES)
+		state = crc_three_streams((uint32_t)state, p);
+	for (; n >= 8; n -= 8, p += 8)
+		state = __builtin_ia32_crc32di(state, bytes_load_le64(p));
+	for (; n; n--)
+		state = __builtin_ia32_crc32qi((uint32_t)state, *p++);
+	return ~(uint32_t)state;
+}
+
+static bool has_instruction(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+
+#else
+
+#define crc_instruction crc32c_portable
+
+static bool has_instruction(void)
+{
+	return false;
+}
+
+#endif
+
+/* constant after start */
+static uint32_t (*implementation)(uint32_t, const void *, size_t) =
+	crc32c_portable;
+
+static void table_fill(void)
+{
+	for (unsigned b = 0; b < 256; b++) {
+		uint32_t c = b;
+
+		for (int i = 0; i < 8; i++)
+			c = (c >> 1) ^ (c & 1 ? POLYNOMIAL : 0);
+		table[0][b] = c;
+	}
+	for (int k = 1; k < 8; k++)
+		for (unsigned b = 0; b < 256; b++)
+			table[k][b] = (table[k - 1][b] >> 8) ^
+				      table[0][table[k - 1][b] & 0xff];
+}
+
+static void over_stream_fill(void)
+{
+	uint32_t bit[32];
+
+	for (int i = 0; i < 32; i++) {
+		bit[i] = 1u << i;
+		for (int n = 0; n < STREAM_BYTES; n++)
+			bit[i] = (bit[i] >> 8) ^ table[0][bit[i] & 0xff];
+	}
+	for (int k = 0; k < 4; k++)
+		for (unsigned b = 0; b < 256; b++)
+			for (int i = 0; i < 8; i++)
+				if (b & (1u << i))
+					over_stream[k][b] ^= bit[8 * k + i];
+}
+
+__attribute__((constructor))
+static void crc32c_start(void)
+{
+	table_fill();
+	over_stream_fill();
+	if (has_instruction())
+		implementation = crc_instruction;
+}
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t n)
+{
+	return implementation(crc, data, n);
+}

@@ -1,0 +1,48 @@
+/*
+ * A seeded 64-bit hash of a key: eight bytes a step, folded multiplications.
+ *
+ * Not for anything that is stored: the seed is drawn anew in each process, so
+ * that nobody can choose keys that collide.
+ */
+#ifndef HASH_H
+#define HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define HASH_A UINT64_C(0x9e3779b97f4a7c15)
+#define HASH_B UINT64_C(0xd6e8feb86659fd93)
+
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+	__uint128_t p = (__uint128_t)a * b;
+
+	return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static inline uint64_t hash_load(const unsigned char *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+static inline uint64_t hash_bytes(const void *key, size_t n, uint64_t seed)
+{
+	const unsigned char *p = key;
+	uint64_t h = seed ^ n * HASH_B, a = 0, b = 0;
+
+	for (; n > 16; p += 16, n -= 16)
+		h = hash_fold(hash_load(p) ^ HASH_A, hash_load(p + 8) ^ h);
+	if (n >= 8) {
+		a = hash_load(p);
+		b = hash_load(p + n - 8);
+	} else if (n) {
+		memcpy(&a, p, n);
+	}
+	return hash_fold(hash_fold(a ^ HASH_A, b ^ h) ^ seed, HASH_B);
+}
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * Cursors: a walk over a tree as it was at one sequence number.
+ *
+ * A cursor stands in one leaf, as that was when the cursor came to it, and
+ * knows the keys between which the leaf lay. At the end of the leaf it goes
+ * down the tree again with the key on that side.
+ *
+ * Invariant: the leaf held every key from low to high that had a version <=
+ * limit then, since those were put before; the chain of such a version's key
+ * still leads to it while a snapshot at limit is held, from newer and from
+ * replaced versions alike. So an old leaf is as good as a new one.
+ */
+#include "mem_key.h"
+#include "mem_tree.h"
+
+#define PREFETCH_SLOTS 8
+
+static const struct mem_leaf *cursor_leaf(const struct mem_cursor *c)
+{
+	return c->leaf;
+}
+
+static const struct mem_node *slot_node(const struct mem_cursor *c, int slot)
+{
+	const struct mem_leaf *leaf = cursor_leaf(c);
+
+	return mem_node_at(c->tree, __atomic_load_n(&leaf->slot[slot],
+						    __ATOMIC_ACQUIRE));
+}
+
+static void slots_prefetch(const struct mem_cursor *c, int from, int to)
+{
+	for (int i = from < 0 ? 0 : from; i < to && i < c->slots; i++)
+		__builtin_prefetch(slot_node(c, i));
+}
+
+static void cursor_stand_in(struct mem_cursor *c, const struct mem_place *place)
+{
+	c->leaf = place->leaf;
+	c->low = place->low;
+	c->high = place->high;
+	c->slots = place->leaf ? __atomic_load_n(&place->leaf->count,
+						 __ATOMIC_ACQUIRE) : 0;
+}
+
+/* Reads the slot's version at the limit; false if there is none to show. */
+static inline bool slot_read(struct mem_cursor *c)
+{
+	const struct mem_node *n = slot_node(c, c->slot);
+
+	while (node_seq(n) > c->limit) {
+		ref_t older = node_older(n);
+
+		if (!older)
+			return false;
+		n = mem_node_at(c->tree, older);
+	}
+	if (node_is_tombstone(n))
+		return false;
+	node_read(n, &c->entry);
+	return true;
+}
+
+/* From c->slot on, this one included, to the first key to show. */
+static bool cursor_forward(struct mem_cursor *c)
+{
+	struct mem_place place;
+
+	for (;;) {
+		for (; c->slot < c->slots; c->slot++) {
+			slots_prefetch(c, c->slot + PREFETCH_SLOTS,
+				       c->slot + PREFETCH_SLOTS + 1);
+			if (slot_read(c))
+				return true;
+		}
+		const struct mem_separator *high = c->high;
+
+		if (!high)
+			break;
+		mem_tree_place(c->tree, high->key, high->bytes, &place);
+		cursor_stand_in(c, &place);
+		if (!c->leaf)
+			break;
+		c->slot = mem_leaf_search(c->tree, c->leaf, c->slots, high->key,
+					  high->bytes);
+		slots_prefetch(c, c->slot, c->slot + PREFETCH_SLOTS);
+	}
+	c->leaf = NULL;
+	return false;
+}
+
+static bool cursor_backward(struct mem_cursor *c)
+{
+	struct mem_place place;
+
+	for (;;) {
+		for (; c->slot >= 0; c->slot--) {
+			slots_prefetch(c, c->slot - PREFETCH_SLOTS,
+				       c->slot - PREFETCH_SLOTS + 1);
+			if (slot_read(c))
+				return true;
+		}
+		const struct mem_separator *low = c->low;
+
+		if (!low)
+			break;
+		mem_tree_place_before(c->tree, low->key, low->bytes, &place);
+		cursor_stand_in(c, &place);
+		if (!c->leaf)
+			break;
+		c->slot = mem_leaf_search(c->tree, c->leaf, c->slots, low->key,
+					  low->bytes) - 1;
+		slots_prefetch(c, c->slot - PREFETCH_SLOTS, c->slot);
+	}
+	c->leaf = NULL;
+	return false;
+}
+
+void mem_cursor_init(struct mem_cursor *c, struct mem_tree *tree, seq_t limit)
+{
+	c->tree = tree;
+	c->limit = limit;
+	c->leaf = NULL;
+}
+
+/* Whether the slot found holds the key itself. */
+static bool slot_is_key(const struct mem_cursor *c, const void *key,
+			size_t key_bytes)
+{
+	const struct mem_node *n;
+
+	if (c->slot >= c->slots)
+		return false;
+	n = slot_node(c, c->slot);
+	return key_compare(node_key(n), node_key_bytes(n), key, key_bytes) == 0;
+}
+
+bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,
+		     size_t key_bytes)
+{
+	bool is_back = how == MEM_SEEK_LE || how == MEM_SEEK_LT ||
+		       how == MEM_SEEK_LAST;
+	struct mem_place place;
+
+	if (how == MEM_SEEK_FIRST)
+		key_bytes = 0;
+	if (how == MEM_SEEK_LAST)
+		mem_tree_place_end(c->tree, &place);
+	else
+		mem_tree_place(c->tree, key, key_bytes, &place);
+	cursor_stand_in(c, &place);
+	if (!c->leaf)
+		return false;
+	if (how == MEM_SEEK_LAST)
+		c->slot = c->slots;
+	else
+		c->slot = mem_leaf_search(c->tree, c->leaf, c->slots, key,
+					  key_bytes);
+	if (how == MEM_SEEK_GT || how == MEM_SEEK_LE)
+		c->slot += slot_is_key(c, key, key_bytes);
+	if (!is_back) {
+		slots_prefetch(c, c->slot, c->slot + PREFETCH_SLOTS);
+		return cursor_forward(c);
+	}
+	c->slot--;
+	slots_prefetch(c, c->slot - PREFETCH_SLOTS, c->slot);
+	return cursor_backward(c);
+}
+
+bool mem_cursor_next(struct mem_cursor *c)
+{
+	c->slot++;
+	return cursor_forward(c);
+}
+
+bool mem_cursor_prev(struct mem_cursor *c)
+{
+	c->slot--;
+	return cursor_backward(c);
+}
+
+/* ---- ranges ----------------------------------------------------------- */
+
+seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,
+			   size_t from_bytes, const void *to, size_t to_bytes)
+{
+	struct mem_cursor c = { .tree = tree };
+	struct mem_place place;
+	seq_t newest = 0;
+
+	mem_tree_place(tree, from, from_bytes, &place);
+	for (;;) {
+		const struct mem_separator *high = place.high;
+
+		cursor_stand_in(&c, &place);
+		if (!c.leaf)
+			return newest;
+		c.slot = mem_leaf_search(tree, c.leaf, c.slots, from, from_bytes);
+		slots_prefetch(&c, c.slot, c.slot + PREFETCH_SLOTS);
+		for (; c.slot < c.slots; c.slot++) {
+			const struct mem_node *n = slot_node(&c, c.slot);
+
+			slots_prefetch(&c, c.slot + PREFETCH_SLOTS,
+				       c.slot + PREFETCH_SLOTS + 1);
+			if (to && key_compare(node_key(n), node_key_bytes(n), to,
+					      to_bytes) >= 0)
+				return newest;
+			if (node_seq(n) > newest)
+				newest = node_seq(n);
+		}
+		if (!high)
+			return newest;
+		from = high->key;
+		from_bytes = high->bytes;
+		mem_tree_place(tree, from, from_bytes, &place);
+	}
+}

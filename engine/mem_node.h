@@ -1,0 +1,142 @@
+/*
+ * One version of a key in memory: a block that never changes once readers can
+ * reach it, except for its link to the version before.
+ *
+ *	u64	seq << 12 | key bytes
+ *	u64	commit time << 12 | flags << 7 | value bytes (127: see LINK)
+ *	LINK	u32 older version (atomic), u32 value bytes
+ *	ID	u64 id, where it differs from seq
+ *	EXTRA	i64 mtime in ns, u32 attribute bytes
+ *	key, value, attributes
+ *
+ * Threads: a node is read by any thread inside an epoch; links are written by
+ * the writer only.
+ */
+#ifndef MEM_NODE_H
+#define MEM_NODE_H
+
+#include <string.h>
+
+#include "memtable.h"
+#include "slab.h"
+
+enum {
+	NODE_TOMBSTONE = 1,
+	NODE_REF = 2,
+	NODE_ID = 4,
+	NODE_LINK = 8,		/* also its size */
+	NODE_EXTRA = 16,
+};
+
+#define NODE_VALUE_INLINE_MAX 126u
+#define NODE_EXTRA_BYTES 12u
+/* In place of `older`: cut off, freed when the purge queue comes to it. */
+#define NODE_OLDER_DEAD UINT32_MAX
+
+struct mem_node {
+	uint64_t w0, w1;
+	char parts[];
+};
+
+struct mem_link {
+	ref_t older;
+	uint32_t value_bytes;
+};
+
+static inline seq_t node_seq(const struct mem_node *n)
+{
+	return n->w0 >> 12;
+}
+
+static inline uint32_t node_key_bytes(const struct mem_node *n)
+{
+	return n->w0 & 4095;
+}
+
+static inline unsigned int node_flags(const struct mem_node *n)
+{
+	return n->w1 >> 7 & 31;
+}
+
+static inline bool node_is_tombstone(const struct mem_node *n)
+{
+	return node_flags(n) & NODE_TOMBSTONE;
+}
+
+static inline uint32_t node_head_bytes(unsigned int flags)
+{
+	return (uint32_t)sizeof(struct mem_node) + (flags & NODE_LINK) +
+	       (flags & NODE_ID) * 2 +
+	       (flags & NODE_EXTRA ? NODE_EXTRA_BYTES : 0);
+}
+
+static inline const char *node_key(const struct mem_node *n)
+{
+	return (const char *)n + node_head_bytes(node_flags(n));
+}
+
+static inline struct mem_link *node_link(const struct mem_node *n)
+{
+	return (struct mem_link *)n->parts;
+}
+
+/* The version before, or 0. The link word is the one thing that changes. */
+static inline ref_t node_older(const struct mem_node *n)
+{
+	ref_t older;
+
+	if (!(node_flags(n) & NODE_LINK))
+		return 0;
+	older = __atomic_load_n(&node_link(n)->older, __ATOMIC_ACQUIRE);
+	return older == NODE_OLDER_DEAD ? 0 : older;
+}
+
+static inline uint32_t node_value_bytes(const struct mem_node *n)
+{
+	uint32_t bytes = n->w1 & 127;
+
+	return bytes <= NODE_VALUE_INLINE_MAX ? bytes
+					      : node_link(n)->value_bytes;
+}
+
+static inline size_t node_bytes(const struct mem_node *n)
+{
+	unsigned int flags = node_flags(n);
+	uint32_t attr_bytes = 0;
+
+	if (flags & NODE_EXTRA)
+		memcpy(&attr_bytes, n->parts + node_head_bytes(flags) -
+		       sizeof(*n) - 4, 4);
+	return (size_t)node_head_bytes(flags) + node_key_bytes(n) +
+	       node_value_bytes(n) + attr_bytes;
+}
+
+/* Spells a node out; pointers into it. */
+static inline void node_read(const struct mem_node *n, struct mem_entry *ret)
+{
+	unsigned int flags = node_flags(n);
+	const char *at = n->parts + (flags & NODE_LINK);
+
+	ret->seq = ret->id = node_seq(n);
+	ret->time_us = n->w1 >> 12;
+	ret->key_bytes = node_key_bytes(n);
+	ret->value_bytes = node_value_bytes(n);
+	ret->attr_bytes = 0;
+	ret->mtime_ns = AEDB_MTIME_NONE;
+	ret->is_tombstone = flags & NODE_TOMBSTONE;
+	ret->is_ref = flags & NODE_REF;
+	if (flags & NODE_ID) {
+		memcpy(&ret->id, at, sizeof(ret->id));
+		at += sizeof(ret->id);
+	}
+	if (flags & NODE_EXTRA) {
+		memcpy(&ret->mtime_ns, at, 8);
+		memcpy(&ret->attr_bytes, at + 8, 4);
+		at += NODE_EXTRA_BYTES;
+	}
+	ret->key = at;
+	ret->value = at + ret->key_bytes;
+	ret->attr = at + ret->key_bytes + ret->value_bytes;
+}
+
+#endif

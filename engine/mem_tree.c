@@ -1,0 +1,638 @@
+/*
+ * The ordered index: a B+tree of references, one writer, readers without locks.
+ *
+ * Leaves hold references to the newest version of each key, inner nodes the
+ * children, the separators between them, and of each separator eight bytes
+ * inline, taken behind what all separators of the node share.
+ *
+ * Invariants:
+ *  1. What readers can reach changes in three ways only: a slot of a leaf gets
+ *     a newer version of its key; a leaf grows at its end into its own spare
+ *     slots; a child or the root is replaced. Everything else is a new block
+ *     put in the place of an old one by one store.
+ *  2. Keys k of child i satisfy separator[i-1] <= k < separator[i].
+ *  3. Leaves and inner nodes in the tree are never empty.
+ *  4. A retired block still leads to all that was reachable when it was
+ *     retired, for readers that were inside an epoch then.
+ *
+ * A leaf that is full splits in halves, at its ends so that keys inserted in
+ * order leave full leaves. Leaves that became small merge; inner nodes do not.
+ */
+#include <assert.h>
+
+#include "mem_key.h"
+#include "mem_tree.h"
+
+#define LEAF_MERGE_MAX (MEM_LEAF_MAX / 2)
+
+/* Followed by the children and the separators, which are references. */
+struct mem_inner {
+	uint8_t level;
+	uint8_t children;
+	uint16_t skip;		/* bytes that all separators share */
+	uint32_t unused;
+	uint64_t heads[];
+};
+
+/* An inner node taken apart; one more than fits, before it is split. */
+struct inner_parts {
+	ref_t child[MEM_FANOUT_MAX + 1];
+	ref_t separator[MEM_FANOUT_MAX];
+};
+
+_Static_assert(sizeof(struct mem_inner) == 8, "heads are aligned");
+_Static_assert(sizeof(struct mem_leaf) + 4 * MEM_LEAF_MAX == 256,
+	       "a leaf fills its class");
+
+static ref_t *inner_child(struct mem_inner *in, int i)
+{
+	return (ref_t *)(in->heads + in->children - 1) + i;
+}
+
+static ref_t inner_separator(struct mem_inner *in, int i)
+{
+	return *inner_child(in, in->children + i);
+}
+
+static size_t inner_bytes(int children)
+{
+	return sizeof(struct mem_inner) + (size_t)children * 16 - 12;
+}
+
+static const struct mem_separator *separator_at(const struct mem_tree *tree,
+						ref_t ref)
+{
+	return slab_at(tree->base, ref);
+}
+
+static size_t leaf_bytes(int slots)
+{
+	return sizeof(struct mem_leaf) + (size_t)slots * sizeof(ref_t);
+}
+
+static const struct mem_node *leaf_node(const struct mem_tree *tree,
+					const struct mem_leaf *leaf, int i)
+{
+	return mem_node_at(tree, __atomic_load_n(&leaf->slot[i],
+						 __ATOMIC_ACQUIRE));
+}
+
+static int node_compare(const struct mem_node *n, const void *key,
+			size_t key_bytes)
+{
+	return key_compare(node_key(n), node_key_bytes(n), key, key_bytes);
+}
+
+int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		    int count, const void *key, size_t key_bytes)
+{
+	int low = 0, high = count;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (node_compare(leaf_node(tree, leaf, middle), key,
+				 key_bytes) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* ---- finding ---------------------------------------------------------- */
+
+/* Number of heads below `head`. */
+static int heads_below(const uint64_t *heads, int n, uint64_t head)
+{
+	const uint64_t *at = heads;
+
+	if (n == 0)
+		return 0;
+	while (n > 1) {
+		int half = n / 2;
+
+		at += at[half - 1] < head ? half : 0;
+		n -= half;
+	}
+	return (int)(at - heads) + (*at < head);
+}
+
+/* Number of separators in [low, high) below the key, or equal to it if the
+ * key's own subtree is wanted. All have the key's head. */
+static int separators_below(const struct mem_tree *tree, struct mem_inner *in,
+			    int low, int high, const void *key, size_t key_bytes,
+			    int equal)
+{
+	while (low < high) {
+		int middle = (low + high) / 2;
+		const struct mem_separator *s =
+			separator_at(tree, inner_separator(in, middle));
+
+		if (key_compare(s->key, s->bytes, key, key_bytes) < equal)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Which child to go to: the one that holds the key (equal = 1), or the one
+ * that holds the last keys below it (equal = 0). */
+static int inner_search(const struct mem_tree *tree, struct mem_inner *in,
+			const void *key, size_t key_bytes, int equal)
+{
+	int n = in->children - 1, low, high;
+	uint64_t head;
+
+	if (in->skip) {
+		const struct mem_separator *s =
+			separator_at(tree, inner_separator(in, 0));
+		size_t both = key_bytes < in->skip ? key_bytes : in->skip;
+		int order = both ? memcmp(key, s->key, both) : 0;
+
+		if (order || key_bytes < in->skip)
+			return order > 0 ? n : 0;
+	}
+	head = key_head(key, key_bytes, in->skip);
+	low = heads_below(in->heads, n, head);
+	if (low == n || in->heads[low] != head)
+		return low;
+	high = head == UINT64_MAX ? n : heads_below(in->heads, n, head + 1);
+	return separators_below(tree, in, low, high, key, key_bytes, equal);
+}
+
+static ref_t child_at(struct mem_inner *in, int i)
+{
+	return __atomic_load_n(inner_child(in, i), __ATOMIC_ACQUIRE);
+}
+
+static ref_t tree_root(struct mem_tree *tree)
+{
+	return __atomic_load_n(&tree->root, __ATOMIC_ACQUIRE);
+}
+
+static void place_narrow(const struct mem_tree *tree, struct mem_inner *in,
+			 int child, struct mem_place *place)
+{
+	if (child > 0)
+		place->low = separator_at(tree, inner_separator(in, child - 1));
+	if (child < in->children - 1)
+		place->high = separator_at(tree, inner_separator(in, child));
+}
+
+static void place_find(struct mem_tree *tree, const void *key, size_t key_bytes,
+		       int equal, struct mem_place *ret)
+{
+	ref_t ref = tree_root(tree);
+	struct mem_inner *in;
+
+	*ret = (struct mem_place){ 0 };
+	if (!ref)
+		return;
+	while ((in = slab_at(tree->base, ref))->level) {
+		int child = inner_search(tree, in, key, key_bytes, equal);
+
+		place_narrow(tree, in, child, ret);
+		ref = child_at(in, child);
+	}
+	ret->leaf = (struct mem_leaf *)in;
+}
+
+void mem_tree_place(struct mem_tree *tree, const void *key, size_t key_bytes,
+		    struct mem_place *ret)
+{
+	place_find(tree, key, key_bytes, 1, ret);
+}
+
+void mem_tree_place_before(struct mem_tree *tree, const void *key,
+			   size_t key_bytes, struct mem_place *ret)
+{
+	place_find(tree, key, key_bytes, 0, ret);
+}
+
+void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret)
+{
+	ref_t ref = tree_root(tree);
+	struct mem_inner *in;
+
+	*ret = (struct mem_place){ 0 };
+	if (!ref)
+		return;
+	while ((in = slab_at(tree->base, ref))->level) {
+		place_narrow(tree, in, in->children - 1, ret);
+		ref = child_at(in, in->children - 1);
+	}
+	ret->leaf = (struct mem_leaf *)in;
+}
+
+/* ---- the writer's path ------------------------------------------------ */
+
+static struct mem_leaf *path_leaf(const struct mem_path *path)
+{
+	return slab_at(path->tree->base, path->leaf);
+}
+
+static struct mem_inner *path_inner(const struct mem_path *path, int i)
+{
+	return slab_at(path->tree->base, path->at[i].inner);
+}
+
+static void path_descend(struct mem_path *path, struct mem_tree *tree,
+			 const void *key, size_t key_bytes)
+{
+	struct mem_place place = { 0 };
+	ref_t ref = tree->root;
+	struct mem_inner *in;
+
+	path->tree = tree;
+	path->depth = 0;
+	while ((in = slab_at(tree->base, ref))->level) {
+		int child = inner_search(tree, in, key, key_bytes, 1);
+
+		assert(path->depth < MEM_DEPTH_MAX);
+		place_narrow(tree, in, child, &place);
+		path->at[path->depth].inner = ref;
+		path->at[path->depth++].child = child;
+		ref = *inner_child(in, child);
+	}
+	path->leaf = ref;
+	path->high = place.high;
+	path->slot = mem_leaf_search(tree, path_leaf(path),
+				     path_leaf(path)->count, key, key_bytes);
+}
+
+/* Whether the key belongs into the path's leaf, not before the last key; then
+ * path->slot is its place. */
+static bool path_advance(struct mem_path *path, const void *key,
+			 size_t key_bytes)
+{
+	struct mem_tree *tree = path->tree;
+	struct mem_leaf *leaf = path_leaf(path);
+	int count = leaf->count, next = path->slot + 1;
+	int order = node_compare(leaf_node(tree, leaf, path->slot), key,
+				 key_bytes);
+
+	if (order >= 0)
+		return order == 0;
+	if (next < count &&
+	    node_compare(leaf_node(tree, leaf, next), key, key_bytes) >= 0) {
+		path->slot = next;
+		return true;
+	}
+	if (path->high && key_compare(key, key_bytes, path->high->key,
+				      path->high->bytes) >= 0)
+		return false;
+	path->slot = mem_leaf_search(tree, leaf, count, key, key_bytes);
+	return true;
+}
+
+/* The path to the key's slot, or to where it belongs. The tree is not empty. */
+static struct mem_path *path_to(struct mem_tree *tree, const void *key,
+				size_t key_bytes)
+{
+	struct mem_path *path = tree->heap->path;
+
+	if (path->tree != tree || !path_advance(path, key, key_bytes))
+		path_descend(path, tree, key, key_bytes);
+	return path;
+}
+
+/* Puts a block in the place of the path's block at a depth: 0 is the root,
+ * path->depth the leaf. */
+static void path_publish(struct mem_path *path, int depth, ref_t ref)
+{
+	ref_t *at = &path->tree->root;
+
+	if (depth)
+		at = inner_child(path_inner(path, depth - 1),
+				 path->at[depth - 1].child);
+	__atomic_store_n(at, ref, __ATOMIC_RELEASE);
+}
+
+/* ---- building --------------------------------------------------------- */
+
+static ref_t leaf_new(struct mem_tree *tree, const ref_t *slots, int count)
+{
+	int room = (count + 8) / 8 * 8 - 1;
+	ref_t ref = mem_block_new(tree->heap, leaf_bytes(room));
+	struct mem_leaf *leaf = slab_at(tree->base, ref);
+
+	leaf->level = 0;
+	leaf->slots = (uint8_t)room;
+	leaf->count = (uint16_t)count;
+	memcpy(leaf->slot, slots, (size_t)count * sizeof(*slots));
+	return ref;
+}
+
+static void leaf_retire(struct mem_tree *tree, ref_t ref)
+{
+	struct mem_leaf *leaf = slab_at(tree->base, ref);
+
+	mem_block_retire(tree->heap, ref, leaf_bytes(leaf->slots));
+}
+
+static void inner_retire(struct mem_tree *tree, ref_t ref)
+{
+	struct mem_inner *in = slab_at(tree->base, ref);
+
+	mem_block_retire(tree->heap, ref, inner_bytes(in->children));
+}
+
+static void separator_retire(struct mem_tree *tree, ref_t ref)
+{
+	mem_block_retire(tree->heap, ref, sizeof(struct mem_separator) +
+			 separator_at(tree, ref)->bytes);
+}
+
+/* The shortest key above `left` that is not above `right`. */
+static ref_t separator_new(struct mem_tree *tree, ref_t left, ref_t right)
+{
+	const struct mem_node *l = mem_node_at(tree, left);
+	const struct mem_node *r = mem_node_at(tree, right);
+	size_t bytes = 1 + key_shared(node_key(l), node_key_bytes(l),
+				      node_key(r), node_key_bytes(r));
+	ref_t ref = mem_block_new(tree->heap,
+				  sizeof(struct mem_separator) + bytes);
+	struct mem_separator *s = slab_at(tree->base, ref);
+
+	s->bytes = (uint16_t)bytes;
+	memcpy(s->key, node_key(r), bytes);
+	return ref;
+}
+
+static void inner_take_apart(struct mem_inner *in, struct inner_parts *ret)
+{
+	memcpy(ret->child, inner_child(in, 0),
+	       in->children * sizeof(ref_t));
+	memcpy(ret->separator, inner_child(in, in->children),
+	       (in->children - 1u) * sizeof(ref_t));
+}
+
+static void inner_heads_set(struct mem_tree *tree, struct mem_inner *in)
+{
+	int n = in->children - 1;
+	const struct mem_separator *s, *first, *last;
+
+	in->skip = 0;
+	if (n == 0)
+		return;
+	first = separator_at(tree, inner_separator(in, 0));
+	last = separator_at(tree, inner_separator(in, n - 1));
+	in->skip = (uint16_t)key_shared(first->key, first->bytes, last->key,
+					last->bytes);
+	for (int i = 0; i < n; i++) {
+		s = separator_at(tree, inner_separator(in, i));
+		in->heads[i] = key_head(s->key, s->bytes, in->skip);
+	}
+}
+
+/* An inner node of the children [from, to) of the parts. */
+static ref_t inner_new(struct mem_tree *tree, int level,
+		       const struct inner_parts *parts, int from, int to)
+{
+	size_t n = (size_t)(to - from);
+	ref_t ref = mem_block_new(tree->heap, inner_bytes((int)n));
+	struct mem_inner *in = slab_at(tree->base, ref);
+
+	in->level = (uint8_t)level;
+	in->children = (uint8_t)n;
+	in->unused = 0;
+	memcpy(inner_child(in, 0), parts->child + from, n * sizeof(ref_t));
+	memcpy(inner_child(in, (int)n), parts->separator + from,
+	       (n - 1) * sizeof(ref_t));
+	inner_heads_set(tree, in);
+	return ref;
+}
+
+/* ---- inserting -------------------------------------------------------- */
+
+/* Puts left and right in the place of the path's block at a depth, splitting
+ * the inner nodes above as needed. */
+static void path_split(struct mem_path *path, ref_t left, ref_t separator,
+		       ref_t right)
+{
+	struct mem_tree *tree = path->tree;
+	struct inner_parts p = { .child = { left, right },
+				 .separator = { separator } };
+	int level = 1;
+
+	for (int d = path->depth - 1; d >= 0; d--, level++) {
+		struct mem_inner *in = path_inner(path, d);
+		int i = path->at[d].child, n = in->children + 1, middle;
+		struct inner_parts pair = p;
+
+		inner_take_apart(in, &p);
+		memmove(p.child + i + 1, p.child + i,
+			(size_t)(n - 1 - i) * sizeof(ref_t));
+		memmove(p.separator + i + 1, p.separator + i,
+			(size_t)(n - 2 - i) * sizeof(ref_t));
+		p.child[i] = pair.child[0];
+		p.child[i + 1] = pair.child[1];
+		p.separator[i] = pair.separator[0];
+		inner_retire(tree, path->at[d].inner);
+		if (n <= MEM_FANOUT_MAX) {
+			path_publish(path, d, inner_new(tree, level, &p, 0, n));
+			return;
+		}
+		middle = i == n - 2 ? n - 1 : n / 2;
+		pair.child[0] = inner_new(tree, level, &p, 0, middle);
+		pair.child[1] = inner_new(tree, level, &p, middle, n);
+		pair.separator[0] = p.separator[middle - 1];
+		p = pair;
+	}
+	path_publish(path, 0, inner_new(tree, level, &p, 0, 2));
+}
+
+/* Splits the path's full leaf around a new slot. */
+static void leaf_split(struct mem_path *path, ref_t node)
+{
+	struct mem_tree *tree = path->tree;
+	struct mem_leaf *leaf = path_leaf(path);
+	ref_t old = path->leaf, all[MEM_LEAF_MAX + 1], left, right;
+	int n = leaf->count, at = path->slot;
+	int middle = at == n ? n : at == 0 ? 1 : (n + 1) / 2;
+
+	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
+	all[at] = node;
+	memcpy(all + at + 1, leaf->slot + at, (size_t)(n - at) * sizeof(ref_t));
+	left = leaf_new(tree, all, middle);
+	right = leaf_new(tree, all + middle, n + 1 - middle);
+	path_split(path, left, separator_new(tree, all[middle - 1], all[middle]),
+		   right);
+	leaf_retire(tree, old);
+	path->tree = NULL;
+}
+
+static void leaf_insert(struct mem_path *path, ref_t node)
+{
+	struct mem_leaf *leaf = path_leaf(path);
+	int n = leaf->count, at = path->slot;
+	ref_t all[MEM_LEAF_MAX], ref;
+
+	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
+	all[at] = node;
+	memcpy(all + at + 1, leaf->slot + at, (size_t)(n - at) * sizeof(ref_t));
+	ref = leaf_new(path->tree, all, n + 1);
+	path_publish(path, path->depth, ref);
+	leaf_retire(path->tree, path->leaf);
+	path->leaf = ref;
+}
+
+void mem_tree_insert(struct mem_tree *tree, ref_t node)
+{
+	const struct mem_node *n = mem_node_at(tree, node);
+	struct mem_path *path;
+	struct mem_leaf *leaf;
+
+	if (!tree->root) {
+		__atomic_store_n(&tree->root, leaf_new(tree, &node, 1),
+				 __ATOMIC_RELEASE);
+		return;
+	}
+	path = path_to(tree, node_key(n), node_key_bytes(n));
+	leaf = path_leaf(path);
+	if (path->slot == leaf->count && leaf->count < leaf->slots) {
+		__atomic_store_n(&leaf->slot[leaf->count], node,
+				 __ATOMIC_RELEASE);
+		__atomic_store_n(&leaf->count, (uint16_t)(leaf->count + 1),
+				 __ATOMIC_RELEASE);
+	} else if (leaf->count < MEM_LEAF_MAX) {
+		leaf_insert(path, node);
+	} else {
+		leaf_split(path, node);
+	}
+}
+
+void mem_tree_replace(struct mem_tree *tree, ref_t node)
+{
+	const struct mem_node *n = mem_node_at(tree, node);
+	struct mem_path *path = path_to(tree, node_key(n), node_key_bytes(n));
+
+	__atomic_store_n(&path_leaf(path)->slot[path->slot], node,
+			 __ATOMIC_RELEASE);
+}
+
+/* ---- removing --------------------------------------------------------- */
+
+/* Takes child i and the separator `separator` out of the path's inner node at
+ * depth d; `other`, when not 0, takes the place of child i - 1 or i + 1 that
+ * becomes child `separator`. */
+static void inner_remove(struct mem_path *path, int d, int i, ref_t other)
+{
+	struct mem_tree *tree = path->tree;
+	struct mem_inner *in = path_inner(path, d);
+	int level = in->level, n = in->children, s = i ? i - 1 : 0;
+	struct inner_parts p;
+
+	inner_take_apart(in, &p);
+	separator_retire(tree, p.separator[s]);
+	memmove(p.child + i, p.child + i + 1,
+		(size_t)(n - 1 - i) * sizeof(ref_t));
+	memmove(p.separator + s, p.separator + s + 1,
+		(size_t)(n - 2 - s) * sizeof(ref_t));
+	if (other)
+		p.child[s] = other;
+	if (d == 0 && n == 2)
+		path_publish(path, 0, p.child[0]);
+	else
+		path_publish(path, d, inner_new(tree, level, &p, 0, n - 1));
+	inner_retire(tree, path->at[d].inner);
+}
+
+/* Takes the path's leaf out of the tree. */
+static void leaf_remove(struct mem_path *path)
+{
+	int d = path->depth - 1;
+
+	while (d >= 0 && path_inner(path, d)->children == 1)
+		inner_retire(path->tree, path->at[d--].inner);
+	if (d >= 0)
+		inner_remove(path, d, path->at[d].child, 0);
+	else
+		path_publish(path, 0, 0);
+}
+
+/* Joins the slots left of a leaf with a neighbour's if both are small. */
+static bool leaf_merge(struct mem_path *path, const ref_t *slots, int count)
+{
+	struct mem_tree *tree = path->tree;
+	int d = path->depth - 1, i, side;
+	struct mem_leaf *other;
+	ref_t all[LEAF_MERGE_MAX], other_ref;
+	struct mem_inner *in;
+
+	if (d < 0 || count > LEAF_MERGE_MAX || path_inner(path, d)->children < 2)
+		return false;
+	in = path_inner(path, d);
+	i = path->at[d].child;
+	side = i ? -1 : 1;
+	other_ref = *inner_child(in, i + side);
+	other = slab_at(tree->base, other_ref);
+	if (count + other->count > LEAF_MERGE_MAX)
+		return false;
+	memcpy(all + (side < 0 ? other->count : 0), slots,
+	       (size_t)count * sizeof(ref_t));
+	memcpy(all + (side < 0 ? 0 : count), other->slot,
+	       other->count * sizeof(ref_t));
+	inner_remove(path, d, i, leaf_new(tree, all, count + other->count));
+	leaf_retire(tree, other_ref);
+	return true;
+}
+
+void mem_tree_remove(struct mem_tree *tree, ref_t node)
+{
+	const struct mem_node *n = mem_node_at(tree, node);
+	struct mem_path *path = path_to(tree, node_key(n), node_key_bytes(n));
+	struct mem_leaf *leaf = path_leaf(path);
+	int left = leaf->count - 1, at = path->slot;
+	ref_t all[MEM_LEAF_MAX];
+
+	assert(leaf->slot[at] == node);
+	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
+	memcpy(all + at, leaf->slot + at + 1, (size_t)(left - at) * sizeof(ref_t));
+	if (left == 0)
+		leaf_remove(path);
+	else if (!leaf_merge(path, all, left))
+		path_publish(path, path->depth, leaf_new(tree, all, left));
+	leaf_retire(tree, path->leaf);
+	path->tree = NULL;
+}
+
+static void versions_retire(struct mem_tree *tree, ref_t ref)
+{
+	while (ref) {
+		const struct mem_node *n = mem_node_at(tree, ref);
+		ref_t older = node_older(n);
+
+		mem_block_retire(tree->heap, ref, node_bytes(n));
+		ref = older;
+	}
+}
+
+/* Recursion ends at MEM_DEPTH_MAX. */
+static void subtree_retire(struct mem_tree *tree, ref_t ref)
+{
+	struct mem_inner *in = slab_at(tree->base, ref);
+	struct mem_leaf *leaf = (struct mem_leaf *)in;
+
+	if (!in->level) {
+		for (int i = 0; i < leaf->count; i++)
+			versions_retire(tree, leaf->slot[i]);
+		leaf_retire(tree, ref);
+		return;
+	}
+	for (int i = 0; i < in->children; i++)
+		subtree_retire(tree, *inner_child(in, i));
+	for (int i = 0; i < in->children - 1; i++)
+		separator_retire(tree, inner_separator(in, i));
+	inner_retire(tree, ref);
+}
+
+void mem_tree_retire(struct mem_tree *tree)
+{
+	if (tree->root)
+		subtree_retire(tree, tree->root);
+	if (tree->heap->path->tree == tree)
+		tree->heap->path->tree = NULL;
+}

@@ -1,0 +1,130 @@
+/*
+ * The two indexes of a key space: an ordered tree and a hash, both over
+ * references to the newest version of each key.
+ *
+ * Threads: functions marked Writer are called by the one writer; the others by
+ * any thread inside an epoch, at the same time. Nothing here fails: the writer
+ * has reserved memory (memtable_reserve).
+ */
+#ifndef MEM_TREE_H
+#define MEM_TREE_H
+
+#include <assert.h>
+
+#include "mem_node.h"
+
+#define MEM_LEAF_MAX 63		/* with its header 256 bytes */
+#define MEM_FANOUT_MAX 62
+#define MEM_DEPTH_MAX 12	/* 31^12 leaves at least when that is reached */
+#define MEM_SEGMENTS 24
+#define MEM_SEGMENT_0 8u	/* buckets in the tree itself */
+
+/* Keys in order. Slots below count are set; later ones follow in place. */
+struct mem_leaf {
+	uint8_t level;		/* 0; in an inner node the height */
+	uint8_t slots;		/* constant: room */
+	uint16_t count;		/* atomic: grows only */
+	ref_t slot[];		/* atomic: newest versions */
+};
+
+/* Where blocks come from and go to. The writer's. */
+struct mem_heap {
+	struct slab *slab;	/* constant: owned */
+	struct epoch *epoch;	/* constant: owned */
+	struct mem_path *path;	/* constant: owned; the way kept */
+	size_t collect_bytes;	/* collects when more than that is retired */
+};
+
+/* A copied part of a key that separates two subtrees. */
+struct mem_separator {
+	uint16_t bytes;
+	char key[];
+};
+
+struct mem_tree {
+	struct mem_heap *heap;	/* constant */
+	struct mem_versions *versions;	/* constant */
+	char *base;		/* constant: where references count from */
+	uint64_t seed;		/* constant */
+	ref_t self;		/* constant */
+	ref_t root;		/* atomic */
+	uint32_t buckets;	/* atomic */
+	uint64_t keys;		/* in the indexes; the writer's */
+	uint64_t live;		/* atomic: keys that are no tombstones */
+	seq_t purged_seq;	/* atomic */
+	ref_t segments[MEM_SEGMENTS];	/* atomic */
+	ref_t segment_0[MEM_SEGMENT_0];	/* atomic */
+};
+
+/* A leaf as found; keys from low (inclusive) to high belong into it. NULL for
+ * the ends of the tree. Borrowed until epoch_leave. */
+struct mem_place {
+	struct mem_leaf *leaf;	/* NULL: the tree is empty */
+	const struct mem_separator *low, *high;
+};
+
+/* The writer's way to a leaf, kept for the next key of a sorted batch. */
+struct mem_path {
+	struct mem_tree *tree;	/* NULL: no path */
+	ref_t leaf;
+	int slot;		/* the last key's place */
+	int depth;		/* inner nodes above, the root first */
+	const struct mem_separator *high;
+	struct {
+		ref_t inner;
+		int child;
+	} at[MEM_DEPTH_MAX];
+};
+
+/* The leaf for a key; mem_tree_place_before: the leaf of the last keys below
+ * it; mem_tree_place_end: the last leaf. */
+void mem_tree_place(struct mem_tree *tree, const void *key, size_t key_bytes,
+		    struct mem_place *ret);
+void mem_tree_place_before(struct mem_tree *tree, const void *key,
+			   size_t key_bytes, struct mem_place *ret);
+void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret);
+/* First of `count` slots whose key is not below the given one. */
+int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		    int count, const void *key, size_t key_bytes);
+
+/* A block of one's own; a block that readers may see, to be freed later. */
+static inline ref_t mem_block_new(struct mem_heap *heap, size_t bytes)
+{
+	ref_t ref = slab_alloc(heap->slab, bytes);
+
+	assert(ref);	/* memtable_reserve was called */
+	return ref;
+}
+
+static inline void mem_block_retire(struct mem_heap *heap, ref_t ref,
+				    size_t bytes)
+{
+	epoch_retire(heap->epoch, ref, (uint32_t)bytes);
+}
+
+/* Adds an absent key, puts a newer version in a present key's place, or takes
+ * a present key out. The key is the node's. Writer. */
+void mem_tree_insert(struct mem_tree *tree, ref_t node);
+void mem_tree_replace(struct mem_tree *tree, ref_t node);
+void mem_tree_remove(struct mem_tree *tree, ref_t node);
+/* Retires the tree's own blocks, and every version in it. Writer. */
+void mem_tree_retire(struct mem_tree *tree);
+
+/* Newest version of a key, or 0. */
+ref_t mem_hash_find(struct mem_tree *tree, uint64_t hash, const void *key,
+		    size_t key_bytes);
+/* As for the tree. Writer. */
+void mem_hash_insert(struct mem_tree *tree, uint64_t hash, ref_t node);
+void mem_hash_replace(struct mem_tree *tree, uint64_t hash, ref_t old,
+		      ref_t node);
+void mem_hash_remove(struct mem_tree *tree, uint64_t hash, ref_t node);
+/* Retires the hash's blocks. Writer. */
+void mem_hash_retire(struct mem_tree *tree);
+
+static inline const struct mem_node *mem_node_at(const struct mem_tree *tree,
+						 ref_t ref)
+{
+	return slab_at(tree->base, ref);
+}
+
+#endif

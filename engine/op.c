@@ -1,0 +1,305 @@
+/*
+ * Encoding of operations.
+ *
+ * Invariants:
+ * 1. Every operation has exactly one encoding, and op_decode accepts no other
+ *    flags than the kind can have, so what recovery executes is what a
+ *    transaction collected.
+ * 2. Decoding reads only inside the payload and never allocates.
+ *
+ * What an operation means is apply.c's business.
+ */
+#include <inttypes.h>
+
+#include "err.h"
+#include "op.h"
+
+/* What each kind carries: the flags it may have, and its parts. */
+enum op_parts {
+	PART_KEY = 1,
+	PART_TO_KEY = 2,
+	PART_PLACE = 4,
+	PART_TO_PLACE = 8,
+	PART_VALUE = 16,
+};
+
+static const struct {
+	const char *name;
+	uint8_t flags, parts;
+} kinds[] = {
+	[OP_PUT] = { "put", OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_IS_REF |
+			    OP_MUST_BE_NEW, PART_KEY | PART_VALUE },
+	[OP_DELETE] = { "delete", 0, PART_KEY },
+	[OP_SET_ATTR] = { "set-attr", OP_HAS_MTIME | OP_HAS_ATTR, PART_KEY },
+	[OP_TOUCH] = { "touch", 0, PART_KEY },
+	[OP_MOVE] = { "move", 0, PART_KEY | PART_TO_KEY },
+	[OP_EXCHANGE] = { "exchange", 0, PART_KEY | PART_TO_KEY },
+	[OP_CREATE] = { "create", OP_HAS_ID | OP_HAS_ATTR, PART_PLACE },
+	[OP_DROP] = { "drop", OP_DROP_FULL, PART_PLACE },
+	[OP_RENAME] = { "rename", 0, PART_PLACE | PART_TO_PLACE },
+	[OP_PLACE_ATTR] = { "place-attr", OP_HAS_MTIME | OP_HAS_ATTR,
+			    PART_PLACE },
+	[OP_PLACE_TOUCH] = { "place-touch", 0, PART_PLACE },
+};
+
+static size_t place_bytes_max(const struct op_place *place)
+{
+	return 2 * BYTES_VARINT_MAX + place->project.n + place->scope.n;
+}
+
+size_t op_bytes_max(const struct op *op)
+{
+	return 2 + 4 * BYTES_VARINT_MAX + op->key.n + op->to_key.n +
+	       place_bytes_max(&op->place) + place_bytes_max(&op->to_place) +
+	       BYTES_VARINT_MAX + 8 + BYTES_VARINT_MAX + op->attr.n +
+	       BYTES_VARINT_MAX + op->value.n + op->extents.n;
+}
+
+static uint8_t *put_bytes(uint8_t *at, struct op_bytes bytes)
+{
+	at = bytes_store_varint(at, bytes.n);
+	if (bytes.n)
+		memcpy(at, bytes.at, bytes.n);
+	return at + bytes.n;
+}
+
+static uint8_t *put_key(uint8_t *at, const struct op_key *key)
+{
+	at = bytes_store_varint(at, key->tree);
+	return put_bytes(at, (struct op_bytes){ key->at, key->n });
+}
+
+static uint8_t *put_place(uint8_t *at, const struct op_place *place)
+{
+	return put_bytes(put_bytes(at, place->project), place->scope);
+}
+
+uint8_t *op_encode(const struct op *op, uint8_t *at)
+{
+	uint8_t parts = kinds[op->kind].parts;
+
+	*at++ = op->kind;
+	*at++ = op->flags;
+	if (parts & PART_KEY)
+		at = put_key(at, &op->key);
+	if (parts & PART_TO_KEY)
+		at = put_key(at, &op->to_key);
+	if (parts & PART_PLACE)
+		at = put_place(at, &op->place);
+	if (parts & PART_TO_PLACE)
+		at = put_place(at, &op->to_place);
+	if (op->flags & OP_HAS_ID)
+		at = bytes_store_varint(at, op->id);
+	if (op->flags & OP_HAS_MTIME) {
+		bytes_store_le64(at, (uint64_t)op->mtime_ns);
+		at += 8;
+	}
+	if (op->flags & OP_HAS_ATTR)
+		at = put_bytes(at, op->attr);
+	if (parts & PART_VALUE)
+		at = put_bytes(at, op->value);
+	if (op->flags & OP_IS_REF) {
+		memcpy(at, op->extents.at, op->extents.n);
+		at += op->extents.n;
+	}
+	return at;
+}
+
+static struct op_bytes take_bytes(struct byte_reader *r)
+{
+	uint64_t n = byte_reader_varint(r);
+	const uint8_t *at = byte_reader_take(r, n);
+
+	return (struct op_bytes){ at, at ? n : 0 };
+}
+
+static struct op_key take_key(struct byte_reader *r)
+{
+	uint64_t tree = byte_reader_varint(r);
+	struct op_bytes bytes = take_bytes(r);
+
+	return (struct op_key){ tree, bytes.at, bytes.n };
+}
+
+static struct op_place take_place(struct byte_reader *r)
+{
+	struct op_place place;
+
+	place.project = take_bytes(r);
+	place.scope = take_bytes(r);
+	if (place.project.n > AEDB_NAME_BYTES_MAX ||
+	    place.scope.n > AEDB_NAME_BYTES_MAX)
+		r->is_bad = true;
+	return place;
+}
+
+static struct op_bytes take_extents(struct byte_reader *r)
+{
+	const uint8_t *start = r->at;
+	uint64_t n = byte_reader_varint(r);
+	struct value_extent extent;
+
+	for (uint64_t i = 0; i < n && !r->is_bad; i++)
+		op_extents_next(r, &extent);
+	return (struct op_bytes){ start, (size_t)(r->at - start) };
+}
+
+static void take_parts(struct byte_reader *r, struct op *op)
+{
+	uint8_t parts = kinds[op->kind].parts;
+
+	if (parts & PART_KEY)
+		op->key = take_key(r);
+	if (parts & PART_TO_KEY)
+		op->to_key = take_key(r);
+	if (parts & PART_PLACE)
+		op->place = take_place(r);
+	if (parts & PART_TO_PLACE)
+		op->to_place = take_place(r);
+	if (op->flags & OP_HAS_ID)
+		op->id = byte_reader_varint(r);
+	if (op->flags & OP_HAS_MTIME)
+		op->mtime_ns = (int64_t)byte_reader_le64(r);
+	if (op->flags & OP_HAS_ATTR)
+		op->attr = take_bytes(r);
+	if (parts & PART_VALUE)
+		op->value = take_bytes(r);
+	if (op->flags & OP_IS_REF)
+		op->extents = take_extents(r);
+}
+
+int op_decode(struct byte_reader *payload, struct op *ret)
+{
+	struct op op = { 0 };
+	struct value_ref ref;
+
+	op.kind = byte_reader_u8(payload);
+	op.flags = byte_reader_u8(payload);
+	if (payload->is_bad)
+		return err_set(AEDB_CORRUPT, "an operation is cut off");
+	if (op.kind == 0 || op.kind >= sizeof(kinds) / sizeof(kinds[0]) ||
+	    (op.flags & ~kinds[op.kind].flags))
+		return err_set(AEDB_NEWER_FORMAT,
+			       "operation kind %u with flags %#x is not known",
+			       op.kind, op.flags);
+	take_parts(payload, &op);
+	if (payload->is_bad || op.id > SEQ_MAX ||
+	    op.attr.n > AEDB_ATTR_BYTES_MAX)
+		return err_set(AEDB_CORRUPT, "a %s operation is malformed",
+			       kinds[op.kind].name);
+	if (op.flags & OP_IS_REF) {
+		int rc = value_ref_decode(op.value.at, op.value.n, &ref);
+
+		if (rc < 0)
+			return rc;
+	} else if (op.value.n > AEDB_VALUE_INLINE_MAX) {
+		return err_set(AEDB_CORRUPT, "a put of %zu inline bytes",
+			       op.value.n);
+	}
+	*ret = op;
+	return 0;
+}
+
+size_t op_extents_encode(const struct value_extent *extents, size_t n,
+			 uint8_t *at)
+{
+	size_t bytes = bytes_varint_size(n);
+
+	if (at)
+		at = bytes_store_varint(at, n);
+	for (size_t i = 0; i < n; i++) {
+		bytes += bytes_varint_size(extents[i].file) +
+			 bytes_varint_size(extents[i].offset) +
+			 bytes_varint_size(extents[i].bytes);
+		if (!at)
+			continue;
+		at = bytes_store_varint(at, extents[i].file);
+		at = bytes_store_varint(at, extents[i].offset);
+		at = bytes_store_varint(at, extents[i].bytes);
+	}
+	return bytes;
+}
+
+int op_extents_next(struct byte_reader *extents, struct value_extent *ret)
+{
+	struct value_extent extent;
+
+	extent.file = byte_reader_varint(extents);
+	extent.offset = byte_reader_varint(extents);
+	extent.bytes = byte_reader_varint(extents);
+	if (extents->is_bad)
+		return err_set(AEDB_CORRUPT, "an extent is cut off");
+	*ret = extent;
+	return 0;
+}
+
+static void show_text(const void *bytes, size_t n, FILE *out)
+{
+	const uint8_t *at = bytes;
+
+	fputc('"', out);
+	for (size_t i = 0; i < n; i++) {
+		if (at[i] < 0x20 || at[i] >= 0x7f || at[i] == '"' ||
+		    at[i] == '\\')
+			fprintf(out, "\\x%02x", at[i]);
+		else
+			fputc(at[i], out);
+	}
+	fputc('"', out);
+}
+
+static void show_key(const char *before, const struct op_key *key, FILE *out)
+{
+	fprintf(out, "%s scope %" PRIu64 "%s key ", before, key->tree / 2,
+		key->tree % 2 ? " directories" : "");
+	show_text(key->at, key->n, out);
+}
+
+static void show_place(const char *before, const struct op_place *place,
+		       FILE *out)
+{
+	fprintf(out, "%s %.*s/%.*s", before, (int)place->project.n,
+		(const char *)place->project.at, (int)place->scope.n,
+		(const char *)place->scope.at);
+}
+
+static void show_value(const struct op *op, FILE *out)
+{
+	struct value_ref ref;
+
+	if (!(op->flags & OP_IS_REF)) {
+		fprintf(out, " value %zu bytes", op->value.n);
+		return;
+	}
+	fputs(" value ", out);
+	if (value_ref_decode(op->value.at, op->value.n, &ref) == 0)
+		value_ref_show(&ref, out);
+}
+
+void op_show(const struct op *op, FILE *out)
+{
+	uint8_t parts = kinds[op->kind].parts;
+
+	fputs(kinds[op->kind].name, out);
+	if (parts & PART_KEY)
+		show_key("", &op->key, out);
+	if (parts & PART_TO_KEY)
+		show_key(" with", &op->to_key, out);
+	if (parts & PART_PLACE)
+		show_place("", &op->place, out);
+	if (parts & PART_TO_PLACE)
+		show_place(" to", &op->to_place, out);
+	if (op->flags & OP_HAS_ID)
+		fprintf(out, " id %" PRIu64, op->id);
+	if (op->flags & OP_HAS_MTIME)
+		fprintf(out, " mtime %" PRId64, op->mtime_ns);
+	if (op->flags & OP_HAS_ATTR)
+		fprintf(out, " attr %zu bytes", op->attr.n);
+	if (parts & PART_VALUE)
+		show_value(op, out);
+	if (op->flags & OP_MUST_BE_NEW)
+		fputs(" new", out);
+	if (op->flags & OP_DROP_FULL)
+		fputs(" with its keys", out);
+	fputc('\n', out);
+}

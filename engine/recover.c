@@ -1,0 +1,158 @@
+/*
+ * Recovery.
+ *
+ * Commits are executed in log order by the code that executes them when they
+ * are made. A commit above the position known durable counts only if the value
+ * bytes it refers to are whole; the first that fails ends the log, for it and
+ * what follows were never promised.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "err.h"
+#include "op.h"
+#include "recover.h"
+
+static int extents_verify(struct values *values, const struct op *op)
+{
+	struct byte_reader r;
+	struct value_extent extent;
+	uint64_t n;
+	int rc = 0;
+
+	byte_reader_init(&r, op->extents.at, op->extents.n);
+	n = byte_reader_varint(&r);
+	for (uint64_t i = 0; i < n && rc == 0; i++) {
+		rc = op_extents_next(&r, &extent);
+		if (rc == 0)
+			rc = values_verify_extent(values, &extent);
+	}
+	return rc;
+}
+
+/* Checks the value bytes a commit makes reachable. */
+static int commit_verify_values(struct aedb *db, const struct wal_commit *commit)
+{
+	struct byte_reader r;
+	struct op op;
+	int rc = 0;
+
+	byte_reader_init(&r, commit->payload, commit->payload_bytes);
+	while (rc == 0 && byte_reader_left(&r)) {
+		rc = op_decode(&r, &op);
+		if (rc == 0 && (op.flags & OP_IS_REF))
+			rc = extents_verify(db->values, &op);
+	}
+	return rc;
+}
+
+static uint64_t ids_max(const struct wal_commit *commit)
+{
+	struct byte_reader r;
+	struct op op;
+	uint64_t max = commit->first_seq + commit->op_count - 1;
+
+	byte_reader_init(&r, commit->payload, commit->payload_bytes);
+	while (byte_reader_left(&r) && op_decode(&r, &op) == 0)
+		if ((op.flags & OP_HAS_ID) && op.id > max &&
+		    op.id < DB_ID_TAGGED)
+			max = op.id;
+	return max;
+}
+
+static int commit_execute(struct aedb *db, const struct wal_commit *commit)
+	REQUIRES(db->commits.lock)
+{
+	seq_t last = commit->first_seq + commit->op_count - 1;
+	uint64_t ids = ids_max(commit);
+	int rc = apply_payload(&db->commits.apply, commit->payload,
+			       commit->payload_bytes, commit->first_seq,
+			       commit->time_us);
+
+	if (rc == AEDB_NO_MEMORY || rc == AEDB_NEWER_FORMAT)
+		return rc;
+	if (rc < 0)
+		return err_set(AEDB_CORRUPT,
+			       "the commit %llu of the log cannot be repeated: %s",
+			       (unsigned long long)last, err_message());
+	if (db->commits.apply.seq != last + 1)
+		return err_set(AEDB_CORRUPT,
+			       "the commit %llu of the log has another number of operations",
+			       (unsigned long long)last);
+	atomic_store(&db->visible_seq, last);
+	mem_settle(db->memtable, last, 0);
+	db->commits.last_time_us = commit->time_us;
+	if (atomic_load(&db->commits.next_seq) <= ids)
+		atomic_store(&db->commits.next_seq, ids + 1);
+	return 0;
+}
+
+static int findings_copy(struct aedb *db, const struct wal_reader *reader)
+{
+	const char *const *from;
+	size_t n = wal_reader_findings(reader, &from);
+
+	db->findings = calloc(n + 1, sizeof(*db->findings));
+	for (size_t i = 0; i < n && db->findings; i++) {
+		db->findings[i] = strdup(from[i]);
+		if (!db->findings[i])
+			return err_set(AEDB_NO_MEMORY, "no memory for findings");
+	}
+	return db->findings ? 0 :
+			      err_set(AEDB_NO_MEMORY, "no memory for findings");
+}
+
+/* Executes one commit, or ends the log before it; 1 to go on. */
+static int commit_take(struct aedb *db, struct wal_reader *reader,
+		       const struct wal_read_commit *c)
+	REQUIRES(db->commits.lock)
+{
+	bool is_permissive = db->options.recovery == AEDB_PERMISSIVE;
+	int rc = 0;
+
+	if (c->is_above_durable)
+		rc = commit_verify_values(db, &c->commit);
+	if (rc == AEDB_CORRUPT)
+		return wal_reader_end_before(reader, err_message());
+	if (rc == 0)
+		rc = commit_execute(db, &c->commit);
+	if (rc == AEDB_CORRUPT && is_permissive)
+		return wal_reader_end_before(reader, err_message());
+	return rc < 0 ? rc : 1;
+}
+
+int recover_run(struct aedb *db, struct wal_reader **ret)
+{
+	const struct manifest_state *state = manifest_state(db->manifest);
+	struct wal_read_options options = {
+		.mode = db->options.recovery == AEDB_PERMISSIVE ?
+				WAL_PERMISSIVE :
+				WAL_STRICT,
+		.first_number = state->wal_first,
+		.newest_number = state->wal_newest,
+	};
+	struct wal_read_commit commit;
+	struct wal_reader *reader;
+	int rc;
+
+	memcpy(options.db_uuid, state->db_uuid, FILE_UUID_BYTES);
+	rc = wal_reader_open(db->vfs, &options, &reader);
+	if (rc < 0)
+		return rc;
+	lock_acquire(&db->commits.lock);
+	do {
+		rc = wal_reader_next(reader, &commit);
+		if (rc > 0)
+			rc = commit_take(db, reader, &commit);
+	} while (rc > 0);
+	lock_release(&db->commits.lock);
+	if (rc == 0)
+		rc = findings_copy(db, reader);
+	if (rc < 0) {
+		wal_reader_close(reader);
+		return rc;
+	}
+	*ret = reader;
+	return 0;
+}

@@ -1,0 +1,67 @@
+/*
+ * Any file of a database as text.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "manifest.h"
+#include "values.h"
+#include "wal_read.h"
+
+static int file_show(struct vfs *vfs, const char *name, FILE *out)
+{
+	struct file_header header;
+	uint8_t bytes[FILE_HEADER_BYTES];
+	struct vfs_file *file;
+	size_t n;
+	int rc = vfs_file_open(vfs, name, VFS_READ, &file);
+
+	if (rc < 0)
+		return rc;
+	rc = vfs->ops->read(file, bytes, sizeof(bytes), 0, &n);
+	vfs_file_close(file);
+	if (rc < 0)
+		return rc;
+	if (strcmp(name, MANIFEST_CURRENT) == 0 || strcmp(name, "LOCK") == 0) {
+		fwrite(bytes, 1, n, out);
+		return 0;
+	}
+	rc = file_header_decode(bytes, n, name, &header);
+	if (rc < 0)
+		return rc;
+	switch (header.kind) {
+	case FILE_WAL:
+		return wal_file_show(out, vfs, name);
+	case FILE_VALUES:
+		return values_show_file(vfs, name, out);
+	case FILE_MANIFEST:
+		return manifest_file_show(out, vfs, name);
+	case FILE_SEGMENT:
+		break;
+	}
+	return err_set(AEDB_NEWER_FORMAT, "%s: a kind of file not known", name);
+}
+
+int aedb_show(const char *path, FILE *out)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory;
+	struct vfs *vfs;
+	int rc;
+
+	if (!slash)
+		directory = strdup(".");
+	else
+		directory = strndup(path, slash == path ? 1 :
+						  (size_t)(slash - path));
+	if (!directory)
+		return err_set(AEDB_NO_MEMORY, "no memory for a path");
+	rc = vfs_posix_open(directory, &vfs);
+	free(directory);
+	if (rc < 0)
+		return rc;
+	rc = file_show(vfs, slash ? slash + 1 : path, out);
+	vfs_close(vfs);
+	return rc;
+}

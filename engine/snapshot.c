@@ -1,0 +1,190 @@
+/*
+ * The list of snapshots.
+ *
+ * Invariant: a snapshot is taken at the visible number under the list's lock,
+ * and commit_settle reads the visible number and the newest snapshot under
+ * that lock, too. So whatever commit_settle gives up is superseded for every
+ * snapshot taken later.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "err.h"
+#include "snapshot.h"
+
+int snapshots_init(struct aedb *db)
+{
+	lock_init(&db->snapshots.lock, LOCK_RANK_SNAPSHOTS);
+	return 0;
+}
+
+void snapshots_release(struct aedb *db) NO_LOCK_ANALYSIS
+{
+	free(db->snapshots.seqs);
+	lock_release_memory(&db->snapshots.lock);
+}
+
+/* Index of the first snapshot at or above seq. */
+static size_t list_find(const struct snapshot_list *list, seq_t seq)
+	REQUIRES(list->lock)
+{
+	size_t low = 0, high = list->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->seqs[middle] < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int list_insert(struct snapshot_list *list, size_t i, seq_t seq)
+	REQUIRES(list->lock)
+{
+	if (list->n == list->n_max) {
+		size_t max = list->n_max ? list->n_max * 2 : 16;
+		seq_t *grown = realloc(list->seqs, max * sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY, "no memory for a snapshot");
+		list->seqs = grown;
+		list->n_max = max;
+	}
+	memmove(list->seqs + i + 1, list->seqs + i,
+		(list->n - i) * sizeof(*list->seqs));
+	list->seqs[i] = seq;
+	list->n++;
+	return 0;
+}
+
+int snapshot_add(struct aedb *db, seq_t *ret)
+{
+	struct snapshot_list *list = &db->snapshots;
+	seq_t seq;
+	int rc;
+
+	lock_acquire(&list->lock);
+	seq = db_visible(db);
+	rc = list_insert(list, list->n, seq);
+	lock_release(&list->lock);
+	if (rc == 0)
+		*ret = seq;
+	return rc;
+}
+
+void snapshot_remove(struct aedb *db, seq_t seq)
+{
+	struct snapshot_list *list = &db->snapshots;
+	size_t i;
+
+	lock_acquire(&list->lock);
+	i = list_find(list, seq);
+	list->n--;
+	memmove(list->seqs + i, list->seqs + i + 1,
+		(list->n - i) * sizeof(*list->seqs));
+	lock_release(&list->lock);
+	atomic_store(&list->needs_sweep, true);
+	commit_try_settle(db);
+}
+
+void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
+{
+	struct snapshot_list *list = &db->snapshots;
+
+	lock_acquire(&list->lock);
+	ret->visible = db_visible(db);
+	ret->newest = list->n ? list->seqs[list->n - 1] : 0;
+	ret->oldest = list->n ? list->seqs[0] : ret->visible;
+	lock_release(&list->lock);
+}
+
+void snapshot_sweep(struct aedb *db)
+{
+	struct snapshot_list *list = &db->snapshots;
+
+	lock_acquire(&list->lock);
+	mem_sweep(db->memtable, list->seqs, list->n);
+	lock_release(&list->lock);
+	atomic_store(&db->catalog.wants_reap, true);
+}
+
+static struct aedb_snapshot *snapshot_new(struct aedb *db)
+{
+	struct aedb_snapshot *snapshot = malloc(sizeof(*snapshot));
+
+	if (snapshot)
+		snapshot->db = db;
+	else
+		err_set(AEDB_NO_MEMORY, "no memory for a snapshot");
+	return snapshot;
+}
+
+int aedb_snapshot_open(struct aedb *db, struct aedb_snapshot **ret)
+{
+	struct aedb_snapshot *snapshot = snapshot_new(db);
+	int rc = snapshot ? snapshot_add(db, &snapshot->seq) : AEDB_NO_MEMORY;
+
+	if (rc < 0) {
+		free(snapshot);
+		return rc;
+	}
+	*ret = snapshot;
+	return 0;
+}
+
+/* A number at which every version is kept: the newest, or another snapshot's. */
+static int add_at(struct aedb *db, seq_t seq)
+{
+	struct snapshot_list *list = &db->snapshots;
+	seq_t visible;
+	size_t i;
+	int rc;
+
+	lock_acquire(&list->lock);
+	visible = db_visible(db);
+	i = list_find(list, seq);
+	if (seq > visible)
+		rc = err_set(AEDB_RANGE,
+			     "number %llu is ahead of the newest commit, %llu",
+			     (unsigned long long)seq, (unsigned long long)visible);
+	else if (seq != visible && (i == list->n || list->seqs[i] != seq))
+		rc = err_set(AEDB_CONFLICT,
+			     "the state as of number %llu is not kept",
+			     (unsigned long long)seq);
+	else
+		rc = list_insert(list, i, seq);
+	lock_release(&list->lock);
+	return rc;
+}
+
+int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
+			  struct aedb_snapshot **ret)
+{
+	struct aedb_snapshot *snapshot = snapshot_new(db);
+	int rc = snapshot ? add_at(db, seq) : AEDB_NO_MEMORY;
+
+	if (rc < 0) {
+		free(snapshot);
+		return rc;
+	}
+	snapshot->seq = seq;
+	*ret = snapshot;
+	return 0;
+}
+
+aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot)
+{
+	return snapshot->seq;
+}
+
+void aedb_snapshot_close(struct aedb_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	snapshot_remove(snapshot->db, snapshot->seq);
+	free(snapshot);
+}

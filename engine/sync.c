@@ -1,0 +1,193 @@
+/*
+ * Sync cycles.
+ *
+ * Invariants:
+ * 1. A cycle notes how far the log is written, syncs the value files, then
+ *    the log, and only what was noted counts as durable: frames written
+ *    meanwhile may name value bytes that were not synced.
+ * 2. After a failed sync no other is tried: the kernel may have dropped the
+ *    data and would report success.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "commit.h"
+#include "err.h"
+#include "sync.h"
+
+void commit_fail(struct aedb *db)
+{
+	lock_acquire(&db->syncer.wake_lock);
+	if (!atomic_exchange(&db->commits.is_failed, true))
+		strncpy(db->syncer.reason, err_message(), DB_REASON_BYTES - 1);
+	lock_release(&db->syncer.wake_lock);
+}
+
+int sync_failed_error(struct aedb *db)
+{
+	char reason[DB_REASON_BYTES];
+
+	lock_acquire(&db->syncer.wake_lock);
+	memcpy(reason, db->syncer.reason, sizeof(reason));
+	lock_release(&db->syncer.wake_lock);
+	return err_set(AEDB_IO, "writing stopped after: %s", reason);
+}
+
+static int cycle_run(struct aedb *db) REQUIRES(db->syncer.lock)
+{
+	seq_t seq = atomic_load_explicit(&db->commits.written_seq,
+					 memory_order_acquire);
+	lsn_t written = wal_written_lsn(db->wal);
+	uint64_t start = db_clock_ns();
+	int rc;
+
+	if (atomic_load(&db->commits.is_failed))
+		return sync_failed_error(db);
+	rc = values_sync(db->values);
+	if (rc == 0)
+		rc = wal_sync(db->wal, written);
+	if (rc < 0) {
+		commit_fail(db);
+		return sync_failed_error(db);
+	}
+	atomic_fetch_add(&db->counters.wal_sync_ns, db_clock_ns() - start);
+	atomic_store_explicit(&db->syncer.durable_seq, seq,
+			      memory_order_release);
+	commit_publish_durable(db, seq);
+	return 0;
+}
+
+int sync_wait(struct aedb *db, seq_t seq)
+{
+	int rc = 0;
+
+	if (atomic_load_explicit(&db->syncer.durable_seq,
+				 memory_order_acquire) >= seq)
+		return 0;
+	lock_acquire(&db->syncer.lock);
+	if (atomic_load_explicit(&db->syncer.durable_seq,
+				 memory_order_acquire) < seq)
+		rc = cycle_run(db);
+	lock_release(&db->syncer.lock);
+	if (rc == 0)
+		sync_note_dirty(db);
+	return rc;
+}
+
+int sync_before_write(struct aedb *db)
+{
+	return wal_group_goes_over(db->wal) ? values_sync(db->values) : 0;
+}
+
+void sync_note_dirty(struct aedb *db)
+{
+	struct syncer *syncer = &db->syncer;
+
+	if (!syncer->has_thread ||
+	    atomic_load_explicit(&syncer->is_dirty, memory_order_relaxed) ||
+	    atomic_exchange(&syncer->is_dirty, true))
+		return;
+	lock_acquire(&syncer->wake_lock);
+	pthread_cond_signal(&syncer->wake);
+	lock_release(&syncer->wake_lock);
+}
+
+/* Waits until there is something to do, then one interval more, so that what
+ * comes meanwhile goes along. False: the thread is to end. */
+static bool work_wait(struct aedb *db)
+{
+	struct syncer *syncer = &db->syncer;
+	struct timespec until;
+	uint64_t ns;
+	bool is_stopping;
+
+	lock_acquire(&syncer->wake_lock);
+	while (!syncer->is_stopping && !atomic_load(&syncer->is_dirty))
+		pthread_cond_wait(&syncer->wake, &syncer->wake_lock.mutex);
+	ns = db_clock_ns() + db->options.sync_interval_ms * UINT64_C(1000000);
+	until.tv_sec = (time_t)(ns / 1000000000u);
+	until.tv_nsec = (long)(ns % 1000000000u);
+	while (!syncer->is_stopping &&
+	       pthread_cond_timedwait(&syncer->wake, &syncer->wake_lock.mutex,
+				      &until) == 0)
+		continue;
+	is_stopping = syncer->is_stopping;
+	lock_release(&syncer->wake_lock);
+	return !is_stopping;
+}
+
+static bool is_all_durable(struct aedb *db)
+{
+	return atomic_load(&db->syncer.durable_seq) >=
+	       atomic_load(&db->commits.written_seq);
+}
+
+/* Writes the durable position into the log if nothing followed the sync. */
+static void durable_note(struct aedb *db)
+{
+	lock_acquire(&db->commits.lock);
+	if (!atomic_load(&db->commits.is_failed) && is_all_durable(db) &&
+	    wal_note_durable(db->wal) < 0)
+		commit_fail(db);
+	lock_release(&db->commits.lock);
+}
+
+static void *sync_thread(void *arg)
+{
+	struct aedb *db = arg;
+
+	while (work_wait(db)) {
+		atomic_store(&db->syncer.is_dirty, false);
+		if (atomic_load(&db->commits.is_failed))
+			continue;
+		if (db->options.durability == AEDB_BATCH)
+			sync_wait(db, atomic_load(&db->commits.written_seq));
+		if (is_all_durable(db))
+			durable_note(db);
+	}
+	return NULL;
+}
+
+int sync_start(struct aedb *db)
+{
+	pthread_condattr_t attr;
+	int sys;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&db->syncer.wake, &attr);
+	pthread_condattr_destroy(&attr);
+	sys = pthread_create(&db->syncer.thread, NULL, sync_thread, db);
+	if (sys)
+		return err_set_errno(sys, "cannot start the sync thread");
+	db->syncer.has_thread = true;
+	return 0;
+}
+
+void sync_stop(struct aedb *db)
+{
+	if (!db->syncer.has_thread)
+		return;
+	lock_acquire(&db->syncer.wake_lock);
+	db->syncer.is_stopping = true;
+	pthread_cond_signal(&db->syncer.wake);
+	lock_release(&db->syncer.wake_lock);
+	pthread_join(db->syncer.thread, NULL);
+	pthread_cond_destroy(&db->syncer.wake);
+	db->syncer.has_thread = false;
+}
+
+aedb_seq_t aedb_durable_seq(const struct aedb *db)
+{
+	return atomic_load_explicit(&db->syncer.durable_seq,
+				    memory_order_acquire);
+}
+
+int aedb_wait_durable(struct aedb *db, aedb_seq_t seq)
+{
+	if (seq > db_visible(db))
+		return err_set(AEDB_RANGE,
+			       "number %llu is ahead of the newest commit",
+			       (unsigned long long)seq);
+	return db->wal ? sync_wait(db, seq) : 0;
+}

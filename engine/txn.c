@@ -1,0 +1,523 @@
+/*
+ * Calls -> operations: checks the arguments and limits, encodes.
+ *
+ * Invariants:
+ * 1. A call that fails adds nothing.
+ * 2. The payload holds n_ops whole operations, and its size and number are
+ *    within the limits of the options.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "err.h"
+#include "range.h"
+#include "txn.h"
+#include "value_api.h"
+
+#define TXN_ARRAY_STEP 16
+
+void txn_init(struct aedb_txn *txn, struct aedb *db)
+{
+	memset(txn, 0, offsetof(struct aedb_txn, inlined));
+	txn->db = db;
+	txn->payload = txn->inlined;
+	txn->payload_max = TXN_INLINE_BYTES;
+	txn->base = db_visible(db);
+}
+
+void txn_release(struct aedb_txn *txn)
+{
+	if (txn->payload != txn->inlined)
+		free(txn->payload);
+	for (size_t i = 0; i < txn->n_reads; i++)
+		free(txn->reads[i].from);
+	free(txn->reads);
+	free(txn->conflicts);
+	free(txn->stages);
+}
+
+int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
+{
+	struct aedb_txn *txn = malloc(sizeof(*txn));
+
+	if (!txn)
+		return err_set(AEDB_NO_MEMORY, "no memory for a transaction");
+	txn_init(txn, db);
+	*ret = txn;
+	return 0;
+}
+
+void aedb_txn_abort(struct aedb_txn *txn)
+{
+	if (!txn)
+		return;
+	txn_release(txn);
+	free(txn);
+}
+
+static int payload_grow(struct aedb_txn *txn, size_t bytes)
+{
+	size_t max = txn->payload_max;
+	uint8_t *grown;
+
+	while (max < txn->payload_bytes + bytes)
+		max *= 2;
+	grown = realloc(txn->payload == txn->inlined ? NULL : txn->payload, max);
+	if (!grown)
+		return err_set(AEDB_NO_MEMORY,
+			       "no memory for a transaction of %zu bytes", max);
+	if (txn->payload == txn->inlined)
+		memcpy(grown, txn->inlined, txn->payload_bytes);
+	txn->payload = grown;
+	txn->payload_max = max;
+	return 0;
+}
+
+static int op_add(struct aedb_txn *txn, const struct op *op)
+{
+	const struct aedb_options *o = &txn->db->options;
+	size_t room = op_bytes_max(op);
+	uint8_t *start;
+	size_t bytes;
+	int rc;
+
+	if (txn->payload_max - txn->payload_bytes < room) {
+		rc = payload_grow(txn, room);
+		if (rc < 0)
+			return rc;
+	}
+	start = txn->payload + txn->payload_bytes;
+	bytes = (size_t)(op_encode(op, start) - start);
+	if (txn->n_ops >= o->txn_ops_max)
+		return err_set(AEDB_TOO_LARGE,
+			       "a transaction has at most %" PRIu32 " operations",
+			       o->txn_ops_max);
+	if (txn->payload_bytes + bytes > o->txn_bytes_max)
+		return err_set(AEDB_TOO_LARGE,
+			       "a transaction has at most %" PRIu64
+			       " bytes of keys, small values and attributes",
+			       o->txn_bytes_max);
+	txn->payload_bytes += bytes;
+	txn->n_ops++;
+	return 0;
+}
+
+static int key_check(const struct aedb *db, const struct aedb_scope *scope,
+		     size_t key_bytes)
+{
+	if (scope->db != db)
+		return err_set(AEDB_INVALID, "the scope is another database's");
+	if (key_bytes > db->options.key_bytes_max)
+		return err_set(AEDB_NAME_TOO_LONG,
+			       "a key of %zu bytes, at most %" PRIu32
+			       " are allowed", key_bytes,
+			       db->options.key_bytes_max);
+	if (!key_bytes && !(scope->tree_id & PLANE_DIRS))
+		return err_set(AEDB_INVALID, "an empty key");
+	return 0;
+}
+
+static struct op_key op_key(const struct aedb_scope *scope, const void *key,
+			    size_t n)
+{
+	return (struct op_key){ scope->tree_id, key, n };
+}
+
+static int attr_check(size_t attr_bytes)
+{
+	if (attr_bytes > AEDB_ATTR_BYTES_MAX)
+		return err_set(AEDB_TOO_LARGE,
+			       "attributes of %zu bytes, at most %d are allowed",
+			       attr_bytes, AEDB_ATTR_BYTES_MAX);
+	return 0;
+}
+
+static void op_set_attr(struct op *op, const void *attr, size_t attr_bytes,
+			const int64_t *mtime_ns)
+{
+	if (attr) {
+		op->flags |= OP_HAS_ATTR;
+		op->attr = (struct op_bytes){ attr, attr_bytes };
+	}
+	if (mtime_ns) {
+		op->flags |= OP_HAS_MTIME;
+		op->mtime_ns = *mtime_ns;
+	}
+}
+
+static int stage_note(struct aedb_txn *txn, struct stage *stage, uint64_t mark)
+{
+	if (txn->n_stages % TXN_ARRAY_STEP == 0) {
+		struct txn_stage *grown =
+			realloc(txn->stages, (txn->n_stages + TXN_ARRAY_STEP) *
+						     sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY, "no memory for a put");
+		txn->stages = grown;
+	}
+	txn->stages[txn->n_stages++] = (struct txn_stage){ stage, mark };
+	return 0;
+}
+
+/* A put whose value lies in value files. */
+static int ref_put_add(struct aedb_txn *txn, struct op *op,
+		       const struct value_ref *ref,
+		       const struct value_extent *extents, size_t n_extents)
+{
+	uint8_t encoded[VALUE_REF_BYTES];
+	size_t n = op_extents_encode(extents, n_extents, NULL);
+	uint8_t *bytes = malloc(n);
+	int rc;
+
+	if (!bytes)
+		return err_set(AEDB_NO_MEMORY, "no memory for a put");
+	op_extents_encode(extents, n_extents, bytes);
+	value_ref_encode(ref, encoded);
+	op->flags |= OP_IS_REF;
+	op->value = (struct op_bytes){ encoded, sizeof(encoded) };
+	op->extents = (struct op_bytes){ bytes, n };
+	rc = op_add(txn, op);
+	free(bytes);
+	if (rc == 0)
+		txn->has_refs = true;
+	return rc;
+}
+
+static int stage_put_add(struct aedb_txn *txn, struct op *op,
+			 struct aedb_stage *staged)
+{
+	struct stage_sealed sealed;
+	struct stage *stage = value_api_stage(staged);
+	int rc = stage_seal(stage, &sealed);
+
+	if (rc < 0)
+		return rc;
+	rc = stage_note(txn, stage, sealed.mark);
+	if (rc < 0)
+		return rc;
+	if (sealed.is_ref) {
+		rc = ref_put_add(txn, op, &sealed.ref, sealed.extents,
+				 sealed.n_extents);
+	} else {
+		op->value = (struct op_bytes){ sealed.bytes, sealed.n };
+		rc = op_add(txn, op);
+	}
+	if (rc < 0)
+		txn->n_stages--;
+	return rc;
+}
+
+static int value_put_add(struct aedb_txn *txn, struct op *op,
+			 const struct aedb_put *put)
+{
+	struct value_extent extent;
+	struct value_ref ref;
+	int rc;
+
+	if (put->stage)
+		return stage_put_add(txn, op, put->stage);
+	rc = value_api_check_bytes(txn->db, put->value_bytes);
+	if (rc < 0)
+		return rc;
+	if (put->value_bytes <= AEDB_VALUE_INLINE_MAX) {
+		op->value = (struct op_bytes){ put->value, put->value_bytes };
+		return op_add(txn, op);
+	}
+	if (!txn->db->wal)
+		return err_set(AEDB_READ_ONLY, "opened read-only");
+	rc = value_store(txn->db->values, put->value, put->value_bytes, &ref,
+			 &extent);
+	return rc < 0 ? rc : ref_put_add(txn, op, &ref, &extent, 1);
+}
+
+int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
+		 const struct aedb_put *put)
+{
+	struct op op = { .kind = OP_PUT };
+	int rc = key_check(txn->db, scope, put->key_bytes);
+
+	if (rc == 0)
+		rc = attr_check(put->attr_bytes);
+	if (rc < 0)
+		return rc;
+	if (put->id > SEQ_MAX)
+		return err_set(AEDB_INVALID, "object id %" PRIu64, put->id);
+	op.key = op_key(scope, put->key, put->key_bytes);
+	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
+	if (put->id) {
+		op.flags |= OP_HAS_ID;
+		op.id = put->id;
+	}
+	if (put->must_be_new)
+		op.flags |= OP_MUST_BE_NEW;
+	return value_put_add(txn, &op, put);
+}
+
+/* An operation on one key that carries nothing else. */
+static int key_op_add(struct aedb_txn *txn, enum op_kind kind,
+		      struct aedb_scope *scope, const void *key,
+		      size_t key_bytes)
+{
+	struct op op = { .kind = (uint8_t)kind,
+			 .key = op_key(scope, key, key_bytes) };
+	int rc = key_check(txn->db, scope, key_bytes);
+
+	return rc < 0 ? rc : op_add(txn, &op);
+}
+
+int aedb_txn_delete(struct aedb_txn *txn, struct aedb_scope *scope,
+		    const void *key, size_t key_bytes)
+{
+	return key_op_add(txn, OP_DELETE, scope, key, key_bytes);
+}
+
+int aedb_txn_touch(struct aedb_txn *txn, struct aedb_scope *dirs,
+		   const void *key, size_t key_bytes)
+{
+	return key_op_add(txn, OP_TOUCH, dirs, key, key_bytes);
+}
+
+int aedb_txn_set_attr(struct aedb_txn *txn, struct aedb_scope *scope,
+		      const struct aedb_put *put)
+{
+	struct op op = { .kind = OP_SET_ATTR,
+			 .key = op_key(scope, put->key, put->key_bytes) };
+	int rc = key_check(txn->db, scope, put->key_bytes);
+
+	if (rc == 0)
+		rc = attr_check(put->attr_bytes);
+	if (rc < 0)
+		return rc;
+	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
+	return op_add(txn, &op);
+}
+
+static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
+			  struct aedb_scope *a, struct aedb_scope *b,
+			  const struct op_key keys[2])
+{
+	struct op op = { .kind = (uint8_t)kind, .key = keys[0],
+			 .to_key = keys[1] };
+	int rc = key_check(txn->db, a, keys[0].n);
+
+	if (rc == 0)
+		rc = key_check(txn->db, b, keys[1].n);
+	if (rc < 0)
+		return rc;
+	if ((a->tree_id ^ b->tree_id) & PLANE_DIRS)
+		return err_set(AEDB_INVALID,
+			       "keys and directory records do not mix");
+	return op_add(txn, &op);
+}
+
+int aedb_txn_move(struct aedb_txn *txn, struct aedb_scope *from,
+		  const void *from_key, size_t from_bytes,
+		  struct aedb_scope *to, const void *to_key, size_t to_bytes)
+{
+	struct op_key keys[2] = { op_key(from, from_key, from_bytes),
+				  op_key(to, to_key, to_bytes) };
+
+	return two_key_op_add(txn, OP_MOVE, from, to, keys);
+}
+
+int aedb_txn_exchange(struct aedb_txn *txn, struct aedb_scope *a,
+		      const void *a_key, size_t a_bytes, struct aedb_scope *b,
+		      const void *b_key, size_t b_bytes)
+{
+	struct op_key keys[2] = { op_key(a, a_key, a_bytes),
+				  op_key(b, b_key, b_bytes) };
+
+	return two_key_op_add(txn, OP_EXCHANGE, a, b, keys);
+}
+
+/* The database itself cannot be made, dropped or renamed. */
+static int place_check_named(struct aedb_place place, struct op_place *ret)
+{
+	if (!place.project && !place.scope)
+		return err_set(AEDB_INVALID, "the database itself");
+	return catalog_check_place(place, ret);
+}
+
+int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
+		    const void *attr, size_t attr_bytes,
+		    struct aedb_scope **ret_scope)
+{
+	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID };
+	struct scope_state *state = NULL;
+	int rc = place_check_named(place, &op.place);
+
+	if (rc == 0)
+		rc = attr_check(attr_bytes);
+	if (rc == 0 && ret_scope && !place.scope)
+		rc = err_set(AEDB_INVALID, "a project is no scope");
+	if (rc < 0)
+		return rc;
+	op_set_attr(&op, attr, attr_bytes, NULL);
+	op.id = aedb_reserve_id(txn->db);
+	if (ret_scope) {
+		rc = catalog_find_or_make(txn->db, op.id, &state);
+		if (rc < 0)
+			return rc;
+		catalog_ref(&txn->db->catalog, state);
+	}
+	rc = op_add(txn, &op);
+	if (rc < 0 && state)
+		catalog_unref(&txn->db->catalog, state);
+	if (rc == 0 && ret_scope)
+		*ret_scope = &state->planes[PLANE_KEYS];
+	return rc;
+}
+
+int aedb_txn_drop(struct aedb_txn *txn, struct aedb_place place,
+		  enum aedb_drop how)
+{
+	struct op op = { .kind = OP_DROP };
+	int rc = place_check_named(place, &op.place);
+
+	if (rc < 0)
+		return rc;
+	if (how == AEDB_DROP_ALL)
+		op.flags |= OP_DROP_FULL;
+	return op_add(txn, &op);
+}
+
+int aedb_txn_rename(struct aedb_txn *txn, struct aedb_place from,
+		    struct aedb_place to)
+{
+	struct op op = { .kind = OP_RENAME };
+	int rc = place_check_named(from, &op.place);
+
+	if (rc == 0)
+		rc = place_check_named(to, &op.to_place);
+	if (rc < 0)
+		return rc;
+	if (!from.scope != !to.scope)
+		return err_set(AEDB_INVALID,
+			       "a project cannot become a scope, or a scope a project");
+	return op_add(txn, &op);
+}
+
+int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
+			const void *attr, size_t attr_bytes,
+			const int64_t *mtime_ns)
+{
+	struct op op = { .kind = OP_PLACE_ATTR };
+	int rc = catalog_check_place(place, &op.place);
+
+	if (rc == 0)
+		rc = attr_check(attr_bytes);
+	if (rc < 0)
+		return rc;
+	op_set_attr(&op, attr, attr_bytes, mtime_ns);
+	return op_add(txn, &op);
+}
+
+int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place)
+{
+	struct op op = { .kind = OP_PLACE_TOUCH };
+	int rc = catalog_check_place(place, &op.place);
+
+	return rc < 0 ? rc : op_add(txn, &op);
+}
+
+void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq)
+{
+	txn->base = seq;
+}
+
+static int read_add(struct aedb_txn *txn, const struct txn_read *read)
+{
+	if (txn->n_reads % TXN_ARRAY_STEP == 0) {
+		struct txn_read *grown =
+			realloc(txn->reads, (txn->n_reads + TXN_ARRAY_STEP) *
+						    sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY, "no memory for a read set");
+		txn->reads = grown;
+	}
+	txn->reads[txn->n_reads++] = *read;
+	return 0;
+}
+
+/* Copies both bounds into one allocation; to NULL: no upper bound. */
+static int read_copy(struct aedb_txn *txn, struct txn_read *read,
+		     const void *from, const void *to)
+{
+	int rc;
+
+	read->from = malloc(read->from_bytes + read->to_bytes + 1);
+	if (!read->from)
+		return err_set(AEDB_NO_MEMORY, "no memory for a read set");
+	if (read->from_bytes)
+		memcpy(read->from, from, read->from_bytes);
+	if (to) {
+		read->to = read->from + read->from_bytes;
+		memcpy(read->to, to, read->to_bytes);
+	}
+	rc = read_add(txn, read);
+	if (rc < 0)
+		free(read->from);
+	return rc;
+}
+
+int aedb_txn_read_point(struct aedb_txn *txn, struct aedb_scope *scope,
+			const void *key, size_t key_bytes)
+{
+	struct txn_read read = { .scope = scope, .from_bytes = key_bytes };
+	int rc = key_check(txn->db, scope, key_bytes);
+
+	return rc < 0 ? rc : read_copy(txn, &read, key, NULL);
+}
+
+int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
+			const struct aedb_range *range)
+{
+	struct txn_read read = { .scope = scope, .is_range = true };
+	struct range_bounds bounds;
+	int rc;
+
+	if (scope->db != txn->db)
+		return err_set(AEDB_INVALID, "the scope is another database's");
+	rc = range_bounds_init(&bounds, range);
+	if (rc < 0)
+		return rc;
+	read.from_bytes = bounds.from_bytes;
+	read.to_bytes = bounds.to_bytes;
+	rc = read_copy(txn, &read, bounds.from, bounds.to);
+	range_bounds_release(&bounds);
+	return rc;
+}
+
+int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,
+		      struct aedb_conflict *ret)
+{
+	if (i >= txn->n_conflicts)
+		return AEDB_NOT_FOUND;
+	*ret = txn->conflicts[i];
+	return 0;
+}
+
+/* The stages of a committed transaction go on over what was committed. */
+static void stages_settle(const struct aedb_txn *txn)
+{
+	for (size_t i = 0; i < txn->n_stages; i++)
+		stage_settle(txn->stages[i].stage, txn->stages[i].mark);
+}
+
+int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
+{
+	seq_t seq = db_visible(txn->db);
+	int rc = txn->n_ops ? commit_run(txn, &seq) : 0;
+
+	if (rc < 0)
+		return rc;
+	stages_settle(txn);
+	aedb_txn_abort(txn);
+	if (ret_seq)
+		*ret_seq = seq;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * A transaction: operations collected as a payload, and what was read.
+ *
+ * Threads: one at a time; during a commit the thread that leads the group.
+ */
+#ifndef TXN_H
+#define TXN_H
+
+#include "db.h"
+#include "op.h"
+#include "stage.h"
+
+#define TXN_INLINE_BYTES 512	/* a payload up to this needs no allocation */
+
+/* A key or, with has_end, the keys in [from, to). */
+struct txn_read {
+	struct aedb_scope *scope;
+	uint8_t *from, *to;	/* owned, one allocation at from; to NULL: no bound */
+	size_t from_bytes, to_bytes;
+	bool is_range;
+};
+
+struct txn_stage {
+	struct stage *stage;	/* borrowed until the commit */
+	uint64_t mark;
+};
+
+struct aedb_txn {
+	struct aedb *db;
+	uint8_t *payload;	/* owned unless it is `inlined` */
+	size_t payload_bytes, payload_max;
+	uint32_t n_ops;
+	bool has_refs;		/* some value lies in value files */
+	seq_t base;
+	struct txn_read *reads;	/* owned */
+	size_t n_reads;
+	struct aedb_conflict *conflicts;	/* owned; keys borrowed from reads */
+	size_t n_conflicts;
+	struct txn_stage *stages;	/* owned */
+	size_t n_stages;
+	uint8_t inlined[TXN_INLINE_BYTES];
+};
+
+/* In the caller's memory, for a single operation; txn_release follows. */
+void txn_init(struct aedb_txn *txn, struct aedb *db);
+void txn_release(struct aedb_txn *txn);
+
+#endif

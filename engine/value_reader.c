@@ -1,0 +1,224 @@
+/*
+ * Reads ranges of one committed value: chunks that lie one after the other in
+ * their file come with one read, and the last such run stays for the next call.
+ *
+ * Invariants:
+ * 1. What is in the run was checked when it was read.
+ * 2. A run kept between calls is at most KEEP_CHUNKS long: many readers are
+ *    open at a time.
+ */
+#include "value_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "value_tree.h"
+
+#define RUN_CHUNKS 32u		/* in one read */
+#define KEEP_CHUNKS 4u
+#define READER_TABLES_MAX 2u
+
+struct value_reader {
+	struct values *values;
+	struct value_tree tree;
+	struct value_ref ref;
+	bool is_ref;
+	uint64_t bytes;		/* of the value */
+	uint8_t *inline_bytes;	/* owned, or NULL */
+
+	uint8_t *run;		/* owned; checked records of chunks, or NULL */
+	uint64_t run_first;	/* its first chunk */
+	size_t run_chunks;
+	struct value_record_ref run_refs[RUN_CHUNKS];
+};
+
+static int no_memory(void)
+{
+	return err_set(AEDB_NO_MEMORY, "value reader: no memory");
+}
+
+int value_reader_open(struct values *values, const struct value_source *source,
+		      struct value_reader **ret)
+{
+	struct value_reader *reader = calloc(1, sizeof(*reader));
+	int rc = 0;
+
+	if (!reader)
+		return no_memory();
+	reader->values = values;
+	value_tree_init(&reader->tree, values);
+	reader->tree.tables_max = READER_TABLES_MAX;
+	if (source->ref) {
+		reader->is_ref = true;
+		reader->ref = *source->ref;
+		reader->bytes = source->ref->bytes;
+		rc = value_tree_load(&reader->tree, source->ref);
+	} else if (source->n) {
+		reader->bytes = source->n;
+		reader->inline_bytes = malloc(source->n);
+		if (reader->inline_bytes)
+			memcpy(reader->inline_bytes, source->bytes, source->n);
+		else
+			rc = no_memory();
+	}
+	if (rc < 0)
+		free(reader);
+	else
+		*ret = reader;
+	return rc;
+}
+
+void value_reader_close(struct value_reader *reader)
+{
+	if (!reader)
+		return;
+	value_tree_release(&reader->tree);
+	free(reader->inline_bytes);
+	free(reader->run);
+	free(reader);
+}
+
+uint64_t value_reader_bytes(const struct value_reader *reader)
+{
+	return reader->bytes;
+}
+
+uint64_t value_reader_allocated_bytes(const struct value_reader *reader)
+{
+	return reader->is_ref ? value_ref_allocated(&reader->ref) :
+				reader->bytes;
+}
+
+struct value_source value_reader_source(const struct value_reader *reader)
+{
+	return (struct value_source){
+		.bytes = reader->inline_bytes,
+		.n = reader->is_ref ? 0 : (size_t)reader->bytes,
+		.ref = reader->is_ref ? &reader->ref : NULL,
+	};
+}
+
+static void run_drop(struct value_reader *reader)
+{
+	free(reader->run);
+	reader->run = NULL;
+	reader->run_chunks = 0;
+}
+
+static bool run_has(const struct value_reader *reader, uint64_t chunk)
+{
+	return chunk >= reader->run_first &&
+	       chunk - reader->run_first < reader->run_chunks;
+}
+
+/* Finds the references of chunks first..last that lie one after the other. */
+static int run_find(struct value_reader *reader, uint64_t first, uint64_t last,
+		    size_t *ret_n)
+{
+	struct value_record_ref *refs = reader->run_refs;
+	size_t n = 0;
+
+	while (n < RUN_CHUNKS && first + n <= last) {
+		int rc = value_tree_get(&reader->tree, first + n, &refs[n]);
+
+		if (rc < 0)
+			return rc;
+		if (!refs[n].file ||
+		    (n && !values_ref_is_next(&refs[n - 1], &refs[n])))
+			break;
+		n++;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* Loads a run that begins at this chunk, towards last; none if it is a hole. */
+static int run_load(struct value_reader *reader, uint64_t first, uint64_t last)
+{
+	size_t n;
+
+	run_drop(reader);
+	int rc = run_find(reader, first, last, &n);
+
+	if (rc < 0 || n == 0)
+		return rc;
+	reader->run = malloc(values_run_bytes(reader->run_refs, n));
+	if (!reader->run)
+		return no_memory();
+	rc = values_load_run(reader->values, reader->run_refs, n, VALUE_CHUNK,
+			     reader->run);
+	if (rc < 0) {
+		run_drop(reader);
+		return rc;
+	}
+	reader->run_first = first;
+	reader->run_chunks = n;
+	return 0;
+}
+
+/* Copies part of one chunk out of the run; a hole is one that is not in it. */
+static void run_copy(const struct value_reader *reader, uint64_t chunk,
+		     uint8_t *to, uint32_t n, uint32_t from)
+{
+	const uint8_t *record;
+	uint32_t have = 0;
+
+	if (run_has(reader, chunk)) {
+		size_t i = (size_t)(chunk - reader->run_first);
+
+		record = reader->run + (reader->run_refs[i].offset -
+					reader->run_refs[0].offset);
+		have = values_chunk_bytes(record);
+		have = have > from ? have - from : 0;
+		if (have > n)
+			have = n;
+		memcpy(to, record + VALUE_RECORD_HEADER_BYTES + from, have);
+	}
+	memset(to + have, 0, n - have);
+}
+
+static int read_chunks(struct value_reader *reader, uint8_t *to, size_t n,
+		       uint64_t offset)
+{
+	uint64_t last = (offset + n - 1) / VALUE_CHUNK_BYTES;
+
+	while (n > 0) {
+		uint64_t chunk = offset / VALUE_CHUNK_BYTES;
+		uint32_t from = offset % VALUE_CHUNK_BYTES;
+		uint32_t piece = VALUE_CHUNK_BYTES - from;
+
+		if (piece > n)
+			piece = (uint32_t)n;
+		if (!run_has(reader, chunk)) {
+			int rc = run_load(reader, chunk, last);
+
+			if (rc < 0)
+				return rc;
+		}
+		run_copy(reader, chunk, to, piece, from);
+		to += piece;
+		offset += piece;
+		n -= piece;
+	}
+	return 0;
+}
+
+int value_reader_read(struct value_reader *reader, void *buf, size_t n,
+		      uint64_t offset, size_t *ret)
+{
+	uint64_t left = offset < reader->bytes ? reader->bytes - offset : 0;
+	int rc = 0;
+
+	if (n > left)
+		n = (size_t)left;
+	if (n && reader->is_ref)
+		rc = read_chunks(reader, buf, n, offset);
+	else if (n)
+		memcpy(buf, reader->inline_bytes + offset, n);
+	if (reader->run_chunks > KEEP_CHUNKS)
+		run_drop(reader);
+	if (rc == 0)
+		*ret = n;
+	return rc;
+}

@@ -1,0 +1,542 @@
+/*
+ * The working map of a large value: an array of map blocks by number, some of
+ * them with their references in memory ("table").
+ *
+ * Invariants:
+ * 1. A map block without a table is what its record says; one with a table and
+ *    is_changed is not stored as it is.
+ * 2. shares are exact: the disk bytes of every chunk and map record the tree
+ *    refers to, by file. A share of 0 bytes only keeps a pin.
+ * 3. A reference enters the tree after its record was written.
+ */
+#include "value_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+#define TABLES_MAX 16u		/* more only when they cannot be stored */
+
+struct value_map {
+	uint32_t number;
+	bool is_changed;
+	struct value_record_ref ref;	/* file 0: not stored */
+	struct value_record_ref *table;	/* owned, VALUE_MAP_REFS, or NULL */
+	uint8_t *spilled;		/* owned, VALUE_MAP_REFS, or NULL */
+	uint64_t last_use;
+};
+
+static int no_memory(void)
+{
+	return err_set(AEDB_NO_MEMORY, "map of a value: no memory");
+}
+
+/* Makes room for one more element of an array. */
+static int grow(void **array, size_t n, size_t *room, size_t element_bytes)
+{
+	size_t more = *room ? *room * 2 : 4;
+
+	if (n < *room)
+		return 0;
+	void *bigger = realloc(*array, more * element_bytes);
+
+	if (!bigger)
+		return no_memory();
+	*array = bigger;
+	*room = more;
+	return 0;
+}
+
+/* ---- shares and extents ---- */
+
+static int share_find_or_add(struct value_tree *tree, file_id_t file,
+			     struct value_share **ret)
+{
+	size_t i = tree->n_shares;
+
+	while (i > 0 && tree->shares[i - 1].file > file)
+		i--;
+	if (i > 0 && tree->shares[i - 1].file == file) {
+		*ret = &tree->shares[i - 1];
+		return 0;
+	}
+	int rc = grow((void **)&tree->shares, tree->n_shares,
+		      &tree->shares_room, sizeof(*tree->shares));
+
+	if (rc == 0)
+		rc = values_pin_file(tree->values, file);
+	if (rc < 0)
+		return rc;
+	memmove(tree->shares + i + 1, tree->shares + i,
+		(tree->n_shares - i) * sizeof(*tree->shares));
+	tree->shares[i] = (struct value_share){ .file = file };
+	tree->n_shares++;
+	*ret = &tree->shares[i];
+	return 0;
+}
+
+static int share_add(struct value_tree *tree, const struct value_record_ref *ref)
+{
+	struct value_share *share;
+	int rc = share_find_or_add(tree, ref->file, &share);
+
+	if (rc == 0)
+		share->bytes += value_record_disk_bytes(ref->stored_bytes);
+	return rc;
+}
+
+/* Damaged roots name too little: then the share ends at 0. */
+static void share_remove(struct value_tree *tree,
+			 const struct value_record_ref *ref)
+{
+	uint64_t bytes = value_record_disk_bytes(ref->stored_bytes);
+
+	for (size_t i = 0; i < tree->n_shares; i++) {
+		struct value_share *share = &tree->shares[i];
+
+		if (share->file == ref->file)
+			share->bytes -= bytes < share->bytes ? bytes :
+							       share->bytes;
+	}
+}
+
+static void extents_add(struct value_extents *extents, file_id_t file,
+			uint64_t offset, uint64_t end)
+{
+	if (extents->n > extents->n_closed) {
+		struct value_extent *last = &extents->at[extents->n - 1];
+
+		if (last->file == file && last->offset + last->bytes == offset) {
+			last->bytes = end - last->offset;
+			return;
+		}
+	}
+	extents->at[extents->n++] = (struct value_extent){
+		.file = file, .offset = offset, .bytes = end - offset };
+}
+
+int value_tree_append(struct value_tree *tree, enum value_kind kind,
+		      struct value_piece *pieces, size_t n)
+{
+	struct value_append append;
+	uint64_t bytes = 0;
+	int rc = grow((void **)&tree->extents.at, tree->extents.n,
+		      &tree->extents.room, sizeof(*tree->extents.at));
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		bytes += values_record_bytes(pieces[i].bytes);
+	rc = value_append_begin(tree->values, bytes, &append);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		value_append_record(&append, kind, pieces[i].record,
+				    pieces[i].bytes, &pieces[i].ref);
+	rc = value_append_write(&append);
+	if (rc == 0)
+		extents_add(&tree->extents, pieces[0].ref.file,
+			    pieces[0].ref.offset, append.next);
+	value_append_end(&append);
+	return rc;
+}
+
+/* ---- map blocks ---- */
+
+static size_t map_index(const struct value_tree *tree, uint32_t number)
+{
+	size_t low = 0, high = tree->n_maps;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (tree->maps[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct value_map *map_find(const struct value_tree *tree,
+				  uint64_t chunk)
+{
+	uint32_t number = (uint32_t)(chunk / VALUE_MAP_REFS);
+	size_t i = map_index(tree, number);
+
+	return i < tree->n_maps && tree->maps[i].number == number ?
+		       &tree->maps[i] : NULL;
+}
+
+static int map_find_or_add(struct value_tree *tree, uint64_t chunk,
+			   struct value_map **ret)
+{
+	uint32_t number = (uint32_t)(chunk / VALUE_MAP_REFS);
+	size_t i = map_index(tree, number);
+
+	if (i == tree->n_maps || tree->maps[i].number != number) {
+		int rc = grow((void **)&tree->maps, tree->n_maps,
+			      &tree->maps_room, sizeof(*tree->maps));
+
+		if (rc < 0)
+			return rc;
+		memmove(tree->maps + i + 1, tree->maps + i,
+			(tree->n_maps - i) * sizeof(*tree->maps));
+		tree->maps[i] = (struct value_map){ .number = number };
+		tree->n_maps++;
+	}
+	*ret = &tree->maps[i];
+	return 0;
+}
+
+static void table_free(struct value_tree *tree, struct value_map *map)
+{
+	if (map->table)
+		tree->n_tables--;
+	free(map->table);
+	map->table = NULL;
+}
+
+/* Where a map block's record goes, encoded; *ret_bytes 0 when it is empty. */
+static void map_encode(const struct value_map *map, uint8_t *record,
+		       uint32_t *ret_bytes)
+{
+	struct value_slot slots[VALUE_MAP_REFS];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < VALUE_MAP_REFS; i++)
+		if (map->table[i].file)
+			slots[n++] = (struct value_slot){ i, map->table[i] };
+	*ret_bytes = n == 0 ? 0 : (uint32_t)value_map_encode(
+		slots, n, record + VALUE_RECORD_HEADER_BYTES);
+}
+
+/* Stores one changed map block; its table stays. */
+static int map_store(struct value_tree *tree, struct value_map *map)
+{
+	struct value_piece piece = { .ref = { .file = 0 } };
+	int rc = 0;
+
+	piece.record = malloc(values_record_bytes(VALUE_MAP_BYTES_MAX));
+	if (!piece.record)
+		return no_memory();
+	map_encode(map, piece.record, &piece.bytes);
+	if (piece.bytes)
+		rc = value_tree_append(tree, VALUE_MAP, &piece, 1);
+	if (rc == 0 && piece.bytes)
+		rc = share_add(tree, &piece.ref);
+	if (rc == 0) {
+		if (map->ref.file)
+			share_remove(tree, &map->ref);
+		map->ref = piece.ref;
+		map->is_changed = false;
+	}
+	free(piece.record);
+	return rc;
+}
+
+/* Makes room for one more table: drops the one not used for longest, storing
+ * it if need be; when that fails it stays and there is one too many. */
+static void evict_table(struct value_tree *tree)
+{
+	struct value_map *oldest = NULL;
+
+	for (size_t i = 0; i < tree->n_maps; i++) {
+		struct value_map *map = &tree->maps[i];
+
+		if (map->table && (!oldest || map->last_use < oldest->last_use))
+			oldest = map;
+	}
+	if (oldest && (!oldest->is_changed || map_store(tree, oldest) == 0))
+		table_free(tree, oldest);
+}
+
+static int table_load(struct value_tree *tree, struct value_map *map)
+{
+	struct value_slot slots[VALUE_MAP_REFS];
+	size_t n = 0;
+
+	map->last_use = ++tree->clock;
+	if (map->table)
+		return 0;
+	if (tree->n_tables >= tree->tables_max)
+		evict_table(tree);
+	if (map->ref.file) {
+		int rc = values_load_map(tree->values, &map->ref, slots, &n);
+
+		if (rc < 0)
+			return rc;
+	}
+	map->table = calloc(VALUE_MAP_REFS, sizeof(*map->table));
+	if (!map->table)
+		return no_memory();
+	for (size_t i = 0; i < n; i++)
+		map->table[slots[i].slot] = slots[i].ref;
+	tree->n_tables++;
+	return 0;
+}
+
+int value_tree_get(struct value_tree *tree, uint64_t chunk,
+		   struct value_record_ref *ret)
+{
+	struct value_map *map = map_find(tree, chunk);
+
+	if (!map || (!map->table && !map->ref.file)) {
+		*ret = (struct value_record_ref){ .file = 0 };
+		return 0;
+	}
+	int rc = table_load(tree, map);
+
+	if (rc == 0)
+		*ret = map->table[chunk % VALUE_MAP_REFS];
+	return rc;
+}
+
+/* Holds a loaded table. */
+static void slot_clear(struct value_tree *tree, struct value_map *map,
+		       uint64_t chunk)
+{
+	struct value_record_ref *slot = &map->table[chunk % VALUE_MAP_REFS];
+
+	if (!slot->file)
+		return;
+	share_remove(tree, slot);
+	slot->file = 0;
+	tree->chunks--;
+	map->is_changed = true;
+}
+
+int value_tree_set(struct value_tree *tree, uint64_t chunk,
+		   const struct value_record_ref *ref)
+{
+	struct value_map *map;
+	int rc = map_find_or_add(tree, chunk, &map);
+
+	if (rc == 0)
+		rc = table_load(tree, map);
+	if (rc == 0 && ref->file)
+		rc = share_add(tree, ref);
+	if (rc < 0)
+		return rc;
+	slot_clear(tree, map, chunk);
+	if (ref->file) {
+		map->table[chunk % VALUE_MAP_REFS] = *ref;
+		map->is_changed = true;
+		tree->chunks++;
+	}
+	return 0;
+}
+
+static void map_drop(struct value_tree *tree, struct value_map *map)
+{
+	if (map->ref.file)
+		share_remove(tree, &map->ref);
+	table_free(tree, map);
+	free(map->spilled);
+}
+
+static void tree_clear(struct value_tree *tree)
+{
+	for (size_t i = 0; i < tree->n_maps; i++)
+		map_drop(tree, &tree->maps[i]);
+	for (size_t i = 0; i < tree->n_shares; i++)
+		tree->shares[i].bytes = 0;
+	tree->n_maps = 0;
+	tree->chunks = 0;
+}
+
+int value_tree_cut(struct value_tree *tree, uint64_t first_chunk)
+{
+	if (first_chunk == 0) {
+		tree_clear(tree);
+		return 0;
+	}
+	while (tree->n_maps) {
+		struct value_map *map = &tree->maps[tree->n_maps - 1];
+		uint64_t start = (uint64_t)map->number * VALUE_MAP_REFS;
+		uint64_t from = first_chunk > start ? first_chunk - start : 0;
+
+		if (from >= VALUE_MAP_REFS)
+			break;
+		int rc = table_load(tree, map);
+
+		if (rc < 0)
+			return rc;
+		for (uint64_t i = from; i < VALUE_MAP_REFS; i++) {
+			slot_clear(tree, map, i);
+			if (map->spilled)
+				map->spilled[i] = 0;
+		}
+		if (from > 0)
+			break;
+		map_drop(tree, map);
+		tree->n_maps--;
+	}
+	return 0;
+}
+
+/* ---- spill marks ---- */
+
+uint8_t value_tree_spilled(const struct value_tree *tree, uint64_t chunk)
+{
+	const struct value_map *map = map_find(tree, chunk);
+
+	return map && map->spilled ? map->spilled[chunk % VALUE_MAP_REFS] : 0;
+}
+
+int value_tree_set_spilled(struct value_tree *tree, uint64_t chunk,
+			   uint8_t generation)
+{
+	struct value_map *map;
+	int rc = map_find_or_add(tree, chunk, &map);
+
+	if (rc < 0)
+		return rc;
+	if (!map->spilled && generation)
+		map->spilled = calloc(VALUE_MAP_REFS, 1);
+	if (!map->spilled)
+		return generation ? no_memory() : 0;
+	map->spilled[chunk % VALUE_MAP_REFS] = generation;
+	return 0;
+}
+
+bool value_tree_next_spilled(const struct value_tree *tree, uint64_t *chunk)
+{
+	size_t i = map_index(tree, (uint32_t)(*chunk / VALUE_MAP_REFS));
+
+	for (; i < tree->n_maps; i++) {
+		const struct value_map *map = &tree->maps[i];
+		uint64_t start = (uint64_t)map->number * VALUE_MAP_REFS;
+		uint64_t slot = *chunk > start ? *chunk - start : 0;
+
+		for (; map->spilled && slot < VALUE_MAP_REFS; slot++) {
+			if (map->spilled[slot]) {
+				*chunk = start + slot;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* ---- whole trees ---- */
+
+void value_tree_init(struct value_tree *tree, struct values *values)
+{
+	memset(tree, 0, sizeof(*tree));
+	tree->values = values;
+	tree->tables_max = TABLES_MAX;
+}
+
+void value_tree_release(struct value_tree *tree)
+{
+	tree_clear(tree);
+	for (size_t i = 0; i < tree->n_shares; i++)
+		values_unpin_file(tree->values, tree->shares[i].file);
+	free(tree->maps);
+	free(tree->shares);
+	free(tree->extents.at);
+	value_tree_init(tree, tree->values);
+}
+
+static int copy_root(struct value_tree *tree, const struct value_root *root)
+{
+	struct value_map *map;
+	struct value_share *share;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < root->n_maps; i++) {
+		uint64_t chunk = (uint64_t)root->maps[i].slot * VALUE_MAP_REFS;
+
+		rc = map_find_or_add(tree, chunk, &map);
+		if (rc == 0)
+			map->ref = root->maps[i].ref;
+	}
+	for (size_t i = 0; rc == 0 && i < root->n_shares; i++) {
+		rc = share_find_or_add(tree, root->shares[i].file, &share);
+		if (rc == 0)
+			share->bytes = root->shares[i].bytes;
+	}
+	tree->chunks = root->chunks;
+	return rc;
+}
+
+int value_tree_load(struct value_tree *tree, const struct value_ref *ref)
+{
+	struct value_share *share;
+	struct value_root root;
+	/* The pin comes first: the root must not go while it is read. */
+	int rc = share_find_or_add(tree, ref->root.file, &share);
+
+	if (rc == 0)
+		rc = values_load_root(tree->values, ref, &root);
+	if (rc == 0) {
+		rc = copy_root(tree, &root);
+		value_root_release(&root);
+	}
+	if (rc < 0)
+		value_tree_release(tree);
+	return rc;
+}
+
+/* The root's encoding as a piece; its record is owned. */
+static int root_encode(struct value_tree *tree, uint64_t bytes,
+		       struct value_piece *ret)
+{
+	struct value_root root = { .bytes = bytes, .chunks = tree->chunks };
+	int rc = AEDB_NO_MEMORY;
+
+	root.maps = calloc(tree->n_maps + 1, sizeof(*root.maps));
+	root.shares = calloc(tree->n_shares + 1, sizeof(*root.shares));
+	if (!root.maps || !root.shares)
+		goto out;
+	for (size_t i = 0; i < tree->n_maps; i++)
+		if (tree->maps[i].ref.file)
+			root.maps[root.n_maps++] = (struct value_slot){
+				tree->maps[i].number, tree->maps[i].ref };
+	for (size_t i = 0; i < tree->n_shares; i++)
+		if (tree->shares[i].bytes)
+			root.shares[root.n_shares++] = tree->shares[i];
+	ret->bytes = (uint32_t)value_root_bytes(&root);
+	ret->record = malloc(values_record_bytes(ret->bytes));
+	if (!ret->record)
+		goto out;
+	value_root_encode(&root, ret->record + VALUE_RECORD_HEADER_BYTES);
+	rc = 0;
+out:
+	value_root_release(&root);
+	return rc < 0 ? no_memory() : 0;
+}
+
+int value_tree_store(struct value_tree *tree, uint64_t bytes,
+		     struct value_ref *ret)
+{
+	struct value_piece piece;
+	struct value_share *share;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < tree->n_maps; i++)
+		if (tree->maps[i].is_changed)
+			rc = map_store(tree, &tree->maps[i]);
+	if (rc == 0)
+		rc = root_encode(tree, bytes, &piece);
+	if (rc < 0)
+		return rc;
+	rc = value_tree_append(tree, VALUE_ROOT, &piece, 1);
+	if (rc == 0)
+		rc = share_find_or_add(tree, piece.ref.file, &share);
+	if (rc == 0)
+		*ret = (struct value_ref){ .bytes = bytes,
+					   .chunks = tree->chunks,
+					   .root = piece.ref };
+	free(piece.record);
+	return rc;
+}
+
+uint64_t value_tree_memory_bytes(const struct value_tree *tree)
+{
+	return tree->maps_room * sizeof(*tree->maps) +
+	       tree->n_tables * VALUE_MAP_REFS * sizeof(*tree->maps->table) +
+	       tree->extents.room * sizeof(*tree->extents.at);
+}

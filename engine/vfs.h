@@ -1,0 +1,121 @@
+/*
+ * The door to the operating system: every access to the disk goes through one
+ * of these calls. The tests' simulated disk is the second implementation.
+ *
+ * Paths are relative to the directory the vfs is bound to; "." is that one. Threads: all calls
+ * may be made from any thread; calls on one file may overlap.
+ * Errors: every call returns 0 or a negative enum aedb_error with a message
+ * naming the path; an I/O error is AEDB_IO, a full disk AEDB_NO_SPACE.
+ */
+#ifndef VFS_H
+#define VFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct vfs;
+
+enum vfs_open_flags {
+	VFS_READ = 0,
+	VFS_WRITE = 1,		/* read and write */
+	VFS_CREATE = 2,		/* implies VFS_WRITE; mode 0600 */
+	VFS_EXCLUSIVE = 4,	/* with VFS_CREATE: AEDB_EXISTS if it is there */
+};
+
+/* Embedded first in each implementation's file. */
+struct vfs_file {
+	struct vfs *vfs;	/* constant after open */
+	const char *path;	/* for messages; constant after open */
+};
+
+struct vfs_ops {
+	int (*open)(struct vfs *vfs, const char *path, unsigned flags,
+		    struct vfs_file **ret);
+	void (*close)(struct vfs_file *file);
+	/* Reads up to n bytes; *ret is fewer only at the end of the file. */
+	int (*read)(struct vfs_file *file, void *buf, size_t n, uint64_t offset,
+		    size_t *ret);
+	/* Writes all of it or fails; after a failure the range is undefined. */
+	int (*write)(struct vfs_file *file, const struct iovec *iov, int iovcnt,
+		     uint64_t offset);
+	/* Data and the metadata needed to read it back are on the disk. */
+	int (*sync)(struct vfs_file *file);
+	/* Reserves disk space; the file is then at least offset + n long. */
+	int (*allocate)(struct vfs_file *file, uint64_t offset, uint64_t n);
+	int (*truncate)(struct vfs_file *file, uint64_t size);
+	int (*size)(struct vfs_file *file, uint64_t *ret);
+	int (*rename)(struct vfs *vfs, const char *from, const char *to);
+	int (*unlink)(struct vfs *vfs, const char *path);
+	int (*mkdir)(struct vfs *vfs, const char *path);	/* mode 0700 */
+	/* Names made, renamed and removed in the directory are on the disk. */
+	int (*sync_dir)(struct vfs *vfs, const char *path);
+	/* Names in a directory, sorted, without . and ..; free with free_names. */
+	int (*list)(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n);
+	/* Takes the exclusive (or shared) advisory lock of a file for as long as
+	 * it is open; AEDB_BUSY, naming the holder where known. An exclusive
+	 * holder's process id becomes the content of the file. */
+	int (*lock)(struct vfs_file *file, bool is_shared);
+	void (*release)(struct vfs *vfs);
+};
+
+struct vfs {
+	const struct vfs_ops *ops;	/* constant after open */
+};
+
+/* Binds a vfs to a directory of the host; AEDB_NOT_FOUND if there is none.
+ * Owned by the caller, vfs_close. */
+int vfs_posix_open(const char *directory, struct vfs **ret);
+/* Makes a directory of the host, mode 0700, its name on the disk; AEDB_EXISTS
+ * if there is anything of that name. */
+int vfs_posix_make(const char *directory);
+void vfs_close(struct vfs *vfs);
+
+void vfs_free_names(char **names, size_t n);
+
+/* Removes a file on the way out of a failure: keeps that failure's message. */
+void vfs_unlink_quietly(struct vfs *vfs, const char *path);
+
+/* Call the table; vfs_file_close takes NULL. */
+int vfs_file_open(struct vfs *vfs, const char *path, unsigned flags,
+		  struct vfs_file **ret);
+void vfs_file_close(struct vfs_file *file);
+
+/* Reads exactly n bytes or fails: AEDB_CORRUPT when the file ends before. */
+int vfs_read_exact(struct vfs_file *file, void *buf, size_t n, uint64_t offset);
+int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
+		  uint64_t offset);
+
+static inline int vfs_file_sync(struct vfs_file *file)
+{
+	return file->vfs->ops->sync(file);
+}
+
+static inline int vfs_file_allocate(struct vfs_file *file, uint64_t offset,
+				    uint64_t n)
+{
+	return file->vfs->ops->allocate(file, offset, n);
+}
+
+static inline int vfs_rename(struct vfs *vfs, const char *from, const char *to)
+{
+	return vfs->ops->rename(vfs, from, to);
+}
+
+static inline int vfs_unlink(struct vfs *vfs, const char *path)
+{
+	return vfs->ops->unlink(vfs, path);
+}
+
+static inline int vfs_sync_dir(struct vfs *vfs, const char *path)
+{
+	return vfs->ops->sync_dir(vfs, path);
+}
+
+static inline int vfs_file_size(struct vfs_file *file, uint64_t *ret)
+{
+	return file->vfs->ops->size(file, ret);
+}
+
+#endif

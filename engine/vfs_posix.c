@@ -1,0 +1,402 @@
+/*
+ * The vfs on a directory of the host's file system.
+ *
+ * Invariants:
+ * 1. Every path is resolved below the directory's descriptor, so renaming the
+ *    directory from outside changes nothing.
+ * 2. A short read or write is continued; callers see all or an error.
+ * Does not retry a failed sync: what the kernel dropped is gone.
+ */
+#include "vfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "err.h"
+
+#define IOV_AT_ONCE 64
+#define ZEROS_BYTES (64u << 10)
+
+struct posix_vfs {
+	struct vfs base;
+	int dirfd;		/* constant after open */
+};
+
+struct posix_file {
+	struct vfs_file base;
+	int fd;			/* constant after open */
+	char path[];		/* constant after open */
+};
+
+static const struct vfs_ops posix_ops;
+
+static int posix_dirfd(const struct vfs *vfs)
+{
+	return ((const struct posix_vfs *)vfs)->dirfd;
+}
+
+static int posix_fd(const struct vfs_file *file)
+{
+	return ((const struct posix_file *)file)->fd;
+}
+
+static int posix_open(struct vfs *vfs, const char *path, unsigned flags,
+		      struct vfs_file **ret)
+{
+	size_t path_bytes = strlen(path) + 1;
+	struct posix_file *file = malloc(sizeof(*file) + path_bytes);
+	int how = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
+
+	if (!file)
+		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
+	how |= flags & VFS_WRITE ? O_RDWR : O_RDONLY;
+	how |= flags & VFS_CREATE ? O_CREAT : 0;
+	how |= flags & VFS_EXCLUSIVE ? O_EXCL : 0;
+	file->fd = openat(posix_dirfd(vfs), path, how, 0600);
+	if (file->fd < 0) {
+		free(file);
+		return err_set_errno(errno, "opening %s", path);
+	}
+	memcpy(file->path, path, path_bytes);
+	file->base.vfs = vfs;
+	file->base.path = file->path;
+	*ret = &file->base;
+	return 0;
+}
+
+static void posix_close(struct vfs_file *file)
+{
+	close(posix_fd(file));
+	free(file);
+}
+
+static int posix_read(struct vfs_file *file, void *buf, size_t n, uint64_t offset,
+		      size_t *ret)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t k = pread(posix_fd(file), (char *)buf + got, n - got,
+				  (off_t)(offset + got));
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return err_set_errno(errno, "reading %s", file->path);
+		if (k == 0)
+			break;
+		got += (size_t)k;
+	}
+	*ret = got;
+	return 0;
+}
+
+/* Drops n bytes from the front of a vector. */
+static void iov_advance(struct iovec *iov, int *iovcnt, size_t n)
+{
+	int gone = 0;
+
+	while (gone < *iovcnt && n >= iov[gone].iov_len)
+		n -= iov[gone++].iov_len;
+	*iovcnt -= gone;
+	memmove(iov, iov + gone, (size_t)*iovcnt * sizeof(*iov));
+	if (*iovcnt) {
+		iov[0].iov_base = (char *)iov[0].iov_base + n;
+		iov[0].iov_len -= n;
+	}
+}
+
+static int posix_write_some(struct vfs_file *file, struct iovec *iov, int iovcnt,
+			    uint64_t *offset)
+{
+	iov_advance(iov, &iovcnt, 0);
+	while (iovcnt) {
+		ssize_t k = pwritev(posix_fd(file), iov, iovcnt, (off_t)*offset);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return err_set_errno(k < 0 ? errno : EIO, "writing %s",
+					     file->path);
+		*offset += (uint64_t)k;
+		iov_advance(iov, &iovcnt, (size_t)k);
+	}
+	return 0;
+}
+
+static int posix_write(struct vfs_file *file, const struct iovec *iov, int iovcnt,
+		       uint64_t offset)
+{
+	struct iovec some[IOV_AT_ONCE];
+
+	for (int done = 0; done < iovcnt; done += IOV_AT_ONCE) {
+		int n = iovcnt - done < IOV_AT_ONCE ? iovcnt - done : IOV_AT_ONCE;
+		int rc;
+
+		memcpy(some, iov + done, (size_t)n * sizeof(*iov));
+		rc = posix_write_some(file, some, n, &offset);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int posix_sync(struct vfs_file *file)
+{
+	if (fdatasync(posix_fd(file)) < 0)
+		return err_set_errno(errno, "syncing %s", file->path);
+	return 0;
+}
+
+static int posix_size(struct vfs_file *file, uint64_t *ret)
+{
+	struct stat st;
+
+	if (fstat(posix_fd(file), &st) < 0)
+		return err_set_errno(errno, "reading the size of %s", file->path);
+	*ret = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Where the file system cannot reserve: zeros behind the present end. */
+static int posix_allocate_zeros(struct vfs_file *file, uint64_t end)
+{
+	static const char zeros[ZEROS_BYTES];
+	uint64_t at;
+	int rc = posix_size(file, &at);
+
+	while (rc == 0 && at < end) {
+		size_t n = end - at < ZEROS_BYTES ? (size_t)(end - at) : ZEROS_BYTES;
+
+		rc = vfs_write_all(file, zeros, n, at);
+		at += n;
+	}
+	return rc;
+}
+
+static int posix_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	int rc;
+
+	do
+		rc = fallocate(posix_fd(file), 0, (off_t)offset, (off_t)n);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	if (errno == EOPNOTSUPP || errno == ENOSYS)
+		return posix_allocate_zeros(file, offset + n);
+	return err_set_errno(errno, "reserving space for %s", file->path);
+}
+
+static int posix_truncate(struct vfs_file *file, uint64_t size)
+{
+	if (ftruncate(posix_fd(file), (off_t)size) < 0)
+		return err_set_errno(errno, "truncating %s", file->path);
+	return 0;
+}
+
+static int posix_rename(struct vfs *vfs, const char *from, const char *to)
+{
+	int dirfd = posix_dirfd(vfs);
+
+	if (renameat(dirfd, from, dirfd, to) < 0)
+		return err_set_errno(errno, "renaming %s to %s", from, to);
+	return 0;
+}
+
+static int posix_unlink(struct vfs *vfs, const char *path)
+{
+	if (unlinkat(posix_dirfd(vfs), path, 0) < 0)
+		return err_set_errno(errno, "removing %s", path);
+	return 0;
+}
+
+static int posix_mkdir(struct vfs *vfs, const char *path)
+{
+	if (mkdirat(posix_dirfd(vfs), path, 0700) < 0)
+		return err_set_errno(errno, "making directory %s", path);
+	return 0;
+}
+
+static int posix_sync_dir(struct vfs *vfs, const char *path)
+{
+	int fd = openat(posix_dirfd(vfs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0)
+		return err_set_errno(errno, "opening directory %s", path);
+	if (fsync(fd) < 0)
+		rc = err_set_errno(errno, "syncing directory %s", path);
+	close(fd);
+	return rc;
+}
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int names_add(char ***names, size_t *n, const char *name)
+{
+	if ((*n & (*n - 1)) == 0) {
+		char **more = realloc(*names, (*n ? *n * 2 : 1) * sizeof(*more));
+
+		if (!more)
+			return err_set(AEDB_NO_MEMORY, "listing: out of memory");
+		*names = more;
+	}
+	(*names)[*n] = strdup(name);
+	if (!(*names)[*n])
+		return err_set(AEDB_NO_MEMORY, "listing: out of memory");
+	++*n;
+	return 0;
+}
+
+static int names_read(DIR *dir, const char *path, char ***names, size_t *n)
+{
+	for (;;) {
+		struct dirent *entry;
+		int rc;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry && errno)
+			return err_set_errno(errno, "listing %s", path);
+		if (!entry)
+			return 0;
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		rc = names_add(names, n, entry->d_name);
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static int posix_list(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n)
+{
+	int fd = openat(posix_dirfd(vfs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char **names = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (!dir) {
+		rc = err_set_errno(errno, "opening directory %s", path);
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	rc = names_read(dir, path, &names, &n);
+	closedir(dir);
+	if (rc < 0) {
+		vfs_free_names(names, n);
+		return rc;
+	}
+	if (n)
+		qsort(names, n, sizeof(*names), name_compare);
+	*ret = names;
+	*ret_n = n;
+	return 0;
+}
+
+static int lock_refused(struct vfs_file *file)
+{
+	char text[32] = "";
+	ssize_t n = pread(posix_fd(file), text, sizeof(text) - 1, 0);
+	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
+
+	if (pid > 0)
+		return err_set(AEDB_BUSY, "%s is locked by process %ld", file->path, pid);
+	return err_set(AEDB_BUSY, "%s is locked by another process", file->path);
+}
+
+static int posix_lock(struct vfs_file *file, bool is_shared)
+{
+	int fd = posix_fd(file);
+	char text[32];
+	int n;
+
+	if (flock(fd, (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			return lock_refused(file);
+		return err_set_errno(errno, "locking %s", file->path);
+	}
+	if (is_shared)
+		return 0;
+	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return err_set_errno(errno, "writing %s", file->path);
+	return 0;
+}
+
+static void posix_release(struct vfs *vfs)
+{
+	close(posix_dirfd(vfs));
+	free(vfs);
+}
+
+static const struct vfs_ops posix_ops = {
+	.open = posix_open,
+	.close = posix_close,
+	.read = posix_read,
+	.write = posix_write,
+	.sync = posix_sync,
+	.allocate = posix_allocate,
+	.truncate = posix_truncate,
+	.size = posix_size,
+	.rename = posix_rename,
+	.unlink = posix_unlink,
+	.mkdir = posix_mkdir,
+	.sync_dir = posix_sync_dir,
+	.list = posix_list,
+	.lock = posix_lock,
+	.release = posix_release,
+};
+
+int vfs_posix_open(const char *directory, struct vfs **ret)
+{
+	struct posix_vfs *vfs = malloc(sizeof(*vfs));
+
+	if (!vfs)
+		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", directory);
+	vfs->base.ops = &posix_ops;
+	vfs->dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (vfs->dirfd < 0) {
+		free(vfs);
+		return err_set_errno(errno, "opening directory %s", directory);
+	}
+	*ret = &vfs->base;
+	return 0;
+}
+
+/* Syncs the directory that holds `path`. */
+static int parent_sync(const char *path)
+{
+	char *copy = strdup(path);
+	int fd, rc = 0;
+
+	if (!copy)
+		return err_set(AEDB_NO_MEMORY, "%s: no memory", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		rc = err_set_errno(errno, "%s: cannot sync its directory", path);
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return rc;
+}
+
+int vfs_posix_make(const char *directory)
+{
+	if (mkdir(directory, 0700) < 0)
+		return err_set_errno(errno, "%s", directory);
+	return parent_sync(directory);
+}

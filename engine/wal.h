@@ -1,0 +1,96 @@
+/*
+ * The write-ahead log, writing side.
+ *
+ * Calling sequence: wal_create for a new database, or wal_start with a reader
+ * that came to its end; wal_append for every commit of a group, one
+ * wal_write_group; wal_sync; wal_note_durable; wal_finish, wal_close.
+ * Threads: wal_append, wal_write_group, wal_note_durable and wal_finish by the
+ * holder of the commit lock; wal_sync by any thread beside them; the lsn and
+ * counter questions by any thread.
+ * Errors: after a failed write or sync the log is failed until reopened:
+ * wal_append then refuses with AEDB_IO (nothing of the commit is on disk),
+ * wal_write_group and wal_sync say AEDB_UNKNOWN, all with the first reason.
+ */
+#ifndef WAL_H
+#define WAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wal_file.h"
+
+#define WAL_FILE_BYTES (64ull << 20)	/* default */
+#define WAL_COMMIT_BYTES_MAX (1ull << 30)	/* payload of one commit */
+
+struct wal;
+struct wal_reader;
+
+struct wal_options {
+	uint64_t file_bytes;	/* WAL_FILE_BYTES_MIN at least; 0: default */
+	uint8_t db_uuid[FILE_UUID_BYTES];
+};
+
+/* One commit. Numbers first_seq … first_seq + op_count - 1 are its operations'
+ * and above every earlier commit's; op_count >= 1. */
+struct wal_commit {
+	seq_t first_seq;
+	uint64_t time_us;
+	uint32_t op_count;
+	size_t payload_bytes;
+	const void *payload;	/* borrowed for the call */
+};
+
+/* Makes the log directory and file 1 of a new database, durably. */
+int wal_create(struct vfs *vfs, const struct wal_options *options,
+	       struct wal **ret);
+
+/* Begins the next file after recovery: what the reader kept above the durable
+ * part is copied into it, and all of the log is durable on return. The reader
+ * must have come to its end (wal_reader_next said 0) or been cut; it can be
+ * closed afterwards. Leftovers of a crash in the log directory are removed. */
+int wal_start(struct vfs *vfs, const struct wal_options *options,
+	      struct wal_reader *reader, struct wal **ret);
+
+/* Adds a commit to the group. AEDB_NO_SPACE when its space cannot be reserved,
+ * AEDB_TOO_LARGE, AEDB_NO_MEMORY, AEDB_IO: nothing was accepted, the group so
+ * far stands. */
+int wal_append(struct wal *wal, const struct wal_commit *commit);
+
+/* True when the group's frames go over to a new file, whose beginning says that
+ * everything before is durable: what those frames refer to is to be synced
+ * before the group is written. */
+bool wal_group_goes_over(const struct wal *wal);
+
+/* Hands the group to the operating system; commits accepted since the last call
+ * are in the log below *ret_end. Going over to a new file syncs the full one.
+ * AEDB_UNKNOWN: whether they survive is not known. */
+int wal_write_group(struct wal *wal, lsn_t *ret_end);
+
+/* Makes everything below `upto` durable, which was written: a position that
+ * wal_written_lsn said. Frames above it do not count as durable, even if they
+ * are on the disk, for what they refer to may not be. AEDB_UNKNOWN. */
+int wal_sync(struct wal *wal, lsn_t upto);
+
+/* Writes an empty frame with the durable position when the newest frame does
+ * not carry it and no commit lies above it; else does nothing. */
+int wal_note_durable(struct wal *wal);
+
+/* Syncs all, notes it and closes the last file for good, so that the next open
+ * knows nothing follows; only wal_close may come after. */
+int wal_finish(struct wal *wal);
+
+/* Frees; writes nothing. Takes NULL. */
+void wal_close(struct wal *wal);
+
+/* End of what was handed to the operating system, of what is known durable. */
+lsn_t wal_written_lsn(const struct wal *wal);
+lsn_t wal_durable_lsn(const struct wal *wal);
+/* True when a commit was written above the durable position. */
+bool wal_is_dirty(const struct wal *wal);
+/* Number of the newest file, for the manifest. Holder of the commit lock. */
+uint64_t wal_newest_number(const struct wal *wal);
+/* Syncs of log files since it was opened. */
+uint64_t wal_sync_count(const struct wal *wal);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * The write-ahead log, reading side: recovery and inspection.
+ *
+ * Calling sequence: wal_reader_open (finds the files and how far the log is
+ * known durable), wal_reader_next until it returns 0, wal_reader_end_before to
+ * cut the log before a commit just returned; then wal_start or
+ * wal_reader_close. Nothing is ever written.
+ * Threads: a reader belongs to one thread.
+ * Errors: strict: AEDB_CORRUPT naming file, offset and reason for damage below
+ * the durable position. Permissive: the log is cut there and a finding says
+ * so. AEDB_NEWER_FORMAT in both.
+ */
+#ifndef WAL_READ_H
+#define WAL_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "wal.h"
+
+enum wal_read_mode {
+	WAL_STRICT,
+	WAL_PERMISSIVE,
+};
+
+struct wal_read_options {
+	enum wal_read_mode mode;
+	uint64_t first_number;	/* file the log begins with, from the manifest */
+	uint64_t newest_number;	/* known from the manifest to exist; 0: none */
+	uint8_t db_uuid[FILE_UUID_BYTES];
+};
+
+struct wal_read_commit {
+	struct wal_commit commit;	/* payload borrowed until the next call */
+	lsn_t lsn, end_lsn;
+	bool is_above_durable;
+};
+
+/* Opens the log in WAL_DIRECTORY and reads the newest file once. Owned by the
+ * caller. */
+int wal_reader_open(struct vfs *vfs, const struct wal_read_options *options,
+		    struct wal_reader **ret);
+void wal_reader_close(struct wal_reader *reader);
+
+/* The next commit in log order: 1, or 0 at the end of the log. */
+int wal_reader_next(struct wal_reader *reader, struct wal_read_commit *ret);
+
+/* Ends the log before the commit just returned, for `reason` (copied), which
+ * becomes a finding. A commit that is not above the durable position may only
+ * be cut in permissive mode; in strict mode AEDB_CORRUPT. */
+int wal_reader_end_before(struct wal_reader *reader, const char *reason);
+
+/* What a log that goes on from here begins with. */
+struct wal_link {
+	file_id_t number;	/* of the new file */
+	file_id_t prev_number;	/* 0: nothing to continue */
+	lsn_t start_lsn;	/* end of the last commit wholly durable */
+	uint64_t tail_bytes;	/* of frames from there to the end of the log */
+	uint8_t prev_digest[WAL_DIGEST_BYTES];
+};
+
+/* For wal_start, at the end of the log: the link, then wal_reader_rewind and
+ * wal_reader_next give the commits from start_lsn on once more. */
+int wal_reader_link(struct wal_reader *reader, struct wal_link *ret);
+int wal_reader_rewind(struct wal_reader *reader);
+
+/* What was cut or lost, one message each; borrowed until close. */
+size_t wal_reader_findings(const struct wal_reader *reader,
+			   const char *const **ret);
+
+/* Position up to which the log is known durable; all before is there or was
+ * reported. */
+lsn_t wal_reader_durable_lsn(const struct wal_reader *reader);
+/* Number of the newest file found. */
+uint64_t wal_reader_newest_number(const struct wal_reader *reader);
+
+/* Prints a log file as text: header, frames, what is wrong and where.
+ * AEDB_CORRUPT, after having printed what there is, if frames follow a bad
+ * one or the header is damaged. */
+int wal_file_show(FILE *out, struct vfs *vfs, const char *path);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * Commits of staged data.
+ *
+ * Invariant: after an O_TRUNC handle's first commit its copy is the shared one;
+ * bytes others staged there since its open stay, over the new value.
+ */
+#include "commit.h"
+
+#include "change.h"
+#include "working.h"
+
+static void publish(struct tree *tree, struct node *node)
+{
+	object_draft_free(node->draft);
+	node->draft = NULL;
+	LIST_REMOVE(node, next_pending);
+	node_unref(tree->nodes, node, 1);
+}
+
+static void shared_put_beneath(struct file *file, uint64_t mark)
+{
+	struct working *shared = &file->shared;
+	struct aedb_reader *reader;
+
+	if (pin_reader_open(file->node, &reader) < 0)
+		return;
+	if (aedb_stage_rebase(shared->stage, reader, mark) == 0) {
+		shared->is_append = false;
+		shared->base_bytes = aedb_reader_entry(reader)->value_bytes;
+		shared->is_dirty = aedb_stage_is_dirty(shared->stage);
+		shared->has_data = shared->is_dirty;
+	}
+	aedb_reader_close(reader);
+}
+
+/* The private copy's value is the committed one now. */
+static void join(struct file *file, struct handle *handle)
+{
+	struct working *shared = &file->shared, *own = &handle->own;
+
+	handle->copy = shared;
+	if (shared->is_dirty && shared->stage) {
+		shared_put_beneath(file, handle->mark);
+	} else {
+		if (shared->stage)
+			aedb_stage_close(shared->stage);
+		shared->stage = own->stage;
+		own->stage = NULL;
+		working_settle(shared);
+	}
+	working_release(own);
+}
+
+void commit_settle_copy(struct tree *tree, struct file *file,
+			struct working *copy)
+{
+	struct node *node = file->node;
+	struct handle *h, *owner = NULL;
+
+	if (node_is_pending(node))
+		publish(tree, node);
+	else if (!copy->is_append)
+		file->generation++;
+	pin_unref(file->latest);
+	file->latest = NULL;
+	LIST_FOREACH(h, &file->handles, next) {
+		if (h->copy != copy)
+			continue;
+		h->n_writers = 0;
+		owner = h;
+	}
+	if (copy->is_private)
+		join(file, owner);
+	else
+		working_settle(copy);
+	tree_note_stale(tree, node);
+}
+
+int commit_copy(struct tree *tree, struct file *file, struct working *copy)
+{
+	struct change change;
+	int rc;
+
+	if (node_is_orphan(file->node))
+		return 0;
+	rc = change_begin(tree, &change);
+	if (rc == 0)
+		rc = change_put_copy(&change, file, copy);
+	rc = change_commit(&change, rc);
+	if (rc == 0)
+		commit_settle_copy(tree, file, copy);
+	return rc;
+}
+
+void commit_drop_copy(struct tree *tree, struct file *file,
+		      struct working *copy)
+{
+	struct handle *h;
+
+	LIST_FOREACH(h, &file->handles, next) {
+		if (h->copy != copy)
+			continue;
+		h->n_writers = 0;
+		h->copy = &file->shared;
+	}
+	working_release(copy);
+	tree_note_stale(tree, file->node);
+}
+
+void commit_drop_pending(struct tree *tree, struct node *node)
+{
+	LIST_REMOVE(node, next_pending);
+	node_orphan(tree->nodes, node);
+	node_unref(tree->nodes, node, 1);
+}

@@ -1,0 +1,24 @@
+/*
+ * Commits of staged data, and what they change for the handles of the file.
+ *
+ * Threads: guarded by the tree lock. Errors: as aedb_txn_commit; what was
+ * staged stays staged then.
+ */
+#ifndef COMMIT_H
+#define COMMIT_H
+
+#include "file.h"
+
+/* Commits all of a copy, a pending creation included, also when nothing is
+ * staged in it. Of an orphan: nothing, and no error. */
+int commit_copy(struct tree *tree, struct file *file, struct working *copy);
+/* The copy was stored by a change that is now committed. */
+void commit_settle_copy(struct tree *tree, struct file *file,
+			struct working *copy);
+/* A killed process wrote this last: it is gone. */
+void commit_drop_copy(struct tree *tree, struct file *file,
+		      struct working *copy);
+/* A pending creation that nobody will commit: its name goes. */
+void commit_drop_pending(struct tree *tree, struct node *node);
+
+#endif

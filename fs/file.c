@@ -1,0 +1,148 @@
+/*
+ * Open files and who is behind their handles.
+ *
+ * A process is asked for only when the answer matters: a handle keeps the
+ * thread that opened it, and the last one that used it.
+ */
+#include "file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "working.h"
+
+struct file *file_open(struct tree *tree, struct node *node)
+{
+	struct file *file = node->file;
+
+	if (file)
+		return file;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return NULL;
+	file->node = node;
+	node->file = file;
+	working_init(&file->shared);
+	LIST_INSERT_HEAD(&tree->open_files, file, next);
+	return file;
+}
+
+void file_close_unused(struct tree *tree, struct file *file)
+{
+	(void)tree;
+	if (!LIST_EMPTY(&file->handles))
+		return;
+	working_release(&file->shared);
+	pin_unref(file->latest);
+	file->node->file = NULL;
+	LIST_REMOVE(file, next);
+	free(file);
+}
+
+int file_latest(struct file *file, struct pin **ret)
+{
+	if (!file->latest) {
+		int rc = pin_open(file->node, &file->latest);
+
+		if (rc < 0)
+			return rc;
+	}
+	*ret = file->latest;
+	return 0;
+}
+
+bool file_has_staged(const struct file *file)
+{
+	const struct handle *h;
+
+	if (working_has_staged(&file->shared))
+		return true;
+	LIST_FOREACH(h, &file->handles, next)
+		if (h->copy && working_has_staged(h->copy))
+			return true;
+	return false;
+}
+
+struct proc_id handle_caller(struct tree *tree, struct handle *handle,
+			     const struct tree_caller *caller)
+{
+	if (caller->tid != handle->last_tid || !handle->last_proc.pid) {
+		handle->last_proc = proc_identify(tree->procs, caller->tid);
+		handle->last_tid = caller->tid;
+	}
+	return handle->last_proc;
+}
+
+static struct proc_id opener_of(struct tree *tree, struct handle *handle)
+{
+	if (handle->opener.pid)
+		return handle->opener;
+	if (handle->last_proc.pid && handle->last_tid == handle->opener_tid)
+		handle->opener = handle->last_proc;
+	else
+		handle->opener = proc_identify(tree->procs, handle->opener_tid);
+	return handle->opener;
+}
+
+static bool has_written(const struct handle *handle, struct proc_id proc)
+{
+	for (size_t i = 0; i < handle->n_writers; i++)
+		if (proc_id_equal(handle->writers[i], proc))
+			return true;
+	return false;
+}
+
+bool handle_belongs_to(struct tree *tree, struct handle *handle,
+		       struct proc_id proc)
+{
+	return proc_id_equal(opener_of(tree, handle), proc) ||
+	       has_written(handle, proc);
+}
+
+struct handle *handle_of_writer(struct tree *tree, struct file *file,
+				struct proc_id proc)
+{
+	struct handle *h;
+
+	LIST_FOREACH(h, &file->handles, next)
+		if (h->copy && handle_belongs_to(tree, h, proc))
+			return h;
+	return NULL;
+}
+
+static void forget_dead_writers(struct tree *tree, struct handle *handle)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < handle->n_writers; i++)
+		if (proc_is_alive(tree->procs, handle->writers[i]))
+			handle->writers[kept++] = handle->writers[i];
+	handle->n_writers = kept;
+}
+
+/* Of more living writers than fit, the latest are known. */
+void handle_note_writer(struct tree *tree, struct handle *handle,
+			struct proc_id proc)
+{
+	if (has_written(handle, proc))
+		return;
+	if (handle->n_writers == HANDLE_WRITERS_MAX)
+		forget_dead_writers(tree, handle);
+	if (handle->n_writers == HANDLE_WRITERS_MAX)
+		handle->n_writers--;
+	handle->writers[handle->n_writers++] = proc;
+}
+
+bool handle_is_held_elsewhere(struct tree *tree, struct handle *handle,
+			      struct proc_id proc)
+{
+	struct proc_id opener = opener_of(tree, handle);
+
+	if (!proc_id_equal(opener, proc) && proc_is_alive(tree->procs, opener))
+		return true;
+	for (size_t i = 0; i < handle->n_writers; i++)
+		if (!proc_id_equal(handle->writers[i], proc) &&
+		    proc_is_alive(tree->procs, handle->writers[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,445 @@
+/*
+ * One thread reads requests from the kernel and runs their handlers in order;
+ * a pool of workers runs what blocks and replies later.
+ *
+ * Invariants:
+ * 1. The receiver sleeps only in read(2) on the device. It takes the pool's
+ *    lock, under which nothing but list work and pthread_create is done.
+ * 2. A lane never runs more items than its limit, and there is a thread for
+ *    every item within it: the pool's threads are as many as the limits' sum,
+ *    so a hundred clients stuck in fsync leave the other lanes untouched.
+ * 3. WORK_NOTIFY runs one item at a time, in the order of submission.
+ * 4. The pool keeps a thread as long as it is open, so a queued item runs
+ *    even when no further thread can be had.
+ *
+ * Measured (docs/decisions/0002-fuse-receiver.md): several receivers cost more
+ * a request and let slow requests stop all; splice costs more than it saves.
+ */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "ll_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "aedb.h"
+
+#define WORK_IDLE_MAX 32		/* threads kept for the next items */
+#define WORK_STACK_BYTES (512u << 10)
+/* max_write of libfuse 3 and the headers before it. */
+#define SESSION_BUFFER_BYTES ((1u << 20) + 4096)
+#define SESSION_BUFFERS_MAX 16		/* taken over by handlers at once */
+#define SESSION_KICK_INTERVAL_NS 10000000
+#define SESSION_KICK SIGRTMIN
+
+struct lane {
+	struct work_item *head, **tail;
+	unsigned queued, running;
+};
+
+struct work_pool {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;		/* a waiting thread got work */
+	pthread_cond_t gone;		/* the last thread ended */
+	struct lane lanes[WORK_LANES];	/* guarded by lock */
+	unsigned threads;		/* guarded by lock */
+	unsigned idle;			/* guarded by lock: not yet woken */
+	unsigned wakes;			/* guarded by lock: not yet received */
+	bool closing;			/* guarded by lock */
+};
+
+static const unsigned lane_running_max[WORK_LANES] = {
+	[WORK_READ] = 16, [WORK_SYNC] = 128, [WORK_COMMAND] = 8,
+	[WORK_NOTIFY] = 1,
+};
+
+static void lane_append(struct lane *lane, struct work_item *item)
+{
+	item->next = NULL;
+	*lane->tail = item;
+	lane->tail = &item->next;
+	lane->queued++;
+}
+
+/* The next item of a lane under its limit, counted as running; else NULL. */
+static struct work_item *item_take(struct work_pool *pool)
+{
+	for (int i = 0; i < WORK_LANES; i++) {
+		struct lane *lane = &pool->lanes[i];
+		struct work_item *item = lane->head;
+
+		if (!item || lane->running >= lane_running_max[i])
+			continue;
+		lane->head = item->next;
+		if (!lane->head)
+			lane->tail = &lane->head;
+		lane->queued--;
+		lane->running++;
+		return item;
+	}
+	return NULL;
+}
+
+static void worker_wait(struct work_pool *pool)
+{
+	pool->idle++;
+	while (!pool->wakes)
+		pthread_cond_wait(&pool->wake, &pool->lock);
+	pool->wakes--;
+}
+
+static void *worker_main(void *arg)
+{
+	struct work_pool *pool = arg;
+	struct work_item *item;
+	enum work_lane lane;
+
+	pthread_mutex_lock(&pool->lock);
+	for (;;) {
+		item = item_take(pool);
+		if (!item && (pool->closing || pool->idle >= WORK_IDLE_MAX))
+			break;
+		if (!item) {
+			worker_wait(pool);
+			continue;
+		}
+		lane = item->lane;
+		pthread_mutex_unlock(&pool->lock);
+		item->run(item);
+		pthread_mutex_lock(&pool->lock);
+		pool->lanes[lane].running--;
+	}
+	if (--pool->threads == 0)
+		pthread_cond_signal(&pool->gone);
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+/* Under the pool's lock, but in work_pool_open. */
+static bool worker_start(struct work_pool *pool)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool started;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, WORK_STACK_BYTES);
+	started = pthread_create(&thread, &attr, worker_main, pool) == 0;
+	pthread_attr_destroy(&attr);
+	pool->threads += started;
+	return started;
+}
+
+int work_pool_open(struct work_pool **ret)
+{
+	struct work_pool *pool = calloc(1, sizeof(*pool));
+	bool started;
+
+	if (!pool)
+		return AEDB_NO_MEMORY;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wake, NULL);
+	pthread_cond_init(&pool->gone, NULL);
+	for (int i = 0; i < WORK_LANES; i++)
+		pool->lanes[i].tail = &pool->lanes[i].head;
+	pthread_mutex_lock(&pool->lock);
+	started = worker_start(pool);
+	pthread_mutex_unlock(&pool->lock);
+	if (!started) {
+		work_pool_close(pool);
+		return AEDB_NO_MEMORY;
+	}
+	*ret = pool;
+	return 0;
+}
+
+void work_pool_close(struct work_pool *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->closing = true;
+	pool->wakes += pool->idle;
+	pool->idle = 0;
+	pthread_cond_broadcast(&pool->wake);
+	while (pool->threads)
+		pthread_cond_wait(&pool->gone, &pool->lock);
+	pthread_mutex_unlock(&pool->lock);
+	pthread_cond_destroy(&pool->gone);
+	pthread_cond_destroy(&pool->wake);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+void work_submit(struct work_pool *pool, struct work_item *item)
+{
+	struct lane *lane;
+
+	assert(item->lane < WORK_LANES);
+	lane = &pool->lanes[item->lane];
+	pthread_mutex_lock(&pool->lock);
+	lane_append(lane, item);
+	if (lane->running + lane->queued <= lane_running_max[item->lane]) {
+		if (pool->idle) {
+			pool->idle--;
+			pool->wakes++;
+			pthread_cond_signal(&pool->wake);
+		} else {
+			/* Without a new thread a busy one takes it later. */
+			worker_start(pool);
+		}
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* Notifications */
+
+struct notification {
+	struct work_item item;
+	struct fuse_session *fuse;
+	uint64_t nodeid;
+	off_t offset, bytes;
+	size_t name_bytes;
+	char name[];			/* empty: the data of nodeid */
+};
+
+void notify_attributes(struct fuse_session *fuse, uint64_t nodeid)
+{
+	/* Fails only when the kernel no longer holds the node. */
+	fuse_lowlevel_notify_inval_inode(fuse, nodeid, -1, 0);
+}
+
+static void notification_send(struct work_item *item)
+{
+	struct notification *n = (struct notification *)item;
+
+	if (n->name_bytes)
+		fuse_lowlevel_notify_inval_entry(n->fuse, n->nodeid, n->name,
+						 n->name_bytes);
+	else
+		fuse_lowlevel_notify_inval_inode(n->fuse, n->nodeid, n->offset,
+						 n->bytes);
+	free(n);
+}
+
+static int notification_queue(struct work_pool *pool,
+			      const struct notification *with,
+			      const char *name)
+{
+	struct notification *n = malloc(sizeof(*n) + with->name_bytes + 1);
+
+	if (!n)
+		return AEDB_NO_MEMORY;
+	*n = *with;
+	memcpy(n->name, name, n->name_bytes + 1);
+	n->item.run = notification_send;
+	n->item.lane = WORK_NOTIFY;
+	work_submit(pool, &n->item);
+	return 0;
+}
+
+int notify_data(struct work_pool *pool, struct fuse_session *fuse,
+		uint64_t nodeid, off_t offset, off_t bytes)
+{
+	const struct notification n = {
+		.fuse = fuse, .nodeid = nodeid,
+		.offset = offset, .bytes = bytes,
+	};
+
+	return notification_queue(pool, &n, "");
+}
+
+int notify_entry(struct work_pool *pool, struct fuse_session *fuse,
+		 uint64_t parent, const char *name)
+{
+	const struct notification n = {
+		.fuse = fuse, .nodeid = parent, .name_bytes = strlen(name),
+	};
+
+	return notification_queue(pool, &n, name);
+}
+
+/* The receiver's memory */
+
+static _Thread_local void *request_buffer;	/* NULL once taken */
+static atomic_uint buffers_taken;		/* atomic: a plain count */
+
+static void *buffer_new(void)
+{
+	void *buffer;
+
+	return posix_memalign(&buffer, 4096, SESSION_BUFFER_BYTES) ?
+	       NULL : buffer;
+}
+
+void *session_buffer_take(void)
+{
+	void *taken = request_buffer;
+
+	assert(taken);
+	if (atomic_fetch_add(&buffers_taken, 1) >= SESSION_BUFFERS_MAX) {
+		atomic_fetch_sub(&buffers_taken, 1);
+		return NULL;
+	}
+	request_buffer = NULL;
+	return taken;
+}
+
+void session_buffer_give(void *buffer)
+{
+	free(buffer);
+	atomic_fetch_sub(&buffers_taken, 1);
+}
+
+/* The loop and the thread that waits for signals */
+
+struct session {
+	struct fuse_session *fuse;	/* constant after open */
+	struct session_hooks hooks;	/* constant after open */
+	pthread_t receiver;		/* constant after open */
+	pthread_t watcher;		/* constant after open */
+	atomic_bool stop;		/* atomic: set once by the watcher */
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool receiver_ended;		/* guarded by lock */
+};
+
+static void signals_of_end(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGTERM);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGHUP);
+}
+
+void session_signals_block(void)
+{
+	sigset_t set;
+
+	signals_of_end(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void kick_ignore(int signo)
+{
+	(void)signo;
+}
+
+/* A kick that comes between the receiver's look at `stop` and its read wakes
+ * nothing, so it is repeated until the receiver has ended. */
+static void receiver_stop(struct session *s)
+{
+	struct timespec until;
+
+	atomic_store(&s->stop, true);
+	pthread_mutex_lock(&s->lock);
+	while (!s->receiver_ended) {
+		pthread_kill(s->receiver, SESSION_KICK);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += SESSION_KICK_INTERVAL_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&s->ended, &s->lock, &until);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void *watcher_main(void *arg)
+{
+	struct session *s = arg;
+	sigset_t set;
+	int signo;
+
+	signals_of_end(&set);
+	sigaddset(&set, SESSION_KICK);
+	if (sigwait(&set, &signo) != 0 || signo == SESSION_KICK)
+		return NULL;
+	if (s->hooks.drain)
+		s->hooks.drain(s->hooks.arg);
+	receiver_stop(s);
+	return NULL;
+}
+
+/* One request; 0, 1 at the end of the mount, or negative. */
+static int request_serve(struct session *s)
+{
+	struct fuse_buf buf = { 0 };
+	ssize_t n;
+
+	if (!request_buffer)
+		request_buffer = buffer_new();
+	if (!request_buffer)
+		return AEDB_NO_MEMORY;
+	n = read(fuse_session_fd(s->fuse), request_buffer,
+		 SESSION_BUFFER_BYTES);
+	if (n > 0) {
+		buf.mem = request_buffer;
+		buf.size = (size_t)n;
+		fuse_session_process_buf(s->fuse, &buf);
+		/* libfuse gives a session up only when INIT fails. */
+		return fuse_session_exited(s->fuse) ? AEDB_IO : 0;
+	}
+	if (n == 0 || errno == ENODEV || errno == ECONNABORTED)
+		return 1;
+	/* ENOENT: the request was withdrawn while it was handed over. */
+	if (errno == EINTR || errno == EAGAIN || errno == ENOENT)
+		return 0;
+	return AEDB_IO;
+}
+
+static int watcher_start(struct session *s)
+{
+	struct sigaction kick = { .sa_handler = kick_ignore };
+	sigset_t set;
+	int rc;
+
+	sigemptyset(&kick.sa_mask);
+	sigaction(SESSION_KICK, &kick, NULL);
+	session_signals_block();
+	sigemptyset(&set);
+	sigaddset(&set, SESSION_KICK);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	rc = pthread_create(&s->watcher, NULL, watcher_main, s);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return rc ? AEDB_NO_MEMORY : 0;
+}
+
+static void watcher_end(struct session *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->receiver_ended = true;
+	pthread_cond_signal(&s->ended);
+	pthread_mutex_unlock(&s->lock);
+	pthread_kill(s->watcher, SESSION_KICK);
+	pthread_join(s->watcher, NULL);
+}
+
+int session_run(struct fuse_session *fuse, const struct session_hooks *hooks)
+{
+	struct session s = {
+		.fuse = fuse, .hooks = *hooks, .receiver = pthread_self(),
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.ended = PTHREAD_COND_INITIALIZER,
+	};
+	int rc = watcher_start(&s);
+
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && !atomic_load(&s.stop))
+		rc = request_serve(&s);
+	free(request_buffer);
+	request_buffer = NULL;
+	watcher_end(&s);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,91 @@
+/*
+ * The FUSE session: one receiver, workers for what blocks, notifications.
+ *
+ * Calling sequence, in main:
+ *	session_signals_block();		before any other thread
+ *	work_pool_open(&pool);
+ *	… fuse_session_new, fuse_session_mount …
+ *	session_run(fuse, &hooks);		returns when the mount is gone
+ *	work_pool_close(pool);			runs what is still queued
+ *	… fuse_session_unmount, fuse_session_destroy …
+ *
+ * Threads: handlers run on the thread in session_run, one request at a time, in
+ * the order the kernel sent them, and must not block; what may block goes to
+ * work_submit and replies from there. Everything else here may be called from
+ * any thread. Errors: 0 or a negative enum aedb_error.
+ */
+#ifndef LL_SESSION_H
+#define LL_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct fuse_session;
+struct work_pool;
+
+/* What an item waits for. A lane has threads of its own, so no lane delays
+ * another, and none delays the receiver. */
+enum work_lane {
+	WORK_READ,	/* the disk: a cold read, a large write */
+	WORK_SYNC,	/* durability: fsync, a commit in `full` */
+	WORK_COMMAND,	/* minutes: backup, checkpoint, compaction */
+	WORK_NOTIFY,	/* one after another, in order: see notify_* */
+	WORK_LANES,
+};
+
+/* Embedded in what it works on; the caller's until run is called, then run's.
+ * run may free it, and must reply to the request it stands for. */
+struct work_item {
+	void (*run)(struct work_item *item);
+	struct work_item *next;		/* the pool's */
+	enum work_lane lane;
+};
+
+/* Owned; AEDB_NO_MEMORY when no thread can be had. */
+int work_pool_open(struct work_pool **ret);
+/* Runs every queued item, waits for the running ones, frees. NULL is fine. */
+void work_pool_close(struct work_pool *pool);
+/* Runs the item on a thread of its lane, adding one if all are busy and the
+ * lane is under its limit. Never blocks and never fails; items beyond the limit
+ * wait in the order they came. They are bounded by the requests in flight. */
+void work_submit(struct work_pool *pool, struct work_item *item);
+
+/* Drops the attributes the kernel keeps of a node. Takes no lock of the
+ * kernel's, so handlers call it inline, before they reply. */
+void notify_attributes(struct fuse_session *fuse, uint64_t nodeid);
+/* The next two lock the inode or the parent directory in the kernel and wait
+ * there for requests in flight: they are sent from the lane WORK_NOTIFY. An
+ * item submitted to that lane runs after every notification queued before it;
+ * a reply may wait for that only if its request holds none of those locks.
+ * AEDB_NO_MEMORY: not queued. */
+int notify_data(struct work_pool *pool, struct fuse_session *fuse,
+		uint64_t nodeid, off_t offset, off_t bytes);
+/* name is copied. */
+int notify_entry(struct work_pool *pool, struct fuse_session *fuse,
+		 uint64_t parent, const char *name);
+
+struct session_hooks {
+	/* Called once, on a thread of the session's own, at the first SIGTERM,
+	 * SIGINT or SIGHUP, while requests are still served; the session ends
+	 * when it returns. It detaches the mount and waits for staged data.
+	 * NULL: end at once. */
+	void (*drain)(void *arg);
+	void *arg;
+};
+
+/* In the calling thread and those it starts; before any other thread. */
+void session_signals_block(void);
+/* Serves until the file system is unmounted or a signal's drain returned; 0
+ * then. The handlers' thread is the caller. AEDB_IO: the device failed or the
+ * kernel's protocol was refused. */
+int session_run(struct fuse_session *fuse, const struct session_hooks *hooks);
+
+/* In a handler: takes over the memory that holds the request, a WRITE's bytes
+ * among it, so that it stays after the handler returned; owned, released with
+ * session_buffer_give from any thread. NULL when SESSION_BUFFERS_MAX are out:
+ * do the work inline then. */
+void *session_buffer_take(void);
+void session_buffer_give(void *buffer);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * The objects the kernel knows, as a tree of nodes: one stable node for one
+ * object, whatever it is called and however often it is rewritten.
+ *
+ * A node has a parent and a name, and no path: renaming a directory moves one
+ * node. A node without a parent (other than the root) is an orphan: its object
+ * was removed while something still held it.
+ *
+ * Ownership: every node returned is counted for the caller; node_unref.
+ * Threads: everything here is guarded by the tree lock.
+ */
+#ifndef NODE_H
+#define NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "object.h"
+
+struct file;
+
+enum node_kind {
+	NODE_ROOT,
+	NODE_PROJECT,
+	NODE_SCOPE,
+	NODE_DIR,	/* inside a scope */
+	NODE_FILE,	/* a key: a regular file, link, FIFO or socket */
+};
+
+struct node {
+	struct node *parent;		/* counted; NULL: root or orphan */
+	struct node *next_in_bucket;
+	uint32_t hash;
+	uint32_t refs;			/* kernel's lookups, children, handles */
+	uint64_t id;			/* the object's, 52 bits */
+	enum node_kind kind;
+	bool is_made;			/* NODE_DIR: it has a record of its own */
+	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
+	struct file *file;		/* NODE_FILE: while it is open; owned by
+					 * who made it */
+	struct object_draft *draft;	/* while it is in no commit; owned */
+	LIST_HEAD(, node) pending;	/* created here and not yet committed */
+	LIST_ENTRY(node) next_pending;
+	char *name;			/* owned; as the kernel writes it */
+};
+
+struct node_table;
+
+/* A table that holds the root alone. Owned; node_table_free. NULL when there is
+ * no memory. */
+struct node_table *node_table_new(void);
+/* Frees every node left, counted or not. Takes NULL. */
+void node_table_free(struct node_table *table);
+/* Borrowed until node_table_free. */
+struct node *node_table_root(struct node_table *table);
+
+/* The child that is known by that name; NULL if none is. */
+struct node *node_find(struct node_table *table, struct node *parent,
+		       const char *name);
+/* A new child; there must be none of that name. NULL when there is no memory. */
+struct node *node_add(struct node_table *table, struct node *parent,
+		      const char *name, enum node_kind kind);
+struct node *node_ref(struct node *node);
+/* Gives back n counts. The node goes when none is left. */
+void node_unref(struct node_table *table, struct node *node, uint32_t n);
+
+/* Gives it another parent and name, where no node may be. -ENOMEM. */
+int node_move(struct node_table *table, struct node *node,
+	      struct node *parent, const char *name);
+/* The two nodes trade parents and names. */
+void node_exchange(struct node_table *table, struct node *a, struct node *b);
+/* Its object is gone. The caller holds a count of the node. */
+void node_orphan(struct node_table *table, struct node *node);
+
+bool node_is_orphan(const struct node *node);
+/* Created, but in no commit yet. */
+bool node_is_pending(const struct node *node);
+bool node_is_directory(const struct node *node);
+/* The node is `below` or lies above it. */
+bool node_is_above(const struct node *node, const struct node *below);
+/* The scope it lies in, itself included; NULL when it lies in none. */
+struct node *node_scope(struct node *node);
+
+#endif

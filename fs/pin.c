@@ -1,0 +1,87 @@
+/* Versions pinned for reading, shared by the handles that see the same one. */
+#include "pin.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "place.h"
+
+struct pin {
+	uint32_t refs;			/* guarded by the tree lock */
+	pthread_mutex_t lock;
+	struct aedb_reader *reader;	/* guarded by lock */
+	uint64_t bytes;			/* constant after open */
+};
+
+int pin_reader_open(struct node *node, struct aedb_reader **ret)
+{
+	struct path_child child;
+	struct place place;
+	int rc;
+
+	if (node_is_orphan(node) || node->draft)
+		return -ENOENT;
+	rc = place_of_directory(node->parent, &place);
+	if (rc == 0)
+		rc = path_child(&place.dir, node->name, strlen(node->name),
+				&child);
+	return rc < 0 ? rc : aedb_reader_open(place.keys, NULL, child.key,
+					      child.key_bytes, ret);
+}
+
+int pin_open(struct node *node, struct pin **ret)
+{
+	struct pin *pin = calloc(1, sizeof(*pin));
+	int rc;
+
+	if (!pin)
+		return -ENOMEM;
+	rc = pin_reader_open(node, &pin->reader);
+	if (rc < 0) {
+		free(pin);
+		return rc;
+	}
+	pin->refs = 1;
+	pin->bytes = aedb_reader_entry(pin->reader)->value_bytes;
+	pthread_mutex_init(&pin->lock, NULL);
+	*ret = pin;
+	return 0;
+}
+
+struct pin *pin_ref(struct pin *pin)
+{
+	pin->refs++;
+	return pin;
+}
+
+void pin_unref(struct pin *pin)
+{
+	if (!pin || --pin->refs > 0)
+		return;
+	aedb_reader_close(pin->reader);
+	pthread_mutex_destroy(&pin->lock);
+	free(pin);
+}
+
+uint64_t pin_bytes(const struct pin *pin)
+{
+	return pin->bytes;
+}
+
+bool pin_is_resident(const struct pin *pin)
+{
+	return pin->bytes <= AEDB_VALUE_INLINE_MAX;
+}
+
+int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
+	     size_t *ret)
+{
+	int rc;
+
+	pthread_mutex_lock(&pin->lock);
+	rc = aedb_reader_read(pin->reader, buf, n, offset, ret);
+	pthread_mutex_unlock(&pin->lock);
+	return rc;
+}

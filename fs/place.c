@@ -1,0 +1,125 @@
+/* Nodes -> scopes and keys. */
+#include "place.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A key of n bytes has at most n slashes. */
+#define DEPTH_MAX PATH_KEY_BYTES_MAX
+
+void place_init(struct place *ret, const struct place *same_scope,
+		const void *key, size_t key_bytes)
+{
+	ret->scope = same_scope->scope;
+	ret->keys = same_scope->keys;
+	ret->dirs = same_scope->dirs;
+	memcpy(ret->key, key, key_bytes);
+	path_dir_init(&ret->dir, ret->key, key_bytes);
+}
+
+static int descend(struct place *place, const char *name)
+{
+	struct path_child child;
+	int rc = path_child(&place->dir, name, strlen(name), &child);
+
+	if (rc < 0)
+		return rc;
+	memcpy(place->key, child.key, child.key_bytes);
+	path_dir_init(&place->dir, place->key, child.key_bytes);
+	return 0;
+}
+
+int place_of_directory(struct node *dir, struct place *ret)
+{
+	struct node *path[DEPTH_MAX];
+	size_t depth = 0;
+	int rc;
+
+	for (; dir && dir->kind != NODE_SCOPE; dir = dir->parent) {
+		if (depth == DEPTH_MAX)
+			return -ENAMETOOLONG;
+		path[depth++] = dir;
+	}
+	if (!dir || node_is_orphan(dir))
+		return -ENOENT;
+	ret->scope = dir;
+	ret->keys = dir->scope;
+	ret->dirs = aedb_scope_dirs(dir->scope);
+	path_dir_root(&ret->dir);
+	while (depth > 0) {
+		rc = descend(ret, path[--depth]->name);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+struct aedb_place place_in_catalog(const struct node *node)
+{
+	switch (node->kind) {
+	case NODE_SCOPE:
+		return (struct aedb_place){ node->parent->name, node->name };
+	case NODE_PROJECT:
+		return (struct aedb_place){ node->name, NULL };
+	default:
+		return (struct aedb_place){ NULL, NULL };
+	}
+}
+
+int place_stat_record(const struct place *place, struct aedb_entry *ret)
+{
+	uint8_t record[PATH_RECORD_BYTES_MAX];
+	size_t n = path_dir_record(&place->dir, record);
+
+	return aedb_stat(place->dirs, NULL, record, n, ret);
+}
+
+int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret)
+{
+	struct path_child child;
+	struct place place;
+	int rc;
+
+	if (node_is_orphan(node) || node->draft)
+		return -ENOENT;
+	switch (node->kind) {
+	case NODE_FILE:
+		rc = place_of_directory(node->parent, &place);
+		if (rc == 0)
+			rc = path_child(&place.dir, node->name,
+					strlen(node->name), &child);
+		return rc < 0 ? rc : aedb_stat(place.keys, NULL, child.key,
+					       child.key_bytes, ret);
+	case NODE_DIR:
+		rc = place_of_directory(node, &place);
+		return rc < 0 ? rc : place_stat_record(&place, ret);
+	default:
+		return aedb_place_stat(db, NULL, place_in_catalog(node), ret);
+	}
+}
+
+int place_first_key(const struct place *place, struct aedb_scan **ret_scan,
+		    struct aedb_entry *ret)
+{
+	uint8_t prefix[PATH_RECORD_BYTES_MAX];
+	struct aedb_range range = { .prefix = prefix };
+	struct path_step step;
+	struct aedb_scan *scan;
+	int rc;
+
+	range.prefix_bytes = path_dir_scan_prefix(&place->dir, prefix);
+	rc = aedb_scan_open(place->keys, NULL, &range, &scan);
+	if (rc < 0)
+		return rc;
+	while ((rc = aedb_scan_next(scan, ret)) == 0) {
+		path_step(&place->dir, ret->key, ret->key_bytes, &step);
+		if (step.kind == PATH_LEAF || step.kind == PATH_BELOW) {
+			*ret_scan = scan;
+			return 0;
+		}
+		if (step.kind == PATH_ELSEWHERE)
+			aedb_scan_skip(scan, ret->key, step.skip_bytes);
+	}
+	aedb_scan_close(scan);
+	return rc;
+}

@@ -1,0 +1,46 @@
+/*
+ * Where in the database a node's object lies: catalog, scope and key.
+ *
+ * Nodes know names; this walks up and makes keys of them, each time anew.
+ *
+ * Threads: guarded by the tree lock. Errors: 0, enum aedb_error or a negative
+ * errno value.
+ */
+#ifndef PLACE_H
+#define PLACE_H
+
+#include "aedb.h"
+#include "node.h"
+#include "path.h"
+
+/* A directory inside a scope, or the scope. Not to be copied: `dir` points into
+ * it. */
+struct place {
+	struct node *scope;		/* borrowed from the directory's node */
+	struct aedb_scope *keys;
+	struct aedb_scope *dirs;
+	struct path_dir dir;
+	uint8_t key[PATH_KEY_BYTES_MAX];
+};
+
+/* dir is of NODE_SCOPE or NODE_DIR. -ENOENT for an orphan. */
+int place_of_directory(struct node *dir, struct place *ret);
+/* The place of the directory that has this key in the same scope. */
+void place_init(struct place *ret, const struct place *same_scope,
+		const void *key, size_t key_bytes);
+/* NODE_ROOT, NODE_PROJECT, NODE_SCOPE; borrowed from the nodes. */
+struct aedb_place place_in_catalog(const struct node *node);
+
+/* The committed entry of a node's object, without value; of a directory in a
+ * scope its record's. Pinned. -ENOENT when there is none: an orphan, a pending
+ * file, an implicit directory. */
+int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret);
+
+/* The directory's record. Pinned. -ENOENT. */
+int place_stat_record(const struct place *place, struct aedb_entry *ret);
+/* The first key that makes the directory exist. Borrowed until the scan, which
+ * is owned (aedb_scan_close), goes on. -ENOENT when there is none. */
+int place_first_key(const struct place *place, struct aedb_scan **ret_scan,
+		    struct aedb_entry *ret);
+
+#endif

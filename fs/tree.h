@@ -1,0 +1,225 @@
+/*
+ * The mounted file tree: what each file system call means in the database.
+ * Knows nothing of FUSE; the ll_ files (and unit tests) call it.
+ *
+ * Calling sequence for every operation:
+ *	tree_lock(tree);
+ *	rc = tree_…(tree, …);
+ *	tree_take_effects(tree, &effects);
+ *	tree_unlock(tree);
+ * then the effects are carried out (the kernel is told which attributes are
+ * stale), and with durability full an operation that committed is answered
+ * after aedb_wait_durable.
+ *
+ * Nodes: an operation that returns a tree_entry has counted a lookup of that
+ * node; tree_forget gives them back.
+ *
+ * Threads: every function but tree_open, tree_close, tree_lock and
+ * tree_drain needs the tree lock. Nothing here waits for the disk to be
+ * synced.
+ * Errors: 0, a negative errno value or enum aedb_error.
+ */
+#ifndef TREE_H
+#define TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+#include "aedb.h"
+#include "attr.h"
+
+struct handle;
+struct node;
+struct pin;
+struct tree;
+
+struct tree_config {
+	struct attr_defaults defaults;
+	bool is_read_only;
+	int host_fd;		/* a file or directory on the database's file
+				 * system, for statvfs; borrowed until tree_close */
+};
+
+#define TREE_STALE_MAX 62
+
+struct tree_effects {
+	aedb_seq_t committed;	/* number of the last commit made; 0: none */
+	size_t n_stale;
+	const struct node *stale[TREE_STALE_MAX];	/* node numbers only: they
+							 * may be gone */
+};
+
+/* Who asks. */
+struct tree_caller {
+	pid_t tid;		/* of the thread; 0: unknown */
+	uid_t uid;
+	gid_t gid;
+};
+
+struct tree_entry {
+	struct node *node;
+	struct stat stat;
+	bool is_name_lasting;	/* name -> node stays until somebody changes it
+				 * through the mount */
+	bool is_stat_lasting;	/* so do the attributes */
+};
+
+/* The database stays the caller's. -ENOMEM. */
+int tree_open(struct aedb *db, const struct tree_config *config,
+	      struct tree **ret);
+/* Drops what is still staged. No operation may run. Takes NULL. */
+void tree_close(struct tree *tree);
+void tree_lock(struct tree *tree);
+void tree_unlock(struct tree *tree);
+void tree_take_effects(struct tree *tree, struct tree_effects *ret);
+struct aedb *tree_db(struct tree *tree);
+struct node *tree_root(struct tree *tree);
+/* How many open handles have staged data. */
+size_t tree_staged_handles(struct tree *tree);
+/* Commits nothing more: drops what is staged and makes everything committed
+ * durable. *ret_dropped: how many handles lost data. Without the tree lock. */
+int tree_drain(struct tree *tree, size_t *ret_dropped);
+int tree_statvfs(struct tree *tree, struct statvfs *ret);
+
+/* ---- names ------------------------------------------------------------- */
+
+int tree_lookup(struct tree *tree, struct node *parent, const char *name,
+		struct tree_entry *ret);
+void tree_forget(struct tree *tree, struct node *node, uint64_t n);
+
+struct tree_new {
+	struct node *parent;
+	const char *name;
+	mode_t mode;
+};
+int tree_mkdir(struct tree *tree, const struct tree_caller *caller,
+	       const struct tree_new *new, struct tree_entry *ret);
+int tree_mknod(struct tree *tree, const struct tree_caller *caller,
+	       const struct tree_new *new, struct tree_entry *ret);
+int tree_symlink(struct tree *tree, const struct tree_caller *caller,
+		 const struct tree_new *new, const char *target,
+		 struct tree_entry *ret);
+/* Opens it as tree_open_file if it exists and flags have no O_EXCL. */
+int tree_create(struct tree *tree, const struct tree_caller *caller,
+		const struct tree_new *new, int flags, struct handle **ret,
+		struct tree_entry *ret_entry);
+int tree_unlink(struct tree *tree, struct node *parent, const char *name);
+int tree_rmdir(struct tree *tree, struct node *parent, const char *name);
+
+struct tree_rename {
+	struct node *parent;
+	const char *name;
+	struct node *new_parent;
+	const char *new_name;
+	unsigned flags;		/* RENAME_NOREPLACE, RENAME_EXCHANGE */
+};
+int tree_rename(struct tree *tree, const struct tree_caller *caller,
+		const struct tree_rename *rename);
+
+/* ---- attributes -------------------------------------------------------- */
+
+/* handle may be NULL. */
+int tree_getattr(struct tree *tree, const struct tree_caller *caller,
+		 struct node *node, struct handle *handle,
+		 struct tree_entry *ret);
+
+enum tree_set_field {
+	TREE_SET_MODE = 1,
+	TREE_SET_UID = 2,
+	TREE_SET_GID = 4,
+	TREE_SET_SIZE = 8,
+	TREE_SET_ATIME = 16,
+	TREE_SET_MTIME = 32,
+};
+struct tree_set {
+	unsigned fields;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t bytes;
+	int64_t atime_ns, mtime_ns;
+};
+int tree_setattr(struct tree *tree, const struct tree_caller *caller,
+		 struct node *node, struct handle *handle,
+		 const struct tree_set *set, struct tree_entry *ret);
+
+/* size 0: only the length. */
+int tree_getxattr(struct tree *tree, const struct tree_caller *caller,
+		  struct node *node, const char *name, void *buf, size_t size,
+		  size_t *ret);
+int tree_listxattr(struct tree *tree, const struct tree_caller *caller,
+		   struct node *node, char *buf, size_t size, size_t *ret);
+int tree_setxattr(struct tree *tree, const struct tree_caller *caller,
+		  struct node *node, const struct attr_xattr *xattr);
+int tree_removexattr(struct tree *tree, const struct tree_caller *caller,
+		     struct node *node, const char *name);
+/* At most size - 1 bytes and a NUL. */
+int tree_readlink(struct tree *tree, struct node *node, char *buf, size_t size);
+
+/* ---- files ------------------------------------------------------------- */
+
+int tree_open_file(struct tree *tree, const struct tree_caller *caller,
+		   struct node *node, int flags, struct handle **ret);
+bool tree_handle_is_writing(const struct handle *handle);
+
+struct tree_read {
+	void *buf;
+	size_t n;
+	uint64_t offset;
+};
+/* Reads what the handle sees. When that has to come from disk nothing is read
+ * yet: *ret_pin is a version to read from with pin_read, without the tree lock,
+ * and to give back with pin_unref, with it; else NULL. */
+int tree_read(struct tree *tree, const struct tree_caller *caller,
+	      struct handle *handle, const struct tree_read *read, size_t *ret,
+	      struct pin **ret_pin);
+
+struct tree_write {
+	const void *buf;
+	size_t n;
+	uint64_t offset;
+	bool is_append;		/* the offset does not count */
+};
+int tree_write(struct tree *tree, const struct tree_caller *caller,
+	       struct handle *handle, const struct tree_write *write);
+int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
+		   struct handle *handle, int mode, uint64_t offset,
+		   uint64_t n);
+int tree_flush(struct tree *tree, const struct tree_caller *caller,
+	       struct handle *handle);
+/* Commits; the caller waits until it is durable. */
+int tree_fsync(struct tree *tree, struct handle *handle);
+/* Closes the handle whatever it returns. */
+int tree_release(struct tree *tree, struct handle *handle);
+
+/* ---- directories ------------------------------------------------------- */
+
+struct tree_dir;
+
+int tree_opendir(struct tree *tree, struct node *node, struct tree_dir **ret);
+void tree_releasedir(struct tree *tree, struct tree_dir *dir);
+/* Starts reading behind the entry with this offset, 0 for the first. */
+int tree_dir_seek(struct tree *tree, struct tree_dir *dir, uint64_t offset);
+
+struct tree_dirent {
+	const char *name;	/* borrowed until the next call */
+	uint64_t next;		/* offset behind it */
+	struct stat stat;	/* st_ino and the type at least */
+	bool is_dot;		/* "." or "..", of which nothing is looked up */
+};
+/* The next entry, not yet taken. -ENOENT at the end. */
+int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
+		  struct tree_dirent *ret);
+/* Takes the entry that was peeked. */
+void tree_dir_take(struct tree *tree, struct tree_dir *dir);
+/* Ends this round of reading; the position stays. */
+void tree_dir_pause(struct tree *tree, struct tree_dir *dir);
+/* A lookup of the entry that was peeked (and is not "." or ".."). */
+int tree_dir_lookup(struct tree *tree, const struct tree_caller *caller,
+		    struct tree_dir *dir, struct tree_entry *ret);
+
+#endif

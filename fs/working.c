@@ -1,0 +1,143 @@
+/*
+ * Working copies.
+ *
+ * Invariant: a copy without a stage is as what lies beneath it: the newest
+ * committed version for the shared copy, nothing for a private one.
+ */
+#include "working.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+void working_init(struct working *copy)
+{
+	memset(copy, 0, sizeof(*copy));
+	copy->is_append = true;
+}
+
+void working_init_private(struct working *copy)
+{
+	memset(copy, 0, sizeof(*copy));
+	copy->is_private = true;
+	copy->is_dirty = true;
+}
+
+void working_release(struct working *copy)
+{
+	if (copy->stage)
+		aedb_stage_close(copy->stage);
+	staged_attr_reset(&copy->attr);
+	working_init(copy);
+}
+
+bool working_has_staged(const struct working *copy)
+{
+	return copy->is_dirty || !staged_attr_is_empty(&copy->attr);
+}
+
+void working_settle(struct working *copy)
+{
+	copy->is_dirty = false;
+	copy->has_data = false;
+	copy->is_append = true;
+	copy->base_bytes = copy->stage ? aedb_stage_bytes(copy->stage) : 0;
+	staged_attr_reset(&copy->attr);
+	copy->last_writer = (struct proc_id){ 0 };
+	copy->is_writer_killed = false;
+	copy->sole = NULL;
+	copy->is_used_by_others = false;
+}
+
+static int prepare_shared(struct tree *tree, struct file *file,
+			  struct working *copy)
+{
+	struct aedb_reader *reader = NULL;
+	int rc = pin_reader_open(file->node, &reader);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	rc = aedb_stage_open(tree->db, reader, &copy->stage);
+	if (rc == 0)
+		copy->base_bytes = aedb_stage_bytes(copy->stage);
+	if (reader)
+		aedb_reader_close(reader);
+	return rc;
+}
+
+int working_prepare(struct tree *tree, struct file *file, struct working *copy)
+{
+	if (copy->stage)
+		return 0;
+	if (!copy->is_private)
+		return prepare_shared(tree, file, copy);
+	return aedb_stage_open(tree->db, NULL, &copy->stage);
+}
+
+int working_bytes(struct file *file, const struct working *copy, uint64_t *ret)
+{
+	struct pin *pin;
+	int rc;
+
+	if (copy->stage) {
+		*ret = aedb_stage_bytes(copy->stage);
+		return 0;
+	}
+	rc = copy->is_private ? -ENOENT : file_latest(file, &pin);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	*ret = rc == 0 ? pin_bytes(pin) : 0;
+	return 0;
+}
+
+static void note_change(struct working *copy, uint64_t from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	copy->written_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	copy->attr.fields &= ~(unsigned)TREE_SET_MTIME;
+	copy->is_dirty = true;
+	copy->has_data = true;
+	if (from < copy->base_bytes)
+		copy->is_append = false;
+}
+
+int working_write(struct tree *tree, struct file *file, struct working *copy,
+		  const struct tree_write *write)
+{
+	int rc = working_prepare(tree, file, copy);
+
+	if (rc == 0)
+		rc = aedb_stage_write(copy->stage, write->buf, write->n,
+				      write->offset);
+	if (rc == 0)
+		note_change(copy, write->offset);
+	return rc;
+}
+
+int working_truncate(struct tree *tree, struct file *file, struct working *copy,
+		     uint64_t bytes)
+{
+	int rc = working_prepare(tree, file, copy);
+
+	if (rc == 0)
+		rc = aedb_stage_truncate(copy->stage, bytes);
+	if (rc == 0)
+		note_change(copy, bytes);
+	return rc;
+}
+
+void working_note_use(struct working *copy, const struct handle *handle)
+{
+	if (!copy->sole)
+		copy->sole = handle;
+	else if (copy->sole != handle)
+		copy->is_used_by_others = true;
+}
+
+bool working_is_droppable(const struct working *copy)
+{
+	return copy->is_writer_killed &&
+	       (copy->is_private || !copy->is_used_by_others);
+}

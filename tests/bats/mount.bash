@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# Mounts for BATS files: load mount, then
+#
+#	setup() { mount_prepare; mount_start; }
+#	teardown() { mount_cleanup; }
+#
+# mount_prepare sets DIR (a fresh directory), DB and MNT in it. Everything that
+# is mounted or serving below DIR is gone after mount_cleanup, also when the
+# test failed. Needs AEDB_BUILD or a built build/.
+
+: "${AEDB_BUILD:=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)}"
+PATH=$AEDB_BUILD:$PATH
+
+# mount_prepare [DIRECTORY]: an initialised database DB and a directory MNT.
+# Without an argument they belong to the test; give $BATS_FILE_TMPDIR in
+# setup_file (and to mount_cleanup in teardown_file).
+mount_prepare() {
+	DIR=${1:-$BATS_TEST_TMPDIR}
+	DB=$DIR/db MNT=$DIR/mnt
+	export DIR DB MNT
+	mkdir -p "$MNT"
+	aedb init "$DB"
+}
+
+# mount_start [OPTION...]: serves DB at MNT; returns when the mount answers.
+# Descriptor 3 is BATS's own: a daemon that kept it would keep BATS waiting.
+mount_start() {
+	[ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
+	aedbfs "$@" "$DB" "$MNT" 3>&- 4>&-
+	mountpoint -q "$MNT"
+}
+
+# The process that serves MNT.
+mount_pid() {
+	local proc
+	for proc in /proc/[0-9]*; do
+		[ "$proc/exe" -ef "$AEDB_BUILD/aedbfs" ] || continue
+		if tr '\0' '\n' <"$proc/cmdline" | grep -qxF -- "$MNT"; then
+			echo "${proc#/proc/}"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds; for what has no event.
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.02
+	done
+}
+
+# process_is_gone PID: ended; a zombie nobody has collected has ended too.
+process_is_gone() {
+	local stat
+	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+	case ${stat##*) } in Z*) return 0 ;; esac
+	return 1
+}
+
+# Unmounts as a user does; the daemon has ended when it returns.
+mount_stop() {
+	local pid
+	pid=$(mount_pid)
+	aedb umount "$MNT"
+	wait_for 20 process_is_gone "$pid"
+}
+
+# kill -9 of the daemon, and the dead mount detached; mount_start goes on.
+mount_kill() {
+	local pid
+	pid=$(mount_pid)
+	kill -KILL "$pid"
+	wait_for 20 process_is_gone "$pid"
+	mount_detach "$MNT"
+}
+
+mount_detach() {
+	fusermount3 -u -z "$1" 2>/dev/null || umount -l "$1"
+}
+
+mount_cleanup() {
+	local dir=${1:-$BATS_TEST_TMPDIR} target proc
+	while read -r _ target _; do
+		target=$(printf '%b' "$target")
+		case $target in "$dir"/*) mount_detach "$target" || true ;; esac
+	done < <(tac /proc/self/mounts)
+	for proc in /proc/[0-9]*; do
+		[ "$proc/exe" -ef "$AEDB_BUILD/aedbfs" ] || continue
+		if tr '\0' '\n' <"$proc/cmdline" | grep -qF -- "$dir/"; then
+			kill -KILL "${proc#/proc/}" 2>/dev/null || true
+			wait_for 20 process_is_gone "${proc#/proc/}" || true
+		fi
+	done
+}

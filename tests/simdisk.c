@@ -1,0 +1,559 @@
+/*
+ * The simulated disk as a vfs: counts calls, makes the planned one fail, and
+ * does the others on names and files.
+ *
+ * Invariants:
+ * 1. A handle of before a power cut reaches nothing: its generation is old.
+ */
+#include "simdisk.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "sim_names.h"
+
+struct simdisk {
+	struct vfs base;
+	pthread_mutex_t mutex;
+	struct sim_names names;		/* guarded by mutex, as all that follows */
+	uint64_t random;
+	uint64_t calls, cut_at, fail_at;
+	enum simdisk_fault fail_kind;
+	bool is_cut;
+	unsigned generation;		/* power cuts so far */
+	uint64_t limit_bytes;		/* 0: none */
+};
+
+struct sim_handle {
+	struct vfs_file base;
+	struct sim_file *file;	/* owned reference */
+	unsigned generation;
+	int lock;		/* -1: exclusive, 1: shared, 0: none */
+	bool is_writable;
+	char path[];
+};
+
+/* What becomes of a call. */
+enum verdict {
+	CALL_GOES,
+	CALL_FAILS,
+	CALL_IS_CUT,		/* has its effect, and the power fails */
+	CALL_IS_OFF,		/* has none */
+};
+
+static const struct vfs_ops sim_ops;
+
+static struct simdisk *disk_of(struct vfs *vfs)
+{
+	return (struct simdisk *)vfs;
+}
+
+static struct sim_handle *handle_of(struct vfs_file *file)
+{
+	return (struct sim_handle *)file;
+}
+
+/* Takes the mutex and decides. */
+static enum verdict disk_enter(struct simdisk *disk, bool can_need_space)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->calls++;
+	if (disk->is_cut)
+		return CALL_IS_OFF;
+	if (disk->calls == disk->cut_at) {
+		disk->is_cut = true;
+		return sim_random(&disk->random) % 2 ? CALL_IS_CUT : CALL_IS_OFF;
+	}
+	if (disk->calls == disk->fail_at &&
+	    (disk->fail_kind == SIMDISK_EIO || can_need_space))
+		return CALL_FAILS;
+	return CALL_GOES;
+}
+
+/* The same for a call on an open file. */
+static enum verdict disk_enter_file(struct vfs_file *file, bool can_need_space)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter(disk, can_need_space);
+
+	return handle_of(file)->generation == disk->generation ? verdict :
+								 CALL_IS_OFF;
+}
+
+/* Gives the mutex back and turns the verdict into what the caller sees. */
+static int disk_leave(struct simdisk *disk, enum verdict verdict, int rc,
+		      const char *path)
+{
+	enum simdisk_fault kind = disk->fail_kind;
+
+	pthread_mutex_unlock(&disk->mutex);
+	if (verdict == CALL_GOES)
+		return rc;
+	if (verdict == CALL_FAILS && kind == SIMDISK_ENOSPC)
+		return err_set(AEDB_NO_SPACE, "%s: simulated full disk", path);
+	return err_set(AEDB_IO, "%s: simulated %s", path,
+		       verdict == CALL_FAILS ? "I/O error" : "power failure");
+}
+
+static bool call_has_effect(enum verdict verdict)
+{
+	return verdict == CALL_GOES || verdict == CALL_IS_CUT;
+}
+
+static int open_file(struct simdisk *disk, const char *path, unsigned flags,
+		     struct sim_file **ret)
+{
+	struct sim_file *file = sim_names_find(&disk->names, path);
+
+	if (file && (flags & VFS_CREATE) && (flags & VFS_EXCLUSIVE))
+		return err_set(AEDB_EXISTS, "%s exists", path);
+	if (file && file->is_directory)
+		return err_set(AEDB_IO, "%s is a directory", path);
+	if (!file && !((flags & VFS_CREATE) &&
+		       sim_names_has_parent(&disk->names, path)))
+		return err_set(AEDB_NOT_FOUND, "%s does not exist", path);
+	if (!file) {
+		file = sim_file_new(false);
+		sim_names_make(&disk->names, path, file);
+	}
+	*ret = file;
+	return 0;
+}
+
+static int sim_open(struct vfs *vfs, const char *path, unsigned flags,
+		    struct vfs_file **ret)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, flags & VFS_CREATE);
+	struct sim_handle *handle;
+	struct sim_file *file;
+	int rc = 0;
+
+	if (call_has_effect(verdict))
+		rc = open_file(disk, path, flags, &file);
+	if (verdict == CALL_GOES && rc == 0) {
+		handle = calloc(1, sizeof(*handle) + strlen(path) + 1);
+		if (!handle)
+			abort();
+		strcpy(handle->path, path);
+		handle->base.vfs = vfs;
+		handle->base.path = handle->path;
+		handle->file = file;
+		handle->generation = disk->generation;
+		handle->is_writable = flags & (VFS_WRITE | VFS_CREATE);
+		sim_file_ref(file);
+		*ret = &handle->base;
+	}
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static void sim_close(struct vfs_file *file)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	struct sim_handle *handle = handle_of(file);
+
+	pthread_mutex_lock(&disk->mutex);
+	if (handle->generation == disk->generation && handle->lock)
+		handle->file->locks -= handle->lock;
+	sim_file_unref(handle->file);
+	pthread_mutex_unlock(&disk->mutex);
+	free(handle);
+}
+
+static int sim_read(struct vfs_file *file, void *buf, size_t n, uint64_t offset,
+		    size_t *ret)
+{
+	enum verdict verdict = disk_enter_file(file, false);
+
+	if (verdict == CALL_GOES)
+		*ret = sim_file_read(handle_of(file)->file, buf, n, offset);
+	return disk_leave(disk_of(file->vfs), verdict, 0, file->path);
+}
+
+static uint64_t disk_used(const struct simdisk *disk)
+{
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < disk->names.seen.n; i++)
+		used += (disk->names.seen.at[i].file->seen.size + SIM_PAGE_BYTES - 1) /
+			SIM_PAGE_BYTES * SIM_PAGE_BYTES;
+	return used;
+}
+
+/* Whether a file may become `size` bytes long. */
+static int disk_admit(const struct simdisk *disk, const struct vfs_file *file,
+		      uint64_t size)
+{
+	const struct sim_handle *handle = (const struct sim_handle *)file;
+	uint64_t has = handle->file->seen.size;
+
+	if (!handle->is_writable)
+		return err_set(AEDB_IO, "%s is open for reading only", file->path);
+	if (disk->limit_bytes && size > has &&
+	    disk_used(disk) + (size - has) > disk->limit_bytes)
+		return err_set(AEDB_NO_SPACE, "%s: the disk is full", file->path);
+	return 0;
+}
+
+static uint64_t iov_bytes(const struct iovec *iov, int iovcnt)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < iovcnt; i++)
+		n += iov[i].iov_len;
+	return n;
+}
+
+static void write_up_to(struct sim_file *file, const struct iovec *iov, int iovcnt,
+			uint64_t offset, uint64_t most)
+{
+	for (int i = 0; i < iovcnt && most; i++) {
+		size_t n = iov[i].iov_len < most ? iov[i].iov_len : (size_t)most;
+
+		if (n)
+			sim_file_write(file, iov[i].iov_base, n, offset);
+		offset += n;
+		most -= n;
+	}
+}
+
+static int sim_write(struct vfs_file *file, const struct iovec *iov, int iovcnt,
+		     uint64_t offset)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter_file(file, true);
+	uint64_t n = iov_bytes(iov, iovcnt);
+	int rc = disk_admit(disk, file, offset + n);
+
+	if (rc == 0 && verdict == CALL_FAILS)
+		n = sim_random(&disk->random) % (n + 1);
+	if (rc == 0 && verdict != CALL_IS_OFF)
+		write_up_to(handle_of(file)->file, iov, iovcnt, offset, n);
+	return disk_leave(disk, verdict, rc, file->path);
+}
+
+static int sim_sync(struct vfs_file *file)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter_file(file, true);
+
+	if (call_has_effect(verdict))
+		sim_file_sync(handle_of(file)->file);
+	else if (verdict == CALL_FAILS)
+		sim_file_sync_failed(handle_of(file)->file, &disk->random);
+	return disk_leave(disk, verdict, 0, file->path);
+}
+
+static int sim_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter_file(file, true);
+	int rc = disk_admit(disk, file, offset + n);
+
+	if (rc == 0 && call_has_effect(verdict))
+		sim_file_allocate(handle_of(file)->file, offset + n);
+	return disk_leave(disk, verdict, rc, file->path);
+}
+
+static int sim_truncate(struct vfs_file *file, uint64_t size)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter_file(file, true);
+	int rc = disk_admit(disk, file, 0);
+
+	if (rc == 0 && call_has_effect(verdict))
+		sim_file_truncate(handle_of(file)->file, size);
+	return disk_leave(disk, verdict, rc, file->path);
+}
+
+static int sim_size(struct vfs_file *file, uint64_t *ret)
+{
+	enum verdict verdict = disk_enter_file(file, false);
+
+	if (verdict == CALL_GOES)
+		*ret = handle_of(file)->file->seen.size;
+	return disk_leave(disk_of(file->vfs), verdict, 0, file->path);
+}
+
+static int rename_name(struct sim_names *names, const char *from, const char *to)
+{
+	struct sim_file *file = sim_names_find(names, from);
+	struct sim_file *there = sim_names_find(names, to);
+
+	if (!file || !sim_names_has_parent(names, to))
+		return err_set(AEDB_NOT_FOUND, "renaming %s to %s: not found", from, to);
+	if (file->is_directory || (there && there->is_directory))
+		return err_set(AEDB_INVALID, "renaming directory %s: not simulated", from);
+	if (file != there)
+		sim_names_rename(names, from, to);
+	return 0;
+}
+
+static int sim_rename(struct vfs *vfs, const char *from, const char *to)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, true);
+	int rc = 0;
+
+	if (call_has_effect(verdict))
+		rc = rename_name(&disk->names, from, to);
+	return disk_leave(disk, verdict, rc, from);
+}
+
+static int unlink_name(struct sim_names *names, const char *path)
+{
+	struct sim_file *file = sim_names_find(names, path);
+
+	if (!file)
+		return err_set(AEDB_NOT_FOUND, "removing %s: not found", path);
+	if (file->is_directory)
+		return err_set(AEDB_IO, "removing %s: is a directory", path);
+	sim_names_remove(names, path);
+	return 0;
+}
+
+static int sim_unlink(struct vfs *vfs, const char *path)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, false);
+	int rc = 0;
+
+	if (call_has_effect(verdict))
+		rc = unlink_name(&disk->names, path);
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static int mkdir_name(struct sim_names *names, const char *path)
+{
+	if (sim_names_find(names, path))
+		return err_set(AEDB_EXISTS, "making directory %s: exists", path);
+	if (!sim_names_has_parent(names, path))
+		return err_set(AEDB_NOT_FOUND, "making directory %s: not found", path);
+	sim_names_make(names, path, sim_file_new(true));
+	return 0;
+}
+
+static int sim_mkdir(struct vfs *vfs, const char *path)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, true);
+	int rc = 0;
+
+	if (call_has_effect(verdict))
+		rc = mkdir_name(&disk->names, path);
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static int directory_check(const struct sim_names *names, const char *path)
+{
+	const struct sim_file *file;
+
+	if (!strcmp(path, "."))
+		return 0;
+	file = sim_names_find(names, path);
+	if (!file)
+		return err_set(AEDB_NOT_FOUND, "directory %s: not found", path);
+	if (!file->is_directory)
+		return err_set(AEDB_NOT_DIRECTORY, "%s is no directory", path);
+	return 0;
+}
+
+static int sim_sync_dir(struct vfs *vfs, const char *path)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, true);
+	int rc = directory_check(&disk->names, path);
+
+	if (rc == 0 && call_has_effect(verdict))
+		sim_names_sync(&disk->names, path);
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static int list_names(const struct sim_names *names, const char *path, char ***ret,
+		      size_t *ret_n)
+{
+	char **found;
+	size_t n = 0;
+	int rc = directory_check(names, path);
+
+	if (rc < 0)
+		return rc;
+	found = calloc(names->seen.n + 1, sizeof(*found));
+	for (size_t i = 0; found && i < names->seen.n; i++) {
+		const char *name = sim_name_inside(names->seen.at[i].path, path);
+
+		if (name && !(found[n++] = strdup(name)))
+			abort();
+	}
+	if (!found)
+		abort();
+	*ret = found;
+	*ret_n = n;
+	return 0;
+}
+
+static int sim_list(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, false);
+	int rc = 0;
+
+	if (verdict == CALL_GOES)
+		rc = list_names(&disk->names, path, ret, ret_n);
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static int lock_file(struct sim_handle *handle, bool is_shared)
+{
+	struct sim_file *file = handle->file;
+
+	if (file->locks < 0 || (!is_shared && file->locks > 0))
+		return err_set(AEDB_BUSY, "%s is locked", handle->path);
+	handle->lock = is_shared ? 1 : -1;
+	file->locks += handle->lock;
+	return 0;
+}
+
+static int sim_lock(struct vfs_file *file, bool is_shared)
+{
+	enum verdict verdict = disk_enter_file(file, false);
+	int rc = 0;
+
+	if (verdict == CALL_GOES)
+		rc = lock_file(handle_of(file), is_shared);
+	return disk_leave(disk_of(file->vfs), verdict, rc, file->path);
+}
+
+static void sim_release(struct vfs *vfs)
+{
+	(void)vfs;
+}
+
+static const struct vfs_ops sim_ops = {
+	.open = sim_open,
+	.close = sim_close,
+	.read = sim_read,
+	.write = sim_write,
+	.sync = sim_sync,
+	.allocate = sim_allocate,
+	.truncate = sim_truncate,
+	.size = sim_size,
+	.rename = sim_rename,
+	.unlink = sim_unlink,
+	.mkdir = sim_mkdir,
+	.sync_dir = sim_sync_dir,
+	.list = sim_list,
+	.lock = sim_lock,
+	.release = sim_release,
+};
+
+struct simdisk *simdisk_new(uint64_t seed)
+{
+	struct simdisk *disk = calloc(1, sizeof(*disk));
+
+	if (!disk)
+		abort();
+	disk->base.ops = &sim_ops;
+	disk->random = seed;
+	pthread_mutex_init(&disk->mutex, NULL);
+	return disk;
+}
+
+void simdisk_free(struct simdisk *disk)
+{
+	if (!disk)
+		return;
+	sim_names_release(&disk->names);
+	pthread_mutex_destroy(&disk->mutex);
+	free(disk);
+}
+
+struct vfs *simdisk_vfs(struct simdisk *disk)
+{
+	return &disk->base;
+}
+
+struct simdisk *simdisk_clone(struct simdisk *disk)
+{
+	struct simdisk *copy = simdisk_new(0);
+
+	pthread_mutex_lock(&disk->mutex);
+	sim_names_clone(&disk->names, &copy->names);
+	copy->random = disk->random;
+	copy->calls = disk->calls;
+	copy->is_cut = disk->is_cut;
+	copy->limit_bytes = disk->limit_bytes;
+	pthread_mutex_unlock(&disk->mutex);
+	return copy;
+}
+
+void simdisk_crash(struct simdisk *disk, uint64_t seed,
+		   enum simdisk_crash_mode mode)
+{
+	static const enum sim_fate fates[] = {
+		[SIMDISK_DROP_ALL] = SIM_DROP,
+		[SIMDISK_KEEP_ALL] = SIM_KEEP,
+		[SIMDISK_RANDOM] = SIM_RANDOM,
+	};
+
+	pthread_mutex_lock(&disk->mutex);
+	sim_names_crash(&disk->names, fates[mode], &seed);
+	disk->is_cut = false;
+	disk->cut_at = disk->fail_at = 0;
+	disk->generation++;
+	pthread_mutex_unlock(&disk->mutex);
+}
+
+uint64_t simdisk_calls(struct simdisk *disk)
+{
+	uint64_t calls;
+
+	pthread_mutex_lock(&disk->mutex);
+	calls = disk->calls;
+	pthread_mutex_unlock(&disk->mutex);
+	return calls;
+}
+
+void simdisk_fail_at(struct simdisk *disk, uint64_t call, enum simdisk_fault kind)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->fail_at = call;
+	disk->fail_kind = kind;
+	pthread_mutex_unlock(&disk->mutex);
+}
+
+void simdisk_cut_at(struct simdisk *disk, uint64_t call)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->cut_at = call;
+	pthread_mutex_unlock(&disk->mutex);
+}
+
+bool simdisk_is_cut(struct simdisk *disk)
+{
+	bool is_cut;
+
+	pthread_mutex_lock(&disk->mutex);
+	is_cut = disk->is_cut;
+	pthread_mutex_unlock(&disk->mutex);
+	return is_cut;
+}
+
+void simdisk_limit_bytes(struct simdisk *disk, uint64_t bytes)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->limit_bytes = bytes;
+	pthread_mutex_unlock(&disk->mutex);
+}
+
+uint64_t simdisk_used_bytes(struct simdisk *disk)
+{
+	uint64_t used;
+
+	pthread_mutex_lock(&disk->mutex);
+	used = disk_used(disk);
+	pthread_mutex_unlock(&disk->mutex);
+	return used;
+}

@@ -1,0 +1,143 @@
+/* The command line of aedbfs. */
+#include "check.h"
+#include "options.h"
+
+static const struct attr_defaults owner = { 7, 8, 022 };
+
+/* Parses a NULL-ended list of arguments. */
+#define PARSE(ret, ...) parse((ret), (char *[]){ "aedbfs", __VA_ARGS__, NULL })
+
+static int parse(struct options *ret, char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	return options_parse(argc, argv, &owner, ret);
+}
+
+#define CHECK_REFUSED(message_, ...) do {                                  \
+	struct options refused;                                            \
+	CHECK_EQ(PARSE(&refused, __VA_ARGS__), AEDB_INVALID);              \
+	CHECK_STR(refused.message, message_);                              \
+} while (0)
+
+TEST(options_plain, "without options a database is mounted in batch mode")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt"));
+	CHECK_EQ(o.action, OPTIONS_MOUNT);
+	CHECK_STR(o.database, "db");
+	CHECK_STR(o.mount_point, "mnt");
+	CHECK(!o.is_foreground && !o.is_read_only && !o.has_allow_other &&
+	      !o.has_no_xattr && !o.creates);
+	CHECK_EQ(o.durability, AEDB_BATCH);
+	CHECK_EQ(o.sync_interval_ms, 10);
+	CHECK_EQ(o.memory_bytes, 256 << 20);
+	CHECK_EQ(o.defaults.uid, 7);
+	CHECK_EQ(o.defaults.gid, 8);
+	CHECK_EQ(o.defaults.umask, 022);
+	CHECK_STR(o.kernel, "");
+}
+
+TEST(options_all, "every option is understood, in any place")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "-f", "-o", "ro,allow_other,uid=1,gid=4294967294",
+		       "mnt", "-oumask=077,noxattr,durability=full,memory=2G",
+		       "-o", "sync_interval=60000"));
+	CHECK(o.is_foreground && o.is_read_only && o.has_allow_other &&
+	      o.has_no_xattr);
+	CHECK_EQ(o.defaults.uid, 1);
+	CHECK_EQ(o.defaults.gid, 4294967294);
+	CHECK_EQ(o.defaults.umask, 077);
+	CHECK_EQ(o.durability, AEDB_FULL);
+	CHECK_EQ(o.memory_bytes, INT64_C(2) << 30);
+	CHECK_EQ(o.sync_interval_ms, 60000);
+	CHECK_OK(PARSE(&o, "-o", "create,durability=os,memory=1048576", "db", "mnt"));
+	CHECK(o.creates);
+	CHECK_EQ(o.durability, AEDB_OS);
+	CHECK_EQ(o.memory_bytes, 1048576);
+	CHECK_OK(PARSE(&o, "-o", "ro,rw", "db", "mnt"));
+	CHECK(!o.is_read_only);
+}
+
+TEST(options_fstab, "what mount(8) passes on is accepted")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "rw,nofail,_netdev,noauto,user,"
+		       "x-systemd.automount,x-mount.mkdir=0755,exec,suid,dev,"
+		       "nodev,nosuid,relatime,strictatime,defaults,comment=a\\,b"));
+	CHECK_STR(o.kernel, "");
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "noexec,noatime,,sync,noexec"));
+	CHECK_STR(o.kernel, "noexec,noatime,sync");
+}
+
+TEST(options_other, "help and version need no arguments")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "--help"));
+	CHECK_EQ(o.action, OPTIONS_HELP);
+	CHECK_OK(PARSE(&o, "-V"));
+	CHECK_EQ(o.action, OPTIONS_VERSION);
+	CHECK_OK(PARSE(&o, "--version"));
+	CHECK_EQ(o.action, OPTIONS_VERSION);
+}
+
+TEST(options_refused, "what is wrong is named")
+{
+	CHECK_REFUSED("want a database and a directory to mount it on", "-f");
+	CHECK_REFUSED("want a directory to mount on", "db");
+	CHECK_REFUSED("unexpected argument: x", "db", "mnt", "x");
+	CHECK_REFUSED("an argument is empty", "", "mnt");
+	CHECK_REFUSED("unknown option: -z", "-z", "db", "mnt");
+	CHECK_REFUSED("unknown option: --frob", "--frob", "db", "mnt");
+	CHECK_REFUSED("option -o wants a value", "db", "mnt", "-o");
+	CHECK_REFUSED("unknown option: frob", "db", "mnt", "-o", "ro,frob");
+	CHECK_REFUSED("unknown option: frob=1", "db", "mnt", "-o", "frob=1");
+	CHECK_REFUSED("unknown option: ro=1", "db", "mnt", "-o", "ro=1");
+	CHECK_REFUSED("option uid wants a value: uid=…", "-o", "uid", "db", "mnt");
+	CHECK_REFUSED("options create and ro exclude each other", "-o",
+		      "create,ro", "db", "mnt");
+}
+
+TEST(options_values, "values out of their range are refused")
+{
+	static const char *const bad[] = {
+		"uid=", "uid=x", "uid=-1", "uid=4294967295", "gid=1x", "umask=8",
+		"umask=1000", "umask=", "durability=", "durability=fast",
+		"sync_interval=0", "sync_interval=60001", "sync_interval=1s",
+		"memory=0", "memory=1000", "memory=1X", "memory=1MB", "memory=-1M",
+		"memory=99999999T", "memory=18446744073709551616",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char item[64];
+		struct options o;
+
+		snprintf(item, sizeof(item), "%s", bad[i]);
+		CHECK_THAT(PARSE(&o, "-o", item, "db", "mnt") == AEDB_INVALID,
+			   "%s is accepted", bad[i]);
+		CHECK_THAT(strstr(o.message, bad[i]), "\"%s\" does not name %s",
+			   o.message, bad[i]);
+	}
+}
+
+TEST(options_long, "an option of any length does no harm")
+{
+	static char item[5000];
+	struct options o;
+
+	memset(item, 'x', sizeof(item) - 1);
+	CHECK_EQ(PARSE(&o, "-o", item, "db", "mnt"), AEDB_INVALID);
+	CHECK(strncmp(o.message, "option too long: xxx", 20) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

@@ -1,0 +1,21 @@
+/* aedb show: a file of a database as text. */
+#include "command.h"
+#include "failure.h"
+#include "output.h"
+
+int cmd_show(int argc, char **argv)
+{
+	static const struct option options[] = { COMMAND_OPTIONS };
+	int rc = command_next_option(argc, argv, "", options);
+
+	if (rc == 0)
+		rc = command_check_arguments(argc, 1, 1);
+	if (rc < 0)
+		return rc;
+	if (output_is_json())
+		return failure_usage("it prints text; there is no --json");
+	rc = aedb_show(argv[optind], stdout);
+	if (output_check() < 0)
+		return AEDB_IO;
+	return rc < 0 ? failure_engine(rc, "%s", argv[optind]) : 0;
+}

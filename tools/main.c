@@ -1,0 +1,315 @@
+/*
+ * aedb: the command line of the database. Finds the command, runs it, reports
+ * its failure, and makes sure that what it printed was written.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "aedb.h"
+#include "command.h"
+#include "failure.h"
+#include "output.h"
+
+#define TARGETS \
+	"TARGET is a path in a mounted database, or a database directory DB with\n" \
+	"names inside it.\n"
+
+#define HEX_OPTION \
+	"  -x, --hex       keys are hexadecimal digits, as arguments and printed\n"
+
+#define COMMON_OPTIONS \
+	"      --json      results as JSON, one object a line; errors too\n" \
+	"      --help      this text\n"
+
+static const struct command commands[] = {
+	{ "init", cmd_init, "make a new, empty database",
+	  "Usage: aedb init [OPTIONS] DB\n"
+	  "\n"
+	  "Makes the directory DB, or fills an empty one.\n"
+	  "\n" COMMON_OPTIONS },
+	{ "mount", cmd_mount, "mount a database: the same as aedbfs",
+	  "Usage: aedb mount [OPTIONS] DB MOUNT\n"
+	  "\n"
+	  "Runs aedbfs with these arguments; 'aedbfs --help' tells its options.\n"
+	  "\n"
+	  "      --help      this text\n" },
+	{ "umount", cmd_umount, "unmount, and wait until the database is closed",
+	  "Usage: aedb umount [OPTIONS] MOUNT|DB\n"
+	  "\n"
+	  "Unmounts, makes everything durable and waits for the end of the daemon:\n"
+	  "after that the database can be opened, copied or moved.\n"
+	  "\n"
+	  "  -l, --lazy      unmount also while files are open\n"
+	  "  -t, --timeout=SECONDS\n"
+	  "                  wait that long for the daemon; 60 unless told\n"
+	  COMMON_OPTIONS },
+	{ "get", cmd_get, "print a value",
+	  "Usage: aedb get [OPTIONS] DB PROJECT/SCOPE KEY\n"
+	  "       aedb get [OPTIONS] PATH\n"
+	  "\n" TARGETS
+	  "The value is printed byte for byte.\n"
+	  "\n" HEX_OPTION
+	  "      --permissive\n"
+	  "                  read what can be read of a damaged database\n"
+	  COMMON_OPTIONS },
+	{ "put", cmd_put, "store a value; make a project or a scope",
+	  "Usage: aedb put [OPTIONS] DB PROJECT/SCOPE KEY [VALUE]\n"
+	  "       aedb put [OPTIONS] DB PROJECT[/SCOPE]\n"
+	  "       aedb put [OPTIONS] PATH [VALUE]\n"
+	  "\n" TARGETS
+	  "Without VALUE the value is standard input, byte for byte. The new value is\n"
+	  "seen when all of it was read, and durable when the command returns; if it\n"
+	  "fails, the old value stays. Without KEY the project or scope is made.\n"
+	  "\n"
+	  "  -f, --file=FILE the value is the content of FILE\n"
+	  "  -n, --new       only if there is no such key\n"
+	  "  -p, --parents   make the project and the scope too; with no KEY, do\n"
+	  "                  not mind if they are there\n"
+	  HEX_OPTION COMMON_OPTIONS },
+	{ "del", cmd_del, "delete keys, a scope or a project",
+	  "Usage: aedb del [OPTIONS] DB PROJECT/SCOPE KEY...\n"
+	  "       aedb del --prefix=PREFIX [OPTIONS] DB PROJECT/SCOPE\n"
+	  "       aedb del [OPTIONS] DB PROJECT[/SCOPE]\n"
+	  "       aedb del [OPTIONS] PATH...\n"
+	  "\n" TARGETS
+	  "Keys of a DB are deleted together or, if one of them is not there, not at\n"
+	  "all. A project, scope or directory has to be empty, unless -r is given.\n"
+	  "\n"
+	  "  -r, --recursive with everything inside\n"
+	  "      --prefix=PREFIX\n"
+	  "                  every key that begins with PREFIX, 100,000 a commit\n"
+	  HEX_OPTION COMMON_OPTIONS },
+	{ "mv", cmd_mv, "rename a key, a scope or a project",
+	  "Usage: aedb mv [OPTIONS] DB PROJECT/SCOPE KEY [PROJECT/SCOPE] KEY\n"
+	  "       aedb mv [OPTIONS] DB PROJECT[/SCOPE] PROJECT[/SCOPE]\n"
+	  "       aedb mv [OPTIONS] PATH PATH\n"
+	  "\n" TARGETS
+	  "The last argument is the new name. A key that has it is replaced.\n"
+	  "\n" HEX_OPTION COMMON_OPTIONS },
+	{ "ls", cmd_ls, "list projects, scopes, or one level of keys",
+	  "Usage: aedb ls [OPTIONS] DB [PROJECT[/SCOPE [DIRECTORY]]]\n"
+	  "       aedb ls [OPTIONS] PATH\n"
+	  "\n" TARGETS
+	  "Keys are taken as paths: what lies beneath a/ is listed as a/ only. Names\n"
+	  "with control characters, quotation marks or bytes that are not UTF-8 are\n"
+	  "printed in quotes, as git does it.\n"
+	  "\n"
+	  "  -l, --long      with size, version and time\n"
+	  "  -0, --null      names as they are, each ended by a NUL byte\n"
+	  HEX_OPTION
+	  "      --permissive\n"
+	  "                  read what can be read of a damaged database\n"
+	  COMMON_OPTIONS },
+	{ "scan", cmd_scan, "list keys in byte order, also with their values",
+	  "Usage: aedb scan [OPTIONS] DB PROJECT/SCOPE\n"
+	  "       aedb scan [OPTIONS] PATH\n"
+	  "\n" TARGETS
+	  "In a mount the keys are paths below PATH. Keys are quoted as by 'aedb ls'.\n"
+	  "\n"
+	  "      --prefix=PREFIX\n"
+	  "                  only keys that begin with PREFIX\n"
+	  "      --from=KEY  only KEY and keys behind it\n"
+	  "      --to=KEY    only keys before KEY\n"
+	  "  -r, --reverse   last key first\n"
+	  "      --limit=N   at most N keys\n"
+	  "      --values    KEY, a tab and the value, quoted like the key\n"
+	  "  -l, --long      with size, version and time\n"
+	  "  -0, --null      keys as they are, each ended by a NUL byte\n"
+	  HEX_OPTION
+	  "      --permissive\n"
+	  "                  read what can be read of a damaged database\n"
+	  COMMON_OPTIONS },
+	{ "show", cmd_show, "print a file of a database as text",
+	  "Usage: aedb show [OPTIONS] FILE\n"
+	  "\n"
+	  "FILE is any file in a database directory. The database may be in use.\n"
+	  "\n"
+	  "      --help      this text\n" },
+	{ "help", cmd_help, "explain a command",
+	  "Usage: aedb help [COMMAND]\n" },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
+
+static const struct command *current = &(const struct command){
+	.name = "aedb",
+};
+
+const struct command *command_current(void)
+{
+	return current;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void print_overview(void)
+{
+	puts("Usage: aedb [--json] COMMAND [ARGUMENTS]\n"
+	     "       aedb --help | --version\n"
+	     "\n"
+	     "Works with databases of aedbfs, mounted or not.\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  %-8s %s\n", commands[i].name, commands[i].purpose);
+	puts("\n" TARGETS
+	     "'aedb COMMAND --help' tells more.\n"
+	     "\n"
+	     "Exit status: 0 done; 1 not there, already there or not empty; 2 wrong\n"
+	     "option, argument or name; 3 refused or failed by the system, or output\n"
+	     "not written; 4 in use by another process; 5 damaged, or of a newer\n"
+	     "format; 6 a write failed and whether the change survives is not known.");
+}
+
+static void print_command(const struct command *command)
+{
+	printf("aedb %s: %s\n\n%s", command->name, command->purpose,
+	       command->help);
+}
+
+int cmd_help(int argc, char **argv)
+{
+	static const struct option options[] = { COMMAND_OPTIONS };
+	const struct command *command;
+	int rc = command_next_option(argc, argv, "", options);
+
+	if (rc == 0)
+		rc = command_check_arguments(argc, 0, 1);
+	if (rc < 0)
+		return rc;
+	if (optind == argc) {
+		print_overview();
+		return 0;
+	}
+	command = find_command(argv[optind]);
+	if (!command)
+		return failure_usage("there is no command \"%s\"", argv[optind]);
+	print_command(command);
+	return 0;
+}
+
+/* The end of every way through the program. */
+static int finish(int rc)
+{
+	if (rc == 0)
+		rc = output_finish();
+	return rc < 0 ? (int)failure_report() : STATUS_OK;
+}
+
+int command_next_option(int argc, char **argv, const char *letters,
+			const struct option *options)
+{
+	char short_options[32];
+
+	/* ':' first: a missing argument is told from an unknown option. */
+	snprintf(short_options, sizeof(short_options), ":%s", letters);
+	opterr = 0;
+	for (;;) {
+		int option = getopt_long(argc, argv, short_options, options,
+					 NULL);
+
+		switch (option) {
+		case -1:
+			return 0;
+		case 'J':
+			output_set_json();
+			break;
+		case 'H':
+			print_command(current);
+			exit(finish(0));
+		case ':':
+			return failure_usage("option %s needs an argument",
+					     argv[optind - 1]);
+		case '?':
+			/* optopt is a letter of a group such as -lq */
+			if (optopt && optopt != 'J' && optopt != 'H' &&
+			    strncmp(argv[optind - 1], "--", 2))
+				return failure_usage("unknown option -%c",
+						     optopt);
+			return failure_usage("wrong option %s",
+					     argv[optind - 1]);
+		default:
+			return option;
+		}
+	}
+}
+
+int command_check_arguments(int argc, int min, int max)
+{
+	if (argc - optind < min)
+		return failure_usage("too few arguments; see 'aedb %s --help'",
+				     current->name);
+	if (argc - optind > max)
+		return failure_usage("too many arguments; see 'aedb %s --help'",
+				     current->name);
+	return 0;
+}
+
+int command_parse_count(const char *option, const char *text,
+			unsigned long long *ret)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9' || n == 0)
+		return failure_usage("%s: \"%s\" is no number above 0", option,
+				     text);
+	*ret = n;
+	return 0;
+}
+
+/* A database must not be opened as descriptor 1, and printed into. */
+static void open_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			/* opened the wrong way round, so that use fails */
+			if (open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+				_exit(STATUS_FAILED);
+}
+
+static int run(int argc, char **argv)
+{
+	int i = 1;
+
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		if (!strcmp(argv[i], "--json")) {
+			output_set_json();
+		} else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			print_overview();
+			return 0;
+		} else if (!strcmp(argv[i], "--version")) {
+			puts("aedb " AEDB_VERSION);
+			return 0;
+		} else {
+			return failure_usage("unknown option %s; see 'aedb "
+					     "--help'", argv[i]);
+		}
+	}
+	if (i == argc)
+		return failure_usage("which command? See 'aedb --help'");
+	if (!find_command(argv[i]))
+		return failure_usage("there is no command \"%s\"; see 'aedb "
+				     "--help'", argv[i]);
+	current = find_command(argv[i]);
+	return current->run(argc - i, argv + i);
+}
+
+int main(int argc, char **argv)
+{
+	open_standard_descriptors();
+	/* A closed pipe is an error of writing, and reported as one. */
+	signal(SIGPIPE, SIG_IGN);
+	return finish(run(argc, argv));
+}

@@ -1,0 +1,188 @@
+/*
+ * How keys and values, which are any bytes, are shown, and read from
+ * arguments.
+ *
+ * Invariants:
+ * 1. What text_write writes can be turned back into the bytes: a quotation
+ *    mark at the beginning always starts a quoted text.
+ * 2. It holds no control character, so a tab or a newline ends it.
+ */
+#include "text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Bytes of the valid character at s, 0 if there is none. */
+static size_t utf8_char(const unsigned char *s, size_t n)
+{
+	size_t bytes = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 :
+		       *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	if (!bytes || bytes > n)
+		return 0;
+	for (size_t i = 1; i < bytes; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if (bytes == 3 && ((*s == 0xe0 && s[1] < 0xa0) ||
+			   (*s == 0xed && s[1] >= 0xa0)))
+		return 0;
+	if (bytes == 4 && ((*s == 0xf0 && s[1] < 0x90) ||
+			   (*s == 0xf4 && s[1] >= 0x90)))
+		return 0;
+	return bytes;
+}
+
+size_t text_utf8_span(const void *bytes, size_t n)
+{
+	const unsigned char *s = bytes;
+	size_t at = 0, step;
+
+	while (at < n && (step = utf8_char(s + at, n - at)) > 0)
+		at += step;
+	return at;
+}
+
+static bool needs_escape(unsigned char c)
+{
+	return c < ' ' || c == 0x7f || c == '"' || c == '\\';
+}
+
+bool text_is_plain(const void *bytes, size_t n)
+{
+	const unsigned char *s = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		if (needs_escape(s[i]))
+			return false;
+	return text_utf8_span(bytes, n) == n;
+}
+
+static void write_escape(FILE *out, unsigned char c)
+{
+	static const char names[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
+
+	for (const char *name = names; *name; name += 2) {
+		if ((unsigned char)*name == c) {
+			fputc('\\', out);
+			fputc(name[1], out);
+			return;
+		}
+	}
+	fprintf(out, "\\%03o", c);
+}
+
+void text_write_escaped(FILE *out, const void *bytes, size_t n)
+{
+	const unsigned char *s = bytes;
+	size_t at = 0;
+
+	while (at < n) {
+		size_t step = utf8_char(s + at, n - at);
+
+		if (!step || needs_escape(s[at]))
+			write_escape(out, s[at++]);
+		else {
+			fwrite(s + at, 1, step, out);
+			at += step;
+		}
+	}
+}
+
+void text_write(FILE *out, const void *bytes, size_t n)
+{
+	if (text_is_plain(bytes, n)) {
+		fwrite(bytes, 1, n, out);
+		return;
+	}
+	fputc('"', out);
+	text_write_escaped(out, bytes, n);
+	fputc('"', out);
+}
+
+void text_write_hex(FILE *out, const void *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *s = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		fputc(digits[s[i] >> 4], out);
+		fputc(digits[s[i] & 15], out);
+	}
+}
+
+void text_write_base64(FILE *out, const void *bytes, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *s = bytes;
+
+	for (size_t i = 0; i < n; i += 3) {
+		size_t left = n - i;
+		uint32_t word = (uint32_t)s[i] << 16 |
+				(left > 1 ? (uint32_t)s[i + 1] << 8 : 0) |
+				(left > 2 ? s[i + 2] : 0);
+		char group[4] = { digits[word >> 18], digits[word >> 12 & 63],
+				  left > 1 ? digits[word >> 6 & 63] : '=',
+				  left > 2 ? digits[word & 63] : '=' };
+
+		fwrite(group, 1, sizeof(group), out);
+	}
+}
+
+char *text_quote(const void *bytes, size_t n)
+{
+	char *text = NULL;
+	size_t text_bytes;
+	FILE *out = open_memstream(&text, &text_bytes);
+
+	if (!out)
+		return NULL;
+	fputc('"', out);
+	text_write_escaped(out, bytes, n);
+	fputc('"', out);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static unsigned int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? (unsigned int)(c - '0') :
+					   (unsigned int)((c | 0x20) - 'a' + 10);
+}
+
+bool text_parse_hex(char *text, size_t *ret_n)
+{
+	size_t digits = strlen(text);
+
+	for (size_t i = 0; i < digits; i++)
+		if (!isxdigit((unsigned char)text[i]))
+			return false;
+	if (digits % 2)
+		return false;
+	for (size_t i = 0; i < digits; i += 2)
+		text[i / 2] = (char)(hex_digit(text[i]) << 4 |
+				     hex_digit(text[i + 1]));
+	*ret_n = digits / 2;
+	return true;
+}
+
+void text_format_time(int64_t ns, char ret[TEXT_TIME_BYTES])
+{
+	int64_t below = ns % 1000000000;
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t n;
+
+	if (below < 0) {
+		below += 1000000000;
+		seconds--;
+	}
+	gmtime_r(&seconds, &tm);
+	n = strftime(ret, TEXT_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(ret + n, TEXT_TIME_BYTES - n, ".%09ldZ", (long)below);
+}

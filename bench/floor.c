@@ -6,8 +6,9 @@
  * Invariants:
  * 1. One thread receives and answers in order, so nothing is locked.
  * 2. A node lives while it has a name, a lookup of the kernel's, or a handle.
- * 3. The kernel keeps a file's attributes only while nobody writes it: they
- *    are dropped in an open for writing and after each flush.
+ * 3. The kernel keeps a file's attributes only while nobody writes it, and
+ *    from its creation to the first write: they are dropped in an open for
+ *    writing and after each flush.
  * 4. A directory's entries are in cookie order, and a cookie is never reused.
  *
  * With --backing=FILE one file at a time may outgrow FLOOR_MEMORY_BYTES; all
@@ -480,6 +481,9 @@ static void floor_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	n = node_new(dir, name, mode, fuse_req_ctx(req));
 	handle_open(n, fi);
 	entry_fill(n, &e);
+	/* All views agree until the first WRITE, which makes the kernel drop
+	 * these itself; 0 would cost a GETATTR inside this very open. */
+	e.attr_timeout = LONG_TIMEOUT_S;
 	if (fuse_reply_create(req, &e, fi) != 0) {
 		handle_close(n, fi);
 		node_forget(e.ino, 1);

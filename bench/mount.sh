@@ -68,7 +68,7 @@ if [ -x "$build/aedbfs" ]; then
 	targets+=("aedbfs@$started=$work/aedbfs/bench/bench")
 fi
 
-targets+=("$(stat -f -c %T "$work/local")=$work/local")
+targets+=("$(df --output=fstype "$work/local" | tail -1)=$work/local")
 
 if command -v bindfs >/dev/null; then
 	start bindfs bindfs -f -s "$work/bindfs.below" "$work/bindfs"

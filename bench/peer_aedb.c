@@ -5,9 +5,8 @@
  * The manifest is signed and recovery strict with full durability and permissive
  * and unsigned otherwise, as in the seed's benchmarks.
  */
+#include "aedb.h"
 #include "peer.h"
-
-#include <aedb.h>
 
 #include <stdlib.h>
 

@@ -8,8 +8,11 @@
  * a scan a memcpy of as many entries. It finds nothing: there is no index, no
  * lock, no checksum.
  *
- * Invariant: the file's written part never leaves what is preallocated; it
- * starts over at its beginning.
+ * Invariants:
+ * 1. The file's written part never leaves what is preallocated; it starts over
+ *    at its beginning.
+ * 2. The table grows to the number of keys when a session is opened, before any
+ *    thread uses one.
  */
 #include "peer.h"
 
@@ -31,8 +34,9 @@
 struct state {
 	struct peer_db *db;
 	int fd;
-	unsigned char *table;		/* written by one thread, in a load */
-	uint64_t slots, used;
+	unsigned char *table;		/* constant while a session is used */
+	uint64_t slots;			/* likewise */
+	atomic_uint_fast64_t keys;	/* atomic: of all batches */
 	atomic_uint_fast64_t written;	/* atomic: bytes */
 	atomic_uint_fast64_t commits, syncs;	/* atomic */
 };
@@ -89,7 +93,20 @@ static int sync_db(struct peer_db *db)
 
 static int session_open(struct peer_db *db, void **ret)
 {
-	*ret = db->state;
+	struct state *state = db->state;
+	uint64_t keys = atomic_load(&state->keys);
+	unsigned char *table;
+
+	if (keys > state->slots) {
+		table = realloc(state->table, keys * SLOT_BYTES);
+		if (!table)
+			return fail("table");
+		/* Written to, or all of it would be one page of zeros. */
+		memset(table, 1, keys * SLOT_BYTES);
+		state->table = table;
+		state->slots = keys;
+	}
+	*ret = state;
 	return 0;
 }
 
@@ -124,42 +141,23 @@ static unsigned char *slot_of(const struct state *state,
 	return state->table + (bits >> 20) % state->slots * SLOT_BYTES;
 }
 
-static int table_add(struct state *state, const struct peer_op *op)
-{
-	unsigned char *table;
-
-	if (++state->used > state->slots) {
-		table = realloc(state->table, state->slots * 2 * SLOT_BYTES);
-		if (!table)
-			return fail("table");
-		state->table = table;
-		state->slots *= 2;
-		memset(table + state->slots / 2 * SLOT_BYTES, 0,
-		       state->slots / 2 * SLOT_BYTES);
-	}
-	memcpy(slot_of(state, op), op->value,
-	       op->value_bytes < SLOT_BYTES ? op->value_bytes : SLOT_BYTES);
-	return 0;
-}
-
 static int put(void *session, const struct peer_op *op)
 {
 	(void)op;
 	return commit(session, RECORD_BYTES);
 }
 
-/* A batch has one header, and loads the table of the gets. */
+/* A batch has one header. */
 static int put_batch(void *session, const struct peer_op *ops, size_t n)
 {
+	struct state *state = session;
 	size_t bytes = RECORD_BYTES;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		bytes += ops[i].key_bytes + ops[i].value_bytes;
-		if (table_add(session, &ops[i]) < 0)
-			return -1;
-	}
-	return commit(session, bytes < RECORD_BYTES_MAX ? bytes :
-							  RECORD_BYTES_MAX);
+	atomic_fetch_add(&state->keys, n);
+	return commit(state, bytes < RECORD_BYTES_MAX ? bytes :
+							RECORD_BYTES_MAX);
 }
 
 static int get(void *session, const struct peer_op *op, size_t *ret_bytes)

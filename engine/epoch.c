@@ -33,7 +33,7 @@
 #include "err.h"
 
 #define SLOTS_PER_GROUP 32
-#define BATCH_BLOCKS 126
+#define BATCH_BLOCKS 61
 
 struct epoch_slot {
 	uint64_t number;	/* atomic: 0 outside, else the epoch entered in */

@@ -34,6 +34,9 @@ enum lock_rank {
 	LOCK_RANK_PENDING,
 	LOCK_RANK_WAKE,
 	LOCK_RANK_WAL,
+	LOCK_RANK_VALUES_APPEND,	/* I/O: makes a file */
+	LOCK_RANK_VALUES_SYNC,		/* I/O: held over a sync */
+	LOCK_RANK_VALUES_FILES,		/* I/O: opens a file */
 };
 
 struct LOCK_ATTRIBUTE(capability("mutex")) lock {

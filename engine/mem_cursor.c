@@ -15,17 +15,11 @@
 
 #define PREFETCH_SLOTS 8
 
-static const struct mem_leaf *cursor_leaf(const struct mem_cursor *c)
-{
-	return c->leaf;
-}
-
 static const struct mem_node *slot_node(const struct mem_cursor *c, int slot)
 {
-	const struct mem_leaf *leaf = cursor_leaf(c);
-
-	return mem_node_at(c->tree, __atomic_load_n(&leaf->slot[slot],
-						    __ATOMIC_ACQUIRE));
+	return mem_node_at(c->tree,
+			   __atomic_load_n(mem_leaf_slot(c->leaf, slot),
+					   __ATOMIC_ACQUIRE));
 }
 
 static void slots_prefetch(const struct mem_cursor *c, int from, int to)

@@ -1,8 +1,9 @@
 /*
- * The ordered index: a B+tree of references, one writer, readers without locks.
+ * The index: a B+tree of references, one writer, readers without locks.
  *
- * Leaves hold references to the newest version of each key, inner nodes the
- * children, the separators between them, and of each separator eight bytes
+ * Leaves hold references to the newest version of each key, and of each key's
+ * hash a byte, by which a get finds its slot without looking at other keys. Inner
+ * nodes hold the children, the separators between them, and of each separator eight bytes
  * inline, taken behind what all separators of the node share.
  *
  * Invariants:
@@ -20,10 +21,14 @@
  */
 #include <assert.h>
 
+#include "hash.h"
 #include "mem_key.h"
 #include "mem_tree.h"
 
 #define LEAF_MERGE_MAX (MEM_LEAF_MAX / 2)
+#define TAGS_EACH UINT64_C(0x0101010101010101)
+#define TAGS_HIGH UINT64_C(0x8080808080808080)
+#define TAGS_GATHER UINT64_C(0x0102040810204080)	/* bits 8i to bits 56+i */
 
 /* Followed by the children and the separators, which are references. */
 struct mem_inner {
@@ -41,8 +46,17 @@ struct inner_parts {
 };
 
 _Static_assert(sizeof(struct mem_inner) == 8, "heads are aligned");
-_Static_assert(sizeof(struct mem_leaf) + 4 * MEM_LEAF_MAX == 256,
-	       "a leaf fills its class");
+_Static_assert(MEM_LEAF_MAX < 64, "a mask has a bit for each slot");
+_Static_assert(sizeof(struct mem_leaf) == 8, "tags are aligned");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "tags are bytes in memory and in words alike");
+
+/* A leaf taken apart; one more than fits, before it is split. */
+struct leaf_parts {
+	int count;
+	ref_t slot[MEM_LEAF_MAX + 1];
+	uint8_t tag[MEM_LEAF_MAX + 1];
+};
 
 static ref_t *inner_child(struct mem_inner *in, int i)
 {
@@ -67,13 +81,14 @@ static const struct mem_separator *separator_at(const struct mem_tree *tree,
 
 static size_t leaf_bytes(int slots)
 {
-	return sizeof(struct mem_leaf) + (size_t)slots * sizeof(ref_t);
+	return sizeof(struct mem_leaf) + (size_t)(slots + 7) / 8 * 8 +
+	       (size_t)slots * sizeof(ref_t);
 }
 
 static const struct mem_node *leaf_node(const struct mem_tree *tree,
 					const struct mem_leaf *leaf, int i)
 {
-	return mem_node_at(tree, __atomic_load_n(&leaf->slot[i],
+	return mem_node_at(tree, __atomic_load_n(mem_leaf_slot(leaf, i),
 						 __ATOMIC_ACQUIRE));
 }
 
@@ -102,20 +117,18 @@ int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 
 /* ---- finding ---------------------------------------------------------- */
 
-/* Number of heads below `head`. */
+/* Number of heads below `head`: first among each eighth, then among eight.
+ * Comparisons that do not wait for each other beat a binary search. */
 static int heads_below(const uint64_t *heads, int n, uint64_t head)
 {
-	const uint64_t *at = heads;
+	int below = 0, end;
 
-	if (n == 0)
-		return 0;
-	while (n > 1) {
-		int half = n / 2;
-
-		at += at[half - 1] < head ? half : 0;
-		n -= half;
-	}
-	return (int)(at - heads) + (*at < head);
+	for (int i = 7; i < n; i += 8)
+		below += (heads[i] < head) * 8;
+	end = below + 8 < n ? below + 8 : n;
+	for (int i = below; i < end; i++)
+		below += heads[i] < head;
+	return below;
 }
 
 /* Number of separators in [low, high) below the key, or equal to it if the
@@ -149,10 +162,9 @@ static int inner_search(const struct mem_tree *tree, struct mem_inner *in,
 		const struct mem_separator *s =
 			separator_at(tree, inner_separator(in, 0));
 		size_t both = key_bytes < in->skip ? key_bytes : in->skip;
-		int order = both ? memcmp(key, s->key, both) : 0;
 
-		if (order || key_bytes < in->skip)
-			return order > 0 ? n : 0;
+		if (key_bytes < in->skip || !key_is_equal(key, s->key, both))
+			return key_compare(key, both, s->key, both) > 0 ? n : 0;
 	}
 	head = key_head(key, key_bytes, in->skip);
 	low = heads_below(in->heads, n, head);
@@ -224,6 +236,79 @@ void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret)
 		ref = child_at(in, in->children - 1);
 	}
 	ret->leaf = (struct mem_leaf *)in;
+}
+
+/* ---- single keys ------------------------------------------------------ */
+
+static uint8_t tag_of(const struct mem_tree *tree, const void *key,
+		      size_t key_bytes)
+{
+	return hash_bytes(key, key_bytes, tree->seed) >> 56;
+}
+
+/* Which bytes of a word equal the tag: exactly their high bits. */
+static uint64_t tags_match(uint64_t word, uint64_t tag)
+{
+	uint64_t x = word ^ tag * TAGS_EACH;
+
+	return ~(((x & ~TAGS_HIGH) + ~TAGS_HIGH) | x) & TAGS_HIGH;
+}
+
+static void leaf_prefetch(const struct mem_leaf *leaf)
+{
+	for (int line = 0; line < 4; line++)
+		__builtin_prefetch((const char *)leaf + line * 64);
+}
+
+/* Which slots have the tag, a bit each. All words are looked at: where to stop
+ * cannot be predicted, and guessing wrong costs more. */
+static uint64_t leaf_match(const struct mem_leaf *leaf, uint8_t tag)
+{
+	uint64_t mask = 0;
+
+	for (int i = 0; i < leaf->slots; i += 8) {
+		uint64_t match = tags_match(__atomic_load_n(&leaf->tags[i / 8],
+							    __ATOMIC_RELAXED),
+					    tag);
+
+		mask |= ((match >> 7) * TAGS_GATHER >> 56) << i;
+	}
+	return mask;
+}
+
+static ref_t leaf_get(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		      const void *key, size_t key_bytes, uint8_t tag)
+{
+	int count = __atomic_load_n(&leaf->count, __ATOMIC_ACQUIRE);
+	uint64_t match = leaf_match(leaf, tag) & ((UINT64_C(1) << count) - 1);
+
+	for (; match; match &= match - 1) {
+		ref_t ref = __atomic_load_n(mem_leaf_slot(leaf,
+						__builtin_ctzll(match)),
+					    __ATOMIC_ACQUIRE);
+		const struct mem_node *n = mem_node_at(tree, ref);
+
+		if (node_key_bytes(n) == key_bytes &&
+		    key_is_equal(node_key(n), key, key_bytes))
+			return ref;
+	}
+	return 0;
+}
+
+ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
+{
+	ref_t ref = tree_root(tree);
+	struct mem_inner *in;
+
+	if (!ref)
+		return 0;
+	while ((in = slab_at(tree->base, ref))->level) {
+		ref = child_at(in, inner_search(tree, in, key, key_bytes, 1));
+		if (in->level == 1)
+			leaf_prefetch(slab_at(tree->base, ref));
+	}
+	return leaf_get(tree, (struct mem_leaf *)in, key, key_bytes,
+			tag_of(tree, key, key_bytes));
 }
 
 /* ---- the writer's path ------------------------------------------------ */
@@ -312,17 +397,53 @@ static void path_publish(struct mem_path *path, int depth, ref_t ref)
 
 /* ---- building --------------------------------------------------------- */
 
-static ref_t leaf_new(struct mem_tree *tree, const ref_t *slots, int count)
+/* As many slots as fit mem_block_round's sizes. */
+static int leaf_room(int count)
 {
-	int room = (count + 8) / 8 * 8 - 1;
+	return count <= 2 ? 2 : count <= 24 ? 24 : count <= 36 ? 36 :
+	       MEM_LEAF_MAX;
+}
+
+/* A leaf of the slots [from, to) of the parts. */
+static ref_t leaf_new(struct mem_tree *tree, const struct leaf_parts *parts,
+		      int from, int to)
+{
+	size_t n = (size_t)(to - from);
+	int room = leaf_room((int)n);
 	ref_t ref = mem_block_new(tree->heap, leaf_bytes(room));
 	struct mem_leaf *leaf = slab_at(tree->base, ref);
 
 	leaf->level = 0;
 	leaf->slots = (uint8_t)room;
-	leaf->count = (uint16_t)count;
-	memcpy(leaf->slot, slots, (size_t)count * sizeof(*slots));
+	leaf->count = (uint16_t)n;
+	memcpy(leaf->tags, parts->tag + from, n);
+	memcpy(mem_leaf_slot(leaf, 0), parts->slot + from, n * sizeof(ref_t));
 	return ref;
+}
+
+static void parts_append(struct leaf_parts *parts, const struct mem_leaf *leaf,
+			 int from, int to)
+{
+	size_t n = (size_t)(to - from);
+
+	memcpy(parts->slot + parts->count, mem_leaf_slot(leaf, from),
+	       n * sizeof(ref_t));
+	memcpy(parts->tag + parts->count, (const char *)leaf->tags + from, n);
+	parts->count += (int)n;
+}
+
+/* The leaf's slots with a new one at its place. */
+static void parts_insert(struct leaf_parts *parts, struct mem_tree *tree,
+			 const struct mem_leaf *leaf, int at, ref_t node)
+{
+	const struct mem_node *n = mem_node_at(tree, node);
+
+	parts->count = 0;
+	parts_append(parts, leaf, 0, at);
+	parts->slot[at] = node;
+	parts->tag[at] = tag_of(tree, node_key(n), node_key_bytes(n));
+	parts->count++;
+	parts_append(parts, leaf, at, leaf->count);
 }
 
 static void leaf_retire(struct mem_tree *tree, ref_t ref)
@@ -448,17 +569,16 @@ static void path_split(struct mem_path *path, ref_t left, ref_t separator,
 static void leaf_split(struct mem_path *path, ref_t node)
 {
 	struct mem_tree *tree = path->tree;
-	struct mem_leaf *leaf = path_leaf(path);
-	ref_t old = path->leaf, all[MEM_LEAF_MAX + 1], left, right;
-	int n = leaf->count, at = path->slot;
+	ref_t old = path->leaf, left, right;
+	struct leaf_parts p;
+	int n = MEM_LEAF_MAX, at = path->slot;
 	int middle = at == n ? n : at == 0 ? 1 : (n + 1) / 2;
 
-	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
-	all[at] = node;
-	memcpy(all + at + 1, leaf->slot + at, (size_t)(n - at) * sizeof(ref_t));
-	left = leaf_new(tree, all, middle);
-	right = leaf_new(tree, all + middle, n + 1 - middle);
-	path_split(path, left, separator_new(tree, all[middle - 1], all[middle]),
+	parts_insert(&p, tree, path_leaf(path), at, node);
+	left = leaf_new(tree, &p, 0, middle);
+	right = leaf_new(tree, &p, middle, n + 1);
+	path_split(path, left,
+		   separator_new(tree, p.slot[middle - 1], p.slot[middle]),
 		   right);
 	leaf_retire(tree, old);
 	path->tree = NULL;
@@ -466,50 +586,81 @@ static void leaf_split(struct mem_path *path, ref_t node)
 
 static void leaf_insert(struct mem_path *path, ref_t node)
 {
-	struct mem_leaf *leaf = path_leaf(path);
-	int n = leaf->count, at = path->slot;
-	ref_t all[MEM_LEAF_MAX], ref;
+	struct leaf_parts p;
+	ref_t ref;
 
-	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
-	all[at] = node;
-	memcpy(all + at + 1, leaf->slot + at, (size_t)(n - at) * sizeof(ref_t));
-	ref = leaf_new(path->tree, all, n + 1);
+	parts_insert(&p, path->tree, path_leaf(path), path->slot, node);
+	ref = leaf_new(path->tree, &p, 0, p.count);
 	path_publish(path, path->depth, ref);
 	leaf_retire(path->tree, path->leaf);
 	path->leaf = ref;
 }
 
-void mem_tree_insert(struct mem_tree *tree, ref_t node)
+/* Adds a slot at the leaf's end, in place. */
+static void leaf_append(struct mem_tree *tree, struct mem_leaf *leaf, ref_t node)
 {
 	const struct mem_node *n = mem_node_at(tree, node);
+	int at = leaf->count, shift = at % 8 * 8;
+	uint64_t *word = &leaf->tags[at / 8];
+	uint64_t tag = tag_of(tree, node_key(n), node_key_bytes(n));
+
+	__atomic_store_n(mem_leaf_slot(leaf, at), node, __ATOMIC_RELEASE);
+	/* Whole words: readers look at the tags before by words. */
+	__atomic_store_n(word, (*word & ~(UINT64_C(0xff) << shift)) |
+			       tag << shift, __ATOMIC_RELEASE);
+	__atomic_store_n(&leaf->count, (uint16_t)(at + 1), __ATOMIC_RELEASE);
+}
+
+static void root_insert(struct mem_tree *tree, ref_t node)
+{
+	const struct mem_node *n = mem_node_at(tree, node);
+	struct leaf_parts p = { .count = 1, .slot = { node } };
+
+	p.tag[0] = tag_of(tree, node_key(n), node_key_bytes(n));
+	__atomic_store_n(&tree->root, leaf_new(tree, &p, 0, 1),
+			 __ATOMIC_RELEASE);
+}
+
+ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes)
+{
 	struct mem_path *path;
 	struct mem_leaf *leaf;
 
+	if (!tree->root)
+		return 0;
+	path = path_to(tree, key, key_bytes);
+	leaf = path_leaf(path);
+	if (path->slot == leaf->count ||
+	    node_compare(leaf_node(tree, leaf, path->slot), key, key_bytes) != 0)
+		return 0;
+	return *mem_leaf_slot(leaf, path->slot);
+}
+
+void mem_tree_insert(struct mem_tree *tree, ref_t node)
+{
+	struct mem_path *path = tree->heap->path;
+	struct mem_leaf *leaf;
+
 	if (!tree->root) {
-		__atomic_store_n(&tree->root, leaf_new(tree, &node, 1),
-				 __ATOMIC_RELEASE);
+		root_insert(tree, node);
 		return;
 	}
-	path = path_to(tree, node_key(n), node_key_bytes(n));
+	assert(path->tree == tree);
 	leaf = path_leaf(path);
-	if (path->slot == leaf->count && leaf->count < leaf->slots) {
-		__atomic_store_n(&leaf->slot[leaf->count], node,
-				 __ATOMIC_RELEASE);
-		__atomic_store_n(&leaf->count, (uint16_t)(leaf->count + 1),
-				 __ATOMIC_RELEASE);
-	} else if (leaf->count < MEM_LEAF_MAX) {
+	if (path->slot == leaf->count && leaf->count < leaf->slots)
+		leaf_append(tree, leaf, node);
+	else if (leaf->count < MEM_LEAF_MAX)
 		leaf_insert(path, node);
-	} else {
+	else
 		leaf_split(path, node);
-	}
 }
 
 void mem_tree_replace(struct mem_tree *tree, ref_t node)
 {
-	const struct mem_node *n = mem_node_at(tree, node);
-	struct mem_path *path = path_to(tree, node_key(n), node_key_bytes(n));
+	struct mem_path *path = tree->heap->path;
 
-	__atomic_store_n(&path_leaf(path)->slot[path->slot], node,
+	assert(path->tree == tree);
+	__atomic_store_n(mem_leaf_slot(path_leaf(path), path->slot), node,
 			 __ATOMIC_RELEASE);
 }
 
@@ -553,29 +704,30 @@ static void leaf_remove(struct mem_path *path)
 		path_publish(path, 0, 0);
 }
 
-/* Joins the slots left of a leaf with a neighbour's if both are small. */
-static bool leaf_merge(struct mem_path *path, const ref_t *slots, int count)
+/* Joins what is left of the path's leaf with a neighbour if both are small. */
+static bool leaf_merge(struct mem_path *path, struct leaf_parts *left)
 {
 	struct mem_tree *tree = path->tree;
-	int d = path->depth - 1, i, side;
+	int d = path->depth - 1, i, n = left->count;
+	struct leaf_parts joined = { 0 };
 	struct mem_leaf *other;
-	ref_t all[LEAF_MERGE_MAX], other_ref;
-	struct mem_inner *in;
+	ref_t other_ref;
 
-	if (d < 0 || count > LEAF_MERGE_MAX || path_inner(path, d)->children < 2)
+	if (d < 0 || n > LEAF_MERGE_MAX || path_inner(path, d)->children < 2)
 		return false;
-	in = path_inner(path, d);
 	i = path->at[d].child;
-	side = i ? -1 : 1;
-	other_ref = *inner_child(in, i + side);
+	other_ref = *inner_child(path_inner(path, d), i ? i - 1 : 1);
 	other = slab_at(tree->base, other_ref);
-	if (count + other->count > LEAF_MERGE_MAX)
+	if (n + other->count > LEAF_MERGE_MAX)
 		return false;
-	memcpy(all + (side < 0 ? other->count : 0), slots,
-	       (size_t)count * sizeof(ref_t));
-	memcpy(all + (side < 0 ? 0 : count), other->slot,
-	       other->count * sizeof(ref_t));
-	inner_remove(path, d, i, leaf_new(tree, all, count + other->count));
+	if (i)
+		parts_append(&joined, other, 0, other->count);
+	memcpy(joined.slot + joined.count, left->slot, (size_t)n * sizeof(ref_t));
+	memcpy(joined.tag + joined.count, left->tag, (size_t)n);
+	joined.count += n;
+	if (!i)
+		parts_append(&joined, other, 0, other->count);
+	inner_remove(path, d, i, leaf_new(tree, &joined, 0, joined.count));
 	leaf_retire(tree, other_ref);
 	return true;
 }
@@ -585,16 +737,15 @@ void mem_tree_remove(struct mem_tree *tree, ref_t node)
 	const struct mem_node *n = mem_node_at(tree, node);
 	struct mem_path *path = path_to(tree, node_key(n), node_key_bytes(n));
 	struct mem_leaf *leaf = path_leaf(path);
-	int left = leaf->count - 1, at = path->slot;
-	ref_t all[MEM_LEAF_MAX];
+	struct leaf_parts p = { 0 };
 
-	assert(leaf->slot[at] == node);
-	memcpy(all, leaf->slot, (size_t)at * sizeof(ref_t));
-	memcpy(all + at, leaf->slot + at + 1, (size_t)(left - at) * sizeof(ref_t));
-	if (left == 0)
+	assert(*mem_leaf_slot(leaf, path->slot) == node);
+	parts_append(&p, leaf, 0, path->slot);
+	parts_append(&p, leaf, path->slot + 1, leaf->count);
+	if (p.count == 0)
 		leaf_remove(path);
-	else if (!leaf_merge(path, all, left))
-		path_publish(path, path->depth, leaf_new(tree, all, left));
+	else if (!leaf_merge(path, &p))
+		path_publish(path, path->depth, leaf_new(tree, &p, 0, p.count));
 	leaf_retire(tree, path->leaf);
 	path->tree = NULL;
 }
@@ -605,7 +756,7 @@ static void versions_retire(struct mem_tree *tree, ref_t ref)
 		const struct mem_node *n = mem_node_at(tree, ref);
 		ref_t older = node_older(n);
 
-		mem_block_retire(tree->heap, ref, node_bytes(n));
+		mem_node_retire(tree->heap, ref, n);
 		ref = older;
 	}
 }
@@ -618,7 +769,7 @@ static void subtree_retire(struct mem_tree *tree, ref_t ref)
 
 	if (!in->level) {
 		for (int i = 0; i < leaf->count; i++)
-			versions_retire(tree, leaf->slot[i]);
+			versions_retire(tree, *mem_leaf_slot(leaf, i));
 		leaf_retire(tree, ref);
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
- * The two indexes of a key space: an ordered tree and a hash, both over
- * references to the newest version of each key.
+ * The index of a key space: an ordered tree of references to the newest version
+ * of each key, whose leaves find single keys by a byte of their hash.
  *
  * Threads: functions marked Writer are called by the one writer; the others by
  * any thread inside an epoch, at the same time. Nothing here fails: the writer
@@ -13,18 +13,18 @@
 
 #include "mem_node.h"
 
-#define MEM_LEAF_MAX 63		/* with its header 256 bytes */
+#define MEM_LEAF_MAX 48		/* with its header 248 bytes */
 #define MEM_FANOUT_MAX 62
 #define MEM_DEPTH_MAX 12	/* 31^12 leaves at least when that is reached */
-#define MEM_SEGMENTS 24
-#define MEM_SEGMENT_0 8u	/* buckets in the tree itself */
 
-/* Keys in order. Slots below count are set; later ones follow in place. */
+/* Keys in order. Slots below count are set; later ones follow in place. The
+ * references begin behind the tags of all slots. */
 struct mem_leaf {
 	uint8_t level;		/* 0; in an inner node the height */
 	uint8_t slots;		/* constant: room */
 	uint16_t count;		/* atomic: grows only */
-	ref_t slot[];		/* atomic: newest versions */
+	uint32_t unused;
+	uint64_t tags[];	/* atomic: a byte of hash for each slot */
 };
 
 /* Where blocks come from and go to. The writer's. */
@@ -48,12 +48,8 @@ struct mem_tree {
 	uint64_t seed;		/* constant */
 	ref_t self;		/* constant */
 	ref_t root;		/* atomic */
-	uint32_t buckets;	/* atomic */
-	uint64_t keys;		/* in the indexes; the writer's */
 	uint64_t live;		/* atomic: keys that are no tombstones */
 	seq_t purged_seq;	/* atomic */
-	ref_t segments[MEM_SEGMENTS];	/* atomic */
-	ref_t segment_0[MEM_SEGMENT_0];	/* atomic */
 };
 
 /* A leaf as found; keys from low (inclusive) to high belong into it. NULL for
@@ -86,11 +82,22 @@ void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret);
 /* First of `count` slots whose key is not below the given one. */
 int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 		    int count, const void *key, size_t key_bytes);
+/* Newest version of a key, or 0. */
+ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes);
+
+/* Blocks of the index come in few sizes: a small database would lose more in
+ * half-used spans than it loses here. */
+static inline size_t mem_block_round(size_t bytes)
+{
+	return bytes <= 24 ? 24 : bytes <= 128 ? 128 : bytes <= 192 ? 192 :
+	       bytes <= 256 ? 256 : bytes <= 512 ? 512 :
+	       bytes <= 1024 ? 1024 : bytes;
+}
 
 /* A block of one's own; a block that readers may see, to be freed later. */
 static inline ref_t mem_block_new(struct mem_heap *heap, size_t bytes)
 {
-	ref_t ref = slab_alloc(heap->slab, bytes);
+	ref_t ref = slab_alloc(heap->slab, mem_block_round(bytes));
 
 	assert(ref);	/* memtable_reserve was called */
 	return ref;
@@ -99,27 +106,31 @@ static inline ref_t mem_block_new(struct mem_heap *heap, size_t bytes)
 static inline void mem_block_retire(struct mem_heap *heap, ref_t ref,
 				    size_t bytes)
 {
-	epoch_retire(heap->epoch, ref, (uint32_t)bytes);
+	epoch_retire(heap->epoch, ref, (uint32_t)mem_block_round(bytes));
 }
 
-/* Adds an absent key, puts a newer version in a present key's place, or takes
- * a present key out. The key is the node's. Writer. */
+/* A version goes. */
+static inline void mem_node_retire(struct mem_heap *heap, ref_t ref,
+				   const struct mem_node *n)
+{
+	epoch_retire(heap->epoch, ref, (uint32_t)node_bytes(n));
+}
+
+/* As mem_tree_get, and makes the path stand at the key's place. Writer. */
+ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes);
+/* After mem_tree_seek with the node's key: adds it, or puts a newer version in
+ * its place. Writer. */
 void mem_tree_insert(struct mem_tree *tree, ref_t node);
 void mem_tree_replace(struct mem_tree *tree, ref_t node);
+/* Takes a key out that is there with this version. Writer. */
 void mem_tree_remove(struct mem_tree *tree, ref_t node);
 /* Retires the tree's own blocks, and every version in it. Writer. */
 void mem_tree_retire(struct mem_tree *tree);
 
-/* Newest version of a key, or 0. */
-ref_t mem_hash_find(struct mem_tree *tree, uint64_t hash, const void *key,
-		    size_t key_bytes);
-/* As for the tree. Writer. */
-void mem_hash_insert(struct mem_tree *tree, uint64_t hash, ref_t node);
-void mem_hash_replace(struct mem_tree *tree, uint64_t hash, ref_t old,
-		      ref_t node);
-void mem_hash_remove(struct mem_tree *tree, uint64_t hash, ref_t node);
-/* Retires the hash's blocks. Writer. */
-void mem_hash_retire(struct mem_tree *tree);
+static inline ref_t *mem_leaf_slot(const struct mem_leaf *leaf, int i)
+{
+	return (ref_t *)(leaf->tags + (leaf->slots + 7) / 8) + i;
+}
 
 static inline const struct mem_node *mem_node_at(const struct mem_tree *tree,
 						 ref_t ref)

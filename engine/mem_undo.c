@@ -5,7 +5,6 @@
  * the reverse order of doing; what it superseded is still linked behind it and
  * becomes the newest again.
  */
-#include "hash.h"
 #include "mem_versions.h"
 
 static void pending_take_back(struct mem_versions *v, ref_t node)
@@ -20,8 +19,7 @@ static void pending_take_back(struct mem_versions *v, ref_t node)
 
 void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes)
 {
-	uint64_t hash = hash_bytes(key, key_bytes, tree->seed);
-	ref_t ref = mem_hash_find(tree, hash, key, key_bytes);
+	ref_t ref = mem_tree_seek(tree, key, key_bytes);
 	const struct mem_node *n = mem_node_at(tree, ref);
 	ref_t older = node_older(n);
 	bool was_live = older && !node_is_tombstone(mem_node_at(tree, older));
@@ -30,14 +28,10 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes)
 	assert(ref);
 	if (older || node_is_tombstone(n))
 		pending_take_back(tree->versions, ref);
-	if (older) {
+	if (older)
 		mem_tree_replace(tree, older);
-		mem_hash_replace(tree, hash, ref, older);
-	} else {
-		mem_hash_remove(tree, hash, ref);
+	else
 		mem_tree_remove(tree, ref);
-		tree->keys--;
-	}
 	__atomic_store_n(&tree->live, live, __ATOMIC_RELAXED);
-	mem_block_retire(tree->heap, ref, node_bytes(n));
+	mem_node_retire(tree->heap, ref, n);
 }

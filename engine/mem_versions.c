@@ -1,11 +1,11 @@
 /*
  * The life of a version after it was put.
  *
- * States: newest (in the indexes) -> superseded (linked behind its successor,
+ * States: newest (in the index) -> superseded (linked behind its successor,
  * which is pending) -> retired, or kept behind its successor -> retired.
  * A tombstone that is newest and has nothing behind it is queued; the queue is
  * cut to MEM_TOMBSTONES_KEPT from its old end, and what is cut off leaves the
- * indexes.
+ * index.
  *
  * Invariants:
  *  1. pending is in ascending order of seq; a version is unlinked only after
@@ -24,7 +24,6 @@
 #include <stdlib.h>
 
 #include "err.h"
-#include "hash.h"
 #include "mem_versions.h"
 
 #define QUEUE_ROOM_MIN 16
@@ -118,23 +117,17 @@ static bool node_is_dead(const struct mem_node *n)
 
 static void node_retire(struct mem_versions *v, ref_t ref)
 {
-	mem_block_retire(v->heap, ref, node_bytes(node_at(v, ref)));
-}
-
-static uint64_t node_hash(const struct mem_tree *tree, const struct mem_node *n)
-{
-	return hash_bytes(node_key(n), node_key_bytes(n), tree->seed);
+	mem_node_retire(v->heap, ref, node_at(v, ref));
 }
 
 static ref_t chain_newest(struct mem_tree *tree, const struct mem_node *n)
 {
-	return mem_hash_find(tree, node_hash(tree, n), node_key(n),
-			     node_key_bytes(n));
+	return mem_tree_get(tree, node_key(n), node_key_bytes(n));
 }
 
 /* ---- tombstones ------------------------------------------------------- */
 
-/* A key whose one version is a tombstone leaves the indexes. Who finds it
+/* A key whose one version is a tombstone leaves the index. Who finds it
  * absent finds purged_seq raised. */
 static void key_purge(struct mem_versions *v, struct mem_tree *tree, ref_t node)
 {
@@ -143,9 +136,7 @@ static void key_purge(struct mem_versions *v, struct mem_tree *tree, ref_t node)
 	if (node_seq(n) > tree->purged_seq)
 		__atomic_store_n(&tree->purged_seq, node_seq(n),
 				 __ATOMIC_RELEASE);
-	mem_hash_remove(tree, node_hash(tree, n), node);
 	mem_tree_remove(tree, node);
-	tree->keys--;
 	node_retire(v, node);
 }
 

@@ -1,14 +1,13 @@
 /*
  * The memtable: versions of keys, written by one, read by many without locks.
  *
- * A version is one block (mem_node.h). Both indexes of a tree, mem_tree.c and
- * mem_hash.c, lead to the newest version of a key; older ones hang behind it
- * until mem_versions.c takes them off.
+ * A version is one block (mem_node.h). A tree (mem_tree.c) leads to the newest
+ * version of each key; older ones hang behind it until mem_versions.c takes
+ * them off.
  *
  * Invariants:
- *  1. A key is in both indexes or in neither, but for a moment inside mem_put
- *     or a purge, and no reader uses both for one answer.
- *  2. A version is complete before either index leads to it.
+ *  1. A key is in the tree as long as it has a version.
+ *  2. A version is complete before the tree leads to it.
  *  3. Retired blocks are freed by heap_collect only, which runs when no other
  *     function of the writer is half done.
  *
@@ -19,14 +18,13 @@
 #include <sys/random.h>
 
 #include "err.h"
-#include "hash.h"
 #include "mem_versions.h"
 #include "memtable.h"
 
-/* For each entry of a commit: its node's head, the leaf and the bucket copied
- * for it, and its share of splits. */
+/* For each entry of a commit: its node's head, the leaf copied for it, and its
+ * share of splits. */
 #define RESERVE_ENTRY_BYTES 1024
-#define COLLECT_BYTES_MIN 4096
+#define COLLECT_BYTES_MIN 2048
 #define COLLECT_BYTES_MAX (256u << 10)
 
 struct memtable {
@@ -37,7 +35,7 @@ struct memtable {
 	uint64_t seed;		/* constant after open */
 };
 
-/* Frees what has collected, at most a 64th of all beyond what readers hold. */
+/* Frees what has collected, at most a 128th of all beyond what readers hold. */
 static void heap_collect(struct mem_heap *heap)
 {
 	size_t more;
@@ -46,7 +44,7 @@ static void heap_collect(struct mem_heap *heap)
 		return;
 	epoch_collect(heap->epoch);
 	slab_trim(heap->slab);
-	more = slab_bytes(heap->slab) / 64;
+	more = slab_bytes(heap->slab) / 128;
 	if (more < COLLECT_BYTES_MIN)
 		more = COLLECT_BYTES_MIN;
 	if (more > COLLECT_BYTES_MAX)
@@ -116,7 +114,7 @@ int memtable_reserve(struct memtable *mt, size_t entries, size_t bytes)
 int mem_tree_new(struct memtable *mt, struct mem_tree **ret)
 {
 	struct mem_tree *tree;
-	ref_t ref = slab_alloc(mt->heap.slab, sizeof(*tree));
+	ref_t ref = slab_alloc(mt->heap.slab, mem_block_round(sizeof(*tree)));
 
 	if (!ref)
 		return err_set(AEDB_NO_MEMORY, "memtable: out of memory");
@@ -127,7 +125,6 @@ int mem_tree_new(struct memtable *mt, struct mem_tree **ret)
 		.base = mt->base,
 		.seed = mt->seed,
 		.self = ref,
-		.buckets = 1,
 	};
 	*ret = tree;
 	return 0;
@@ -139,7 +136,6 @@ void mem_tree_free(struct mem_tree *tree)
 
 	mem_versions_forget(tree->versions, tree);
 	mem_tree_retire(tree);
-	mem_hash_retire(tree);
 	mem_block_retire(heap, tree->self, sizeof(*tree));
 	heap_collect(heap);
 }
@@ -187,11 +183,13 @@ static ref_t node_new(struct mem_tree *tree, const struct mem_entry *e,
 	unsigned int flags = entry_flags(e, older);
 	uint32_t inlined = e->value_bytes <= NODE_VALUE_INLINE_MAX ?
 			   e->value_bytes : NODE_VALUE_INLINE_MAX + 1;
-	ref_t ref = mem_block_new(tree->heap, (size_t)node_head_bytes(flags) +
-				  e->key_bytes + e->value_bytes + e->attr_bytes);
+	ref_t ref = slab_alloc(tree->heap->slab,
+			       (size_t)node_head_bytes(flags) + e->key_bytes +
+			       e->value_bytes + e->attr_bytes);
 	struct mem_node *n = slab_at(tree->base, ref);
 	char *at = n->parts;
 
+	assert(ref);	/* memtable_reserve was called */
 	assert(e->key_bytes <= MEM_KEY_BYTES_MAX);
 	assert(e->value_bytes <= MEM_VALUE_BYTES_MAX);
 	assert(e->attr_bytes <= MEM_ATTR_BYTES_MAX);
@@ -220,20 +218,15 @@ static void live_add(struct mem_tree *tree, int difference)
 
 void mem_put(struct mem_tree *tree, const struct mem_entry *entry)
 {
-	uint64_t hash = hash_bytes(entry->key, entry->key_bytes, tree->seed);
-	ref_t old = mem_hash_find(tree, hash, entry->key, entry->key_bytes);
+	ref_t old = mem_tree_seek(tree, entry->key, entry->key_bytes);
 	ref_t ref = node_new(tree, entry, old);
 	bool was_live = old && !node_is_tombstone(mem_node_at(tree, old));
 
 	assert(!old || node_seq(mem_node_at(tree, old)) < entry->seq);
-	if (old) {
+	if (old)
 		mem_tree_replace(tree, ref);
-		mem_hash_replace(tree, hash, old, ref);
-	} else {
-		tree->keys++;
+	else
 		mem_tree_insert(tree, ref);
-		mem_hash_insert(tree, hash, ref);
-	}
 	live_add(tree, !entry->is_tombstone - was_live);
 	if (old || entry->is_tombstone)
 		mem_versions_add(tree->versions, tree, ref);
@@ -244,6 +237,7 @@ void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest)
 {
 	mem_versions_settle(&mt->versions, visible, snapshot_newest);
 	heap_collect(&mt->heap);
+	slab_trim(mt->heap.slab);
 }
 
 void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n)
@@ -257,8 +251,7 @@ void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n)
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 	     seq_t limit, struct mem_entry *ret, seq_t *ret_newer)
 {
-	uint64_t hash = hash_bytes(key, key_bytes, tree->seed);
-	ref_t ref = mem_hash_find(tree, hash, key, key_bytes);
+	ref_t ref = mem_tree_get(tree, key, key_bytes);
 	const struct mem_node *n = mem_node_at(tree, ref);
 	seq_t newer = 0;
 

@@ -1,5 +1,5 @@
 /*
- * Versions of keys in memory: ordered trees with a hash beside each.
+ * Versions of keys in memory: ordered trees.
  *
  * Calling sequence: memtable_open, mem_tree_new per key space; the one writer
  * calls mem_put and, once the commit is visible, mem_settle; readers call epoch_enter, mem_get or a cursor, epoch_leave.

@@ -6,7 +6,7 @@
  *
  * Reading the newest state: the visible number is loaded first, then the key is
  * looked up. If by then a newer version has become visible and the older one
- * was given up, the reader finds only one that is too new, and looks again.
+ * was given up, the reader finds one too old or none, and looks again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +29,13 @@ bool read_find(struct aedb *db, struct mem_tree *tree,
 	seq_t limit = snapshot ? snapshot->seq : db_visible(db);
 	seq_t newer = 0;
 
-	while (!mem_get(tree, key, key_bytes, limit, ret, &newer)) {
+	for (;;) {
+		bool is_found = mem_get(tree, key, key_bytes, limit, ret, &newer);
+
 		if (snapshot || newer == 0 || newer > db_visible(db))
-			return false;
+			return is_found && !ret->is_tombstone;
 		limit = db_visible(db);
 	}
-	return !ret->is_tombstone;
 }
 
 bool read_find_in_scope(struct aedb_scope *scope,
@@ -187,21 +188,20 @@ static void root_fill(struct aedb *db, struct aedb_entry *ret)
 	ret->mtime_ns = ret->time_ns;
 }
 
-/* As of `limit` the place's entry may have been superseded and given up while
- * it was looked for; the newest state is then asked again. */
+/* Without a snapshot the version as of `limit` may be given up while it is
+ * looked for; what is found counts if nothing became visible meanwhile. */
 static bool place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 		       const struct op_place *place, struct mem_entry *ret)
 {
 	struct catalog_key key;
-	seq_t limit, again = db_visible(db);
+	bool is_found;
+	seq_t limit;
 
 	do {
-		limit = snapshot ? snapshot->seq : again;
-		if (catalog_get(&db->catalog, place, limit, ret, &key))
-			return true;
-		again = db_visible(db);
-	} while (!snapshot && again != limit);
-	return false;
+		limit = snapshot ? snapshot->seq : db_visible(db);
+		is_found = catalog_get(&db->catalog, place, limit, ret, &key);
+	} while (!snapshot && db_visible(db) != limit);
+	return is_found;
 }
 
 int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,

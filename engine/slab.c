@@ -1,7 +1,7 @@
 /*
  * A size-class allocator over pages ("units") of 2 KiB.
  *
- * Small blocks share a span (1, 2 or 8 units) with blocks of their class; a
+ * Small blocks share a span (1 to 8 units) with blocks of their class; a
  * span that becomes empty goes back to the common pool, so that any class may
  * have it next. Larger blocks are runs of units. The pool is a buddy system:
  * free blocks of 2^order units, aligned to their size.
@@ -34,6 +34,9 @@
 #define CHUNK_UNITS (1u << ORDER_MAX)
 #define CHUNK_BYTES ((size_t)CHUNK_UNITS * UNIT_BYTES)
 #define CHUNKS_MAX 512			/* 32 GiB: what a reference can name */
+/* From here on huge pages: a large table gets faster, and a small one does not
+ * hold 2 MiB for its first entry. */
+#define HUGE_FROM ((size_t)32 << 20)
 #define CLASSES 53
 #define CLASS_BYTES_MAX 4096u
 
@@ -95,13 +98,25 @@ static unsigned int class_of(size_t bytes)
 	       ((unsigned int)bytes - (1u << log) + step - 1) / step;
 }
 
+/* The smallest span that holds two blocks and leaves less than a twelfth
+ * unused. */
+static uint16_t class_order(size_t bytes)
+{
+	uint16_t order = bytes > UNIT_BYTES / 2;
+
+	while (order < 3 && (UNIT_BYTES << order) % bytes * 12 >=
+			    UNIT_BYTES << order)
+		order++;
+	return order;
+}
+
 static void class_table_init(struct slab *s)
 {
 	for (size_t bytes = 8; bytes <= CLASS_BYTES_MAX; bytes += 8) {
 		struct class *c = &s->classes[class_of(bytes)];
 
 		c->bytes = (uint16_t)bytes;
-		c->order = bytes <= 256 ? 0 : bytes <= 1024 ? 1 : 3;
+		c->order = class_order(bytes);
 	}
 }
 
@@ -222,6 +237,11 @@ static bool chunk_add(struct slab *s)
 		return false;
 	if (mprotect(s->base + offset, CHUNK_BYTES, PROT_READ | PROT_WRITE) < 0)
 		return false;
+	if (offset)
+		madvise(s->base + offset, CHUNK_BYTES, MADV_HUGEPAGE);
+	else
+		madvise(s->base + HUGE_FROM, CHUNK_BYTES - HUGE_FROM,
+			MADV_HUGEPAGE);
 	s->chunks++;
 	if (first) {
 		pool_give(s, first, ORDER_MAX);
@@ -359,9 +379,9 @@ void slab_free(struct slab *s, ref_t ref, size_t bytes)
 	struct unit *u = &s->units[at];
 
 	assert(u->used > 0);
-	/* Behind the others, so that it may drain. */
+	/* In front: the fullest are filled first, so that others may drain. */
 	if (span_is_full(u, c))
-		list_append(s, &c->partial, at);
+		list_push(s, &c->partial, at);
 	*(uint16_t *)slab_at(s->base, ref) = u->free_head;
 	u->free_head = (uint16_t)(ref - at * UNIT_REFS + 1);
 	if (--u->used == 0) {

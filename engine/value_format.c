@@ -7,9 +7,11 @@
  *		Stored bytes are those of payload and tag
  * record ref	file u32, offset / 8 u32, stored bytes u32, crc u32
  * value ref	format u8 = 1, zero u8 x 7, value bytes u64, chunks u64, record ref
- * chunk	the bytes; shorter than VALUE_CHUNK_BYTES at the value's end
+ * chunk	the bytes; zeros follow when it is shorter than VALUE_CHUNK_BYTES
+ * value	a whole value of at most AEDB_VALUE_INLINE_MAX bytes
  * map block	n u32, zero u32, slot u16 x n, zeros up to 8, record ref x n
- * root		depth u8 = 2, zero u8 x 3, maps u32, shares u32, zero u32,
+ * root		depth u8 = 2, log2 of chunk bytes u8, log2 of references in a
+ *		map block u8, zero u8, maps u32, shares u32, zero u32,
  *		value bytes u64, chunks u64,
  *		(slot u32, record ref) x maps, (file u32, bytes u64) x shares
  *
@@ -17,8 +19,8 @@
  * 1. Slots ascend, in map blocks and roots; files of shares ascend.
  * 2. What decodes encodes to the same bytes: every reserved byte is zero.
  *
- * The depth, the codec and the format byte of a value reference are what a
- * newer version changes; an older one then says AEDB_NEWER_FORMAT.
+ * The depth, chunk size, codec and the format byte of a value reference are what
+ * a newer version changes; an older one then says AEDB_NEWER_FORMAT.
  */
 #include "value_format.h"
 
@@ -132,13 +134,14 @@ int value_record_header_decode(const uint8_t *buf,
 	    h.raw_bytes == 0 || h.raw_bytes > VALUE_PAYLOAD_BYTES_MAX ||
 	    bytes_load_le16(buf + 14) != 0)
 		return err_set(AEDB_CORRUPT, "no record header");
-	if (h.kind < VALUE_CHUNK || h.kind > VALUE_ROOT)
+	if (h.kind < VALUE_CHUNK || h.kind > VALUE_WHOLE)
 		return err_set(AEDB_NEWER_FORMAT, "record of kind %u", h.kind);
 	if (h.codec != VALUE_STORED)
 		return err_set(AEDB_NEWER_FORMAT, "record with codec %u",
 			       h.codec);
 	if (h.raw_bytes > h.stored_bytes ||
-	    (h.kind == VALUE_CHUNK && h.raw_bytes > VALUE_CHUNK_BYTES))
+	    (h.kind == VALUE_CHUNK && h.raw_bytes > VALUE_CHUNK_BYTES) ||
+	    (h.kind == VALUE_WHOLE && h.raw_bytes > AEDB_VALUE_INLINE_MAX))
 		return err_set(AEDB_CORRUPT, "record of %u bytes holds %u",
 			       h.stored_bytes, h.raw_bytes);
 	*ret = h;
@@ -206,6 +209,8 @@ void value_root_encode(const struct value_root *root, uint8_t *buf)
 
 	memset(buf, 0, ROOT_HEAD_BYTES);
 	buf[0] = ROOT_DEPTH;
+	buf[1] = VALUE_CHUNK_SHIFT;
+	buf[2] = VALUE_MAP_SHIFT;
 	bytes_store_le32(buf + 4, (uint32_t)root->n_maps);
 	bytes_store_le32(buf + 8, (uint32_t)root->n_shares);
 	bytes_store_le64(buf + 16, root->bytes);
@@ -249,11 +254,13 @@ int value_root_decode(const uint8_t *buf, size_t n, struct value_root *ret)
 {
 	struct value_root root;
 
-	if (n >= 1 && buf[0] > ROOT_DEPTH)
-		return err_set(AEDB_NEWER_FORMAT, "root of depth %u", buf[0]);
-	if (n < ROOT_HEAD_BYTES || bytes_load_le32(buf) != ROOT_DEPTH ||
-	    bytes_load_le32(buf + 12) != 0)
+	if (n < ROOT_HEAD_BYTES || buf[3] != 0 || bytes_load_le32(buf + 12) != 0)
 		return err_set(AEDB_CORRUPT, "root of %zu bytes is malformed", n);
+	if (buf[0] != ROOT_DEPTH || buf[1] != VALUE_CHUNK_SHIFT ||
+	    buf[2] != VALUE_MAP_SHIFT)
+		return err_set(AEDB_NEWER_FORMAT, "root of depth %u, chunks of "
+			       "2^%u bytes, map blocks of 2^%u", buf[0], buf[1],
+			       buf[2]);
 	root.n_maps = bytes_load_le32(buf + 4);
 	root.n_shares = bytes_load_le32(buf + 8);
 	root.bytes = bytes_load_le64(buf + 16);
@@ -343,7 +350,7 @@ static void root_show(const uint8_t *payload, size_t bytes, FILE *out)
 void value_record_show(const struct value_record_header *header,
 		       const uint8_t *payload, FILE *out)
 {
-	static const char *const kinds[] = { "", "chunk", "map", "root" };
+	static const char *const kinds[] = { "", "chunk", "map", "root", "value" };
 
 	fprintf(out, "%s bytes %u raw %u codec %u crc %08x\n",
 		kinds[header->kind], header->stored_bytes, header->raw_bytes,

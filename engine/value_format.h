@@ -6,17 +6,18 @@
  * chunks [m * VALUE_MAP_REFS, …); what is absent is a hole and reads as zeros.
  *
  * Errors: decoding returns AEDB_CORRUPT for what can never have been written
- * and AEDB_NEWER_FORMAT for a kind, codec or depth of a newer version.
+ * and AEDB_NEWER_FORMAT for a kind, codec, depth or chunk size of a newer version.
  */
 #ifndef VALUE_FORMAT_H
 #define VALUE_FORMAT_H
 
 #include <stdio.h>
-
 #include "types.h"
 
-#define VALUE_CHUNK_BYTES 32768u
-#define VALUE_MAP_REFS 512u	/* chunk references in a full map block */
+#define VALUE_CHUNK_SHIFT 14
+#define VALUE_MAP_SHIFT 9
+#define VALUE_CHUNK_BYTES (1u << VALUE_CHUNK_SHIFT)
+#define VALUE_MAP_REFS (1u << VALUE_MAP_SHIFT)	/* chunks of a map block */
 #define VALUE_MAP_SPAN ((uint64_t)VALUE_CHUNK_BYTES * VALUE_MAP_REFS)
 #define VALUE_BYTES_MAX (UINT64_C(1) << 50)	/* size of a value */
 
@@ -31,8 +32,8 @@ enum value_kind {
 	VALUE_CHUNK = 1,
 	VALUE_MAP = 2,
 	VALUE_ROOT = 3,
+	VALUE_WHOLE = 4,	/* a small value, moved out of a segment */
 };
-
 enum value_codec {
 	VALUE_STORED = 0,	/* 1 is kept for zstd */
 };
@@ -58,7 +59,6 @@ struct value_extent {
 	uint64_t offset;
 	uint64_t bytes;
 };
-
 struct value_record_header {
 	uint32_t crc;		/* of what follows it and of the payload */
 	uint32_t stored_bytes;	/* of payload and tag */
@@ -67,19 +67,17 @@ struct value_record_header {
 	uint8_t codec;		/* enum value_codec */
 };
 
-/* One reference in a map block or root: slot is the chunk's number inside the
- * map block, or the number of the map block. */
+/* slot: the chunk's number inside its map block, or the map block's number. */
 struct value_slot {
 	uint32_t slot;
 	struct value_record_ref ref;
 };
 
-/* How many bytes of a value's chunks and map blocks lie in which file. */
+/* Bytes of a value's chunks and map blocks in one file. */
 struct value_share {
 	file_id_t file;
 	uint64_t bytes;		/* of records, headers and padding included */
 };
-
 struct value_root {
 	uint64_t bytes;
 	uint64_t chunks;
@@ -105,8 +103,7 @@ uint64_t value_record_disk_bytes(uint64_t stored_bytes);
 /* Bytes of a map block with n references. */
 size_t value_map_bytes(size_t n);
 /* Writes value_map_bytes(n) bytes and returns that; slots ascend. */
-size_t value_map_encode(const struct value_slot *slots, size_t n,
-			uint8_t *buf);
+size_t value_map_encode(const struct value_slot *slots, size_t n, uint8_t *buf);
 /* ret_slots has room for VALUE_MAP_REFS. */
 int value_map_decode(const uint8_t *buf, size_t n,
 		     struct value_slot *ret_slots, size_t *ret_n);
@@ -117,7 +114,6 @@ void value_root_encode(const struct value_root *root, uint8_t *buf);
 int value_root_decode(const uint8_t *buf, size_t n, struct value_root *ret);
 void value_root_release(struct value_root *root);
 
-/* One record as text; the payload decides how much is shown. */
 void value_record_show(const struct value_record_header *header,
 		       const uint8_t *payload, FILE *out);
 

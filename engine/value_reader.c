@@ -15,8 +15,8 @@
 #include "err.h"
 #include "value_tree.h"
 
-#define RUN_CHUNKS 32u		/* in one read */
-#define KEEP_CHUNKS 4u
+#define RUN_CHUNKS 64u		/* in one read */
+#define KEEP_CHUNKS 8u
 #define READER_TABLES_MAX 2u
 
 struct value_reader {

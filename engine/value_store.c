@@ -11,7 +11,7 @@
 #include "err.h"
 #include "stage.h"
 
-#define BATCH_RECORDS 32u	/* in one write */
+#define BATCH_RECORDS 64u	/* in one write */
 #define STORE_BYTES_MAX (UINT64_C(8) << 30)
 
 _Static_assert(BATCH_RECORDS <= VALUE_APPEND_RECORDS_MAX, "one write");

@@ -28,7 +28,7 @@
 
 #define VALUES_DIRECTORY "val"
 #define VALUES_FILE_BYTES (UINT64_C(256) << 20)
-#define VALUE_APPEND_RECORDS_MAX 48
+#define VALUE_APPEND_RECORDS_MAX 64
 
 struct values;
 

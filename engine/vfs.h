@@ -73,8 +73,7 @@ int vfs_posix_make(const char *directory);
 void vfs_close(struct vfs *vfs);
 
 void vfs_free_names(char **names, size_t n);
-
-/* Removes a file on the way out of a failure: keeps that failure's message. */
+/* Removes a file on the way out of a failure, keeping its message. */
 void vfs_unlink_quietly(struct vfs *vfs, const char *path);
 
 /* Call the table; vfs_file_close takes NULL. */

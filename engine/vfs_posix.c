@@ -119,7 +119,11 @@ static int posix_write_some(struct vfs_file *file, struct iovec *iov, int iovcnt
 {
 	iov_advance(iov, &iovcnt, 0);
 	while (iovcnt) {
-		ssize_t k = pwritev(posix_fd(file), iov, iovcnt, (off_t)*offset);
+		int fd = posix_fd(file);
+		/* The vector call costs more, and most writes are one piece. */
+		ssize_t k = iovcnt == 1 ? pwrite(fd, iov->iov_base, iov->iov_len,
+						 (off_t)*offset) :
+					  pwritev(fd, iov, iovcnt, (off_t)*offset);
 
 		if (k < 0 && errno == EINTR)
 			continue;

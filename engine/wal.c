@@ -12,6 +12,7 @@
  * 4. The last two NOTE_BYTES of a file are never used by commits, so that the
  *    durable position can always be noted.
  * 5. After a failed write or sync nothing is written any more.
+ * 6. Zeros are written ahead of the frames only, never over any.
  *
  * Does not decide when to sync, and retries nothing.
  */
@@ -32,11 +33,15 @@
 #define PIECE_BYTES_MIN 256
 #define PIECE_NONE SIZE_MAX
 #define GROUP_BYTES_KEPT (4u << 20)
+/* How far zeros are written ahead of the frames, and in what pieces. */
+#define AHEAD_BYTES (256u << 10)
+#define ZEROS_BYTES (64u << 10)
 #define FILE_BYTES_ALIGN 4096
 
 struct wal_part {
 	struct wal_file file;
 	size_t group_start;	/* where its frames begin in the group */
+	uint64_t filled;	/* offset below which its blocks were written */
 };
 
 struct wal_group {
@@ -76,7 +81,7 @@ struct wal {
 	struct wal_failure failure;
 
 	struct lock lock;		/* held while a log file is synced */
-	struct vfs_file *current GUARDED_BY(lock);	/* borrowed from parts[0] */
+	struct vfs_file *current;	/* guarded by lock; borrowed from parts[0] */
 };
 
 static int wal_fail(struct wal *wal)
@@ -117,7 +122,7 @@ static lsn_t wal_end_lsn(const struct wal *wal)
 
 static int wal_add_part(struct wal *wal, file_id_t number, uint64_t file_bytes)
 {
-	struct wal_part part = { .group_start = 0 };
+	struct wal_part part = { .filled = FILE_DATA_OFFSET };
 	int rc;
 
 	if (wal->parts_n == wal->parts_cap) {
@@ -340,16 +345,43 @@ static int wal_go_over(struct wal *wal, struct wal_part *next)
 	return rc;
 }
 
-static int wal_write_part(struct wal *wal, const struct wal_part *part, size_t end)
+/* Where blocks are to be filled up to when frames end at `end`. */
+static uint64_t fill_target(const struct wal_part *part, uint64_t end)
 {
-	lsn_t lsn = wal->group.lsn + part->group_start;
-	int rc;
+	uint64_t target = (end / AHEAD_BYTES + 1) * AHEAD_BYTES;
 
-	if (end == part->group_start)
+	if (end <= part->filled)
+		return end;
+	return target < part->file.header.file_bytes ? target :
+						       part->file.header.file_bytes;
+}
+
+/* Writes a part's frames, and now and then zeros behind them: a sync of blocks
+ * that were only reserved so far also commits to the file system that they are
+ * in use now (docs/decisions/0007), which this way happens once for many
+ * groups. */
+static int wal_write_part(struct wal *wal, struct wal_part *part, size_t end)
+{
+	static char zeros[ZEROS_BYTES];	/* constant */
+	struct iovec iov[1 + AHEAD_BYTES / ZEROS_BYTES];
+	size_t n = end - part->group_start;
+	uint64_t offset = wal_offset(&part->file.header,
+				     wal->group.lsn + part->group_start);
+	uint64_t left = fill_target(part, offset + n) - (offset + n);
+	int iovcnt = 0, rc;
+
+	if (n == 0)
 		return 0;
-	rc = vfs_write_all(part->file.file, wal->group.bytes + part->group_start,
-			   end - part->group_start,
-			   wal_offset(&part->file.header, lsn));
+	iov[iovcnt++] = (struct iovec){ wal->group.bytes + part->group_start, n };
+	if (offset + n > part->filled)
+		part->filled = offset + n + left;
+	while (left) {
+		size_t piece = left < ZEROS_BYTES ? (size_t)left : ZEROS_BYTES;
+
+		iov[iovcnt++] = (struct iovec){ zeros, piece };
+		left -= piece;
+	}
+	rc = part->file.file->vfs->ops->write(part->file.file, iov, iovcnt, offset);
 	return rc < 0 ? wal_fail(wal) : 0;
 }
 
@@ -595,7 +627,8 @@ int wal_start(struct vfs *vfs, const struct wal_options *options,
 		rc = wal_publish_first(wal);
 	if (rc < 0) {
 		wal_close(wal);
-		return rc;
+		/* Nobody waits here for a commit whose outcome is unknown. */
+		return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 	}
 	*ret = wal;
 	return 0;

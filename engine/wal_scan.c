@@ -99,11 +99,9 @@ static int numbers_list(struct vfs *vfs, struct number_list *ret)
 	return 0;
 }
 
-/* Reads one file's header and checks its size. AEDB_CORRUPT in both modes when
- * the file cannot be part of the log at all. */
+/* AEDB_CORRUPT in both modes: the file cannot be part of the log at all. */
 static int header_of_file(struct vfs *vfs, const uint8_t *db_uuid,
-			  struct wal_scan *scan, file_id_t number,
-			  struct wal_header *ret)
+			  file_id_t number, struct wal_header *ret)
 {
 	char path[WAL_PATH_BYTES];
 	struct wal_window w = { .file = NULL };
@@ -116,10 +114,6 @@ static int header_of_file(struct vfs *vfs, const uint8_t *db_uuid,
 	if (w.header.base.number != number)
 		rc = err_set(AEDB_CORRUPT, "%s: its header says number %" PRIu64, path,
 			     w.header.base.number);
-	else if (w.size < w.header.file_bytes)
-		rc = wal_scan_damage(scan,
-				     "%s is cut short: %" PRIu64 " bytes, want %" PRIu64,
-				     path, w.size, w.header.file_bytes);
 	if (rc == 0)
 		*ret = w.header;
 	wal_window_release(&w);
@@ -165,7 +159,7 @@ static int chain_follow(struct vfs *vfs, const struct wal_read_options *options,
 		int rc;
 
 		*ret_bad = number;
-		rc = header_of_file(vfs, options->db_uuid, scan, number, &h);
+		rc = header_of_file(vfs, options->db_uuid, number, &h);
 		if (rc == 0 && scan->files_n)
 			rc = link_check(&h, &scan->files[scan->files_n - 1]);
 		if (rc == 0)
@@ -253,6 +247,11 @@ static int scan_durable(struct vfs *vfs, const struct wal_read_options *options,
 
 	scan->durable = header->durable_lsn;
 	scan->frames_end = at;
+	/* Of a file with a successor, reading finds what is missing. */
+	if (rc == 0 && w.size < w.header.file_bytes)
+		rc = wal_scan_damage(scan,
+				     "%s is cut short: %" PRIu64 " bytes, want %" PRIu64,
+				     path, w.size, w.header.file_bytes);
 	while (rc == 0 && (rc = wal_window_probe(&w, &at, &f)) > 0) {
 		if (f.durable_lsn > scan->durable)
 			scan->durable = f.durable_lsn;

@@ -138,6 +138,23 @@ int change_delete_file(struct change *change, struct node *node)
 					     child.key_bytes);
 }
 
+int change_delete_directory(struct change *change, struct node *dir)
+{
+	uint8_t record[PATH_RECORD_BYTES_MAX];
+	struct place place;
+	size_t n;
+	int rc;
+
+	if (dir->kind != NODE_DIR)
+		return aedb_txn_drop(change->txn, place_in_catalog(dir),
+				     AEDB_DROP_EMPTY);
+	rc = place_of_directory(dir, &place);
+	if (rc < 0)
+		return rc;
+	n = path_dir_record(&place.dir, record);
+	return aedb_txn_delete(change->txn, place.dirs, record, n);
+}
+
 static int set_record_attr(struct change *change, struct node *dir,
 			   struct aedb_put *put)
 {

@@ -32,6 +32,8 @@ int change_directory(struct change *change, struct node *dir);
 int change_put_copy(struct change *change, struct file *file,
 		    struct working *copy);
 int change_delete_file(struct change *change, struct node *node);
+/* An empty directory, scope or project. */
+int change_delete_directory(struct change *change, struct node *dir);
 /* Sets a file's or directory's attributes. mtime_ns NULL: kept. */
 int change_set_attr(struct change *change, struct node *node,
 		    const struct attr_blob *blob, const int64_t *mtime_ns);

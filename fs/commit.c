@@ -9,14 +9,6 @@
 #include "change.h"
 #include "working.h"
 
-static void publish(struct tree *tree, struct node *node)
-{
-	object_draft_free(node->draft);
-	node->draft = NULL;
-	LIST_REMOVE(node, next_pending);
-	node_unref(tree->nodes, node, 1);
-}
-
 static void shared_put_beneath(struct file *file, uint64_t mark)
 {
 	struct working *shared = &file->shared;
@@ -58,7 +50,7 @@ void commit_settle_copy(struct tree *tree, struct file *file,
 	struct handle *h, *owner = NULL;
 
 	if (node_is_pending(node))
-		publish(tree, node);
+		node_publish_pending(tree->nodes, node);
 	else if (!copy->is_append)
 		file->generation++;
 	pin_unref(file->latest);
@@ -101,15 +93,9 @@ void commit_drop_copy(struct tree *tree, struct file *file,
 		if (h->copy != copy)
 			continue;
 		h->n_writers = 0;
+		h->is_abandoned = true;
 		h->copy = &file->shared;
 	}
 	working_release(copy);
 	tree_note_stale(tree, file->node);
-}
-
-void commit_drop_pending(struct tree *tree, struct node *node)
-{
-	LIST_REMOVE(node, next_pending);
-	node_orphan(tree->nodes, node);
-	node_unref(tree->nodes, node, 1);
 }

@@ -18,7 +18,5 @@ void commit_settle_copy(struct tree *tree, struct file *file,
 /* A killed process wrote this last: it is gone. */
 void commit_drop_copy(struct tree *tree, struct file *file,
 		      struct working *copy);
-/* A pending creation that nobody will commit: its name goes. */
-void commit_drop_pending(struct tree *tree, struct node *node);
 
 #endif

@@ -27,9 +27,8 @@ struct file *file_open(struct tree *tree, struct node *node)
 	return file;
 }
 
-void file_close_unused(struct tree *tree, struct file *file)
+void file_close_unused(struct file *file)
 {
-	(void)tree;
 	if (!LIST_EMPTY(&file->handles))
 		return;
 	working_release(&file->shared);
@@ -61,6 +60,23 @@ bool file_has_staged(const struct file *file)
 		if (h->copy && working_has_staged(h->copy))
 			return true;
 	return false;
+}
+
+void handle_close(struct tree *tree, struct handle *handle)
+{
+	struct node *node = handle->node;
+	struct file *file = node->file;
+
+	LIST_REMOVE(handle, next);
+	file->n_writing -= handle->copy != NULL;
+	if (handle->copy == &handle->own)
+		working_release(&handle->own);
+	pin_unref(handle->pin);
+	free(handle);
+	if (LIST_EMPTY(&file->handles) && node_is_pending(node))
+		node_forget_pending(tree->nodes, node);
+	file_close_unused(file);
+	node_unref(tree->nodes, node, 1);
 }
 
 struct proc_id handle_caller(struct tree *tree, struct handle *handle,

@@ -44,6 +44,7 @@ struct handle {
 	enum handle_kind kind;
 	int flags;			/* of open(2) */
 	bool is_creator;		/* of a pending key */
+	bool is_abandoned;		/* what a killed process wrote was dropped */
 	struct pin *pin;		/* reading: counted; NULL: nothing there */
 	uint64_t generation;		/* the file's when that was pinned */
 	struct working *copy;		/* writing: &own or the file's */
@@ -69,13 +70,17 @@ struct file {
 
 /* The node's file, made if there is none. NULL when there is no memory. */
 struct file *file_open(struct tree *tree, struct node *node);
-/* Goes when it has no handle left. */
-void file_close_unused(struct tree *tree, struct file *file);
+/* Frees a file that got no handle. */
+void file_close_unused(struct file *file);
 /* The newest committed version; borrowed until the next commit or close.
  * -ENOENT: there is none. */
 int file_latest(struct file *file, struct pin **ret);
 /* A writing handle has staged data that others do not see. */
 bool file_has_staged(const struct file *file);
+
+/* Frees the handle, and what it has staged alone, without committing; the file
+ * goes with its last handle. */
+void handle_close(struct tree *tree, struct handle *handle);
 
 /* ---- who --------------------------------------------------------------- */
 

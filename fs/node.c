@@ -11,7 +11,6 @@
 #include "node.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,21 +192,21 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n)
 	}
 }
 
-int node_move(struct node_table *table, struct node *node,
-	      struct node *parent, const char *name)
+void node_move(struct node_table *table, struct node *node,
+	       struct node *parent, char *name)
 {
-	char *copy = strdup(name);
 	struct node *old = node->parent;
 
-	if (!copy)
-		return -ENOMEM;
 	take_out(table, node);
 	free(node->name);
-	node->name = copy;
+	node->name = name;
 	node->parent = node_ref(parent);
+	if (node->draft) {
+		LIST_REMOVE(node, next_pending);
+		LIST_INSERT_HEAD(&parent->pending, node, next_pending);
+	}
 	insert(table, node);
 	node_unref(table, old, 1);
-	return 0;
 }
 
 void node_exchange(struct node_table *table, struct node *a, struct node *b)
@@ -232,6 +231,28 @@ void node_orphan(struct node_table *table, struct node *node)
 	take_out(table, node);
 	node->parent = NULL;
 	node_unref(table, parent, 1);
+}
+
+void node_set_pending(struct node *node, struct object_draft *draft)
+{
+	node->draft = draft;
+	LIST_INSERT_HEAD(&node->parent->pending, node, next_pending);
+	node_ref(node);
+}
+
+void node_publish_pending(struct node_table *table, struct node *node)
+{
+	object_draft_free(node->draft);
+	node->draft = NULL;
+	LIST_REMOVE(node, next_pending);
+	node_unref(table, node, 1);
+}
+
+void node_forget_pending(struct node_table *table, struct node *node)
+{
+	LIST_REMOVE(node, next_pending);
+	node_orphan(table, node);
+	node_unref(table, node, 1);
 }
 
 bool node_is_orphan(const struct node *node)

@@ -66,13 +66,21 @@ struct node *node_ref(struct node *node);
 /* Gives back n counts. The node goes when none is left. */
 void node_unref(struct node_table *table, struct node *node, uint32_t n);
 
-/* Gives it another parent and name, where no node may be. -ENOMEM. */
-int node_move(struct node_table *table, struct node *node,
-	      struct node *parent, const char *name);
+/* Gives it another parent and name, where no node may be. The name was
+ * allocated with malloc and is the node's from now on. */
+void node_move(struct node_table *table, struct node *node,
+	       struct node *parent, char *name);
 /* The two nodes trade parents and names. */
 void node_exchange(struct node_table *table, struct node *a, struct node *b);
 /* Its object is gone. The caller holds a count of the node. */
 void node_orphan(struct node_table *table, struct node *node);
+
+/* A new file without a commit: its draft, owned by the node from now on. */
+void node_set_pending(struct node *node, struct object_draft *draft);
+/* It was committed. */
+void node_publish_pending(struct node_table *table, struct node *node);
+/* It never will be: an orphan now. */
+void node_forget_pending(struct node_table *table, struct node *node);
 
 bool node_is_orphan(const struct node *node);
 /* Created, but in no commit yet. */

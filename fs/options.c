@@ -118,12 +118,26 @@ static int parse_durability(struct options *options, const char *text)
 
 /* ---- -o ---- */
 
+static bool has_item(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *list; list += *list == ',') {
+		size_t item = strcspn(list, ",");
+
+		if (item == n && memcmp(list, name, n) == 0)
+			return true;
+		list += item;
+	}
+	return false;
+}
+
 static int add_kernel(struct options *options, const char *name)
 {
 	size_t n = strlen(options->kernel);
 
 	/* Each stands there once, so the few there are have room. */
-	if (!strstr(options->kernel, name))
+	if (!has_item(options->kernel, name))
 		snprintf(options->kernel + n, sizeof(options->kernel) - n, "%s%s",
 			 n ? "," : "", name);
 	return 0;
@@ -286,9 +300,10 @@ int options_parse(int argc, char **argv, const struct attr_defaults *owner,
 			ret->is_foreground = true;
 		else if (c == 'o')
 			rc = apply_list(ret, optarg);
-		else if (c == 'h' || c == 'V')
-			return ret->action = c == 'h' ? OPTIONS_HELP :
-							OPTIONS_VERSION, 0;
+		else if (c == 'h')
+			ret->action = OPTIONS_HELP;
+		else if (c == 'V')
+			ret->action = OPTIONS_VERSION;
 		else if (c == ':')
 			rc = refuse(ret, "option -%c wants a value", optopt);
 		else if (optopt)
@@ -296,7 +311,9 @@ int options_parse(int argc, char **argv, const struct attr_defaults *owner,
 		else
 			rc = refuse(ret, "unknown option: %s", argv[optind - 1]);
 	}
-	return rc < 0 ? rc : check_operands(ret, argc, argv);
+	if (rc < 0 || ret->action != OPTIONS_MOUNT)
+		return rc;
+	return check_operands(ret, argc, argv);
 }
 
 void options_print_help(FILE *out)

@@ -5,7 +5,7 @@
  * A directory is known by the bytes of the key that has the same path
  * (directory a/b: "a/b"); the key itself is its entry "%". Going down:
  * path_dir_root or path_dir_init, then path_child for each name. Listing: scan
- * the keys with path_dir_scan_bytes' prefix and give each to path_step.
+ * the keys with the prefix of path_dir_scan_prefix and give each to path_step.
  *
  * Threads: no state. Errors: negative errno values.
  */

@@ -66,6 +66,16 @@ struct aedb_place place_in_catalog(const struct node *node)
 	}
 }
 
+size_t place_records_prefix(const struct place *place,
+			    uint8_t ret[PATH_RECORD_BYTES_MAX + 1])
+{
+	const struct path_dir *dir = &place->dir;
+	size_t extra = !dir->is_root && (!dir->key_bytes || dir->key[0] == '/');
+
+	ret[0] = '/';
+	return path_dir_scan_prefix(dir, ret + extra) + extra;
+}
+
 int place_stat_record(const struct place *place, struct aedb_entry *ret)
 {
 	uint8_t record[PATH_RECORD_BYTES_MAX];

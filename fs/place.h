@@ -36,6 +36,10 @@ struct aedb_place place_in_catalog(const struct node *node);
  * file, an implicit directory. */
 int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret);
 
+/* The prefix of the records of all directories inside this one, and perhaps of
+ * others (path_step tells): its length. 0 for the scope. */
+size_t place_records_prefix(const struct place *place,
+			    uint8_t ret[PATH_RECORD_BYTES_MAX + 1]);
 /* The directory's record. Pinned. -ENOENT. */
 int place_stat_record(const struct place *place, struct aedb_entry *ret);
 /* The first key that makes the directory exist. Borrowed until the scan, which

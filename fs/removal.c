@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "commit.h"
+#include "file.h"
 #include "working.h"
 
 /* Writers of the shared copy see what is committed: it must outlive the key. */
@@ -45,7 +45,7 @@ void removal_finish(struct removal *removal)
 		return;
 	tree_note_stale(removal->tree, node);
 	if (node_is_pending(node)) {
-		commit_drop_pending(removal->tree, node);
+		node_forget_pending(removal->tree->nodes, node);
 		return;
 	}
 	node->draft = removal->draft;

@@ -40,6 +40,7 @@ struct tree;
 struct tree_config {
 	struct attr_defaults defaults;
 	bool is_read_only;
+	uint32_t key_bytes_max;	/* of the database's options; 0: 1 KiB */
 	int host_fd;		/* a file or directory on the database's file
 				 * system, for statvfs; borrowed until tree_close */
 };
@@ -87,8 +88,8 @@ int tree_statvfs(struct tree *tree, struct statvfs *ret);
 
 /* ---- names ------------------------------------------------------------- */
 
-int tree_lookup(struct tree *tree, struct node *parent, const char *name,
-		struct tree_entry *ret);
+int tree_lookup(struct tree *tree, const struct tree_caller *caller,
+		struct node *parent, const char *name, struct tree_entry *ret);
 void tree_forget(struct tree *tree, struct node *node, uint64_t n);
 
 struct tree_new {
@@ -103,7 +104,8 @@ int tree_mknod(struct tree *tree, const struct tree_caller *caller,
 int tree_symlink(struct tree *tree, const struct tree_caller *caller,
 		 const struct tree_new *new, const char *target,
 		 struct tree_entry *ret);
-/* Opens it as tree_open_file if it exists and flags have no O_EXCL. */
+/* Opens it as tree_open_file if it exists and flags have no O_EXCL. Its entry
+ * is a lookup as well. */
 int tree_create(struct tree *tree, const struct tree_caller *caller,
 		const struct tree_new *new, int flags, struct handle **ret,
 		struct tree_entry *ret_entry);
@@ -158,7 +160,7 @@ int tree_setxattr(struct tree *tree, const struct tree_caller *caller,
 int tree_removexattr(struct tree *tree, const struct tree_caller *caller,
 		     struct node *node, const char *name);
 /* At most size - 1 bytes and a NUL. */
-int tree_readlink(struct tree *tree, struct node *node, char *buf, size_t size);
+int tree_readlink(struct node *node, char *buf, size_t size);
 
 /* ---- files ------------------------------------------------------------- */
 
@@ -214,10 +216,10 @@ struct tree_dirent {
 /* The next entry, not yet taken. -ENOENT at the end. */
 int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
 		  struct tree_dirent *ret);
-/* Takes the entry that was peeked. */
-void tree_dir_take(struct tree *tree, struct tree_dir *dir);
+/* Takes the entry that was peeked. -ENOMEM. */
+int tree_dir_take(struct tree_dir *dir);
 /* Ends this round of reading; the position stays. */
-void tree_dir_pause(struct tree *tree, struct tree_dir *dir);
+void tree_dir_pause(struct tree_dir *dir);
 /* A lookup of the entry that was peeked (and is not "." or ".."). */
 int tree_dir_lookup(struct tree *tree, const struct tree_caller *caller,
 		    struct tree_dir *dir, struct tree_entry *ret);

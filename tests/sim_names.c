@@ -299,3 +299,9 @@ void sim_names_crash(struct sim_names *names, enum sim_fate fate, uint64_t *rand
 			 names->durable.at[i].file);
 	}
 }
+
+void sim_names_unlock(struct sim_names *names)
+{
+	for (size_t i = 0; i < names->seen.n; i++)
+		names->seen.at[i].file->locks = 0;
+}

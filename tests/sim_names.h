@@ -44,6 +44,9 @@ void sim_names_sync(struct sim_names *names, const char *directory);
 /* Power cut, for the names and then for every file. */
 void sim_names_crash(struct sim_names *names, enum sim_fate fate, uint64_t *random);
 
+/* Takes the locks off all files. */
+void sim_names_unlock(struct sim_names *names);
+
 /* The part of path behind "directory/" if it has no further slash, else NULL. */
 const char *sim_name_inside(const char *path, const char *directory);
 

@@ -128,7 +128,7 @@ static int sim_open(struct vfs *vfs, const char *path, unsigned flags,
 	struct simdisk *disk = disk_of(vfs);
 	enum verdict verdict = disk_enter(disk, flags & VFS_CREATE);
 	struct sim_handle *handle;
-	struct sim_file *file;
+	struct sim_file *file = NULL;
 	int rc = 0;
 
 	if (call_has_effect(verdict))
@@ -499,7 +499,10 @@ void simdisk_crash(struct simdisk *disk, uint64_t seed,
 	};
 
 	pthread_mutex_lock(&disk->mutex);
-	sim_names_crash(&disk->names, fates[mode], &seed);
+	if (mode == SIMDISK_KILL)
+		sim_names_unlock(&disk->names);
+	else
+		sim_names_crash(&disk->names, fates[mode], &seed);
 	disk->is_cut = false;
 	disk->cut_at = disk->fail_at = 0;
 	disk->generation++;

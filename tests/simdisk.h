@@ -29,8 +29,10 @@ struct simdisk;
 
 enum simdisk_crash_mode {
 	SIMDISK_DROP_ALL,	/* nothing that was not synced survives */
-	SIMDISK_KEEP_ALL,	/* everything does: as after kill -9 */
+	SIMDISK_KEEP_ALL,	/* everything does */
 	SIMDISK_RANDOM,
+	SIMDISK_KILL,		/* no power cut, the process ends: what was not synced
+				 * is still seen and still not durable */
 };
 
 enum simdisk_fault {

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "failure.h"
 #include "output.h"
+#include "target.h"
 
 static int print_result(const char *path)
 {
@@ -41,6 +42,7 @@ int cmd_init(int argc, char **argv)
 		return rc;
 	aedb_options_init(&open_options);
 	open_options.mode = AEDB_OPEN_NEW;
+	open_options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
 	rc = aedb_open(argv[optind], &open_options, &db);
 	if (rc == AEDB_NOT_FOUND)	/* the directory it should be made in */
 		return failure_set(STATUS_FAILED, argv[optind], "%s",

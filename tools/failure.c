@@ -21,9 +21,6 @@ static void set_text(char *text, size_t size, const char *format, va_list args)
 {
 	if (vsnprintf(text, size, format, args) < 0)
 		text[0] = '\0';
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
 }
 
 static void set_reason(const char *reason)
@@ -96,7 +93,10 @@ int failure_system(int err, const char *format, ...)
 	va_start(args, format);
 	set_text(failure.what, sizeof(failure.what), format, args);
 	va_end(args);
-	set_reason(err == ENOENT ? "not found" : strerror(err));
+	set_reason(err == ENOENT ? "not found" :
+		   err == ENOTCONN ? "the daemon of this mount is gone; 'aedb "
+				     "umount' takes the mount away" :
+				     strerror(err));
 	return -err;
 }
 
@@ -135,6 +135,13 @@ void failure_restore(const struct failure *from)
 	failure = *from;
 }
 
+static void make_line(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 static void report_json(void)
 {
 	json_t *line = json_pack("{s:i, s:o?, s:o?}", "status",
@@ -150,6 +157,8 @@ static void report_json(void)
 
 enum exit_status failure_report(void)
 {
+	make_line(failure.what);
+	make_line(failure.reason);
 	if (output_is_json())
 		report_json();
 	else

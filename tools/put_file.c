@@ -57,6 +57,12 @@ static int write_input(int fd, struct input *input, const char *path)
 	return rc;
 }
 
+static int no_scope(const char *path)
+{
+	return failure_set(STATUS_NO, path, "its project or scope is not there; "
+			   "--parents makes it");
+}
+
 static int write_file(const struct put_file *put, struct input *input)
 {
 	int fd = open(put->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
@@ -65,7 +71,8 @@ static int write_file(const struct put_file *put, struct input *input)
 	int rc;
 
 	if (fd < 0)
-		return failure_system(errno, "%s", put->path);
+		return errno == ENOENT ? no_scope(put->path) :
+					 failure_system(errno, "%s", put->path);
 	rc = write_input(fd, input, put->path);
 	/* fsync commits and is durable; close would only commit. */
 	if (rc == 0 && fsync(fd) < 0)
@@ -183,6 +190,8 @@ static int make_parents(const struct put_file *put)
 	if (!put->has_parents)
 		levels -= 2;
 	rc = make_directories(located.whole, levels);
+	if (rc == -ENOENT)
+		rc = no_scope(put->path);
 	target_release_path(&located);
 	return rc;
 }

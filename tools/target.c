@@ -53,11 +53,7 @@ static int find_mount(const char *path, int flags, struct mount *ret)
 
 		if ((err == ENOENT || err == ENOTDIR) && path_cut(part))
 			continue;
-		rc = err == ENOTCONN ?
-			     failure_set(STATUS_FAILED, path,
-					 "the daemon of this mount is gone; "
-					 "'aedb umount' takes the mount away") :
-			     failure_system(err, "%s", path);
+		rc = failure_system(err, "%s", path);
 		free(part);
 		return rc;
 	}
@@ -292,6 +288,7 @@ int target_open(const char *path, enum target_access access,
 
 	aedb_options_init(&options);
 	options.memory_bytes = MEMORY_BYTES;
+	options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
 	if (access != TARGET_WRITE)
 		options.mode = AEDB_OPEN_READ_ONLY;
 	if (access == TARGET_READ_DAMAGED)

@@ -49,6 +49,10 @@ struct target_key {
 };
 int target_parse_key(char *text, bool is_hex, struct target_key *ret);
 
+/* Every open that may write begins a log file and reserves its space: a command
+ * needs little of it. */
+#define TARGET_WAL_FILE_BYTES (256u << 10)
+
 /* An open database and one of its scopes, if any. */
 struct target {
 	const char *path;

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # scripts for other shells
 # What the tools say to bad input, and that it costs nothing.
 load mount
 bats_require_minimum_version 1.5.0
@@ -8,6 +9,10 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	aedb init "$DB"
 	aedb put -p "$DB" p/s k v
+}
+
+teardown() {
+	! mountpoint -q "$BATS_TEST_TMPDIR/small" || umount "$BATS_TEST_TMPDIR/small"
 }
 
 # One line, which begins so; and the database is as it was.
@@ -137,10 +142,10 @@ says() {
 @test "a full disk fails with status 3 and loses nothing" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	mkdir small
-	mount -t tmpfs -o size=100M none small
+	mount -t tmpfs -o size=32M none small
 	aedb init small/db
 	aedb put -p small/db p/s k v
-	head -c 150M /dev/zero | tr '\0' x >large
+	head -c 64M /dev/urandom >large
 	run aedb put small/db p/s large -f large
 	local got="$status ${#lines[@]} $output"
 	run aedb scan --values small/db p/s
@@ -215,11 +220,34 @@ says() {
 	local file
 	while read -r file; do
 		aedb show "$file" >shown
+		grep -q '^format version: 1$' shown || [ "${file##*/}" = CURRENT ]
 		[ -s shown ]
 	done < <(find "$DB" -type f ! -name LOCK -size +0)
-	aedb show "$DB"/wal/*.wal | grep -q .
 	run -1 aedb show nofile
 	echo 'some text' >text
 	run -5 aedb show text
 	[[ $output == 'aedb: text: '* ]]
+}
+
+@test "a damaged database is refused, and --permissive reads what is left of it" {
+	aedb put "$DB" p/s later v2
+	aedb put "$DB" p/s last v3
+	local newest number
+	newest=$(find "$DB/wal" -name '*.wal' -printf '%f\n' | sort -n | tail -1)
+	number=$((${newest%.wal} - 1))
+	# one byte of the payload of the first frame of the file before the last
+	printf '\xa5' | dd of="$DB/wal/$number.wal" bs=1 seek=4140 conv=notrunc status=none
+	run -5 aedb get "$DB" p/s k
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == "aedb: $DB: "*"$number.wal"*4096* ]]
+	run -5 aedb put "$DB" p/s k new
+	run -0 --separate-stderr aedb scan --permissive "$DB" p/s
+	[ "$output" = k ]
+	[[ $stderr == "aedb: $DB: "*"$number.wal"* ]]
+	run -1 aedb get --permissive "$DB" p/s last
+	run -5 aedb ls "$DB"
+	aedb ls --permissive "$DB" | grep -qx p/
+	# what aedb show prints of it says where the damage is
+	aedb show "$DB/wal/$number.wal" >shown || true
+	grep -q '^byte 4096: .*checksum' shown
 }

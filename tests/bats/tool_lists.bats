@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # scripts for other shells
 # aedb ls and scan on a database that is not mounted; JSON.
 load mount
 bats_require_minimum_version 1.5.0
@@ -19,6 +20,10 @@ setup_file() {
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+teardown() {
+	! mountpoint -q "$BATS_TEST_TMPDIR/ro" || umount "$BATS_TEST_TMPDIR/ro"
 }
 
 @test "ls lists projects, scopes, then one level of keys" {

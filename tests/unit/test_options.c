@@ -72,8 +72,8 @@ TEST(options_fstab, "what mount(8) passes on is accepted")
 		       "x-systemd.automount,x-mount.mkdir=0755,exec,suid,dev,"
 		       "nodev,nosuid,relatime,strictatime,defaults,comment=a\\,b"));
 	CHECK_STR(o.kernel, "");
-	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "noexec,noatime,,sync,noexec"));
-	CHECK_STR(o.kernel, "noexec,noatime,sync");
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "noexec,dirsync,,sync,noexec"));
+	CHECK_STR(o.kernel, "noexec,dirsync,sync");
 }
 
 TEST(options_other, "help and version need no arguments")

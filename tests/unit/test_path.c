@@ -189,6 +189,30 @@ TEST(path_long, "a component over 255 bytes continues in the directory of its st
 	check_key(key, 259, want);
 }
 
+TEST(path_limits, "components of every length around the limits lead back")
+{
+	static const char *const fills[] = { "%00", "%", "25", "%2500", ".", "%+" };
+	static char path[PATH_BYTES_MAX];
+	uint8_t key[1024], back[PATH_KEY_BYTES_MAX];
+	size_t n, fill_bytes;
+
+	for (size_t fill = 0; fill < 7; fill++) {
+		const char *text = fill ? fills[fill - 1] : "\0";
+
+		fill_bytes = fill ? strlen(text) : 1;
+		for (size_t bytes = 70; bytes < 264; bytes++) {
+			if (bytes == 100)
+				bytes = 240;
+			for (size_t i = 0; i < bytes; i++)
+				key[i] = (uint8_t)text[i % fill_bytes];
+			path_format(key, bytes, path);
+			CHECK_OK(path_parse(path, strlen(path), back, &n));
+			CHECK_EQ(n, bytes);
+			CHECK_MEM(back, key, n);
+		}
+	}
+}
+
 TEST(path_own, "the key with a directory's name is the directory's entry %")
 {
 	struct path_child child;
@@ -351,6 +375,32 @@ static void list(struct listing *all, const struct path_dir *dir)
 					       step.skip_bytes))
 				i++;
 	}
+}
+
+TEST(path_repeat, "a directory that holds two ranges of keys is said to come twice")
+{
+	static struct key keys[3];
+	struct listing all = { .keys = keys, .n = 3 };
+	struct path_step step;
+	struct path_dir root;
+
+	/* "\0" does not fit behind 254 bytes, "!" does, "/" follows both. */
+	for (size_t i = 0; i < 3; i++) {
+		keys[i].n = 254;
+		memset(keys[i].bytes, 'x', 254);
+		key_add(&keys[i], &"\0!/"[i], 1);
+		key_add(&keys[i], "z", i != 1);
+	}
+	path_dir_root(&root);
+	path_step(&root, keys[0].bytes, keys[0].n, &step);
+	CHECK_EQ(step.kind, PATH_BELOW);
+	CHECK(step.may_repeat);
+	path_step(&root, keys[2].bytes, keys[2].n, &step);
+	CHECK_EQ(step.kind, PATH_BELOW);
+	CHECK(step.may_repeat);
+	list(&all, &root);
+	for (size_t i = 0; i < 3; i++)
+		CHECK(all.has_been_seen[i]);
 }
 
 static size_t keys_pick(struct key *keys)

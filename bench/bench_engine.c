@@ -1,0 +1,64 @@
+/*
+ * The benchmarks of the engine: bench_engine DIR JSON [TEXT].
+ *
+ * Databases are made and removed in DIR, JSON lines are added to the file
+ * JSON. TEXT chooses: a number is a benchmark of the seed, anything else a
+ * part of a benchmark's name. With GATES=1 in the environment a failed gate is a failure.
+ * Exit status: 0; 1 something did not work; 2 a gate failed.
+ */
+#include "seed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct bench *const tables[] = {
+	seed_reads, seed_commits, seed_threads, seed_entries,
+};
+
+static bool is_chosen(const struct bench *bench, const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits > 0 && text[digits] == '\0')
+		return strcmp(bench->id, text) == 0;
+	return strstr(bench->name, text) != NULL;
+}
+
+static int run_tables(struct harness *harness, const char *text)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct bench *b = tables[i]; b->id; b++)
+			if (is_chosen(b, text) && harness_run(harness, b) < 0)
+				return -1;
+	report_footnotes(harness);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *gates = getenv("GATES");
+	struct harness harness = { .dir = argv[1] };
+	int rc;
+
+	if (argc < 3 || argc > 4) {
+		fprintf(stderr, "usage: bench_engine DIR JSON [TEXT]\n");
+		return 1;
+	}
+	harness.json = fopen(argv[2], "a");
+	if (!harness.json) {
+		perror(argv[2]);
+		return 1;
+	}
+	rc = run_tables(&harness, argc > 3 ? argv[3] : "");
+	if (fclose(harness.json) != 0) {
+		perror(argv[2]);
+		rc = -1;
+	}
+	if (rc < 0)
+		return 1;
+	if (harness.gate_failed && gates && strcmp(gates, "1") == 0) {
+		fprintf(stderr, "bench: a gate failed\n");
+		return 2;
+	}
+	return 0;
+}

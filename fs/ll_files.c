@@ -1,0 +1,199 @@
+/*
+ * Requests on open files.
+ *
+ * Every handle is direct_io: what is cached by the kernel would be torn by
+ * commits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "ll_handlers.h"
+#include "log.h"
+#include "pin.h"
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static void show_handle(struct ll_reply *reply)
+{
+	struct fuse_file_info *fi = &reply->file;
+
+	fi->fh = (uint64_t)(uintptr_t)reply->handle;
+	fi->direct_io = 1;
+	fi->keep_cache = 0;
+	fi->noflush = !tree_handle_is_writing(reply->handle);
+}
+
+void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	       struct fuse_file_info *fi)
+{
+	struct tree_new new = { ll_node(req, parent), name,
+				S_IFREG | (mode & 07777) };
+	struct ll_reply reply = { .kind = LL_CREATE, .file = *fi };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+	int rc = tree_create(tree, &caller, &new, fi->flags, &reply.handle,
+			     &reply.entry);
+
+	if (rc == 0)
+		show_handle(&reply);
+	ll_end(req, rc, &reply);
+}
+
+void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ll_reply reply = { .kind = LL_OPEN, .file = *fi };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+	int rc = tree_open_file(tree, &caller, ll_node(req, ino), fi->flags,
+				&reply.handle);
+
+	if (rc == 0)
+		show_handle(&reply);
+	ll_end(req, rc, &reply);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+struct cold_read {
+	struct work_item item;
+	fuse_req_t req;
+	struct pin *pin;		/* counted */
+	size_t n;
+	uint64_t offset;
+	char buf[];
+};
+
+static void read_cold(struct work_item *item)
+{
+	struct cold_read *read = (struct cold_read *)item;
+	struct tree *tree = ll_config(read->req)->tree;
+	size_t n = 0;
+	int rc = pin_read(read->pin, read->buf, read->n, read->offset, &n);
+
+	if (rc < 0)
+		fuse_reply_err(read->req, ll_errno(rc, "read"));
+	else
+		fuse_reply_buf(read->req, read->buf, n);
+	tree_lock(tree);
+	pin_unref(read->pin);
+	tree_unlock(tree);
+	free(read);
+}
+
+static void submit_read(fuse_req_t req, struct pin *pin,
+			const struct tree_read *read)
+{
+	struct cold_read *cold = malloc(sizeof(*cold) + read->n);
+	struct tree *tree = ll_config(req)->tree;
+
+	if (!cold) {
+		tree_lock(tree);
+		pin_unref(pin);
+		tree_unlock(tree);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	cold->item = (struct work_item){ .run = read_cold, .lane = WORK_READ };
+	cold->req = req;
+	cold->pin = pin;
+	cold->n = read->n;
+	cold->offset = read->offset;
+	work_submit(ll_config(req)->pool, &cold->item);
+}
+
+#define READ_BYTES_MAX (1u << 20)
+
+void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	     struct fuse_file_info *fi)
+{
+	static char buf[READ_BYTES_MAX];	/* the receiver's alone */
+	struct tree_read read = { buf, size, (uint64_t)offset };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+	struct pin *pin = NULL;
+	size_t n = 0;
+	int rc;
+
+	(void)ino;
+	if (read.n > sizeof(buf))
+		read.n = sizeof(buf);
+	rc = tree_read(tree, &caller, handle_of(fi), &read, &n, &pin);
+	if (rc == 0 && pin) {
+		tree_unlock(tree);
+		submit_read(req, pin, &read);
+		return;
+	}
+	ll_end_bytes(req, rc, buf, n);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
+	      off_t offset, struct fuse_file_info *fi)
+{
+	struct tree_write write = { buf, size, (uint64_t)offset,
+				    fi->flags & O_APPEND };
+	/* An appended record is durable at FLUSH. */
+	struct ll_reply reply = { .kind = LL_WRITTEN, .waits_never = true,
+				  .written = size };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	(void)ino;
+	ll_end(req, tree_write(tree, &caller, handle_of(fi), &write), &reply);
+}
+
+void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+		  off_t n, struct fuse_file_info *fi)
+{
+	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	(void)ino;
+	ll_end(req, tree_fallocate(tree, &caller, handle_of(fi), mode,
+				   (uint64_t)offset, (uint64_t)n), &reply);
+}
+
+void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ll_reply reply = {
+		.kind = LL_STATUS,
+		.waits_for_all = ll_config(req)->waits_durable &&
+				 tree_handle_is_writing(handle_of(fi)),
+	};
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	(void)ino;
+	ll_end(req, tree_flush(tree, &caller, handle_of(fi)), &reply);
+}
+
+void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+	      struct fuse_file_info *fi)
+{
+	struct ll_reply reply = { .kind = LL_STATUS, .waits_for_all = true };
+	struct tree *tree = ll_begin(req);
+
+	(void)ino;
+	(void)datasync;
+	ll_end(req, tree_fsync(tree, handle_of(fi)), &reply);
+}
+
+void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ll_reply reply = { .kind = LL_STATUS, .waits_never = true };
+	struct tree *tree = ll_begin(req);
+	int rc = tree_release(tree, handle_of(fi));
+
+	(void)ino;
+	/* Nobody gets this error. */
+	if (rc < 0)
+		log_line(LOG_ERR, "a file was closed and is not committed: %s",
+			 aedb_strerror(rc));
+	ll_end(req, rc, &reply);
+}

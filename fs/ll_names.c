@@ -1,0 +1,117 @@
+/* Requests on names. */
+#include <errno.h>
+
+#include "ll_handlers.h"
+
+void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_lookup(tree, &caller, ll_node(req, parent), name,
+				&reply.entry), &reply);
+}
+
+void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	struct tree *tree = ll_begin(req);
+
+	tree_forget(tree, ll_node(req, ino), n);
+	tree_unlock(tree);
+	fuse_reply_none(req);
+}
+
+void ll_forget_multi(fuse_req_t req, size_t count,
+		     struct fuse_forget_data *forgets)
+{
+	struct tree *tree = ll_begin(req);
+
+	for (size_t i = 0; i < count; i++)
+		tree_forget(tree, ll_node(req, forgets[i].ino),
+			    forgets[i].nlookup);
+	tree_unlock(tree);
+	fuse_reply_none(req);
+}
+
+static struct tree_new new_of(fuse_req_t req, fuse_ino_t parent,
+			      const char *name, mode_t mode)
+{
+	return (struct tree_new){ ll_node(req, parent), name, mode };
+}
+
+void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      dev_t rdev)
+{
+	struct tree_new new = new_of(req, parent, name, mode);
+	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	(void)rdev;
+	ll_end(req, tree_mknod(tree, &caller, &new, &reply.entry), &reply);
+}
+
+void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct tree_new new = new_of(req, parent, name, mode);
+	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_mkdir(tree, &caller, &new, &reply.entry), &reply);
+}
+
+void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		const char *name)
+{
+	struct tree_new new = new_of(req, parent, name, S_IFLNK | 0777);
+	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_symlink(tree, &caller, &new, target, &reply.entry),
+	       &reply);
+}
+
+void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+	     const char *name)
+{
+	(void)ino;
+	(void)parent;
+	(void)name;
+	fuse_reply_err(req, EPERM);
+}
+
+void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_unlink(tree, ll_node(req, parent), name), &reply);
+}
+
+void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_rmdir(tree, ll_node(req, parent), name), &reply);
+}
+
+void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	       fuse_ino_t new_parent, const char *new_name, unsigned flags)
+{
+	struct tree_rename rename = {
+		.parent = ll_node(req, parent),
+		.name = name,
+		.new_parent = ll_node(req, new_parent),
+		.new_name = new_name,
+		.flags = flags,
+	};
+	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+
+	ll_end(req, tree_rename(tree, &caller, &rename), &reply);
+}

@@ -1,0 +1,71 @@
+/* The table of handlers, and what is agreed with the kernel. */
+#include "ll_ops.h"
+
+#include "ll_handlers.h"
+
+#define BACKGROUND_MAX 1024
+#define WRITE_BYTES_MAX (1u << 20)
+
+static void agree(void *data, struct fuse_conn_info *conn)
+{
+	(void)data;
+	conn->want |= conn->capable &
+		      (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
+		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
+		       FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ASYNC_READ |
+		       FUSE_CAP_ASYNC_DIO | FUSE_CAP_CACHE_SYMLINKS);
+	conn->want &= ~(unsigned)(FUSE_CAP_WRITEBACK_CACHE |
+				  FUSE_CAP_POSIX_ACL |
+				  FUSE_CAP_AUTO_INVAL_DATA |
+				  FUSE_CAP_NO_OPEN_SUPPORT |
+				  FUSE_CAP_NO_OPENDIR_SUPPORT);
+	conn->max_write = WRITE_BYTES_MAX;
+	conn->max_background = BACKGROUND_MAX;
+	conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;
+	conn->time_gran = 1;
+}
+
+struct fuse_session *ll_session_new(struct fuse_args *args,
+				    struct ll_config *config)
+{
+	struct fuse_lowlevel_ops ops = {
+		.init = agree,
+		.lookup = ll_lookup,
+		.forget = ll_forget,
+		.forget_multi = ll_forget_multi,
+		.getattr = ll_getattr,
+		.setattr = ll_setattr,
+		.readlink = ll_readlink,
+		.mknod = ll_mknod,
+		.mkdir = ll_mkdir,
+		.unlink = ll_unlink,
+		.rmdir = ll_rmdir,
+		.symlink = ll_symlink,
+		.rename = ll_rename,
+		.link = ll_link,
+		.create = ll_create,
+		.open = ll_open,
+		.read = ll_read,
+		.write = ll_write,
+		.flush = ll_flush,
+		.release = ll_release,
+		.fsync = ll_fsync,
+		.fallocate = ll_fallocate,
+		.opendir = ll_opendir,
+		.readdir = ll_readdir,
+		.readdirplus = ll_readdirplus,
+		.releasedir = ll_releasedir,
+		.fsyncdir = ll_fsyncdir,
+		.statfs = ll_statfs,
+	};
+
+	/* Without these the kernel is told once that there are none. */
+	if (!config->has_no_xattr) {
+		ops.getxattr = ll_getxattr;
+		ops.listxattr = ll_listxattr;
+		ops.setxattr = ll_setxattr;
+		ops.removexattr = ll_removexattr;
+	}
+	config->fuse = fuse_session_new(args, &ops, sizeof(ops), config);
+	return config->fuse;
+}

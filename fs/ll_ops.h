@@ -1,0 +1,31 @@
+/*
+ * FUSE requests -> calls of the tree -> replies.
+ *
+ * Threads: the handlers run on the session's receiver and do not block; what
+ * waits for the disk is answered from the work pool.
+ */
+#ifndef LL_OPS_H
+#define LL_OPS_H
+
+#include <stdbool.h>
+
+struct fuse_args;
+struct fuse_session;
+struct tree;
+struct work_pool;
+
+struct ll_config {
+	struct tree *tree;
+	struct work_pool *pool;
+	bool waits_durable;	/* durability full: commits are answered when
+				 * they are on the disk */
+	bool has_no_xattr;
+	struct fuse_session *fuse;	/* set by ll_session_new */
+};
+
+/* A session that serves the tree; the config is borrowed until
+ * fuse_session_destroy. NULL: refused, libfuse has logged why. */
+struct fuse_session *ll_session_new(struct fuse_args *args,
+				    struct ll_config *config);
+
+#endif

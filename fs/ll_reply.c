@@ -1,0 +1,205 @@
+/* Ends of requests. */
+#include "ll_reply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "log.h"
+
+/* Until the kernel is told otherwise. */
+#define LASTING_SECONDS 86400.0
+
+struct ll_config *ll_config(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+struct node *ll_node(fuse_req_t req, fuse_ino_t ino)
+{
+	if (ino == FUSE_ROOT_ID)
+		return tree_root(ll_config(req)->tree);
+	return (struct node *)(uintptr_t)ino;
+}
+
+fuse_ino_t ll_ino(struct tree *tree, const struct node *node)
+{
+	return node == tree_root(tree) ? FUSE_ROOT_ID :
+					 (fuse_ino_t)(uintptr_t)node;
+}
+
+struct tree_caller ll_caller(fuse_req_t req)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+
+	return (struct tree_caller){ ctx->pid, ctx->uid, ctx->gid };
+}
+
+int ll_errno(int rc, const char *what)
+{
+	switch (rc) {
+	case AEDB_IO:
+	case AEDB_CORRUPT:
+	case AEDB_UNKNOWN:
+	case AEDB_CONFLICT:
+		log_line(LOG_ERR, "%s: %s", what, aedb_error_message());
+		return EIO;
+	default:
+		return -rc;
+	}
+}
+
+void ll_fill_entry(const struct tree_entry *entry,
+		   struct fuse_entry_param *ret)
+{
+	*ret = (struct fuse_entry_param){
+		.ino = (fuse_ino_t)(uintptr_t)entry->node,
+		.attr = entry->stat,
+		.attr_timeout = entry->is_stat_lasting ? LASTING_SECONDS : 0,
+		.entry_timeout = entry->is_name_lasting ? LASTING_SECONDS : 0,
+	};
+}
+
+struct tree *ll_begin(fuse_req_t req)
+{
+	struct tree *tree = ll_config(req)->tree;
+
+	tree_lock(tree);
+	return tree;
+}
+
+/* The kernel gave the request up: it holds nothing of what it asked for. */
+static void take_back(struct tree *tree, const struct ll_reply *reply)
+{
+	struct tree_effects effects;
+
+	tree_lock(tree);
+	if (reply->kind == LL_OPEN || reply->kind == LL_CREATE)
+		(void)tree_release(tree, reply->handle);
+	if (reply->kind == LL_ENTRY || reply->kind == LL_CREATE)
+		tree_forget(tree, reply->entry.node, 1);
+	tree_take_effects(tree, &effects);
+	tree_unlock(tree);
+}
+
+static void send(fuse_req_t req, struct ll_reply *reply)
+{
+	struct tree *tree = ll_config(req)->tree;
+	struct fuse_entry_param entry;
+	int rc = 0;
+
+	switch (reply->kind) {
+	case LL_STATUS:
+		rc = fuse_reply_err(req, 0);
+		break;
+	case LL_ENTRY:
+		ll_fill_entry(&reply->entry, &entry);
+		rc = fuse_reply_entry(req, &entry);
+		break;
+	case LL_ATTR:
+		rc = fuse_reply_attr(req, &reply->entry.stat,
+				     reply->entry.is_stat_lasting ?
+				     LASTING_SECONDS : 0);
+		break;
+	case LL_OPEN:
+		rc = fuse_reply_open(req, &reply->file);
+		break;
+	case LL_CREATE:
+		ll_fill_entry(&reply->entry, &entry);
+		rc = fuse_reply_create(req, &entry, &reply->file);
+		break;
+	case LL_WRITTEN:
+		rc = fuse_reply_write(req, reply->written);
+		break;
+	}
+	if (rc == -ENOENT)
+		take_back(tree, reply);
+}
+
+struct wait {
+	struct work_item item;
+	fuse_req_t req;
+	aedb_seq_t seq;
+	struct ll_reply reply;
+};
+
+static void wait_and_send(struct work_item *item)
+{
+	struct wait *wait = (struct wait *)item;
+	struct tree *tree = ll_config(wait->req)->tree;
+	int rc = aedb_wait_durable(tree_db(tree), wait->seq);
+
+	if (rc == 0) {
+		send(wait->req, &wait->reply);
+	} else {
+		take_back(tree, &wait->reply);
+		fuse_reply_err(wait->req, ll_errno(rc, "syncing"));
+	}
+	free(wait);
+}
+
+/* In the receiver when there is no memory to do it elsewhere. */
+static void send_when_durable(fuse_req_t req, aedb_seq_t seq,
+			      struct ll_reply *reply)
+{
+	struct wait *wait = malloc(sizeof(*wait));
+	struct wait here;
+
+	*(wait ? wait : &here) = (struct wait){
+		.item = { .run = wait_and_send, .lane = WORK_SYNC },
+		.req = req,
+		.seq = seq,
+		.reply = *reply,
+	};
+	if (wait)
+		work_submit(ll_config(req)->pool, &wait->item);
+	else if (aedb_wait_durable(tree_db(ll_config(req)->tree), seq) == 0)
+		send(req, reply);
+	else
+		fuse_reply_err(req, EIO);
+}
+
+static void notify(fuse_req_t req, const struct tree_effects *effects)
+{
+	struct ll_config *config = ll_config(req);
+
+	for (size_t i = 0; i < effects->n_stale; i++)
+		notify_attributes(config->fuse,
+				  ll_ino(config->tree, effects->stale[i]));
+}
+
+void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
+{
+	struct ll_config *config = ll_config(req);
+	struct aedb *db = tree_db(config->tree);
+	struct tree_effects effects;
+	aedb_seq_t seq;
+
+	tree_take_effects(config->tree, &effects);
+	tree_unlock(config->tree);
+	notify(req, &effects);
+	if (rc < 0) {
+		fuse_reply_err(req, ll_errno(rc, "request"));
+		return;
+	}
+	seq = config->waits_durable && !reply->waits_never ?
+	      effects.committed : 0;
+	if (reply->waits_for_all)
+		seq = aedb_visible_seq(db);
+	if (seq > aedb_durable_seq(db))
+		send_when_durable(req, seq, reply);
+	else
+		send(req, reply);
+}
+
+void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n)
+{
+	struct tree_effects effects;
+	struct tree *tree = ll_config(req)->tree;
+
+	tree_take_effects(tree, &effects);
+	tree_unlock(tree);
+	if (rc < 0)
+		fuse_reply_err(req, ll_errno(rc, "request"));
+	else
+		fuse_reply_buf(req, bytes, n);
+}

@@ -1,0 +1,342 @@
+/*
+ * aedbfs: mounts a database and serves it until it is unmounted.
+ *
+ * Life: options, a process in the background, checks, the database, the mount,
+ * the session; then in the reverse order. A SIGTERM detaches the mount, and the
+ * session goes on until no handle has staged data, DRAIN_SECONDS at most.
+ *
+ * Invariants:
+ * 1. Nothing is made or changed before the options and the mount point were
+ *    found right.
+ * 2. The starting process ends with 0 only after the mount answered a stat.
+ * 3. kill -9 at any moment loses no commit: what the end does here (drop what is
+ *    staged, make durable, close) recovery does as well.
+ */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "aedb.h"
+#include "ll_ops.h"
+#include "ll_session.h"
+#include "log.h"
+#include "mount_point.h"
+#include "options.h"
+#include "startup.h"
+#include "tree.h"
+
+#define DRAIN_SECONDS 10
+#define DRAIN_LOOK_NS 10000000		/* between two looks at staged handles */
+#define UMASK_DEFAULT 022
+
+struct server {
+	struct options options;		/* constant after open */
+	struct startup startup;
+	char database[PATH_MAX];	/* constant after open */
+	char point[PATH_MAX];		/* constant after open */
+	int host_fd;			/* constant after open: the database's
+					 * directory */
+	struct aedb *db;		/* constant after open */
+	struct tree *tree;		/* constant after open */
+	struct work_pool *pool;		/* constant after open */
+	struct ll_config config;	/* constant after open */
+	struct fuse_session *fuse;	/* constant after open */
+	dev_t device;			/* constant after open: of the mount */
+};
+
+/* libfuse's last line, until the mount is ready. */
+static char fuse_line[256];
+static atomic_bool is_serving;	/* atomic: set once the mount has answered */
+
+static void fuse_log_take(enum fuse_log_level level, const char *format,
+			  va_list args)
+{
+	char line[sizeof(fuse_line)];
+
+	(void)level;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	if (is_serving)
+		log_line(LOG_ERR, "%s", line);
+	else
+		memcpy(fuse_line, line, sizeof(line));
+}
+
+/* ---- opening ---- */
+
+static int find_paths(struct server *s)
+{
+	const char *database = s->options.database;
+	int status;
+
+	if (!realpath(database, s->database) &&
+	    !(errno == ENOENT && s->options.creates &&
+	      mount_point_resolve(database, s->database)))
+		return startup_fail(&s->startup, STATUS_NO, "%s: %s", database,
+				    errno == ENOENT ? "no database is there"
+						    : strerror(errno));
+	status = mount_point_check(&s->startup, s->options.mount_point,
+				   s->database, s->point);
+	/* The daemon holds no directory of its starter's busy. */
+	if (status == STATUS_OK && chdir("/") < 0)
+		return startup_fail(&s->startup, STATUS_FAILED, "/: %s",
+				    strerror(errno));
+	return status;
+}
+
+static int open_database(struct server *s)
+{
+	struct aedb_options engine;
+	const char *finding;
+	int rc;
+
+	aedb_options_init(&engine);
+	engine.mode = s->options.is_read_only ? AEDB_OPEN_READ_ONLY :
+		      s->options.creates ? AEDB_OPEN_CREATE : AEDB_OPEN_EXISTING;
+	engine.durability = s->options.durability;
+	engine.sync_interval_ms = s->options.sync_interval_ms;
+	engine.memory_bytes = s->options.memory_bytes;
+	rc = aedb_open(s->database, &engine, &s->db);
+	if (rc < 0)
+		return startup_fail_engine(&s->startup, rc, s->database);
+	for (size_t i = 0; (finding = aedb_recovery_finding(s->db, i)); i++)
+		log_line(LOG_WARNING, "%s: %s", s->database, finding);
+	s->host_fd = open(s->database, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->host_fd < 0)
+		return startup_fail(&s->startup, STATUS_FAILED, "%s: %s",
+				    s->database, strerror(errno));
+	return STATUS_OK;
+}
+
+static int open_tree(struct server *s)
+{
+	struct tree_config config = {
+		.defaults = s->options.defaults,
+		.is_read_only = s->options.is_read_only,
+		.host_fd = s->host_fd,
+	};
+
+	if (tree_open(s->db, &config, &s->tree) < 0 ||
+	    work_pool_open(&s->pool) < 0)
+		return startup_fail(&s->startup, STATUS_FAILED, "out of memory");
+	return STATUS_OK;
+}
+
+/* ---- the mount ---- */
+
+/* In an option a comma and a backslash stand behind a backslash. */
+static void escape_option(const char *text, char ret[2 * PATH_MAX])
+{
+	for (; *text; *ret++ = *text++)
+		if (*text == ',' || *text == '\\')
+			*ret++ = '\\';
+	*ret = '\0';
+}
+
+static int mount_session(struct server *s)
+{
+	const struct options *options = &s->options;
+	char list[2 * PATH_MAX + OPTIONS_KERNEL_BYTES + 128];
+	char source[2 * PATH_MAX], program[] = "aedbfs", flag[] = "-o";
+	char *argv[] = { program, flag, list, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+
+	escape_option(s->database, source);
+	snprintf(list, sizeof(list),
+		 "fsname=%s,subtype=aedbfs,default_permissions%s%s%s%s", source,
+		 options->has_allow_other ? ",allow_other" : "",
+		 options->is_read_only ? ",ro" : "",
+		 *options->kernel ? "," : "", options->kernel);
+	s->config = (struct ll_config){
+		.tree = s->tree,
+		.pool = s->pool,
+		.waits_durable = options->durability == AEDB_FULL,
+		.has_no_xattr = options->has_no_xattr,
+	};
+	fuse_set_log_func(fuse_log_take);
+	s->fuse = ll_session_new(&args, &s->config);
+	fuse_opt_free_args(&args);
+	if (!s->fuse || fuse_session_mount(s->fuse, s->point) < 0)
+		return startup_fail(&s->startup, STATUS_FAILED, "mounting on %s: %s",
+				    s->point, *fuse_line ? fuse_line : "refused");
+	s->device = mount_point_device(s->point);
+	return STATUS_OK;
+}
+
+/* Asks the mount for itself, on a thread of its own: the receiver answers. */
+static void *ask_mount(void *arg)
+{
+	struct server *s = arg;
+	struct stat st;
+
+	if (stat(s->point, &st) < 0) {
+		startup_fail(&s->startup, STATUS_FAILED,
+			     "the mount on %s does not answer: %s", s->point,
+			     strerror(errno));
+		kill(getpid(), SIGTERM);
+		return NULL;
+	}
+	is_serving = true;
+	log_line(LOG_NOTICE, "%s is mounted on %s", s->database, s->point);
+	startup_ready(&s->startup);
+	return NULL;
+}
+
+/* The mount is detached; what is staged gets time to be committed. */
+static void drain(void *arg)
+{
+	const struct timespec look = { .tv_nsec = DRAIN_LOOK_NS };
+	struct server *s = arg;
+	size_t staged = 1;
+
+	startup_notify("STOPPING=1");
+	if (mount_point_detach(s->point, s->device) < 0)
+		log_line(LOG_ERR, "%s could not be detached", s->point);
+	for (int i = 0; i < DRAIN_SECONDS * (1000000000 / DRAIN_LOOK_NS); i++) {
+		tree_lock(s->tree);
+		staged = tree_staged_handles(s->tree);
+		tree_unlock(s->tree);
+		if (!staged)
+			break;
+		nanosleep(&look, NULL);
+	}
+}
+
+static int serve(struct server *s)
+{
+	const struct session_hooks hooks = { .drain = drain, .arg = s };
+	pthread_t asking;
+	int rc;
+
+	if (pthread_create(&asking, NULL, ask_mount, s) != 0)
+		return startup_fail(&s->startup, STATUS_FAILED,
+				    "no thread can be had");
+	rc = session_run(s->fuse, &hooks);
+	if (rc < 0)
+		log_line(LOG_ERR, "the kernel's requests cannot be read: %s",
+			 aedb_strerror(rc));
+	mount_point_detach(s->point, s->device);
+	pthread_join(asking, NULL);
+	return rc < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+/* ---- the end ---- */
+
+static void close_session(struct server *s)
+{
+	struct pollfd device;
+
+	if (!s->fuse)
+		return;
+	device = (struct pollfd){ .fd = fuse_session_fd(s->fuse) };
+	/* Only of a dead device: otherwise it detaches whatever is there now. */
+	if (poll(&device, 1, 0) == 1 && device.revents & POLLERR)
+		fuse_session_unmount(s->fuse);
+	fuse_session_destroy(s->fuse);
+}
+
+/* Everything visible becomes durable. Returns enum exit_status. */
+static int close_database(struct server *s)
+{
+	size_t dropped = 0;
+	int rc = 0, closed;
+
+	if (s->tree)
+		rc = tree_drain(s->tree, &dropped);
+	if (dropped)
+		log_line(LOG_WARNING, "%s: dropped what was written to %zu open "
+			 "files and not committed", s->database, dropped);
+	tree_close(s->tree);
+	closed = aedb_close(s->db);
+	if (closed < 0)
+		rc = closed;
+	if (rc < 0)
+		log_line(LOG_ERR, "%s: closing: %s", s->database,
+			 *aedb_error_message() ? aedb_error_message()
+					       : aedb_strerror(rc));
+	if (s->host_fd >= 0)
+		close(s->host_fd);
+	return rc < 0 ? STATUS_UNKNOWN : STATUS_OK;
+}
+
+static int run(struct server *s)
+{
+	int status = find_paths(s), closed;
+
+	if (status == STATUS_OK)
+		status = open_database(s);
+	if (status == STATUS_OK)
+		status = open_tree(s);
+	if (status == STATUS_OK)
+		status = mount_session(s);
+	if (status == STATUS_OK)
+		status = serve(s);
+	work_pool_close(s->pool);
+	close_session(s);
+	closed = close_database(s);
+	if (is_serving)
+		log_line(LOG_NOTICE, "%s is unmounted and closed", s->database);
+	return status == STATUS_OK ? closed : status;
+}
+
+static void settle_process(void)
+{
+	struct rlimit files;
+
+	signal(SIGPIPE, SIG_IGN);
+	session_signals_block();
+	umask(0);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int start(struct server *s)
+{
+	int status = s->options.is_foreground ?
+		     startup_begin_foreground(&s->startup) :
+		     startup_begin_background(&s->startup);
+
+	if (status != STATUS_OK)
+		return status;
+	log_open(s->options.is_foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG);
+	settle_process();
+	return run(s);
+}
+
+int main(int argc, char **argv)
+{
+	const struct attr_defaults owner = { getuid(), getgid(), UMASK_DEFAULT };
+	static struct server server = { .host_fd = -1 };
+
+	if (options_parse(argc, argv, &owner, &server.options) < 0) {
+		fprintf(stderr, "aedbfs: %s\nTry 'aedbfs --help'.\n",
+			server.options.message);
+		return STATUS_USAGE;
+	}
+	switch (server.options.action) {
+	case OPTIONS_HELP:
+		options_print_help(stdout);
+		return fflush(stdout) ? STATUS_FAILED : STATUS_OK;
+	case OPTIONS_VERSION:
+		printf("aedbfs %s\n", AEDB_VERSION);
+		return fflush(stdout) ? STATUS_FAILED : STATUS_OK;
+	default:
+		return start(&server);
+	}
+}

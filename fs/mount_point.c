@@ -1,0 +1,241 @@
+/*
+ * What is mounted at a directory, from the kernel's table of mounts.
+ */
+#include "mount_point.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "startup.h"
+
+#define TABLE "/proc/self/mountinfo"
+#define TYPE "fuse.aedbfs"
+#define DEAD_MOUNTS_MAX 16	/* one over the other */
+
+extern char **environ;
+
+/* A line of the table; borrowed from it. */
+struct line {
+	const char *point, *type, *source;
+	unsigned device_major, device_minor;
+};
+
+/* The table writes blanks and backslashes as \ooo. */
+static char *unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+			*to = (char)((from[1] - '0') << 6 |
+				     (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+	return text;
+}
+
+/* id parent major:minor root point options [tags] - type source options */
+static bool parse_line(char *text, struct line *ret)
+{
+	char *tail = strstr(text, " - "), *field = NULL, *rest = text;
+
+	if (!tail)
+		return false;
+	tail += 3;
+	for (int i = 0; i < 5 && rest; i++) {
+		field = strsep(&rest, " ");
+		if (i == 2 && sscanf(field, "%u:%u", &ret->device_major,
+				     &ret->device_minor) != 2)
+			return false;
+	}
+	if (!rest)
+		return false;
+	ret->point = unescape(field);
+	ret->type = strsep(&tail, " ");
+	if (!tail)
+		return false;
+	ret->source = unescape(strsep(&tail, " \n"));
+	return true;
+}
+
+/* The newest mount at the point. Owned through *ret_text; free. False: none. */
+static bool find_newest(const char *point, struct line *ret, char **ret_text)
+{
+	FILE *table = fopen(TABLE, "re");
+	char *text = NULL;
+	struct line line;
+	size_t size = 0;
+	bool is_found = false;
+
+	if (!table)
+		return false;
+	while (getline(&text, &size, table) > 0) {
+		if (!parse_line(text, &line) || strcmp(line.point, point) != 0)
+			continue;
+		if (is_found)
+			free(*ret_text);
+		*ret = line;
+		*ret_text = text;
+		is_found = true;
+		text = NULL;
+		size = 0;
+	}
+	free(text);
+	fclose(table);
+	return is_found;
+}
+
+dev_t mount_point_device(const char *point)
+{
+	struct line line;
+	dev_t device = 0;
+	char *text;
+
+	if (find_newest(point, &line, &text)) {
+		device = makedev(line.device_major, line.device_minor);
+		free(text);
+	}
+	return device;
+}
+
+/* Only the set-user-id program may do it for users. */
+static int run_fusermount(const char *point)
+{
+	char program[] = "fusermount3", options[] = "-uqz", end[] = "--";
+	char *target = strdup(point);
+	char *argv[] = { program, options, end, target, NULL };
+	int status = -1;
+	pid_t pid;
+
+	if (target && posix_spawnp(&pid, program, NULL, NULL, argv, environ) == 0)
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	free(target);
+	return status == 0 ? 0 : -EIO;
+}
+
+int mount_point_detach(const char *point, dev_t device)
+{
+	if (!device || mount_point_device(point) != device)
+		return 0;
+	if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	return errno == EPERM ? run_fusermount(point) : -EIO;
+}
+
+bool mount_point_resolve(const char *path, char ret[PATH_MAX])
+{
+	char copy[PATH_MAX], *slash;
+	const char *name, *parent;
+
+	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	for (size_t n = strlen(copy); n > 1 && copy[n - 1] == '/';)
+		copy[--n] = '\0';
+	slash = strrchr(copy, '/');
+	name = slash ? slash + 1 : copy;
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return realpath(path, ret) != NULL;
+	if (slash)
+		*slash = '\0';
+	parent = !slash ? "." : slash == copy ? "/" : copy;
+	if (!realpath(parent, ret))
+		return false;
+	if (strlen(ret) + 1 + strlen(name) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	if (ret[1])
+		strcat(ret, "/");
+	strcat(ret, name);
+	return true;
+}
+
+/* Is a path the same as, or beneath, another? Both absolute and resolved. */
+static bool is_within(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return strncmp(path, directory, n) == 0 &&
+	       (path[n] == '/' || !path[n] || n == 1);
+}
+
+/* Detaches the mounts of this database there whose daemon is gone. */
+static void detach_dead(const char *point, const char *database)
+{
+	struct line line;
+	struct stat st;
+	char *text;
+
+	for (int i = 0; i < DEAD_MOUNTS_MAX; i++) {
+		bool is_ours;
+
+		if (stat(point, &st) == 0 || errno != ENOTCONN ||
+		    !find_newest(point, &line, &text))
+			return;
+		is_ours = !strcmp(line.type, TYPE) && !strcmp(line.source, database);
+		free(text);
+		if (!is_ours || mount_point_detach(
+			    point, makedev(line.device_major, line.device_minor)) < 0)
+			return;
+	}
+}
+
+static int check_free(struct startup *startup, const char *point)
+{
+	struct line line;
+	char *text;
+	int rc = STATUS_OK;
+
+	if (!find_newest(point, &line, &text))
+		return STATUS_OK;
+	if (!strcmp(line.type, TYPE))
+		rc = startup_fail(startup, STATUS_BUSY,
+				  "%s: the database %s is mounted there", point,
+				  line.source);
+	free(text);
+	return rc;
+}
+
+int mount_point_check(struct startup *startup, const char *path,
+		      const char *database, char ret[PATH_MAX])
+{
+	char point[PATH_MAX];
+	struct stat st;
+
+	if (!mount_point_resolve(path, point))
+		return startup_fail(startup, STATUS_NO, "%s: %s", path,
+				    strerror(errno));
+	detach_dead(point, database);
+	if (stat(point, &st) < 0)
+		return startup_fail(startup, errno == ENOENT ? STATUS_NO :
+				    STATUS_FAILED, "%s: %s", path, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return startup_fail(startup, STATUS_NO, "%s: not a directory", path);
+	if (!realpath(point, ret))
+		return startup_fail(startup, STATUS_FAILED, "%s: %s", path,
+				    strerror(errno));
+	if (is_within(database, ret))
+		return startup_fail(startup, STATUS_USAGE, "%s: the database %s "
+				    "would be hidden beneath the mount", path,
+				    database);
+	if (is_within(ret, database))
+		return startup_fail(startup, STATUS_USAGE, "%s: inside the "
+				    "directory of the database", path);
+	return check_free(startup, ret);
+}

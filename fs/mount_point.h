@@ -1,0 +1,33 @@
+/*
+ * The directory to mount on: is it one, is it free, is a dead mount there?
+ *
+ * Threads: any. Nothing here asks a mounted file system, so that nothing waits
+ * for one that does not answer, except mount_point_check for the last component
+ * of a path.
+ */
+#ifndef MOUNT_POINT_H
+#define MOUNT_POINT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct startup;
+
+/* As realpath, but the last component need not exist and is not looked at: a
+ * dead mount answers nothing. False: errno tells. */
+bool mount_point_resolve(const char *path, char ret[PATH_MAX]);
+
+/* Checks that a database can be mounted there, detaching dead mounts of the
+ * same database first. database is an absolute path without symbolic links.
+ * Gives the absolute path of the directory. Returns enum exit_status; what is
+ * wrong was told with startup_fail. */
+int mount_point_check(struct startup *startup, const char *path,
+		      const char *database, char ret[PATH_MAX]);
+/* The device number of the newest mount at an absolute path; 0: none. */
+dev_t mount_point_device(const char *point);
+/* Detaches the mount from the directory, lazily, if it is still the newest one
+ * there. 0, or -EIO: it is still there. */
+int mount_point_detach(const char *point, dev_t device);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * The set-user-id and set-group-id bits, which go when a file is written or
+ * given away, as write(2) and chown(2) say.
+ */
+#ifndef SET_ID_H
+#define SET_ID_H
+
+#include "file.h"
+
+/* The mode without the bits that a change by somebody takes away. */
+static inline mode_t set_id_cleared(mode_t mode)
+{
+	if (S_ISDIR(mode))
+		return mode;
+	mode &= ~(mode_t)S_ISUID;
+	return mode & S_IXGRP ? mode & ~(mode_t)S_ISGID : mode;
+}
+
+/* Stages the cleared mode beside what is written. Root keeps the bits. */
+int set_id_clear_on_write(struct tree *tree, const struct tree_caller *caller,
+			  struct file *file, struct working *copy);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * The tree as a whole: open, close, drain, effects.
+ *
+ * Every operation runs under the one tree lock and waits for nothing, so the
+ * receiver of requests may run it.
+ */
+#include "tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "state.h"
+
+#define PROC_FILES_MAX 256
+#define KEY_BYTES_MAX_DEFAULT 1024
+
+int tree_open(struct aedb *db, const struct tree_config *config,
+	      struct tree **ret)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+
+	if (!tree)
+		return -ENOMEM;
+	tree->db = db;
+	tree->config = *config;
+	if (!tree->config.key_bytes_max)
+		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
+	tree->nodes = node_table_new();
+	if (!tree->nodes || proc_table_new(PROC_FILES_MAX, &tree->procs) < 0) {
+		node_table_free(tree->nodes);
+		free(tree);
+		return -ENOMEM;
+	}
+	node_table_root(tree->nodes)->id = OBJECT_ROOT_ID;
+	pthread_mutex_init(&tree->lock, NULL);
+	*ret = tree;
+	return 0;
+}
+
+static void close_handles(struct tree *tree)
+{
+	struct file *file;
+
+	while ((file = LIST_FIRST(&tree->open_files)))
+		while (file->node->file == file && !LIST_EMPTY(&file->handles))
+			handle_close(tree, LIST_FIRST(&file->handles));
+}
+
+void tree_close(struct tree *tree)
+{
+	if (!tree)
+		return;
+	close_handles(tree);
+	node_table_free(tree->nodes);
+	proc_table_free(tree->procs);
+	pthread_mutex_destroy(&tree->lock);
+	free(tree);
+}
+
+void tree_lock(struct tree *tree)
+{
+	pthread_mutex_lock(&tree->lock);
+}
+
+void tree_unlock(struct tree *tree)
+{
+	pthread_mutex_unlock(&tree->lock);
+}
+
+void tree_take_effects(struct tree *tree, struct tree_effects *ret)
+{
+	ret->committed = tree->effects.committed;
+	ret->n_stale = tree->effects.n_stale;
+	memcpy(ret->stale, tree->effects.stale,
+	       ret->n_stale * sizeof(ret->stale[0]));
+	tree->effects.committed = 0;
+	tree->effects.n_stale = 0;
+}
+
+void tree_note_stale(struct tree *tree, const struct node *node)
+{
+	struct tree_effects *effects = &tree->effects;
+
+	for (size_t i = 0; i < effects->n_stale; i++)
+		if (effects->stale[i] == node)
+			return;
+	if (effects->n_stale < TREE_STALE_MAX)
+		effects->stale[effects->n_stale++] = node;
+}
+
+struct aedb *tree_db(struct tree *tree)
+{
+	return tree->db;
+}
+
+struct node *tree_root(struct tree *tree)
+{
+	return node_table_root(tree->nodes);
+}
+
+size_t tree_staged_handles(struct tree *tree)
+{
+	struct file *file;
+	struct handle *h;
+	size_t n = 0;
+
+	LIST_FOREACH(file, &tree->open_files, next) {
+		if (node_is_orphan(file->node) || !file_has_staged(file))
+			continue;
+		LIST_FOREACH(h, &file->handles, next)
+			n += h->copy != NULL;
+	}
+	return n;
+}
+
+int tree_drain(struct tree *tree, size_t *ret_dropped)
+{
+	tree_lock(tree);
+	*ret_dropped = tree_staged_handles(tree);
+	close_handles(tree);
+	tree_unlock(tree);
+	return aedb_wait_durable(tree->db, aedb_visible_seq(tree->db));
+}
+
+int tree_statvfs(struct tree *tree, struct statvfs *ret)
+{
+	if (fstatvfs(tree->config.host_fd, ret) != 0)
+		return -errno;
+	ret->f_namemax = PATH_NAME_BYTES_MAX;
+	return 0;
+}

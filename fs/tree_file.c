@@ -1,0 +1,254 @@
+/*
+ * Open files: what is read, written and committed through a handle.
+ *
+ * What commits when is the contract (a write is a commit); here it stands in
+ * tree_write for appended records, and in tree_flush and tree_release.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+#include "commit.h"
+#include "find.h"
+#include "handle.h"
+#include "set_id.h"
+#include "state.h"
+#include "view.h"
+#include "working.h"
+
+int tree_open_file(struct tree *tree, const struct tree_caller *caller,
+		   struct node *node, int flags, struct handle **ret)
+{
+	if (tree->config.is_read_only &&
+	    ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
+		return -EROFS;
+	return handle_open(tree, caller, node, flags & ~(O_CREAT | O_EXCL),
+			   ret);
+}
+
+bool tree_handle_is_writing(const struct handle *handle)
+{
+	return handle->copy != NULL;
+}
+
+int tree_read(struct tree *tree, const struct tree_caller *caller,
+	      struct handle *handle, const struct tree_read *read, size_t *ret,
+	      struct pin **ret_pin)
+{
+	struct view view;
+	int rc = view_of_handle(tree, caller, handle, read->offset + read->n,
+				&view);
+
+	if (rc < 0)
+		return rc;
+	*ret_pin = NULL;
+	*ret = 0;
+	if (view.copy)
+		working_note_use(view.copy, handle);
+	if (view.copy && view.copy->stage)
+		return aedb_stage_read(view.copy->stage, read->buf, read->n,
+				       read->offset, ret);
+	if (!view.pin)
+		return 0;
+	if (pin_is_resident(view.pin))
+		return pin_read(view.pin, read->buf, read->n, read->offset,
+				ret);
+	*ret_pin = pin_ref(view.pin);
+	return 0;
+}
+
+static void note_write(struct tree *tree, const struct tree_caller *caller,
+		       struct handle *handle)
+{
+	struct working *copy = handle->copy;
+	struct proc_id proc = { 0 };
+
+	working_note_use(copy, handle);
+	if (handle->kind == HANDLE_WHOLE || copy->last_writer.pid) {
+		proc = handle_caller(tree, handle, caller);
+		handle_note_writer(tree, handle, proc);
+	}
+	copy->last_writer = proc;
+	copy->is_writer_killed = false;
+	handle->is_abandoned = false;
+}
+
+/* What was not committed is not in the copy either: the writer was told. */
+static int commit_record(struct tree *tree, struct handle *handle,
+			 bool was_clean, uint64_t old_bytes)
+{
+	struct working *copy = handle->copy;
+	int rc = commit_copy(tree, handle->node->file, copy);
+
+	if (rc < 0 && was_clean && !node_is_orphan(handle->node))
+		working_release(copy);
+	else if (rc < 0)
+		(void)aedb_stage_truncate(copy->stage, old_bytes);
+	return rc;
+}
+
+int tree_write(struct tree *tree, const struct tree_caller *caller,
+	       struct handle *handle, const struct tree_write *write)
+{
+	struct file *file = handle->node->file;
+	struct working *copy = handle->copy;
+	struct tree_write at = *write;
+	bool was_clean;
+	int rc = 0;
+
+	if (!copy)
+		return -EBADF;
+	was_clean = !working_has_staged(copy);
+	if (write->is_append)
+		rc = working_bytes(file, copy, &at.offset);
+	if (rc == 0)
+		rc = set_id_clear_on_write(tree, caller, file, copy);
+	if (rc == 0)
+		rc = working_write(tree, file, copy, &at);
+	if (rc < 0)
+		return rc;
+	note_write(tree, caller, handle);
+	if (write->is_append && !(handle->flags & O_TRUNC))
+		rc = commit_record(tree, handle, was_clean, at.offset);
+	return rc;
+}
+
+static int write_zeros(struct tree *tree, struct handle *handle,
+		       uint64_t offset, uint64_t n)
+{
+	static const char zeros[65536];
+	struct file *file = handle->node->file;
+	uint64_t bytes;
+	int rc = working_bytes(file, handle->copy, &bytes);
+
+	if (rc < 0)
+		return rc;
+	if (offset >= bytes)
+		return 0;
+	if (n > bytes - offset)
+		n = bytes - offset;
+	while (rc == 0 && n > 0) {
+		size_t part = n < sizeof(zeros) ? n : sizeof(zeros);
+		struct tree_write write = { zeros, part, offset, false };
+
+		rc = working_write(tree, file, handle->copy, &write);
+		offset += part;
+		n -= part;
+	}
+	return rc;
+}
+
+int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
+		   struct handle *handle, int mode, uint64_t offset,
+		   uint64_t n)
+{
+	struct file *file = handle->node->file;
+	uint64_t bytes;
+	int rc;
+
+	if (!handle->copy)
+		return -EBADF;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
+		     FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	rc = working_bytes(file, handle->copy, &bytes);
+	if (rc == 0 && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		rc = write_zeros(tree, handle, offset, n);
+	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && offset + n > bytes)
+		rc = working_truncate(tree, file, handle->copy, offset + n);
+	if (rc == 0)
+		note_write(tree, caller, handle);
+	return rc;
+}
+
+/* A whole value, at the FLUSH of one of the processes that have it. */
+static int flush_whole(struct tree *tree, const struct tree_caller *caller,
+		       struct handle *handle)
+{
+	struct file *file = handle->node->file;
+	struct working *copy = handle->copy;
+	struct proc_id proc = handle_caller(tree, handle, caller);
+
+	if (proc_id_equal(copy->last_writer, proc) &&
+	    proc_was_killed(tree->procs, caller->tid))
+		copy->is_writer_killed = true;
+	if (handle_is_held_elsewhere(tree, handle, proc))
+		return 0;
+	if (working_is_droppable(copy)) {
+		commit_drop_copy(tree, file, copy);
+		return 0;
+	}
+	return commit_copy(tree, file, copy);
+}
+
+int tree_flush(struct tree *tree, const struct tree_caller *caller,
+	       struct handle *handle)
+{
+	struct working *copy = handle->copy;
+
+	if (!copy || !working_has_staged(copy))
+		return 0;
+	if (copy->is_dirty && !copy->has_data)
+		return 0;
+	if (handle->kind == HANDLE_WHOLE)
+		return flush_whole(tree, caller, handle);
+	return commit_copy(tree, handle->node->file, copy);
+}
+
+int tree_fsync(struct tree *tree, struct handle *handle)
+{
+	struct file *file = handle->node->file;
+	struct working *copy = handle->copy ? handle->copy : &file->shared;
+
+	if (!handle->copy && !handle->is_creator)
+		return 0;
+	if (!working_has_staged(copy) && !node_is_pending(handle->node))
+		return 0;
+	return commit_copy(tree, file, copy);
+}
+
+static bool is_last_writing(const struct file *file)
+{
+	return file->n_writing == 1;
+}
+
+static int release_staged(struct tree *tree, struct handle *handle)
+{
+	struct file *file = handle->node->file;
+	struct working *copy = handle->copy;
+
+	if (handle->kind == HANDLE_WHOLE && working_is_droppable(copy)) {
+		commit_drop_copy(tree, file, copy);
+		return 0;
+	}
+	if (handle->kind == HANDLE_WHOLE || copy->is_private ||
+	    is_last_writing(file))
+		return commit_copy(tree, file, copy);
+	return 0;
+}
+
+/* A pending file that its creator, or the last of its writers, lets go. A killed
+ * creator's goes with its last handle. */
+static int release_pending(struct tree *tree, struct handle *handle)
+{
+	struct file *file = handle->node->file;
+
+	if (handle->is_abandoned || (!handle->is_creator &&
+				     !(handle->copy && is_last_writing(file))))
+		return 0;
+	return commit_copy(tree, file, handle->copy ? handle->copy :
+						      &file->shared);
+}
+
+int tree_release(struct tree *tree, struct handle *handle)
+{
+	struct working *copy = handle->copy;
+	int rc = 0;
+
+	if (copy && working_has_staged(copy))
+		rc = release_staged(tree, handle);
+	if (rc == 0 && node_is_pending(handle->node))
+		rc = release_pending(tree, handle);
+	handle_close(tree, handle);
+	return rc;
+}

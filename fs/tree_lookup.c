@@ -1,0 +1,61 @@
+/* Lookups, attributes read, and links read. */
+#include <errno.h>
+#include <string.h>
+
+#include "find.h"
+#include "state.h"
+#include "view.h"
+
+int tree_lookup(struct tree *tree, const struct tree_caller *caller,
+		struct node *parent, const char *name, struct tree_entry *ret)
+{
+	struct node *node = node_find(tree->nodes, parent, name);
+	struct found found;
+	int rc;
+
+	if (strlen(name) > PATH_NAME_BYTES_MAX)
+		return -ENAMETOOLONG;
+	if (!node) {
+		rc = find_child(tree, parent, name, &found);
+		if (rc == 0)
+			rc = find_node_of(tree, parent, name, &found, &node);
+		if (rc < 0)
+			return rc;
+		if (found.object.bytes <= AEDB_VALUE_INLINE_MAX) {
+			view_entry_of_object(node, &found.object, ret);
+			return 0;
+		}
+	}
+	rc = view_entry(tree, caller, node, NULL, ret);
+	if (rc < 0)
+		node_unref(tree->nodes, node, 1);
+	return rc;
+}
+
+void tree_forget(struct tree *tree, struct node *node, uint64_t n)
+{
+	if (node->kind != NODE_ROOT)
+		node_unref(tree->nodes, node, (uint32_t)n);
+}
+
+int tree_getattr(struct tree *tree, const struct tree_caller *caller,
+		 struct node *node, struct handle *handle,
+		 struct tree_entry *ret)
+{
+	return view_entry(tree, caller, node, handle, ret);
+}
+
+int tree_readlink(struct node *node, char *buf, size_t size)
+{
+	struct aedb_reader *reader;
+	size_t n;
+	int rc = pin_reader_open(node, &reader);
+
+	if (rc < 0)
+		return rc;
+	rc = aedb_reader_read(reader, buf, size - 1, 0, &n);
+	if (rc == 0)
+		buf[n] = '\0';
+	aedb_reader_close(reader);
+	return rc;
+}

@@ -1,0 +1,261 @@
+/*
+ * Views.
+ *
+ * Invariants
+ * 1. A reading handle's view changes only while a writing handle of its own
+ *    process is open, and by growing through appends.
+ * 2. A process is looked up only while somebody has something staged, or a
+ *    reader's version is not the newest.
+ */
+#include "view.h"
+
+#include <errno.h>
+
+#include "find.h"
+#include "working.h"
+
+#define ANCESTORS_MAX 32
+
+static struct handle *creating_handle(struct file *file)
+{
+	struct handle *h, *any = NULL;
+
+	LIST_FOREACH(h, &file->handles, next) {
+		if (h->copy && h->is_creator)
+			return h;
+		if (h->copy)
+			any = h;
+	}
+	return any;
+}
+
+static struct handle *handle_of_ancestor(struct tree *tree, struct file *file,
+					 struct proc_id proc)
+{
+	struct proc_id above[ANCESTORS_MAX];
+	size_t n = proc_ancestors(tree->procs, proc, above, ANCESTORS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct handle *h = handle_of_writer(tree, file, above[i]);
+
+		if (h)
+			return h;
+	}
+	return NULL;
+}
+
+static bool reads_on(const struct file *file, const struct handle *h)
+{
+	return h->generation == file->generation &&
+	       !node_is_orphan(file->node);
+}
+
+static bool is_outdated(const struct file *file, const struct handle *h)
+{
+	return !h->copy && (h->pin != file->latest ||
+			    h->generation != file->generation);
+}
+
+static bool has_outdated_reader(struct file *file)
+{
+	struct handle *h;
+
+	LIST_FOREACH(h, &file->handles, next)
+		if (is_outdated(file, h))
+			return true;
+	return false;
+}
+
+/* The only reading handle of the process; NULL when it has none or several. */
+static struct handle *only_reader(struct tree *tree, struct file *file,
+				  struct proc_id proc)
+{
+	struct handle *h, *only = NULL;
+
+	LIST_FOREACH(h, &file->handles, next) {
+		if (h->copy || !handle_belongs_to(tree, h, proc))
+			continue;
+		if (only)
+			return NULL;
+		only = h;
+	}
+	return only;
+}
+
+static int show_copy(struct file *file, const struct working *copy,
+		     struct object *object)
+{
+	int rc = working_bytes(file, copy, &object->bytes);
+
+	if (rc < 0)
+		return rc;
+	object->allocated_bytes = object->bytes;
+	if (copy->stage)
+		object->allocated_bytes =
+			aedb_stage_allocated_bytes(copy->stage);
+	if (copy->is_dirty && copy->written_ns > object->mtime_ns) {
+		object->mtime_ns = copy->written_ns;
+		object->ctime_ns = copy->written_ns;
+	}
+	staged_attr_show(&copy->attr, object);
+	return 0;
+}
+
+static void show_reader(struct file *file, const struct handle *h,
+			struct object *object)
+{
+	if (reads_on(file, h))
+		return;
+	object->bytes = h->pin ? pin_bytes(h->pin) : 0;
+	object->allocated_bytes = object->bytes;
+}
+
+static int show_file(struct tree *tree, const struct tree_caller *caller,
+		     struct file *file, struct object *object)
+{
+	bool has_staged = file_has_staged(file);
+	struct handle *h = NULL;
+	struct proc_id proc;
+
+	if (!has_staged && !has_outdated_reader(file))
+		return 0;
+	proc = proc_identify(tree->procs, caller->tid);
+	if (file->n_writing)
+		h = handle_of_writer(tree, file, proc);
+	if (!h && file->n_writing)
+		h = handle_of_ancestor(tree, file, proc);
+	if (!h && node_is_pending(file->node))
+		h = creating_handle(file);
+	if (h)
+		return show_copy(file, h->copy, object);
+	h = only_reader(tree, file, proc);
+	if (h)
+		show_reader(file, h, object);
+	return 0;
+}
+
+/* What lies in value files may have holes. */
+static int show_allocated(struct node *node, struct object *object)
+{
+	struct aedb_reader *reader;
+	int rc;
+
+	if (object->bytes <= AEDB_VALUE_INLINE_MAX || node->draft ||
+	    !S_ISREG(object->attr.mode))
+		return 0;
+	rc = pin_reader_open(node, &reader);
+	if (rc < 0)
+		return rc;
+	object->allocated_bytes = aedb_reader_allocated_bytes(reader);
+	aedb_reader_close(reader);
+	return 0;
+}
+
+int view_object(struct tree *tree, const struct tree_caller *caller,
+		struct node *node, const struct handle *handle,
+		struct object *ret)
+{
+	struct object object;
+	int rc = find_object(tree, node, &object);
+
+	if (rc == 0)
+		rc = show_allocated(node, &object);
+	if (rc < 0)
+		return rc;
+	if (handle && handle->copy)
+		rc = show_copy(node->file, handle->copy, &object);
+	else if (node->file)
+		rc = show_file(tree, caller, node->file, &object);
+	if (rc == 0)
+		*ret = object;
+	return rc;
+}
+
+void view_entry_of_object(struct node *node, struct object *object,
+			  struct tree_entry *ret)
+{
+	struct file *file = node->file;
+	bool is_settled = !node->draft;
+
+	ret->node = node;
+	ret->is_name_lasting = is_settled;
+	ret->is_stat_lasting = is_settled &&
+			       (!file || (!file->n_writing &&
+					  !has_outdated_reader(file)));
+	object_stat(object, &ret->stat);
+	if (node_is_orphan(node))
+		ret->stat.st_nlink = 0;
+}
+
+int view_entry(struct tree *tree, const struct tree_caller *caller,
+	       struct node *node, const struct handle *handle,
+	       struct tree_entry *ret)
+{
+	struct object object;
+	int rc = view_object(tree, caller, node, handle, &object);
+
+	if (rc == 0)
+		view_entry_of_object(node, &object, ret);
+	return rc;
+}
+
+struct working *view_staged_copy(struct tree *tree,
+				 const struct tree_caller *caller,
+				 struct file *file)
+{
+	struct handle *h;
+
+	if (!file || !file->n_writing || !file_has_staged(file))
+		return NULL;
+	h = handle_of_writer(tree, file,
+			     proc_identify(tree->procs, caller->tid));
+	return h && working_has_staged(h->copy) ? h->copy : NULL;
+}
+
+static int view_of_copy(struct file *file, struct working *copy,
+			struct view *ret)
+{
+	int rc = 0;
+
+	ret->copy = copy;
+	ret->pin = NULL;
+	if (!copy->stage && !copy->is_private)
+		rc = file_latest(file, &ret->pin);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The reader reached its end, and all that came later was appended. */
+static int read_on(struct file *file, struct handle *handle)
+{
+	struct pin *latest;
+	int rc = file_latest(file, &latest);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	pin_ref(latest);
+	pin_unref(handle->pin);
+	handle->pin = latest;
+	return 0;
+}
+
+int view_of_handle(struct tree *tree, const struct tree_caller *caller,
+		   struct handle *handle, uint64_t end, struct view *ret)
+{
+	struct file *file = handle->node->file;
+	struct handle *writer = NULL;
+	int rc = 0;
+
+	if (handle->copy)
+		return view_of_copy(file, handle->copy, ret);
+	if (file->n_writing)
+		writer = handle_of_writer(tree, file,
+					  handle_caller(tree, handle, caller));
+	if (writer)
+		return view_of_copy(file, writer->copy, ret);
+	if (reads_on(file, handle) && handle->pin != file->latest &&
+	    end > (handle->pin ? pin_bytes(handle->pin) : 0))
+		rc = read_on(file, handle);
+	ret->copy = NULL;
+	ret->pin = handle->pin;
+	return rc;
+}

@@ -1,0 +1,41 @@
+/*
+ * What a process sees of an object: the committed version, a pinned one, or
+ * what it has staged itself.
+ *
+ * Threads: guarded by the tree lock.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include "file.h"
+
+/* The object as the caller sees it; through the handle if there is one (NULL:
+ * by path, or a call that carries none). -ENOENT. */
+int view_object(struct tree *tree, const struct tree_caller *caller,
+		struct node *node, const struct handle *handle,
+		struct object *ret);
+/* The answer to a call that names the node; its node is not counted here. */
+int view_entry(struct tree *tree, const struct tree_caller *caller,
+	       struct node *node, const struct handle *handle,
+	       struct tree_entry *ret);
+/* The same for an object that nobody has open. */
+void view_entry_of_object(struct node *node, struct object *object,
+			  struct tree_entry *ret);
+
+/* The copy whose attributes the caller's process would change: a writing handle
+ * of its own has staged data in it. NULL: none. */
+struct working *view_staged_copy(struct tree *tree,
+				 const struct tree_caller *caller,
+				 struct file *file);
+
+/* What a reading handle reads now: a copy of its own process, or else a pinned
+ * version (borrowed; NULL: nothing). n bytes at offset decide whether it goes on
+ * into what was appended. */
+struct view {
+	struct working *copy;
+	struct pin *pin;
+};
+int view_of_handle(struct tree *tree, const struct tree_caller *caller,
+		   struct handle *handle, uint64_t end, struct view *ret);
+
+#endif

@@ -1,0 +1,308 @@
+#!/usr/bin/env bats
+# The life of a mount: how a start ends, what refuses it, how a mount ends.
+# timeout: 200 s
+
+bats_require_minimum_version 1.5.0
+load mount
+
+setup() { mount_prepare; }
+teardown() { mount_cleanup; }
+
+# refused STATUS TEXT OPTION...: aedbfs fails with that status and one line of
+# text that has TEXT, and leaves nothing mounted at MNT.
+refused() {
+	local status_wanted=$1 text=$2
+	shift 2
+	run -"$status_wanted" --separate-stderr aedbfs "$@" 3>&- 4>&-
+	[ -z "$output" ]
+	[[ ${stderr_lines[0]} == "aedbfs: "*"$text"* ]]
+	[ "${#stderr_lines[@]}" = 1 ] || [ "$status_wanted" = 2 ]
+	run ! mountpoint -q "$MNT"
+}
+
+# The field of MNT's last line in the table of mounts: source, type, options.
+mount_field() {
+	findmnt --noheadings --output "$1" --mountpoint "$MNT" | tail -1
+}
+
+scope_make() { mkdir -p "$MNT/p/s"; }
+
+@test "help and version are printed and exit with 0" {
+	run -0 aedbfs --help
+	[[ $output == "Usage: aedbfs"*durability=*sync_interval=* ]]
+	run -0 aedbfs --version
+	[[ $output =~ ^aedbfs\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+@test "help that cannot be written is no success" {
+	[ -c /dev/full ] || skip "no /dev/full"
+	run -3 sh -c 'aedbfs --help >/dev/full'
+}
+
+@test "a wrong option is named, with status 2" {
+	refused 2 "unknown option: frob" -o ro,frob "$DB" "$MNT"
+	refused 2 "unknown option: -z" -z "$DB" "$MNT"
+	refused 2 "umask=9" -o umask=9 "$DB" "$MNT"
+	refused 2 "want a directory" "$DB"
+}
+
+@test "a missing database is named, with status 1, and nothing is made" {
+	refused 1 "$DIR/none" "$DIR/none" "$MNT"
+	[ ! -e "$DIR/none" ]
+}
+
+@test "a directory that holds something else is left as it is" {
+	mkdir "$DIR/foreign"
+	echo mine >"$DIR/foreign/file"
+	refused 1 "$DIR/foreign" "$DIR/foreign" "$MNT"
+	run aedbfs -o create "$DIR/foreign" "$MNT" 3>&- 4>&-
+	[ "$status" != 0 ]
+	[ "$(ls -A "$DIR/foreign")" = file ]
+	[ "$(cat "$DIR/foreign/file")" = mine ]
+}
+
+@test "with create a database is made where there is none, and kept" {
+	DB=$DIR/new
+	mount_start -o create
+	scope_make
+	echo value >"$MNT/p/s/k"
+	mount_stop
+	mount_start -o create
+	[ "$(cat "$MNT/p/s/k")" = value ]
+}
+
+@test "a mount point that is missing or no directory is refused" {
+	refused 1 "$DIR/nowhere" "$DB" "$DIR/nowhere"
+	touch "$DIR/file"
+	refused 1 "not a directory" "$DB" "$DIR/file"
+	refused 1 "$DIR/nowhere" -o create "$DIR/new" "$DIR/nowhere"
+	[ ! -e "$DIR/new" ]
+}
+
+@test "a mount that would hide its database is refused" {
+	refused 2 "hidden beneath the mount" "$DB" "$DIR"
+	mkdir "$DB/inside"
+	refused 2 "inside the directory of the database" "$DB" "$DB/inside"
+	rmdir "$DB/inside"
+}
+
+@test "when aedbfs returns the mount answers" {
+	for _ in 1 2 3 4 5; do
+		mount_start
+		stat "$MNT" >/dev/null
+		mkdir -p "$MNT/p"
+		mount_stop
+	done
+}
+
+@test "a second daemon for a database is refused, naming the holder" {
+	mount_start
+	pid=$(mount_pid)
+	mkdir "$DIR/other"
+	run -4 aedbfs "$DB" "$DIR/other" 3>&- 4>&-
+	[[ $output == *"$DB"*"$pid"* ]]
+	run ! mountpoint -q "$DIR/other"
+	mountpoint -q "$MNT"
+}
+
+@test "a second mount on the same directory is refused, naming the first" {
+	mount_start
+	aedb init "$DIR/db2"
+	run -4 aedbfs "$DIR/db2" "$MNT" 3>&- 4>&-
+	[[ $output == *"$MNT"*"$DB"* ]]
+	[ "$(mount_field SOURCE)" = "$DB" ]
+}
+
+@test "a start over its own dead mount detaches it first" {
+	mount_start
+	scope_make
+	echo value >"$MNT/p/s/k"
+	pid=$(mount_pid)
+	kill -KILL "$pid"
+	wait_for 20 process_is_gone "$pid"
+	run ls "$MNT"
+	[ "$status" != 0 ]
+	mount_start
+	[ "$(cat "$MNT/p/s/k")" = value ]
+	[ "$(grep -cF " $MNT fuse" /proc/self/mounts)" = 1 ]
+}
+
+@test "a dead mount of another database is not touched" {
+	mount_start
+	pid=$(mount_pid)
+	kill -KILL "$pid"
+	wait_for 20 process_is_gone "$pid"
+	aedb init "$DIR/db2"
+	run -3 aedbfs "$DIR/db2" "$MNT" 3>&- 4>&-
+	[[ $output == *"$MNT"* ]]
+	[ "$(mount_field SOURCE)" = "$DB" ]
+}
+
+@test "umount ends the daemon and frees the database" {
+	mount_start
+	pid=$(mount_pid)
+	umount "$MNT"
+	wait_for 20 process_is_gone "$pid"
+	mount_start
+}
+
+@test "SIGTERM detaches, and what was committed is there again" {
+	mount_start
+	scope_make
+	echo value >"$MNT/p/s/k"
+	pid=$(mount_pid)
+	kill -TERM "$pid"
+	wait_for 20 process_is_gone "$pid"
+	run ! mountpoint -q "$MNT"
+	mount_start
+	[ "$(cat "$MNT/p/s/k")" = value ]
+}
+
+# Opens p/s/k and writes to it; writes more and closes it at a line to $go.
+# A shell would not do: its redirections close copies, which commits.
+writer_start() {
+	mkfifo "$DIR/go"
+	exec {go}<>"$DIR/go"
+	python3 - "$MNT/p/s/k" "$DIR/go" >"$DIR/said" 2>&1 3>&- 4>&- <<'END' &
+import sys
+key = open(sys.argv[1], "wb", 0)
+key.write(b"staged")
+print("written", flush=True)
+open(sys.argv[2]).readline()
+key.write(b" and more")
+key.close()
+print("closed", flush=True)
+END
+	writer=$!
+	wait_for 20 grep -q written "$DIR/said"
+}
+
+mount_is_detached() { ! mountpoint -q "$MNT"; }
+
+@test "SIGTERM waits for data that is staged, and its close commits it" {
+	mount_start
+	scope_make
+	pid=$(mount_pid)
+	writer_start
+	kill -TERM "$pid"
+	wait_for 20 mount_is_detached
+	run ! process_is_gone "$pid"
+	echo >&"$go"
+	wait "$writer"
+	grep -q closed "$DIR/said"
+	wait_for 20 process_is_gone "$pid"
+	mount_start
+	[ "$(cat "$MNT/p/s/k")" = "staged and more" ]
+}
+
+@test "a handle that keeps staged data does not keep the daemon for ever" {
+	mount_start
+	scope_make
+	echo old >"$MNT/p/s/k"
+	pid=$(mount_pid)
+	writer_start
+	kill -TERM "$pid"
+	wait_for 40 process_is_gone "$pid"
+	echo >&"$go"
+	status=0
+	wait "$writer" || status=$?
+	[ "$status" != 0 ]
+	grep -q "Transport endpoint is not connected" "$DIR/said"
+	mount_start
+	[ "$(cat "$MNT/p/s/k")" = old ]
+}
+
+@test "the mount's source is the database, and LOCK names the daemon" {
+	cd "$DIR"
+	mkdir "sub dir, with \\ things"
+	aedb init "sub dir, with \\ things/db"
+	DB="sub dir, with \\ things/db"
+	mount_start
+	[ "$(mount_field FSTYPE)" = fuse.aedbfs ]
+	[ "$(mount_field SOURCE)" = "$(realpath "$DB")" ]
+	[ "$(cat "$DB/LOCK")" = "$(mount_pid)" ]
+	[ "$(readlink "/proc/$(mount_pid)/cwd")" = / ]
+	run flock --nonblock "$DB/LOCK" true
+	[ "$status" != 0 ]
+	pid=$(mount_pid)
+	umount "$MNT"
+	wait_for 20 process_is_gone "$pid"
+	flock --nonblock "$DB/LOCK" true
+}
+
+@test "ro: everything can be read, nothing written, the database untouched" {
+	mount_start
+	scope_make
+	echo value >"$MNT/p/s/k"
+	mount_stop
+	before=$(cd "$DB" && find . -type f ! -name LOCK -exec sha256sum {} + | sort)
+	mount_start -o ro
+	[[ ,$(mount_field OPTIONS), == *,ro,* ]]
+	[ "$(cat "$MNT/p/s/k")" = value ]
+	run sh -c 'echo x >"$1"' sh "$MNT/p/s/k"
+	[ "$status" != 0 ]
+	[[ $output == *"Read-only file system"* ]]
+	run mkdir "$MNT/q"
+	[[ $output == *"Read-only file system"* ]]
+	mkdir "$DIR/second"
+	aedbfs -o ro "$DB" "$DIR/second" 3>&- 4>&-
+	[ "$(cat "$DIR/second/p/s/k")" = value ]
+	umount "$DIR/second"
+	mount_stop
+	after=$(cd "$DB" && find . -type f ! -name LOCK -exec sha256sum {} + | sort)
+	[ "$before" = "$after" ]
+}
+
+@test "options of mount(8) and fstab are accepted" {
+	mount_start -o rw,nofail,_netdev,noauto,user,x-systemd.automount,exec,noatime,noexec
+	[[ ,$(mount_field OPTIONS), == *,noexec,* ]]
+	[[ ,$(mount_field OPTIONS), == *,nosuid,nodev,* ]]
+	[[ ,$(mount_field OPTIONS), != *,allow_other,* ]]
+	mount_stop
+	mount_start -o allow_other
+	[[ ,$(mount_field OPTIONS), == *,allow_other,* ]]
+}
+
+@test "mount(8) mounts it, passing its options on" {
+	[ -x /sbin/mount.fuse ] || skip "no mount.fuse"
+	mount -t fuse -o nofail,x-note=1,durability=full "$AEDB_BUILD/aedbfs#$DB" "$MNT" 3>&- 4>&-
+	mountpoint -q "$MNT"
+	[ "$(mount_field SOURCE)" = "$DB" ]
+}
+
+@test "the daemon keeps nothing open that its starter had open" {
+	exec {lock}>"$DIR/lock"
+	flock "$lock"
+	mount_start
+	exec {lock}>&-
+	flock --nonblock "$DIR/lock" true
+}
+
+@test "in the foreground it logs to standard error and ends with 0 at SIGTERM" {
+	aedbfs -f "$DB" "$MNT" 2>"$DIR/log" 3>&- 4>&- &
+	pid=$!
+	wait_for 20 grep -q "is mounted on $MNT" "$DIR/log"
+	stat "$MNT" >/dev/null
+	kill -TERM "$pid"
+	wait "$pid"
+	grep -q "is unmounted" "$DIR/log"
+	run ! mountpoint -q "$MNT"
+}
+
+@test "systemd is told when the mount answers and when it ends" {
+	python3 - "$DIR/notify" >"$DIR/told" 3>&- 4>&- <<'END' &
+import socket, sys
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.bind(sys.argv[1])
+while True:
+    print(notify.recv(4096).decode(), flush=True)
+END
+	listener=$!
+	wait_for 20 test -S "$DIR/notify"
+	NOTIFY_SOCKET=$DIR/notify mount_start
+	wait_for 20 grep -q READY=1 "$DIR/told"
+	grep -q "MAINPID=$(mount_pid)" "$DIR/told"
+	kill -TERM "$(mount_pid)"
+	wait_for 20 grep -q STOPPING=1 "$DIR/told"
+	kill "$listener"
+}

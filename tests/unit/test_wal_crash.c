@@ -1,0 +1,215 @@
+/*
+ * The log under power cuts: after a cut in every single disk call, and a second
+ * one in every call of the recovery, what is read is a prefix of the commits
+ * that holds everything known durable.
+ */
+#include "check.h"
+#include "err.h"
+#include "wal_run.h"
+
+#define FILE_BYTES (16u << 10)
+#define COMMITS 50
+#define CRASHES 4	/* outcomes tried for each cut */
+
+/* One run: groups of different sizes, syncs now and then, a note, a clean
+ * close and reopening in between. Stops at the first failure. */
+static int work_half(struct wal_run *run, unsigned commits)
+{
+	while (run->appended < commits) {
+		unsigned group = 1 + run->appended % 3;
+		int rc = 0;
+
+		while (rc == 0 && group--)
+			rc = wal_run_append(run, -1);
+		if (rc == 0)
+			rc = wal_run_write(run);
+		if (rc == 0 && run->appended % 5 < 2)
+			rc = wal_run_sync(run);
+		if (rc == 0 && run->appended % 7 == 0)
+			rc = wal_note_durable(run->wal);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int work(struct wal_run *run)
+{
+	struct wal_found found;
+	int rc = work_half(run, COMMITS / 2);
+
+	if (rc == 0)
+		rc = wal_finish(run->wal);
+	if (rc == 0)
+		run->durable = run->appended;
+	wal_run_close(run);
+	if (rc == 0)
+		rc = wal_run_reopen(run, WAL_STRICT, &found);
+	return rc < 0 ? rc : work_half(run, COMMITS);
+}
+
+static struct simdisk *disk_begin(struct wal_run *run, uint64_t seed)
+{
+	struct simdisk *disk = simdisk_new(seed);
+
+	*run = (struct wal_run){ .vfs = simdisk_vfs(disk),
+				 .file_bytes = FILE_BYTES,
+				 .salt = check_seed(),
+				 .bytes_max = 16000 };
+	return disk;
+}
+
+/* A copy of the disk after a power cut, with a closed run on it. */
+static struct simdisk *outcome(struct simdisk *disk, const struct wal_run *run,
+			       unsigned i, struct wal_run *ret)
+{
+	static const enum simdisk_crash_mode modes[CRASHES] = {
+		SIMDISK_DROP_ALL, SIMDISK_KILL, SIMDISK_RANDOM, SIMDISK_RANDOM,
+	};
+	struct simdisk *copy = simdisk_clone(disk);
+
+	simdisk_crash(copy, check_random(), modes[i]);
+	*ret = *run;
+	ret->vfs = simdisk_vfs(copy);
+	ret->wal = NULL;
+	return copy;
+}
+
+/* Reopens, writes on, cuts again with everything unsynced lost. */
+static void reopen_check(struct simdisk *disk, struct wal_run *run, unsigned appended)
+{
+	unsigned durable = run->durable;
+	struct wal_found found;
+
+	CHECK_OK(wal_run_reopen(run, WAL_STRICT, &found));
+	CHECK_THAT(found.commits >= durable && found.commits <= appended,
+		   "%u commits, durable %u, appended %u", found.commits, durable,
+		   appended);
+	/* Of another size, so of other content, than what was cut off. */
+	CHECK_OK(wal_run_append(run, 301));
+	CHECK_OK(wal_run_write(run));
+	simdisk_crash(disk, check_random(), SIMDISK_DROP_ALL);
+	wal_run_close(run);
+	CHECK_OK(wal_run_read(run, WAL_STRICT, &found));
+	CHECK_EQ(found.commits, run->appended - 1);
+}
+
+/* Cuts the power in every call of a recovery, and recovers from that. */
+static unsigned second_cuts(struct simdisk *disk, const struct wal_run *run)
+{
+	for (unsigned call = 1;; call++) {
+		struct simdisk *copy = simdisk_clone(disk), *again;
+		struct wal_run first = *run, second;
+		struct wal_found found;
+		int rc;
+
+		first.vfs = simdisk_vfs(copy);
+		simdisk_cut_at(copy, simdisk_calls(copy) + call);
+		rc = wal_run_reopen(&first, WAL_STRICT, &found);
+		wal_run_close(&first);
+		if (rc == 0 && !simdisk_is_cut(copy)) {
+			simdisk_free(copy);
+			return call - 1;
+		}
+		CHECK(rc == AEDB_IO || rc == 0);
+		first.durable = run->durable;
+		again = outcome(copy, &first, call % CRASHES, &second);
+		reopen_check(again, &second, run->appended);
+		simdisk_free(again);
+		simdisk_free(copy);
+	}
+}
+
+TEST(every_cut, "after a power cut in any call, of recovery too, a prefix with all durable is read")
+{
+	uint64_t created = 0, calls;
+	unsigned second = 0;
+	struct wal_run run;
+	struct simdisk *disk = disk_begin(&run, 1);
+
+	CHECK_OK(wal_run_create(&run));
+	created = simdisk_calls(disk);
+	CHECK_OK(work(&run));
+	calls = simdisk_calls(disk);
+	wal_run_close(&run);
+	simdisk_free(disk);
+	CHECK(calls - created > 60);
+	for (uint64_t cut = created + 1; cut <= calls; cut++) {
+		disk = disk_begin(&run, cut);
+		CHECK_OK(wal_run_create(&run));
+		simdisk_cut_at(disk, cut);
+		CHECK(work(&run) < 0);
+		wal_run_close(&run);
+		for (unsigned i = 0; i < CRASHES; i++) {
+			struct wal_run after;
+			struct simdisk *copy = outcome(disk, &run, i, &after);
+
+			if ((cut + i) % 3 == 0)
+				second += second_cuts(copy, &after);
+			reopen_check(copy, &after, run.appended);
+			simdisk_free(copy);
+		}
+		simdisk_free(disk);
+	}
+	CHECK(second > 500);
+}
+
+TEST(create_cut, "a power cut while the log is created leaves it or can be created again")
+{
+	for (uint64_t cut = 1;; cut++) {
+		struct wal_run run, after;
+		struct wal_found found;
+		struct simdisk *disk = disk_begin(&run, cut), *copy;
+		bool is_over;
+
+		simdisk_cut_at(disk, cut);
+		is_over = wal_run_create(&run) == 0;
+		wal_run_close(&run);
+		copy = outcome(disk, &run, (unsigned)cut % CRASHES, &after);
+		if (wal_run_read(&after, WAL_STRICT, &found) < 0) {
+			CHECK(!is_over);
+			CHECK_OK(wal_run_create(&after));
+			wal_run_close(&after);
+			CHECK_OK(wal_run_read(&after, WAL_STRICT, &found));
+		}
+		CHECK_EQ(found.commits, 0);
+		simdisk_free(copy);
+		simdisk_free(disk);
+		if (is_over)
+			break;
+	}
+}
+
+TEST(long_life, "many random lives with random cuts never lose what was durable")
+{
+	struct wal_run run;
+	struct simdisk *disk = disk_begin(&run, 7);
+	struct wal_found found;
+
+	CHECK_OK(wal_run_create(&run));
+	for (unsigned life = 0; life < 300; life++) {
+		unsigned durable, appended;
+
+		simdisk_cut_at(disk, simdisk_calls(disk) + 1 + check_random() % 60);
+		while (work_half(&run, run.appended + 1 +
+				       (unsigned)(check_random() % 10)) == 0)
+			;
+		CHECK(simdisk_is_cut(disk));
+		durable = run.durable;
+		appended = run.appended;
+		wal_run_close(&run);
+		simdisk_crash(disk, check_random(),
+			      life % 3 ? SIMDISK_RANDOM : SIMDISK_KILL);
+		CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
+		CHECK_THAT(found.commits >= durable && found.commits <= appended,
+			   "life %u: %u commits, durable %u, appended %u", life,
+			   found.commits, durable, appended);
+	}
+	wal_run_close(&run);
+	simdisk_free(disk);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

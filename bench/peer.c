@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define CLASS(durability) (1u << (durability))
-#define CLASS_ALL (CLASS(PEER_FULL) | CLASS(PEER_BATCH) | CLASS(PEER_OS))
+#define CLASS_UNSYNCED (CLASS(PEER_BATCH) | CLASS(PEER_OS))
+#define CLASS_ALL (CLASS(PEER_FULL) | CLASS_UNSYNCED)
 #define OPEN_FILES_MAX 16
 
 #define LMDB_WEAKNESS \
@@ -32,13 +33,14 @@ const struct peer peers[PEERS] = {
 	[PEER_BARE] = { "control", &peer_bare, CLASS_ALL, { NULL } },
 	[PEER_LMDB] = { "lmdb", &peer_lmdb, CLASS_ALL,
 			{ NULL, LMDB_WEAKNESS, LMDB_WEAKNESS } },
+	[PEER_LMDB_MAPPED] = { "lmdb-map", &peer_lmdb_mapped, CLASS_UNSYNCED,
+			       { NULL, LMDB_WEAKNESS, LMDB_WEAKNESS } },
 	[PEER_SQLITE] = { "sqlite", &peer_sqlite, CLASS_ALL, { NULL } },
 	[PEER_ROCKSDB] = { "rocksdb", &peer_rocksdb, CLASS_ALL, { NULL } },
 	[PEER_WIREDTIGER] = { "wiredtiger", &peer_wiredtiger, CLASS_ALL,
 			      { NULL } },
 	[PEER_WIREDTIGER_MEMORY] = {
-		"wt-memlog", &peer_wiredtiger_memory,
-		CLASS(PEER_BATCH) | CLASS(PEER_OS),
+		"wt-memlog", &peer_wiredtiger_memory, CLASS_UNSYNCED,
 		{ NULL, MEMORY_LOG_WEAKNESS, MEMORY_LOG_WEAKNESS } },
 };
 

@@ -32,6 +32,7 @@ enum peer_id {
 	PEER_AEDB,
 	PEER_BARE,
 	PEER_LMDB,
+	PEER_LMDB_MAPPED,
 	PEER_SQLITE,
 	PEER_ROCKSDB,
 	PEER_WIREDTIGER,
@@ -106,8 +107,8 @@ struct peer_db {
 };
 
 extern const struct peer peers[PEERS];
-extern const struct peer_driver peer_aedb, peer_bare, peer_lmdb, peer_sqlite,
-	peer_rocksdb, peer_wiredtiger, peer_wiredtiger_memory;
+extern const struct peer_driver peer_aedb, peer_bare, peer_lmdb, peer_lmdb_mapped,
+	peer_sqlite, peer_rocksdb, peer_wiredtiger, peer_wiredtiger_memory;
 
 /* Opens a new, empty database in a new directory. Where a store does not sync
  * by itself, a thread does for it every PEER_SYNC_INTERVAL_MS in PEER_BATCH.

@@ -4,8 +4,8 @@
  * writes the log at each commit, and an fdatasync of the log every 10 ms.
  *
  * Invariant: all threads share one connection behind a mutex. Connections of
- * their own would wait for the write lock in SQLite's busy handler, which
- * sleeps: measured, that is slower than a queue.
+ * their own would wait for the write lock in SQLite's busy handler, which polls
+ * and sleeps.
  */
 #include "peer.h"
 

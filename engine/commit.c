@@ -298,23 +298,21 @@ void commit_publish_durable(struct aedb *db, seq_t durable)
  * synced. */
 static void group_lead(struct aedb *db, struct commit_group *group)
 {
-	struct commit_queue *queue = &db->commits;
-
-	lock_acquire(&queue->lock);
+	lock_acquire(&db->commits.lock);
 	commit_settle(db);
-	group->requests = requests_take(queue);
+	group->requests = requests_take(&db->commits);
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
 	if (group->last_seq) {
 		if (db->options.durability == AEDB_FULL) {
-			group_add_pending(queue, group);
+			group_add_pending(&db->commits, group);
 		} else {
 			visible_raise(db, group->last_seq);
 			commit_settle(db);
 		}
 	}
-	lock_release(&queue->lock);
+	lock_release(&db->commits.lock);
 }
 
 static void group_finish(struct aedb *db, struct commit_group *group)

@@ -149,11 +149,11 @@ static int file_write(struct vfs *vfs, const char *path, const void *bytes,
 
 	if (rc < 0)
 		return rc;
-	rc = vfs->ops->truncate(file, 0);
+	rc = vfs_file_truncate(file, 0);
 	if (rc == 0)
 		rc = vfs_write_all(file, bytes, n, 0);
 	if (rc == 0)
-		rc = vfs->ops->sync(file);
+		rc = vfs_file_sync(file);
 	vfs_file_close(file);
 	return rc;
 }
@@ -168,7 +168,7 @@ static int current_write(struct vfs *vfs, const char *name)
 		rc = vfs->ops->rename(vfs, MANIFEST_CURRENT ".new",
 				      MANIFEST_CURRENT);
 	if (rc == 0)
-		rc = vfs->ops->sync_dir(vfs, ".");
+		rc = vfs_sync_dir(vfs, ".");
 	return rc;
 }
 
@@ -203,7 +203,7 @@ static int manifest_write(struct manifest *m, uint64_t number,
 	name_format(number, name);
 	rc = file_write(m->vfs, name, file, FILE_DATA_OFFSET + n);
 	if (rc == 0)
-		rc = m->vfs->ops->sync_dir(m->vfs, ".");
+		rc = vfs_sync_dir(m->vfs, ".");
 	if (rc == 0)
 		rc = current_write(m->vfs, name);
 out:
@@ -275,7 +275,7 @@ static int manifest_load(struct manifest *m, const char *path)
 	if (rc == 0)
 		rc = signature_check(m, header.specific[SPECIFIC_IS_SIGNED], path);
 	if (rc == 0)
-		rc = m->vfs->ops->size(file, &size);
+		rc = vfs_file_size(file, &size);
 	if (rc < 0)
 		goto out;
 	if (size < FILE_DATA_OFFSET ||

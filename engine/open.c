@@ -130,7 +130,7 @@ static int lock_take(struct aedb *db, const char *name)
 	if (rc < 0 || is_shared)
 		return rc;
 	n = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
-	rc = db->vfs->ops->truncate(db->lock_file, 0);
+	rc = vfs_file_truncate(db->lock_file, 0);
 	return rc < 0 ? rc : vfs_write_all(db->lock_file, holder, (size_t)n, 0);
 }
 

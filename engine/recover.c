@@ -14,7 +14,32 @@
 #include "op.h"
 #include "recover.h"
 
-static int extents_verify(struct values *values, const struct op *op)
+struct recovery {
+	struct aedb *db;
+	struct wal_reader *reader;
+	/* owned: value files that commits above the durable position name, each
+	 * once */
+	file_id_t *files;
+	size_t n_files;
+};
+
+static int file_note(struct recovery *recovery, file_id_t number)
+{
+	file_id_t *grown;
+
+	for (size_t i = recovery->n_files; i-- > 0;)
+		if (recovery->files[i] == number)
+			return 0;
+	grown = realloc(recovery->files,
+			(recovery->n_files + 1) * sizeof(*grown));
+	if (!grown)
+		return err_set(AEDB_NO_MEMORY, "no memory to recover");
+	grown[recovery->n_files++] = number;
+	recovery->files = grown;
+	return 0;
+}
+
+static int extents_verify(struct recovery *recovery, const struct op *op)
 {
 	struct byte_reader r;
 	struct value_extent extent;
@@ -26,13 +51,16 @@ static int extents_verify(struct values *values, const struct op *op)
 	for (uint64_t i = 0; i < n && rc == 0; i++) {
 		rc = op_extents_next(&r, &extent);
 		if (rc == 0)
-			rc = values_verify_extent(values, &extent);
+			rc = values_verify_extent(recovery->db->values, &extent);
+		if (rc == 0)
+			rc = file_note(recovery, extent.file);
 	}
 	return rc;
 }
 
 /* Checks the value bytes a commit makes reachable. */
-static int commit_verify_values(struct aedb *db, const struct wal_commit *commit)
+static int commit_verify_values(struct recovery *recovery,
+				const struct wal_commit *commit)
 {
 	struct byte_reader r;
 	struct op op;
@@ -42,7 +70,7 @@ static int commit_verify_values(struct aedb *db, const struct wal_commit *commit
 	while (rc == 0 && byte_reader_left(&r)) {
 		rc = op_decode(&r, &op);
 		if (rc == 0 && (op.flags & OP_IS_REF))
-			rc = extents_verify(db->values, &op);
+			rc = extents_verify(recovery, &op);
 	}
 	return rc;
 }
@@ -104,21 +132,24 @@ static int findings_copy(struct aedb *db, const struct wal_reader *reader)
 }
 
 /* Executes one commit, or ends the log before it; 1 to go on. */
-static int commit_take(struct aedb *db, struct wal_reader *reader,
+static int commit_take(struct recovery *recovery,
 		       const struct wal_read_commit *c)
-	REQUIRES(db->commits.lock)
+	REQUIRES(recovery->db->commits.lock)
 {
+	struct aedb *db = recovery->db;
 	bool is_permissive = db->options.recovery == AEDB_PERMISSIVE;
 	int rc = 0;
 
 	if (c->is_above_durable)
-		rc = commit_verify_values(db, &c->commit);
+		rc = commit_verify_values(recovery, &c->commit);
 	if (rc == AEDB_CORRUPT)
-		return wal_reader_end_before(reader, err_message());
+		return wal_reader_end_before(recovery->reader,
+					     err_message());
 	if (rc == 0)
 		rc = commit_execute(db, &c->commit);
 	if (rc == AEDB_CORRUPT && is_permissive)
-		return wal_reader_end_before(reader, err_message());
+		return wal_reader_end_before(recovery->reader,
+					     err_message());
 	return rc < 0 ? rc : 1;
 }
 
@@ -132,27 +163,32 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		.first_number = state->wal_first,
 		.newest_number = state->wal_newest,
 	};
+	struct recovery recovery = { .db = db };
 	struct wal_read_commit commit;
-	struct wal_reader *reader;
 	int rc;
 
 	memcpy(options.db_uuid, state->db_uuid, FILE_UUID_BYTES);
-	rc = wal_reader_open(db->vfs, &options, &reader);
+	rc = wal_reader_open(db->vfs, &options, &recovery.reader);
 	if (rc < 0)
 		return rc;
 	lock_acquire(&db->commits.lock);
 	do {
-		rc = wal_reader_next(reader, &commit);
+		rc = wal_reader_next(recovery.reader, &commit);
 		if (rc > 0)
-			rc = commit_take(db, reader, &commit);
+			rc = commit_take(&recovery, &commit);
 	} while (rc > 0);
 	lock_release(&db->commits.lock);
 	if (rc == 0)
-		rc = findings_copy(db, reader);
+		rc = findings_copy(db, recovery.reader);
+	/* the log's copied tail will count as durable: so must what it names */
+	if (rc == 0 && db->options.mode != AEDB_OPEN_READ_ONLY)
+		rc = values_sync_earlier(db->values, recovery.files,
+					 recovery.n_files);
+	free(recovery.files);
 	if (rc < 0) {
-		wal_reader_close(reader);
+		wal_reader_close(recovery.reader);
 		return rc;
 	}
-	*ret = reader;
+	*ret = recovery.reader;
 	return 0;
 }

@@ -481,6 +481,22 @@ uint64_t values_record_bytes(uint64_t payload_bytes)
 
 /* ---- syncing ---- */
 
+int values_sync_earlier(struct values *values, const file_id_t *numbers,
+			size_t n)
+{
+	struct value_file *file;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		rc = values_use_file(values, numbers[i], &file);
+		if (rc < 0)
+			return rc;
+		rc = vfs_file_sync(file->handle);
+		values_unuse_file(values, file);
+	}
+	return rc == 0 && n ? vfs_sync_dir(values->vfs, VALUES_DIRECTORY) : rc;
+}
+
 bool values_is_dirty(struct values *values)
 {
 	bool is_dirty = false;

@@ -46,6 +46,10 @@ int values_find_next_file(struct vfs *vfs, file_id_t *ret);
 
 /* Every record whose append had returned is on the disk. */
 int values_sync(struct values *values);
+/* Makes the files of an earlier open with these numbers durable, their names
+ * too: for recovery, before commits that were never synced count as durable. */
+int values_sync_earlier(struct values *values, const file_id_t *numbers,
+			size_t n);
 /* True when there is something to sync; never blocks on I/O. */
 bool values_is_dirty(struct values *values);
 

@@ -86,6 +86,11 @@ int vfs_read_exact(struct vfs_file *file, void *buf, size_t n, uint64_t offset);
 int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
 		  uint64_t offset);
 
+static inline int vfs_file_truncate(struct vfs_file *file, uint64_t size)
+{
+	return file->vfs->ops->truncate(file, size);
+}
+
 static inline int vfs_file_sync(struct vfs_file *file)
 {
 	return file->vfs->ops->sync(file);

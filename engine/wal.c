@@ -475,15 +475,28 @@ int wal_note_durable(struct wal *wal)
 	return wal_write_note(wal, FRAME_EMPTY, NOTE_BYTES);
 }
 
+/* Cuts off what was reserved behind the closing note. If it fails, or is undone
+ * by a power cut, the file is only larger than it need be. */
+static void wal_give_back(struct wal *wal)
+{
+	struct wal_file *file = &wal->parts[0].file;
+
+	if (wal->noted_lsn >= wal->commit_end)
+		vfs_file_truncate(file->file,
+				  wal_offset(&file->header, wal->group.lsn));
+}
+
 int wal_finish(struct wal *wal)
 {
 	int rc = wal_sync(wal, wal_written_lsn(wal));
 
 	if (rc == 0)
 		rc = wal_write_note(wal, FRAME_EMPTY | FRAME_CLOSED, 0);
-	if (rc < 0)
-		return rc;
-	return wal_sync(wal, wal_written_lsn(wal));
+	if (rc == 0)
+		rc = wal_sync(wal, wal_written_lsn(wal));
+	if (rc == 0)
+		wal_give_back(wal);
+	return rc;
 }
 
 void wal_close(struct wal *wal)

@@ -75,9 +75,8 @@ lsn_t wal_reader_durable_lsn(const struct wal_reader *reader);
 /* Number of the newest file found. */
 uint64_t wal_reader_newest_number(const struct wal_reader *reader);
 
-/* Prints a log file as text: header, frames, what is wrong and where.
- * AEDB_CORRUPT, after having printed what there is, if frames follow a bad
- * one or the header is damaged. */
+/* Prints a log file as text: header, frames, what is wrong and where. Damage is
+ * shown and is no error; AEDB_CORRUPT when the header is damaged. */
 int wal_file_show(FILE *out, struct vfs *vfs, const char *path);
 
 #endif

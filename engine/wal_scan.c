@@ -247,11 +247,6 @@ static int scan_durable(struct vfs *vfs, const struct wal_read_options *options,
 
 	scan->durable = header->durable_lsn;
 	scan->frames_end = at;
-	/* Of a file with a successor, reading finds what is missing. */
-	if (rc == 0 && w.size < w.header.file_bytes)
-		rc = wal_scan_damage(scan,
-				     "%s is cut short: %" PRIu64 " bytes, want %" PRIu64,
-				     path, w.size, w.header.file_bytes);
 	while (rc == 0 && (rc = wal_window_probe(&w, &at, &f)) > 0) {
 		if (f.durable_lsn > scan->durable)
 			scan->durable = f.durable_lsn;
@@ -261,6 +256,12 @@ static int scan_durable(struct vfs *vfs, const struct wal_read_options *options,
 			break;
 		rc = 0;
 	}
+	/* A closed file ends with its last frame. Of a file with a successor,
+	 * reading finds what is missing. */
+	if (rc == 0 && w.size < w.header.file_bytes)
+		rc = wal_scan_damage(scan,
+				     "%s is cut short: %" PRIu64 " bytes, want %" PRIu64,
+				     path, w.size, w.header.file_bytes);
 	wal_window_release(&w);
 	return rc < 0 ? rc : 0;
 }

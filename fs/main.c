@@ -107,7 +107,9 @@ static int open_database(struct server *s)
 	aedb_options_init(&engine);
 	engine.mode = s->options.is_read_only ? AEDB_OPEN_READ_ONLY :
 		      s->options.creates ? AEDB_OPEN_CREATE : AEDB_OPEN_EXISTING;
-	engine.durability = s->options.durability;
+	/* The mount waits for durability itself, where it does not block. */
+	engine.durability = s->options.durability == AEDB_FULL ?
+			    AEDB_BATCH : s->options.durability;
 	engine.sync_interval_ms = s->options.sync_interval_ms;
 	engine.memory_bytes = s->options.memory_bytes;
 	rc = aedb_open(s->database, &engine, &s->db);

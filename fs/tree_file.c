@@ -221,10 +221,12 @@ static int release_staged(struct tree *tree, struct handle *handle)
 		commit_drop_copy(tree, file, copy);
 		return 0;
 	}
-	if (handle->kind == HANDLE_WHOLE || copy->is_private ||
-	    is_last_writing(file))
-		return commit_copy(tree, file, copy);
-	return 0;
+	/* What others staged in the shared copy is theirs to commit. */
+	if (!copy->is_private && !is_last_writing(file) &&
+	    !(handle->kind == HANDLE_WHOLE &&
+	      (handle->n_writers || copy->sole == handle)))
+		return 0;
+	return commit_copy(tree, file, copy);
 }
 
 /* A pending file that its creator, or the last of its writers, lets go. A killed

@@ -79,7 +79,9 @@ class actor:
         if self.pid == 0:
             self.end.close()
             for other in actor.all:
+                other.stream.close()
                 other.end.close()
+            signal.alarm(SECONDS_MAX)
             actor.serve(theirs.makefile("rwb"))
             os._exit(0)
         theirs.close()

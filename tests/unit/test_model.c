@@ -12,7 +12,7 @@
 #define RUNS 4		/* for each durability */
 #define STEPS 24
 #define LONG_STEPS 200
-#define CRASHES 3	/* outcomes tried for each cut */
+#define CRASHES 4	/* outcomes tried for each cut */
 #define RECOVERY_STRIDE 5	/* every n-th cut is followed by cuts in recovery */
 
 struct run {
@@ -103,7 +103,7 @@ static void recovered_check(struct run *run, struct simdisk *disk,
 	CHECK_THAT(state + 1 >= run->model->n_durable,
 		   "state %zu was recovered, %zu was promised", state,
 		   run->model->n_durable - 1);
-	if (mode == SIMDISK_KEEP_ALL)
+	if (mode == SIMDISK_KEEP_ALL || mode == SIMDISK_KILL)
 		CHECK_THAT(state + 1 >= run->n_acknowledged,
 			   "state %zu was recovered, %zu was acknowledged",
 			   state, run->n_acknowledged - 1);
@@ -132,18 +132,44 @@ static void recovery_cut(struct run *run, struct simdisk *crashed)
 	}
 }
 
+/* The process is killed, starts again, and then the power is cut: what the
+ * second start showed is durable. */
+static void killed_then_cut(struct run *run, uint64_t cut)
+{
+	struct simdisk *disk = simdisk_clone(run->disk);
+	struct aedb *db;
+	size_t state;
+
+	simdisk_crash(disk, cut, SIMDISK_KILL);
+	CHECK_OK(disk_open(disk, &run->options, &db));
+	state = model_find_and_compare(run->model, db);
+	CHECK_THAT(state + 1 >= run->n_acknowledged,
+		   "state %zu was recovered, %zu was acknowledged", state,
+		   run->n_acknowledged - 1);
+	simdisk_cut_at(disk, simdisk_calls(disk) + 1);
+	aedb_close(db);
+	simdisk_crash(disk, cut, SIMDISK_DROP_ALL);
+	CHECK_OK(disk_open(disk, &run->options, &db));
+	CHECK_EQ(model_find_and_compare(run->model, db), state);
+	CHECK_OK(aedb_close(db));
+	simdisk_free(disk);
+}
+
 static void crashes_check(struct run *run, uint64_t cut)
 {
+	static const enum simdisk_crash_mode modes[CRASHES] = {
+		SIMDISK_KEEP_ALL, SIMDISK_DROP_ALL, SIMDISK_RANDOM,
+		SIMDISK_KILL,
+	};
+
+	killed_then_cut(run, cut);
 	for (uint64_t i = 0; i < CRASHES; i++) {
 		struct simdisk *disk = simdisk_clone(run->disk);
-		enum simdisk_crash_mode mode = i == 0 ? SIMDISK_KEEP_ALL :
-					       i == 1 ? SIMDISK_DROP_ALL :
-							SIMDISK_RANDOM;
 
-		simdisk_crash(disk, cut * CRASHES + i, mode);
-		if (cut % RECOVERY_STRIDE == 0 && mode != SIMDISK_DROP_ALL)
+		simdisk_crash(disk, cut * CRASHES + i, modes[i]);
+		if (cut % RECOVERY_STRIDE == 0 && modes[i] != SIMDISK_DROP_ALL)
 			recovery_cut(run, disk);
-		recovered_check(run, disk, mode);
+		recovered_check(run, disk, modes[i]);
 		simdisk_free(disk);
 	}
 }

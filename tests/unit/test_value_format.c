@@ -2,7 +2,7 @@
  * The encoding of references, map blocks and roots.
  */
 #include "check.h"
-#include "engine/value_format.h"
+#include "value_format.h"
 
 TEST(bad_references, "references that can never have been written are refused")
 {

@@ -5,9 +5,9 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "engine/err.h"
-#include "engine/stage.h"
-#include "engine/value_reader.h"
+#include "err.h"
+#include "stage.h"
+#include "value_reader.h"
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)

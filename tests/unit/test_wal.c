@@ -447,12 +447,12 @@ TEST(flips, "a flipped bit is found, or lies above the durable position or outsi
 	run_end();
 }
 
-static void truncated_check(struct wal_run *other, const char *path, bool is_last)
+static void truncated_check(struct wal_run *other, const char *path)
 {
 	struct wal_found found;
 	int rc = wal_run_read(other, WAL_STRICT, &found);
 
-	if (rc == 0 && !is_last) {
+	if (rc == 0) {
 		CHECK_EQ(found.commits, other->appended);
 		return;
 	}
@@ -482,7 +482,7 @@ TEST(truncations, "a file cut short is damage, unless only what never counted is
 					       &file));
 			CHECK_OK(other.vfs->ops->truncate(file, size));
 			vfs_file_close(file);
-			truncated_check(&other, path, i == files);
+			truncated_check(&other, path);
 			CHECK_OK(wal_run_read(&other, WAL_STRICT, &found));
 			simdisk_free(copy);
 		}
@@ -749,7 +749,7 @@ TEST(show, "a log file is shown as text, a bad frame with what follows it")
 	three_commits(1);
 	CHECK_OK(wal_file_show(out, run.vfs, "wal/1.wal"));
 	wal_run_flip(run.vfs, "wal/1.wal", frame_at("wal/1.wal", 1, NULL) + 60, 4);
-	CHECK_EQ(wal_file_show(out, run.vfs, "wal/1.wal"), AEDB_CORRUPT);
+	CHECK_OK(wal_file_show(out, run.vfs, "wal/1.wal"));
 	fclose(out);
 	CHECK(strstr(text, "kind: write-ahead log\n"));
 	CHECK(strstr(text, "first number 10 operations"));

@@ -1,0 +1,270 @@
+/*
+ * A tree over a fresh database, without a mount: project "p", scope "s", and
+ * file system calls by path in one line each. Everything fails the test.
+ */
+#ifndef FS_FIXTURE_H
+#define FS_FIXTURE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "check.h"
+#include "node.h"
+#include "pin.h"
+#include "tree.h"
+
+struct fs {
+	char directory[64];
+	struct aedb *db;
+	struct tree *tree;
+	struct node *scope;		/* counted */
+	struct tree_caller me;
+};
+
+static inline void fs_open(struct fs *fs)
+{
+	struct tree_config config = { .defaults = { 1000, 1000, 022 } };
+	struct tree_entry project, scope;
+	struct aedb_options options;
+
+	strcpy(fs->directory, "/tmp/aedb-fs-XXXXXX");
+	CHECK(mkdtemp(fs->directory) != NULL);
+	aedb_options_init(&options);
+	options.mode = AEDB_OPEN_CREATE;
+	options.durability = AEDB_OS;
+	CHECK_OK(aedb_open(fs->directory, &options, &fs->db));
+	CHECK_OK(tree_open(fs->db, &config, &fs->tree));
+	fs->me = (struct tree_caller){ getpid(), 0, 0 };
+	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
+			    &(struct tree_new){ tree_root(fs->tree), "p", 0755 },
+			    &project));
+	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
+			    &(struct tree_new){ project.node, "s", 0755 },
+			    &scope));
+	tree_forget(fs->tree, project.node, 1);
+	fs->scope = scope.node;
+}
+
+static inline void fs_close(struct fs *fs)
+{
+	char command[96];
+
+	tree_forget(fs->tree, fs->scope, 1);
+	tree_close(fs->tree);
+	CHECK_OK(aedb_close(fs->db));
+	snprintf(command, sizeof(command), "rm -rf %s", fs->directory);
+	CHECK_EQ(system(command), 0);
+}
+
+/* The directory a path's last name is in, counted, and that name. */
+static inline struct node *fs_parent(struct fs *fs, const char *path,
+				     const char **ret_name)
+{
+	struct node *dir = fs->scope;
+	struct tree_entry entry;
+	const char *slash;
+	char name[256];
+
+	tree_lookup(fs->tree, &fs->me, fs->scope->parent, fs->scope->name,
+		    &entry);
+	while ((slash = strchr(path, '/'))) {
+		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
+		CHECK_OK(tree_lookup(fs->tree, &fs->me, dir, name, &entry));
+		tree_forget(fs->tree, dir, 1);
+		dir = entry.node;
+		path = slash + 1;
+	}
+	*ret_name = path;
+	return dir;
+}
+
+static inline int fs_stat(struct fs *fs, const char *path, struct stat *ret)
+{
+	struct tree_entry entry;
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+	int rc = tree_lookup(fs->tree, &fs->me, dir, name, &entry);
+
+	tree_forget(fs->tree, dir, 1);
+	if (rc < 0)
+		return rc;
+	*ret = entry.stat;
+	tree_forget(fs->tree, entry.node, 1);
+	return 0;
+}
+
+static inline uint64_t fs_ino(struct fs *fs, const char *path)
+{
+	struct stat st;
+
+	CHECK_OK(fs_stat(fs, path, &st));
+	return st.st_ino;
+}
+
+static inline bool fs_is_there(struct fs *fs, const char *path)
+{
+	struct stat st;
+
+	return fs_stat(fs, path, &st) == 0;
+}
+
+/* open(2), as another process when asked for. */
+static inline int fs_open_as(struct fs *fs, pid_t tid, const char *path,
+			     int flags, struct handle **ret)
+{
+	struct tree_caller caller = { tid, 0, 0 };
+	struct tree_entry entry;
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+	struct tree_new new = { dir, name, S_IFREG | 0644 };
+	int rc;
+
+	if (flags & O_CREAT) {
+		rc = tree_create(fs->tree, &caller, &new, flags, ret, &entry);
+	} else {
+		rc = tree_lookup(fs->tree, &caller, dir, name, &entry);
+		if (rc == 0) {
+			rc = tree_open_file(fs->tree, &caller, entry.node,
+					    flags, ret);
+			if (rc < 0)
+				tree_forget(fs->tree, entry.node, 1);
+		}
+	}
+	if (rc == 0)
+		tree_forget(fs->tree, entry.node, 1);
+	tree_forget(fs->tree, dir, 1);
+	return rc;
+}
+
+static inline struct handle *fs_handle(struct fs *fs, pid_t tid,
+				       const char *path, int flags)
+{
+	struct handle *handle = NULL;
+
+	CHECK_OK(fs_open_as(fs, tid, path, flags, &handle));
+	return handle;
+}
+
+static inline void fs_write_as(struct fs *fs, pid_t tid, struct handle *handle,
+			       uint64_t offset, const char *text)
+{
+	struct tree_caller caller = { tid, 0, 0 };
+	struct tree_write write = { text, strlen(text), offset, false };
+
+	CHECK_OK(tree_write(fs->tree, &caller, handle, &write));
+}
+
+static inline void fs_append_as(struct fs *fs, pid_t tid, struct handle *handle,
+				const char *text)
+{
+	struct tree_caller caller = { tid, 0, 0 };
+	struct tree_write write = { text, strlen(text), 0, true };
+
+	CHECK_OK(tree_write(fs->tree, &caller, handle, &write));
+}
+
+static inline void fs_flush_as(struct fs *fs, pid_t tid, struct handle *handle)
+{
+	struct tree_caller caller = { tid, 0, 0 };
+
+	CHECK_OK(tree_flush(fs->tree, &caller, handle));
+}
+
+/* What the handle reads, up to 255 bytes; valid until the next call. */
+static inline const char *fs_read_as(struct fs *fs, pid_t tid,
+				     struct handle *handle)
+{
+	static char text[256];
+	struct tree_caller caller = { tid, 0, 0 };
+	struct tree_read read = { text, sizeof(text) - 1, 0 };
+	struct pin *pin;
+	size_t n = 0;
+
+	CHECK_OK(tree_read(fs->tree, &caller, handle, &read, &n, &pin));
+	CHECK(pin == NULL);
+	text[n] = '\0';
+	return text;
+}
+
+/* What a process that has nothing to do with the writers reads. */
+static inline const char *fs_content(struct fs *fs, const char *path)
+{
+	struct handle *handle = fs_handle(fs, 0, path, O_RDONLY);
+	const char *text = fs_read_as(fs, 0, handle);
+
+	CHECK_OK(tree_release(fs->tree, handle));
+	return text;
+}
+
+static inline void fs_put(struct fs *fs, const char *path, const char *text)
+{
+	pid_t me = fs->me.tid;
+	struct handle *handle = fs_handle(fs, me, path,
+					  O_CREAT | O_TRUNC | O_WRONLY);
+
+	fs_write_as(fs, me, handle, 0, text);
+	fs_flush_as(fs, me, handle);
+	CHECK_OK(tree_release(fs->tree, handle));
+}
+
+static inline void fs_mkdir(struct fs *fs, const char *path)
+{
+	struct tree_entry entry;
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+
+	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
+			    &(struct tree_new){ dir, name, 0755 }, &entry));
+	tree_forget(fs->tree, entry.node, 1);
+	tree_forget(fs->tree, dir, 1);
+}
+
+static inline int fs_unlink(struct fs *fs, const char *path)
+{
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+	int rc = tree_unlink(fs->tree, dir, name);
+
+	tree_forget(fs->tree, dir, 1);
+	return rc;
+}
+
+static inline int fs_rmdir(struct fs *fs, const char *path)
+{
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+	int rc = tree_rmdir(fs->tree, dir, name);
+
+	tree_forget(fs->tree, dir, 1);
+	return rc;
+}
+
+static inline int fs_rename(struct fs *fs, const char *from, const char *to,
+			    unsigned flags)
+{
+	struct tree_rename rename = { .flags = flags };
+	int rc;
+
+	rename.parent = fs_parent(fs, from, &rename.name);
+	rename.new_parent = fs_parent(fs, to, &rename.new_name);
+	rc = tree_rename(fs->tree, &fs->me, &rename);
+	tree_forget(fs->tree, rename.parent, 1);
+	tree_forget(fs->tree, rename.new_parent, 1);
+	return rc;
+}
+
+/* A process that waits until it is killed or told to end. */
+static inline pid_t fs_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK(pid > 0);
+	return pid;
+}
+
+#endif

@@ -43,26 +43,41 @@ static int make_directory(struct change *change, const struct place *place,
 	return aedb_txn_put(change->txn, place->dirs, &put);
 }
 
+/* With every directory above that keys beneath alone made exist: they may go. */
+static int make_with_parents(struct change *change, struct node *dir)
+{
+	struct aedb_entry entry;
+	struct place place;
+	int rc = 0;
+
+	for (; rc == 0 && dir->kind == NODE_DIR && !dir->is_made;
+	     dir = dir->parent) {
+		rc = place_of_directory(dir, &place);
+		if (rc < 0)
+			return rc;
+		rc = place_stat_record(&place, &entry);
+		if (rc == 0)
+			aedb_unpin(&entry);
+		dir->is_made = rc == 0;
+		if (rc == -ENOENT)
+			rc = make_directory(change, &place, dir);
+	}
+	return rc;
+}
+
 static int touch_directory(struct change *change, struct node *dir)
 {
 	uint8_t record[PATH_RECORD_BYTES_MAX];
-	struct aedb_entry entry;
 	struct place place;
-	int rc = place_of_directory(dir, &place);
+	size_t n;
+	int rc = make_with_parents(change, dir);
 
+	if (rc == 0)
+		rc = place_of_directory(dir, &place);
 	if (rc < 0)
 		return rc;
-	if (!dir->is_made) {
-		rc = place_stat_record(&place, &entry);
-		if (rc == -ENOENT)
-			return make_directory(change, &place, dir);
-		if (rc < 0)
-			return rc;
-		aedb_unpin(&entry);
-		dir->is_made = true;
-	}
-	return aedb_txn_touch(change->txn, place.dirs, record,
-			      path_dir_record(&place.dir, record));
+	n = path_dir_record(&place.dir, record);
+	return aedb_txn_touch(change->txn, place.dirs, record, n);
 }
 
 int change_directory(struct change *change, struct node *dir)

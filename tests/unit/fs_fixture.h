@@ -96,7 +96,7 @@ static inline int fs_stat(struct fs *fs, const char *path, struct stat *ret)
 
 static inline uint64_t fs_ino(struct fs *fs, const char *path)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
 	CHECK_OK(fs_stat(fs, path, &st));
 	return st.st_ino;

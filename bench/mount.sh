@@ -45,10 +45,11 @@ start() {
 	started=$!
 	pids+=("$started")
 	until mountpoint -q "$work/$name"; do
-		kill -0 "$started" 2>/dev/null && [ $((++tries)) -lt 500 ] || {
+		tries=$((tries + 1))
+		if [ $tries = 500 ] || ! kill -0 "$started" 2>/dev/null; then
 			echo "mount.sh: $name did not start" >&2
 			exit 1
-		}
+		fi
 		sleep 0.02
 	done
 	[ -z "$cpu" ] || taskset -pc "$cpu" "$started" >/dev/null
@@ -58,7 +59,7 @@ mkdir "$work"/{floor,local,bindfs,bindfs.below}
 fallocate -l 2G "$work/backing"
 targets=()
 
-start floor "$build/floor" --backing="$work/backing" "$work/floor"
+start floor "$build/bench/floor" --backing="$work/backing" "$work/floor"
 targets+=("floor@$started=$work/floor")
 
 if [ -x "$build/aedbfs" ]; then
@@ -77,4 +78,4 @@ fi
 
 pin=()
 [ -z "$cpu" ] || pin=(--cpu="$cpu")
-"$build/bench_mount" "${pin[@]}" --drop-caches "$@" "${targets[@]}"
+"$build/bench/bench_mount" "${pin[@]}" --drop-caches "$@" "${targets[@]}"

@@ -123,7 +123,9 @@ struct aedb;
  * durable is there, and what is there is a prefix of the commit order. Owned;
  * aedb_close. AEDB_NOT_FOUND (no database there), AEDB_BUSY (naming the
  * holder), AEDB_CORRUPT, AEDB_NEWER_FORMAT, AEDB_INVALID (naming the option),
- * AEDB_EXISTS, AEDB_ACCESS, AEDB_IO, AEDB_NO_SPACE, AEDB_NO_MEMORY. */
+ * AEDB_EXISTS, AEDB_NOT_DIRECTORY, AEDB_NOT_EMPTY (other files are there),
+ * AEDB_ACCESS (also: signed with another key), AEDB_IO, AEDB_NO_SPACE,
+ * AEDB_NO_MEMORY. */
 int aedb_open(const char *directory, const struct aedb_options *options,
 	      struct aedb **ret);
 
@@ -347,8 +349,9 @@ struct aedb_put {
 	bool must_be_new;	/* AEDB_EXISTS if the key is there at commit */
 };
 
-/* All arguments are copied. AEDB_TOO_LARGE (naming the limit),
- * AEDB_NAME_TOO_LONG, AEDB_INVALID, AEDB_NO_MEMORY. */
+/* All arguments are copied; a stage and the scopes stay open until the
+ * transaction ends. AEDB_TOO_LARGE (naming the limit), AEDB_NAME_TOO_LONG,
+ * AEDB_INVALID, AEDB_NO_MEMORY. */
 int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 		 const struct aedb_put *put);
 /* AEDB_NOT_FOUND at commit if the key is not there. */
@@ -409,8 +412,8 @@ struct aedb_conflict {
 	uint64_t scope_id;
 	const void *key;	/* borrowed until aedb_txn_abort */
 	size_t key_bytes;
-	aedb_seq_t seq;		/* of the commit that came in between; 0: before
-				 * the oldest change still known */
+	aedb_seq_t seq;		/* of the operation that came in between; 0: not
+				 * known, deletions so old are forgotten */
 };
 /* After AEDB_CONFLICT: the i-th conflict; AEDB_NOT_FOUND past the last. A range
  * is reported by its lower bound. */

@@ -15,6 +15,7 @@
 #include "apply.h"
 #include "db.h"
 #include "err.h"
+#include "mem_cursor.h"
 
 #define MEMORY_MESSAGE "no memory for another version"
 

@@ -103,6 +103,13 @@ static int scope_state_new(struct aedb *db, uint64_t id,
 	return 0;
 }
 
+static void table_add(struct catalog *catalog, struct scope_state *state)
+	REQUIRES(catalog->lock)
+{
+	state->next = *bucket_of(catalog, state->id);
+	*bucket_of(catalog, state->id) = state;
+}
+
 int catalog_find_or_make(struct aedb *db, uint64_t id, struct scope_state **ret)
 {
 	struct catalog *catalog = &db->catalog;
@@ -114,19 +121,38 @@ int catalog_find_or_make(struct aedb *db, uint64_t id, struct scope_state **ret)
 		if (rc < 0)
 			return rc;
 		lock_acquire(&catalog->lock);
-		state->next = *bucket_of(catalog, id);
-		*bucket_of(catalog, id) = state;
+		table_add(catalog, state);
 		lock_release(&catalog->lock);
 	}
 	*ret = state;
 	return 0;
 }
 
-void catalog_ref(struct catalog *catalog, struct scope_state *state)
+struct scope_state *catalog_find_and_ref(struct catalog *catalog, uint64_t id)
 {
+	struct scope_state *state;
+
 	lock_acquire(&catalog->lock);
-	state->handles++;
+	state = table_find(catalog, id);
+	if (state)
+		state->handles++;
 	lock_release(&catalog->lock);
+	return state;
+}
+
+int catalog_make_and_ref(struct aedb *db, uint64_t id, struct scope_state **ret)
+{
+	struct scope_state *state;
+	int rc = scope_state_new(db, id, &state);
+
+	if (rc < 0)
+		return rc;
+	state->handles = 1;
+	lock_acquire(&db->catalog.lock);
+	table_add(&db->catalog, state);
+	lock_release(&db->catalog.lock);
+	*ret = state;
+	return 0;
 }
 
 void catalog_unref(struct catalog *catalog, struct scope_state *state)

@@ -65,13 +65,18 @@ struct catalog_key {
 int catalog_init(struct aedb *db);
 void catalog_release(struct catalog *catalog);
 
-/* The table's scope; NULL if there is none. */
+/* The table's scope; NULL if there is none. Commit lock. */
 struct scope_state *catalog_find(struct catalog *catalog, uint64_t id);
-/* Finds it or makes it, not committed and without handles. */
+/* Finds it or makes it, not committed and without handles. Commit lock, which
+ * keeps it from being freed. */
 int catalog_find_or_make(struct aedb *db, uint64_t id,
 			 struct scope_state **ret);
-/* Adds or drops a handle. */
-void catalog_ref(struct catalog *catalog, struct scope_state *state);
+/* Finds one and takes a handle, so that nobody frees it. Any thread. */
+struct scope_state *catalog_find_and_ref(struct catalog *catalog, uint64_t id);
+/* Makes one with a handle. Commit lock. */
+int catalog_make_and_ref(struct aedb *db, uint64_t id,
+			 struct scope_state **ret);
+/* Drops a handle. */
 void catalog_unref(struct catalog *catalog, struct scope_state *state);
 /* Frees scopes nobody can reach: dropped at or below `oldest`, or never
  * committed, and without handles; does nothing unless wants_reap. Commit lock. */

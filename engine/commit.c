@@ -15,43 +15,18 @@
  * 3. A request that fails leaves nothing behind; one whose write or sync
  *    failed never becomes visible, and nothing is written after it.
  */
-#include <linux/futex.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "apply.h"
 #include "commit.h"
+#include "commit_group.h"
 #include "conflict.h"
 #include "err.h"
 #include "snapshot.h"
 #include "sync.h"
 
-#define SPINS_BEFORE_SLEEP 400
-#define MESSAGE_BYTES 256
-
-enum request_state {
-	REQUEST_WAITS,
-	REQUEST_SLEEPS,		/* its thread is in the kernel: wake it */
-	REQUEST_DONE,
-};
-
-struct commit_request {
-	struct aedb_txn *txn;
-	struct commit_request *next;
-	int rc;
-	seq_t seq;
-	char message[MESSAGE_BYTES];	/* when rc < 0 */
-	_Atomic uint32_t state;		/* atomic: enum request_state; a futex */
-};
-
-/* On its leader's stack. */
-struct commit_group {
-	struct commit_request *requests;	/* oldest first */
-	seq_t last_seq;			/* 0: nothing was written */
-	struct commit_group *next;	/* guarded by pending_lock */
-};
+/* Syncs one thread runs for the groups that wait, beyond its own group's. */
+#define SYNC_ROUNDS_MAX 4
 
 uint64_t db_clock_ns(void)
 {
@@ -73,68 +48,6 @@ static uint64_t time_take(struct commit_queue *queue) REQUIRES(queue->lock)
 		time_us = queue->last_time_us + 1;
 	queue->last_time_us = time_us;
 	return time_us;
-}
-
-static void request_fail(struct commit_request *request, int rc)
-{
-	request->rc = rc;
-	strncpy(request->message, err_message(), MESSAGE_BYTES - 1);
-	request->message[MESSAGE_BYTES - 1] = 0;
-}
-
-static void request_wake(struct commit_request *request)
-{
-	if (atomic_exchange_explicit(&request->state, REQUEST_DONE,
-				     memory_order_acq_rel) == REQUEST_SLEEPS)
-		syscall(SYS_futex, &request->state, FUTEX_WAKE_PRIVATE, 1, NULL,
-			NULL, 0);
-}
-
-static void request_wait(struct commit_request *request)
-{
-	uint32_t state = REQUEST_WAITS;
-
-	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
-		if (atomic_load_explicit(&request->state,
-					 memory_order_acquire) == REQUEST_DONE)
-			return;
-		__builtin_ia32_pause();
-	}
-	atomic_compare_exchange_strong(&request->state, &state, REQUEST_SLEEPS);
-	while (atomic_load_explicit(&request->state, memory_order_acquire) !=
-	       REQUEST_DONE)
-		syscall(SYS_futex, &request->state, FUTEX_WAIT_PRIVATE,
-			REQUEST_SLEEPS, NULL, NULL, 0);
-}
-
-/* Adds a request to those that wait; true if it found none there. */
-static bool request_push(struct commit_queue *queue,
-			 struct commit_request *request)
-{
-	request->next = atomic_load_explicit(&queue->newest,
-					     memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(
-		&queue->newest, &request->next, request, memory_order_acq_rel,
-		memory_order_relaxed))
-		continue;
-	return request->next == NULL;
-}
-
-/* Takes all that wait, oldest first. */
-static struct commit_request *requests_take(struct commit_queue *queue)
-{
-	struct commit_request *request = atomic_exchange_explicit(
-		&queue->newest, NULL, memory_order_acq_rel);
-	struct commit_request *oldest = NULL;
-
-	while (request) {
-		struct commit_request *older = request->next;
-
-		request->next = oldest;
-		oldest = request;
-		request = older;
-	}
-	return oldest;
 }
 
 /* Checks one request against the newest state, executes it, and adds its
@@ -191,13 +104,6 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 	}
 }
 
-static void group_fail(struct commit_group *group, int rc)
-{
-	for (struct commit_request *r = group->requests; r; r = r->next)
-		if (r->rc == 0)
-			request_fail(r, rc);
-}
-
 /* One write for the whole group. */
 static int group_write(struct aedb *db, struct commit_group *group)
 	REQUIRES(db->commits.lock)
@@ -251,47 +157,34 @@ void commit_try_settle(struct aedb *db)
 	lock_release(&db->commits.lock);
 }
 
-static void group_add_pending(struct commit_queue *queue,
-			      struct commit_group *group)
+static void groups_finish(struct commit_group *groups, int rc)
 {
-	lock_acquire(&queue->pending_lock);
-	group->next = NULL;
-	*queue->pending_end = group;
-	queue->pending_end = &group->next;
-	lock_release(&queue->pending_lock);
-}
+	while (groups) {
+		struct commit_group *next = groups->next;
 
-static void group_remove_pending(struct commit_queue *queue,
-				 struct commit_group *group)
-{
-	lock_acquire(&queue->pending_lock);
-	for (struct commit_group **link = &queue->pending; *link;
-	     link = &(*link)->next) {
-		if (*link != group)
-			continue;
-		*link = group->next;
-		if (!*link)
-			queue->pending_end = link;
-		break;
+		if (rc < 0)
+			group_fail(groups, rc);
+		group_wake(groups);
+		groups = next;
 	}
-	lock_release(&queue->pending_lock);
 }
 
 void commit_publish_durable(struct aedb *db, seq_t durable)
 {
-	struct commit_queue *queue = &db->commits;
-	seq_t visible = 0;
+	seq_t visible = db_visible(db);
+	struct commit_group *groups = groups_take_pending(&db->commits, durable,
+							  &visible);
 
-	lock_acquire(&queue->pending_lock);
-	while (queue->pending && queue->pending->last_seq <= durable) {
-		visible = queue->pending->last_seq;
-		queue->pending = queue->pending->next;
-	}
-	if (!queue->pending)
-		queue->pending_end = &queue->pending;
-	if (visible)
-		visible_raise(db, visible);
-	lock_release(&queue->pending_lock);
+	visible_raise(db, visible);
+	groups_finish(groups, 0);
+}
+
+void commit_fail_pending(struct aedb *db)
+{
+	seq_t last;
+
+	groups_finish(groups_take_pending(&db->commits, SEQ_MAX, &last),
+		      AEDB_UNKNOWN);
 }
 
 /* Executes and writes what waits; with AEDB_FULL the group is still to be
@@ -304,46 +197,52 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
-	if (group->last_seq) {
-		if (db->options.durability == AEDB_FULL) {
-			group_add_pending(&db->commits, group);
-		} else {
-			visible_raise(db, group->last_seq);
-			commit_settle(db);
-		}
+	if (group->last_seq && db->options.durability != AEDB_FULL) {
+		visible_raise(db, group->last_seq);
+		commit_settle(db);
 	}
 	lock_release(&db->commits.lock);
+	atomic_fetch_add_explicit(&db->counters.commit_groups, 1,
+				  memory_order_relaxed);
+}
+
+/* Syncs until no group waits, or for some rounds and leaves the rest to another
+ * thread. */
+static void groups_sync(struct aedb *db)
+{
+	struct commit_queue *queue = &db->commits;
+	int round = 0;
+
+	do {
+		sync_wait(db, atomic_load(&queue->written_seq));
+		commit_try_settle(db);
+	} while (!groups_end_sync(queue, ++round >= SYNC_ROUNDS_MAX));
+}
+
+/* AEDB_FULL: returns when the group was synced, by whomever. */
+static void group_wait_durable(struct aedb *db, struct commit_group *group)
+{
+	if (group_add_pending(&db->commits, group) ||
+	    request_wait(group->leader) == REQUEST_SYNCS)
+		groups_sync(db);
 }
 
 static void group_finish(struct aedb *db, struct commit_group *group)
 {
-	struct commit_request *request = group->requests;
-
 	if (group->last_seq && db->options.durability == AEDB_FULL) {
-		if (sync_wait(db, group->last_seq) < 0) {
-			group_remove_pending(&db->commits, group);
-			group_fail(group, AEDB_UNKNOWN);
-		} else {
-			commit_try_settle(db);
-		}
-	} else if (group->last_seq) {
+		group_wait_durable(db, group);
+		return;
+	}
+	if (group->last_seq)
 		sync_note_dirty(db);
-	}
-	atomic_fetch_add_explicit(&db->counters.commit_groups, 1,
-				  memory_order_relaxed);
-	while (request) {
-		struct commit_request *next = request->next;
-
-		request_wake(request);
-		request = next;
-	}
+	group_wake(group);
 }
 
 int commit_run(struct aedb_txn *txn, seq_t *ret)
 {
 	struct aedb *db = txn->db;
 	struct commit_request request = { .txn = txn };
-	struct commit_group group = { 0 };
+	struct commit_group group = { .leader = &request };
 
 	if (!db->wal)
 		return err_set(AEDB_READ_ONLY, "opened read-only");

@@ -9,36 +9,37 @@
 
 #include "conflict.h"
 #include "err.h"
+#include "mem_cursor.h"
 
-/* Number of the newest write in a range; `purged` tells if a deletion above
- * the base may be forgotten. */
 static seq_t range_newest(const struct txn_read *read)
 {
-	seq_t newest = mem_range_newest_seq(read->scope->tree, read->from,
-					    read->from_bytes, read->to,
-					    read->to_bytes);
-	seq_t purged = mem_tree_purged_seq(read->scope->tree);
-
-	return newest > purged ? newest : purged;
+	return mem_range_newest_seq(read->scope->tree, read->from,
+				    read->from_bytes, read->to, read->to_bytes);
 }
 
+/* 0 if the key is not known. */
 static seq_t point_newest(const struct txn_read *read)
 {
 	struct mem_entry entry;
 
-	if (mem_get(read->scope->tree, read->from, read->from_bytes, SEQ_MAX,
-		    &entry, NULL))
-		return entry.seq;
-	return mem_tree_purged_seq(read->scope->tree);
+	return mem_get(read->scope->tree, read->from, read->from_bytes, SEQ_MAX,
+		       &entry, NULL) ? entry.seq : 0;
 }
 
-static seq_t read_newest(const struct txn_read *read)
+/* Number of the newest write known; *ret_forgotten: no write that is not known
+ * is above this. */
+static seq_t read_newest(const struct txn_read *read, seq_t *ret_forgotten)
 {
 	seq_t dropped = atomic_load(&read->scope->state->dropped_seq);
+	seq_t newest;
 
+	*ret_forgotten = 0;
 	if (dropped != SEQ_MAX)
 		return dropped;
-	return read->is_range ? range_newest(read) : point_newest(read);
+	newest = read->is_range ? range_newest(read) : point_newest(read);
+	if (read->is_range || !newest)
+		*ret_forgotten = mem_tree_purged_seq(read->scope->tree);
+	return newest;
 }
 
 static int conflict_add(struct aedb_txn *txn, const struct txn_read *read,
@@ -62,14 +63,15 @@ int conflict_check(struct aedb_txn *txn)
 {
 	txn->n_conflicts = 0;
 	for (size_t i = 0; i < txn->n_reads; i++) {
-		seq_t seq = read_newest(&txn->reads[i]);
+		seq_t forgotten, seq = read_newest(&txn->reads[i], &forgotten);
+		int rc;
 
-		if (seq > txn->base) {
-			int rc = conflict_add(txn, &txn->reads[i], seq);
-
-			if (rc < 0)
-				return rc;
-		}
+		if (seq <= txn->base && forgotten <= txn->base)
+			continue;
+		rc = conflict_add(txn, &txn->reads[i],
+				  seq > txn->base ? seq : 0);
+		if (rc < 0)
+			return rc;
 	}
 	if (!txn->n_conflicts)
 		return 0;

@@ -35,6 +35,7 @@ struct commit_queue {
 	/* guarded by pending_lock: written groups that wait for a sync, oldest
 	 * first (AEDB_FULL) */
 	struct commit_group *pending, **pending_end;
+	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
 	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
 	_Atomic bool is_failed;		/* atomic: a write or sync failed */
 };

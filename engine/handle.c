@@ -24,9 +24,7 @@ int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)
 		return rc;
-	state = catalog_find(&db->catalog, entry.id);
-	if (state)
-		catalog_ref(&db->catalog, state);
+	state = catalog_find_and_ref(&db->catalog, entry.id);
 	aedb_unpin(&entry);
 	if (!state)
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);

@@ -10,7 +10,7 @@
  *    key; opening it without that key is refused before anything is read from
  *    other files.
  *
- * An edit: CRC32C, payload bytes (le32), number of the edit from 1 (le64),
+ * A manifest holds one edit, the whole state: CRC32C, payload bytes (le32), number of the edit from 1 (le64),
  * payload, and in a signed manifest the HMAC-SHA256 of file number, the tag
  * before (zeros at first) and the whole edit. The payload is fields: varint
  * tag, varint bytes, bytes. Unknown tags are AEDB_NEWER_FORMAT.
@@ -41,6 +41,11 @@ enum field {
 };
 
 enum { SPECIFIC_IS_SIGNED = 0 };	/* offsets in file_header.specific */
+
+enum trust {
+	TRUST_SIGNED,		/* signed if there is a key, and only then */
+	TRUST_ANY,		/* to look at */
+};
 
 struct manifest {
 	struct vfs *vfs;
@@ -218,7 +223,7 @@ static int edit_read(const struct manifest *m, const struct file_header *header,
 {
 	static const uint8_t no_tag[TAG_BYTES];
 	uint8_t tag[TAG_BYTES];
-	size_t tag_bytes = m->key.bytes ? TAG_BYTES : 0;
+	size_t tag_bytes = header->specific[SPECIFIC_IS_SIGNED] ? TAG_BYTES : 0;
 	uint32_t payload_bytes;
 	struct seal seal;
 	int rc;
@@ -233,7 +238,7 @@ static int edit_read(const struct manifest *m, const struct file_header *header,
 			 payload_bytes))
 		return err_set(AEDB_CORRUPT, "%s: edit at offset %u: checksum",
 			       path, FILE_DATA_OFFSET);
-	if (tag_bytes) {
+	if (m->key.bytes) {
 		rc = tag_compute(m->key, header->number, no_tag, edit,
 				 n - tag_bytes, tag);
 		if (rc < 0)
@@ -246,9 +251,11 @@ static int edit_read(const struct manifest *m, const struct file_header *header,
 			      state);
 }
 
-static int signature_check(const struct manifest *m, bool is_signed,
-			   const char *path)
+static int signature_check(const struct manifest *m,
+			   const struct file_header *header, const char *path)
 {
+	bool is_signed = header->specific[SPECIFIC_IS_SIGNED];
+
 	if (is_signed && !m->key.bytes)
 		return err_set(AEDB_ACCESS, "%s is signed, no key was given",
 			       path);
@@ -258,7 +265,7 @@ static int signature_check(const struct manifest *m, bool is_signed,
 	return 0;
 }
 
-static int manifest_load(struct manifest *m, const char *path)
+static int manifest_load(struct manifest *m, const char *path, enum trust trust)
 {
 	struct file_header header;
 	struct vfs_file *file;
@@ -272,8 +279,8 @@ static int manifest_load(struct manifest *m, const char *path)
 	if (rc < 0)
 		return rc;
 	rc = file_header_read(file, FILE_MANIFEST, NULL, &header);
-	if (rc == 0)
-		rc = signature_check(m, header.specific[SPECIFIC_IS_SIGNED], path);
+	if (rc == 0 && trust == TRUST_SIGNED)
+		rc = signature_check(m, &header, path);
 	if (rc == 0)
 		rc = vfs_file_size(file, &size);
 	if (rc < 0)
@@ -365,7 +372,7 @@ int manifest_open(struct vfs *vfs, struct manifest_key key,
 	m = manifest_new(vfs, key);
 	if (!m)
 		return err_set(AEDB_NO_MEMORY, "no memory for a manifest");
-	rc = manifest_load(m, name);
+	rc = manifest_load(m, name, TRUST_SIGNED);
 	if (rc < 0) {
 		manifest_close(m);
 		return rc;
@@ -417,15 +424,13 @@ int manifest_file_show(FILE *out, struct vfs *vfs, const char *path)
 	file_header_show(out, &header);
 	fprintf(out, "signed: %s\n",
 		header.specific[SPECIFIC_IS_SIGNED] ? "yes" : "no");
-	if (header.specific[SPECIFIC_IS_SIGNED])
-		return 0;
-	rc = manifest_load(&m, path);
+	rc = manifest_load(&m, path, TRUST_ANY);
 	if (rc < 0) {
 		fprintf(out, "edit 1: %s\n", err_message());
 		return 0;
 	}
-	fprintf(out, "created: %" PRIu64 " us\nlog begins with: %06" PRIu64
-		".wal\nnewest log file known: %06" PRIu64
+	fprintf(out, "created: %" PRIu64 " us\nlog begins with: %" PRIu64
+		".wal\nnewest log file known: %" PRIu64
 		".wal\nopened permissively over damage: %s\n",
 		m.state.created_us, m.state.wal_first, m.state.wal_newest,
 		m.state.was_permissive ? "yes" : "no");

@@ -2,12 +2,11 @@
  * The manifest: what the database is and where its log begins.
  *
  * CURRENT holds the name of the manifest in force. A manifest is a file header
- * and sealed edits; the state is what all edits together say. With a key each
- * edit carries an HMAC-SHA256 over itself and the tag before it, so none can be
- * changed, dropped or moved.
+ * and a sealed edit that says the whole state. With a key the edit carries an
+ * HMAC-SHA256, so it cannot be changed.
  *
  * Calling sequence: manifest_create (new database) or manifest_open; the
- * state is read directly; manifest_record appends an edit; manifest_close.
+ * state is read directly; manifest_record writes the next; manifest_close.
  * Threads: one at a time.
  * Errors: AEDB_NOT_FOUND (no database), AEDB_CORRUPT, AEDB_NEWER_FORMAT,
  * AEDB_ACCESS (signed, and the key is missing or another), AEDB_IO,

@@ -10,6 +10,7 @@
  * still leads to it while a snapshot at limit is held, from newer and from
  * replaced versions alike. So an old leaf is as good as a new one.
  */
+#include "mem_cursor.h"
 #include "mem_key.h"
 #include "mem_tree.h"
 

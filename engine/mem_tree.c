@@ -1,5 +1,6 @@
 /*
- * The index: a B+tree of references, one writer, readers without locks.
+ * The index: a B+tree of references, one writer, readers without locks. This is
+ * the writer's part; searching is in mem_find.c.
  *
  * Leaves hold references to the newest version of each key, and of each key's
  * hash a byte, by which a get finds its slot without looking at other keys. Inner
@@ -19,37 +20,15 @@
  * A leaf that is full splits in halves, at its ends so that keys inserted in
  * order leave full leaves. Leaves that became small merge; inner nodes do not.
  */
-#include <assert.h>
-
-#include "hash.h"
-#include "mem_key.h"
-#include "mem_tree.h"
+#include "mem_inner.h"
 
 #define LEAF_MERGE_MAX (MEM_LEAF_MAX / 2)
-#define TAGS_EACH UINT64_C(0x0101010101010101)
-#define TAGS_HIGH UINT64_C(0x8080808080808080)
-#define TAGS_GATHER UINT64_C(0x0102040810204080)	/* bits 8i to bits 56+i */
-
-/* Followed by the children and the separators, which are references. */
-struct mem_inner {
-	uint8_t level;
-	uint8_t children;
-	uint16_t skip;		/* bytes that all separators share */
-	uint32_t unused;
-	uint64_t heads[];
-};
 
 /* An inner node taken apart; one more than fits, before it is split. */
 struct inner_parts {
 	ref_t child[MEM_FANOUT_MAX + 1];
 	ref_t separator[MEM_FANOUT_MAX];
 };
-
-_Static_assert(sizeof(struct mem_inner) == 8, "heads are aligned");
-_Static_assert(MEM_LEAF_MAX < 64, "a mask has a bit for each slot");
-_Static_assert(sizeof(struct mem_leaf) == 8, "tags are aligned");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "tags are bytes in memory and in words alike");
 
 /* A leaf taken apart; one more than fits, before it is split. */
 struct leaf_parts {
@@ -58,257 +37,15 @@ struct leaf_parts {
 	uint8_t tag[MEM_LEAF_MAX + 1];
 };
 
-static ref_t *inner_child(struct mem_inner *in, int i)
-{
-	return (ref_t *)(in->heads + in->children - 1) + i;
-}
-
-static ref_t inner_separator(struct mem_inner *in, int i)
-{
-	return *inner_child(in, in->children + i);
-}
-
 static size_t inner_bytes(int children)
 {
 	return sizeof(struct mem_inner) + (size_t)children * 16 - 12;
-}
-
-static const struct mem_separator *separator_at(const struct mem_tree *tree,
-						ref_t ref)
-{
-	return slab_at(tree->base, ref);
 }
 
 static size_t leaf_bytes(int slots)
 {
 	return sizeof(struct mem_leaf) + (size_t)(slots + 7) / 8 * 8 +
 	       (size_t)slots * sizeof(ref_t);
-}
-
-static const struct mem_node *leaf_node(const struct mem_tree *tree,
-					const struct mem_leaf *leaf, int i)
-{
-	return mem_node_at(tree, __atomic_load_n(mem_leaf_slot(leaf, i),
-						 __ATOMIC_ACQUIRE));
-}
-
-static int node_compare(const struct mem_node *n, const void *key,
-			size_t key_bytes)
-{
-	return key_compare(node_key(n), node_key_bytes(n), key, key_bytes);
-}
-
-int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
-		    int count, const void *key, size_t key_bytes)
-{
-	int low = 0, high = count;
-
-	while (low < high) {
-		int middle = (low + high) / 2;
-
-		if (node_compare(leaf_node(tree, leaf, middle), key,
-				 key_bytes) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* ---- finding ---------------------------------------------------------- */
-
-/* Number of heads below `head`: first among each eighth, then among eight.
- * Comparisons that do not wait for each other beat a binary search. */
-static int heads_below(const uint64_t *heads, int n, uint64_t head)
-{
-	int below = 0, end;
-
-	for (int i = 7; i < n; i += 8)
-		below += (heads[i] < head) * 8;
-	end = below + 8 < n ? below + 8 : n;
-	for (int i = below; i < end; i++)
-		below += heads[i] < head;
-	return below;
-}
-
-/* Number of separators in [low, high) below the key, or equal to it if the
- * key's own subtree is wanted. All have the key's head. */
-static int separators_below(const struct mem_tree *tree, struct mem_inner *in,
-			    int low, int high, const void *key, size_t key_bytes,
-			    int equal)
-{
-	while (low < high) {
-		int middle = (low + high) / 2;
-		const struct mem_separator *s =
-			separator_at(tree, inner_separator(in, middle));
-
-		if (key_compare(s->key, s->bytes, key, key_bytes) < equal)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Which child to go to: the one that holds the key (equal = 1), or the one
- * that holds the last keys below it (equal = 0). */
-static int inner_search(const struct mem_tree *tree, struct mem_inner *in,
-			const void *key, size_t key_bytes, int equal)
-{
-	int n = in->children - 1, low, high;
-	uint64_t head;
-
-	if (in->skip) {
-		const struct mem_separator *s =
-			separator_at(tree, inner_separator(in, 0));
-		size_t both = key_bytes < in->skip ? key_bytes : in->skip;
-
-		if (key_bytes < in->skip || !key_is_equal(key, s->key, both))
-			return key_compare(key, both, s->key, both) > 0 ? n : 0;
-	}
-	head = key_head(key, key_bytes, in->skip);
-	low = heads_below(in->heads, n, head);
-	if (low == n || in->heads[low] != head)
-		return low;
-	high = head == UINT64_MAX ? n : heads_below(in->heads, n, head + 1);
-	return separators_below(tree, in, low, high, key, key_bytes, equal);
-}
-
-static ref_t child_at(struct mem_inner *in, int i)
-{
-	return __atomic_load_n(inner_child(in, i), __ATOMIC_ACQUIRE);
-}
-
-static ref_t tree_root(struct mem_tree *tree)
-{
-	return __atomic_load_n(&tree->root, __ATOMIC_ACQUIRE);
-}
-
-static void place_narrow(const struct mem_tree *tree, struct mem_inner *in,
-			 int child, struct mem_place *place)
-{
-	if (child > 0)
-		place->low = separator_at(tree, inner_separator(in, child - 1));
-	if (child < in->children - 1)
-		place->high = separator_at(tree, inner_separator(in, child));
-}
-
-static void place_find(struct mem_tree *tree, const void *key, size_t key_bytes,
-		       int equal, struct mem_place *ret)
-{
-	ref_t ref = tree_root(tree);
-	struct mem_inner *in;
-
-	*ret = (struct mem_place){ 0 };
-	if (!ref)
-		return;
-	while ((in = slab_at(tree->base, ref))->level) {
-		int child = inner_search(tree, in, key, key_bytes, equal);
-
-		place_narrow(tree, in, child, ret);
-		ref = child_at(in, child);
-	}
-	ret->leaf = (struct mem_leaf *)in;
-}
-
-void mem_tree_place(struct mem_tree *tree, const void *key, size_t key_bytes,
-		    struct mem_place *ret)
-{
-	place_find(tree, key, key_bytes, 1, ret);
-}
-
-void mem_tree_place_before(struct mem_tree *tree, const void *key,
-			   size_t key_bytes, struct mem_place *ret)
-{
-	place_find(tree, key, key_bytes, 0, ret);
-}
-
-void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret)
-{
-	ref_t ref = tree_root(tree);
-	struct mem_inner *in;
-
-	*ret = (struct mem_place){ 0 };
-	if (!ref)
-		return;
-	while ((in = slab_at(tree->base, ref))->level) {
-		place_narrow(tree, in, in->children - 1, ret);
-		ref = child_at(in, in->children - 1);
-	}
-	ret->leaf = (struct mem_leaf *)in;
-}
-
-/* ---- single keys ------------------------------------------------------ */
-
-static uint8_t tag_of(const struct mem_tree *tree, const void *key,
-		      size_t key_bytes)
-{
-	return hash_bytes(key, key_bytes, tree->seed) >> 56;
-}
-
-/* Which bytes of a word equal the tag: exactly their high bits. */
-static uint64_t tags_match(uint64_t word, uint64_t tag)
-{
-	uint64_t x = word ^ tag * TAGS_EACH;
-
-	return ~(((x & ~TAGS_HIGH) + ~TAGS_HIGH) | x) & TAGS_HIGH;
-}
-
-static void leaf_prefetch(const struct mem_leaf *leaf)
-{
-	for (int line = 0; line < 4; line++)
-		__builtin_prefetch((const char *)leaf + line * 64);
-}
-
-/* Which slots have the tag, a bit each. All words are looked at: where to stop
- * cannot be predicted, and guessing wrong costs more. */
-static uint64_t leaf_match(const struct mem_leaf *leaf, uint8_t tag)
-{
-	uint64_t mask = 0;
-
-	for (int i = 0; i < leaf->slots; i += 8) {
-		uint64_t match = tags_match(__atomic_load_n(&leaf->tags[i / 8],
-							    __ATOMIC_RELAXED),
-					    tag);
-
-		mask |= ((match >> 7) * TAGS_GATHER >> 56) << i;
-	}
-	return mask;
-}
-
-static ref_t leaf_get(const struct mem_tree *tree, const struct mem_leaf *leaf,
-		      const void *key, size_t key_bytes, uint8_t tag)
-{
-	int count = __atomic_load_n(&leaf->count, __ATOMIC_ACQUIRE);
-	uint64_t match = leaf_match(leaf, tag) & ((UINT64_C(1) << count) - 1);
-
-	for (; match; match &= match - 1) {
-		ref_t ref = __atomic_load_n(mem_leaf_slot(leaf,
-						__builtin_ctzll(match)),
-					    __ATOMIC_ACQUIRE);
-		const struct mem_node *n = mem_node_at(tree, ref);
-
-		if (node_key_bytes(n) == key_bytes &&
-		    key_is_equal(node_key(n), key, key_bytes))
-			return ref;
-	}
-	return 0;
-}
-
-ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
-{
-	ref_t ref = tree_root(tree);
-	struct mem_inner *in;
-
-	if (!ref)
-		return 0;
-	while ((in = slab_at(tree->base, ref))->level) {
-		ref = child_at(in, inner_search(tree, in, key, key_bytes, 1));
-		if (in->level == 1)
-			leaf_prefetch(slab_at(tree->base, ref));
-	}
-	return leaf_get(tree, (struct mem_leaf *)in, key, key_bytes,
-			tag_of(tree, key, key_bytes));
 }
 
 /* ---- the writer's path ------------------------------------------------ */
@@ -333,10 +70,10 @@ static void path_descend(struct mem_path *path, struct mem_tree *tree,
 	path->tree = tree;
 	path->depth = 0;
 	while ((in = slab_at(tree->base, ref))->level) {
-		int child = inner_search(tree, in, key, key_bytes, 1);
+		int child = mem_inner_search(tree, in, key, key_bytes, 1);
 
 		assert(path->depth < MEM_DEPTH_MAX);
-		place_narrow(tree, in, child, &place);
+		mem_place_narrow(tree, in, child, &place);
 		path->at[path->depth].inner = ref;
 		path->at[path->depth++].child = child;
 		ref = *inner_child(in, child);
@@ -441,7 +178,7 @@ static void parts_insert(struct leaf_parts *parts, struct mem_tree *tree,
 	parts->count = 0;
 	parts_append(parts, leaf, 0, at);
 	parts->slot[at] = node;
-	parts->tag[at] = tag_of(tree, node_key(n), node_key_bytes(n));
+	parts->tag[at] = mem_tag_of(tree, node_key(n), node_key_bytes(n));
 	parts->count++;
 	parts_append(parts, leaf, at, leaf->count);
 }
@@ -602,7 +339,7 @@ static void leaf_append(struct mem_tree *tree, struct mem_leaf *leaf, ref_t node
 	const struct mem_node *n = mem_node_at(tree, node);
 	int at = leaf->count, shift = at % 8 * 8;
 	uint64_t *word = &leaf->tags[at / 8];
-	uint64_t tag = tag_of(tree, node_key(n), node_key_bytes(n));
+	uint64_t tag = mem_tag_of(tree, node_key(n), node_key_bytes(n));
 
 	__atomic_store_n(mem_leaf_slot(leaf, at), node, __ATOMIC_RELEASE);
 	/* Whole words: readers look at the tags before by words. */
@@ -616,7 +353,7 @@ static void root_insert(struct mem_tree *tree, ref_t node)
 	const struct mem_node *n = mem_node_at(tree, node);
 	struct leaf_parts p = { .count = 1, .slot = { node } };
 
-	p.tag[0] = tag_of(tree, node_key(n), node_key_bytes(n));
+	p.tag[0] = mem_tag_of(tree, node_key(n), node_key_bytes(n));
 	__atomic_store_n(&tree->root, leaf_new(tree, &p, 0, 1),
 			 __ATOMIC_RELEASE);
 }

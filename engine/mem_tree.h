@@ -9,9 +9,7 @@
 #ifndef MEM_TREE_H
 #define MEM_TREE_H
 
-#include <assert.h>
-
-#include "mem_node.h"
+#include "mem_heap.h"
 
 #define MEM_LEAF_MAX 48		/* with its header 248 bytes */
 #define MEM_FANOUT_MAX 62
@@ -25,14 +23,6 @@ struct mem_leaf {
 	uint16_t count;		/* atomic: grows only */
 	uint32_t unused;
 	uint64_t tags[];	/* atomic: a byte of hash for each slot */
-};
-
-/* Where blocks come from and go to. The writer's. */
-struct mem_heap {
-	struct slab *slab;	/* constant: owned */
-	struct epoch *epoch;	/* constant: owned */
-	struct mem_path *path;	/* constant: owned; the way kept */
-	size_t collect_bytes;	/* collects when more than that is retired */
 };
 
 /* A copied part of a key that separates two subtrees. */
@@ -84,37 +74,6 @@ int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 		    int count, const void *key, size_t key_bytes);
 /* Newest version of a key, or 0. */
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes);
-
-/* Blocks of the index come in few sizes: a small database would lose more in
- * half-used spans than it loses here. */
-static inline size_t mem_block_round(size_t bytes)
-{
-	return bytes <= 24 ? 24 : bytes <= 128 ? 128 : bytes <= 192 ? 192 :
-	       bytes <= 256 ? 256 : bytes <= 512 ? 512 :
-	       bytes <= 1024 ? 1024 : bytes;
-}
-
-/* A block of one's own; a block that readers may see, to be freed later. */
-static inline ref_t mem_block_new(struct mem_heap *heap, size_t bytes)
-{
-	ref_t ref = slab_alloc(heap->slab, mem_block_round(bytes));
-
-	assert(ref);	/* memtable_reserve was called */
-	return ref;
-}
-
-static inline void mem_block_retire(struct mem_heap *heap, ref_t ref,
-				    size_t bytes)
-{
-	epoch_retire(heap->epoch, ref, (uint32_t)mem_block_round(bytes));
-}
-
-/* A version goes. */
-static inline void mem_node_retire(struct mem_heap *heap, ref_t ref,
-				   const struct mem_node *n)
-{
-	epoch_retire(heap->epoch, ref, (uint32_t)node_bytes(n));
-}
 
 /* As mem_tree_get, and makes the path stand at the key's place. Writer. */
 ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes);

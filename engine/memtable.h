@@ -2,7 +2,8 @@
  * Versions of keys in memory: ordered trees.
  *
  * Calling sequence: memtable_open, mem_tree_new per key space; the one writer
- * calls mem_put and, once the commit is visible, mem_settle; readers call epoch_enter, mem_get or a cursor, epoch_leave.
+ * calls mem_put and, once the commit is visible, mem_settle; readers call
+ * epoch_enter, mem_get or a cursor (mem_cursor.h), epoch_leave.
  * Threads: one writer at a time (the holder of the commit lock), any number of
  * readers without locks. Errors: AEDB_NO_MEMORY only, and only from calls that
  * say so.
@@ -95,43 +96,5 @@ void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest);
  * snapshot in snapshots[0..n), ascending, separates from their successor go.
  * Cheap when nothing is kept. */
 void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n);
-
-/* A position in a tree. Caller's memory; used inside one epoch participation
- * that lasts from seek to the last use. */
-struct mem_cursor {
-	struct mem_tree *tree;
-	seq_t limit;
-	/* The leaf it stands in and the keys between which that lies: borrowed
-	 * until epoch_leave. */
-	const void *leaf, *low, *high;
-	int32_t slot;
-	int32_t slots;
-	struct mem_entry entry;	/* valid while the cursor stands on an entry */
-};
-
-enum mem_seek {
-	MEM_SEEK_GE,		/* first key >= given */
-	MEM_SEEK_GT,
-	MEM_SEEK_LE,		/* last key <= given */
-	MEM_SEEK_LT,
-	MEM_SEEK_FIRST,
-	MEM_SEEK_LAST,
-};
-
-/* Binds a cursor to a tree and a sequence number, at which the caller holds a
- * snapshot (the writer: or the newest seq put); stands nowhere. */
-void mem_cursor_init(struct mem_cursor *c, struct mem_tree *tree, seq_t limit);
-/* Moves to the key asked for, over keys with a version <= limit that is no
- * tombstone. False: no such key, the cursor stands nowhere. */
-bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,
-		     size_t key_bytes);
-/* One step; false at the end. The cursor must stand on an entry. */
-bool mem_cursor_next(struct mem_cursor *c);
-bool mem_cursor_prev(struct mem_cursor *c);
-
-/* Highest seq of any version (tombstones too) with a key in [from, to); to NULL
- * is the end. For read-set ranges. Inside an epoch. */
-seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,
-			   size_t from_bytes, const void *to, size_t to_bytes);
 
 #endif

@@ -369,8 +369,11 @@ int aedb_open(const char *directory, const struct aedb_options *options,
 	bool may_make = options->mode == AEDB_OPEN_NEW ||
 			options->mode == AEDB_OPEN_CREATE;
 	struct vfs *vfs;
-	int rc = may_make ? vfs_posix_make(directory) : 0;
+	int rc = options_check(options);
 
+	if (rc < 0)
+		return rc;
+	rc = may_make ? vfs_posix_make(directory) : 0;
 	if (rc < 0 && rc != AEDB_EXISTS)
 		return rc;
 	rc = vfs_posix_open(directory, &vfs);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "mem_cursor.h"
 #include "read.h"
 #include "snapshot.h"
 #include "value_reader.h"
@@ -79,7 +80,7 @@ void read_entry_fill(const struct mem_entry *from, struct aedb_entry *ret)
 
 /* Reads a large value into memory, which becomes part of the pin. */
 static int large_value_read(struct aedb *db, const struct mem_entry *entry,
-			    struct aedb_entry *ret)
+			    struct pin **ret)
 {
 	struct value_source source = { 0 };
 	struct value_reader *reader;
@@ -110,8 +111,7 @@ static int large_value_read(struct aedb *db, const struct mem_entry *entry,
 		free(pin);
 		return rc;
 	}
-	ret->value = pin->value;
-	ret->pin = pin;
+	*ret = pin;
 	return 0;
 }
 
@@ -127,6 +127,7 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 {
 	struct epoch *epoch = memtable_epoch(scope->db->memtable);
 	struct mem_entry entry;
+	struct pin *pin = NULL;
 	int rc = 0;
 
 	epoch_enter(epoch);
@@ -134,14 +135,17 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 		epoch_leave(epoch);
 		return AEDB_NOT_FOUND;
 	}
-	read_entry_fill(&entry, ret);
-	ret->key = key;
-	ret->pin = pin_epoch(scope->db);
 	if (entry.is_ref)
-		rc = large_value_read(scope->db, &entry, ret);
-	if (rc < 0)
+		rc = large_value_read(scope->db, &entry, &pin);
+	if (rc < 0) {
 		epoch_leave(epoch);
-	return rc;
+		return rc;
+	}
+	read_entry_fill(&entry, ret);
+	ret->pin = pin ? pin : pin_epoch(scope->db);
+	if (pin)
+		ret->value = pin->value;
+	return 0;
 }
 
 int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
@@ -156,7 +160,6 @@ int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 		return AEDB_NOT_FOUND;
 	}
 	read_entry_fill(&entry, ret);
-	ret->key = key;
 	ret->pin = pin_epoch(scope->db);
 	return 0;
 }
@@ -217,14 +220,16 @@ int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 	epoch_enter(epoch);
 	if (place_find(db, snapshot, &checked, &entry)) {
 		read_entry_fill(&entry, ret);
+		ret->key_bytes = place.scope ? checked.scope.n :
+					       checked.project.n;
+		ret->key = (const char *)entry.key + entry.key_bytes -
+			   ret->key_bytes;
 	} else if (!place.project) {
 		root_fill(db, ret);
 	} else {
 		epoch_leave(epoch);
 		return AEDB_NOT_FOUND;
 	}
-	ret->key = place.scope ? place.scope : place.project;
-	ret->key_bytes = ret->key ? strlen(ret->key) : 0;
 	ret->value = NULL;
 	ret->value_bytes = 0;
 	ret->pin = pin_epoch(db);
@@ -261,7 +266,7 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	int rc = AEDB_NOT_FOUND;
 	seq_t seq;
 
-	if (name.n > AEDB_NAME_BYTES_MAX)
+	if (name.n > AEDB_NAME_BYTES_MAX || (project && !name.n))
 		return AEDB_NOT_FOUND;
 	/* a snapshot of its own keeps the versions a cursor walks over */
 	if (snapshot)

@@ -89,9 +89,11 @@ static uint64_t ids_max(const struct wal_commit *commit)
 	return max;
 }
 
-static int commit_execute(struct aedb *db, const struct wal_commit *commit)
-	REQUIRES(db->commits.lock)
+static int commit_execute(struct recovery *recovery,
+			  const struct wal_commit *commit)
+	REQUIRES(recovery->db->commits.lock)
 {
+	struct aedb *db = recovery->db;
 	seq_t last = commit->first_seq + commit->op_count - 1;
 	uint64_t ids = ids_max(commit);
 	int rc = apply_payload(&db->commits.apply, commit->payload,
@@ -136,8 +138,7 @@ static int commit_take(struct recovery *recovery,
 		       const struct wal_read_commit *c)
 	REQUIRES(recovery->db->commits.lock)
 {
-	struct aedb *db = recovery->db;
-	bool is_permissive = db->options.recovery == AEDB_PERMISSIVE;
+	bool is_permissive = recovery->db->options.recovery == AEDB_PERMISSIVE;
 	int rc = 0;
 
 	if (c->is_above_durable)
@@ -146,7 +147,7 @@ static int commit_take(struct recovery *recovery,
 		return wal_reader_end_before(recovery->reader,
 					     err_message());
 	if (rc == 0)
-		rc = commit_execute(db, &c->commit);
+		rc = commit_execute(recovery, &c->commit);
 	if (rc == AEDB_CORRUPT && is_permissive)
 		return wal_reader_end_before(recovery->reader,
 					     err_message());
@@ -171,13 +172,13 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 	rc = wal_reader_open(db->vfs, &options, &recovery.reader);
 	if (rc < 0)
 		return rc;
-	lock_acquire(&db->commits.lock);
+	lock_acquire(&recovery.db->commits.lock);
 	do {
 		rc = wal_reader_next(recovery.reader, &commit);
 		if (rc > 0)
 			rc = commit_take(&recovery, &commit);
 	} while (rc > 0);
-	lock_release(&db->commits.lock);
+	lock_release(&recovery.db->commits.lock);
 	if (rc == 0)
 		rc = findings_copy(db, recovery.reader);
 	/* the log's copied tail will count as durable: so must what it names */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "mem_cursor.h"
 #include "range.h"
 #include "read.h"
 #include "snapshot.h"

@@ -41,14 +41,15 @@ static int cycle_run(struct aedb *db) REQUIRES(db->syncer.lock)
 	uint64_t start = db_clock_ns();
 	int rc;
 
-	if (atomic_load(&db->commits.is_failed))
-		return sync_failed_error(db);
-	rc = values_sync(db->values);
+	rc = atomic_load(&db->commits.is_failed) ? AEDB_IO :
+						   values_sync(db->values);
 	if (rc == 0)
 		rc = wal_sync(db->wal, written);
 	if (rc < 0) {
 		commit_fail(db);
-		return sync_failed_error(db);
+		rc = sync_failed_error(db);
+		commit_fail_pending(db);
+		return rc;
 	}
 	atomic_fetch_add(&db->counters.wal_sync_ns, db_clock_ns() - start);
 	atomic_store_explicit(&db->syncer.durable_seq, seq,

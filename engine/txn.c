@@ -233,6 +233,17 @@ static int value_put_add(struct aedb_txn *txn, struct op *op,
 	return rc < 0 ? rc : ref_put_add(txn, op, &ref, &extent, 1);
 }
 
+/* An id that may become a number of an operation later would not be the only
+ * one of its kind. */
+static int id_check(const struct aedb *db, uint64_t id)
+{
+	if (id > SEQ_MAX ||
+	    (id < DB_ID_TAGGED && id >= atomic_load(&db->commits.next_seq)))
+		return err_set(AEDB_INVALID,
+			       "object id %" PRIu64 " was not reserved", id);
+	return 0;
+}
+
 int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 		 const struct aedb_put *put)
 {
@@ -243,8 +254,9 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 		rc = attr_check(put->attr_bytes);
 	if (rc < 0)
 		return rc;
-	if (put->id > SEQ_MAX)
-		return err_set(AEDB_INVALID, "object id %" PRIu64, put->id);
+	rc = id_check(txn->db, put->id);
+	if (rc < 0)
+		return rc;
 	op.key = op_key(scope, put->key, put->key_bytes);
 	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
 	if (put->id) {
@@ -358,10 +370,12 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 	op_set_attr(&op, attr, attr_bytes, NULL);
 	op.id = aedb_reserve_id(txn->db);
 	if (ret_scope) {
-		rc = catalog_find_or_make(txn->db, op.id, &state);
+		/* trees take memory of the memtable, which has one writer */
+		lock_acquire(&txn->db->commits.lock);
+		rc = catalog_make_and_ref(txn->db, op.id, &state);
+		lock_release(&txn->db->commits.lock);
 		if (rc < 0)
 			return rc;
-		catalog_ref(&txn->db->catalog, state);
 	}
 	rc = op_add(txn, &op);
 	if (rc < 0 && state)

@@ -15,8 +15,7 @@
  * Threads: all calls may be made from any thread at once, those on one
  * struct value_append by its owner.
  * Errors: AEDB_CORRUPT names file and offset. After AEDB_IO in a write or sync
- * every later append and sync fails with AEDB_IO; AEDB_NO_SPACE leaves all as
- * it was and may be tried again.
+ * all that follow fail with it; AEDB_NO_SPACE leaves all as it was.
  */
 #ifndef VALUES_H
 #define VALUES_H

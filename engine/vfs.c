@@ -1,5 +1,5 @@
 /*
- * The calls on a vfs that need more than one entry of its table.
+ * Calling through the table of a vfs.
  */
 #include "vfs.h"
 
@@ -56,6 +56,41 @@ int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = n };
 
 	return file->vfs->ops->write(file, &iov, 1, offset);
+}
+
+int vfs_file_truncate(struct vfs_file *file, uint64_t size)
+{
+	return file->vfs->ops->truncate(file, size);
+}
+
+int vfs_file_sync(struct vfs_file *file)
+{
+	return file->vfs->ops->sync(file);
+}
+
+int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	return file->vfs->ops->allocate(file, offset, n);
+}
+
+int vfs_file_size(struct vfs_file *file, uint64_t *ret)
+{
+	return file->vfs->ops->size(file, ret);
+}
+
+int vfs_rename(struct vfs *vfs, const char *from, const char *to)
+{
+	return vfs->ops->rename(vfs, from, to);
+}
+
+int vfs_unlink(struct vfs *vfs, const char *path)
+{
+	return vfs->ops->unlink(vfs, path);
+}
+
+int vfs_sync_dir(struct vfs *vfs, const char *path)
+{
+	return vfs->ops->sync_dir(vfs, path);
 }
 
 void vfs_unlink_quietly(struct vfs *vfs, const char *path)

@@ -2,8 +2,8 @@
  * The door to the operating system: every access to the disk goes through one
  * of these calls. The tests' simulated disk is the second implementation.
  *
- * Paths are relative to the directory the vfs is bound to; "." is that one. Threads: all calls
- * may be made from any thread; calls on one file may overlap.
+ * Paths are relative to the directory the vfs is bound to; "." is that one.
+ * Threads: all calls may be made from any thread; calls on one file may overlap.
  * Errors: every call returns 0 or a negative enum aedb_error with a message
  * naming the path; an I/O error is AEDB_IO, a full disk AEDB_NO_SPACE.
  */
@@ -86,40 +86,12 @@ int vfs_read_exact(struct vfs_file *file, void *buf, size_t n, uint64_t offset);
 int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
 		  uint64_t offset);
 
-static inline int vfs_file_truncate(struct vfs_file *file, uint64_t size)
-{
-	return file->vfs->ops->truncate(file, size);
-}
-
-static inline int vfs_file_sync(struct vfs_file *file)
-{
-	return file->vfs->ops->sync(file);
-}
-
-static inline int vfs_file_allocate(struct vfs_file *file, uint64_t offset,
-				    uint64_t n)
-{
-	return file->vfs->ops->allocate(file, offset, n);
-}
-
-static inline int vfs_rename(struct vfs *vfs, const char *from, const char *to)
-{
-	return vfs->ops->rename(vfs, from, to);
-}
-
-static inline int vfs_unlink(struct vfs *vfs, const char *path)
-{
-	return vfs->ops->unlink(vfs, path);
-}
-
-static inline int vfs_sync_dir(struct vfs *vfs, const char *path)
-{
-	return vfs->ops->sync_dir(vfs, path);
-}
-
-static inline int vfs_file_size(struct vfs_file *file, uint64_t *ret)
-{
-	return file->vfs->ops->size(file, ret);
-}
+int vfs_file_truncate(struct vfs_file *file, uint64_t size);
+int vfs_file_sync(struct vfs_file *file);
+int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n);
+int vfs_file_size(struct vfs_file *file, uint64_t *ret);
+int vfs_rename(struct vfs *vfs, const char *from, const char *to);
+int vfs_unlink(struct vfs *vfs, const char *path);
+int vfs_sync_dir(struct vfs *vfs, const char *path);
 
 #endif

@@ -427,10 +427,13 @@ static int next_in_catalog(struct dirlist *list, struct dirlist_entry *ret)
 /* The directory's own key, of which "%" is the name. */
 static int next_own(struct dirlist *list, struct dirlist_entry *ret)
 {
-	struct node *node = node_find(list->tree->nodes, list->dir, "%");
+	struct node *node;
 	int rc = 0;
 
 	list->after.is_past_own = true;
+	if (list->place.dir.is_root)
+		return -ENOENT;
+	node = node_find(list->tree->nodes, list->dir, "%");
 	strcpy(ret->name, "%");
 	ret->mark = list->after;
 	if (node && node_is_pending(node)) {

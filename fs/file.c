@@ -89,7 +89,7 @@ struct proc_id handle_caller(struct tree *tree, struct handle *handle,
 	return handle->last_proc;
 }
 
-static struct proc_id opener_of(struct tree *tree, struct handle *handle)
+struct proc_id handle_opener(struct tree *tree, struct handle *handle)
 {
 	if (handle->opener.pid)
 		return handle->opener;
@@ -111,7 +111,7 @@ static bool has_written(const struct handle *handle, struct proc_id proc)
 bool handle_belongs_to(struct tree *tree, struct handle *handle,
 		       struct proc_id proc)
 {
-	return proc_id_equal(opener_of(tree, handle), proc) ||
+	return proc_id_equal(handle_opener(tree, handle), proc) ||
 	       has_written(handle, proc);
 }
 
@@ -152,7 +152,7 @@ void handle_note_writer(struct tree *tree, struct handle *handle,
 bool handle_is_held_elsewhere(struct tree *tree, struct handle *handle,
 			      struct proc_id proc)
 {
-	struct proc_id opener = opener_of(tree, handle);
+	struct proc_id opener = handle_opener(tree, handle);
 
 	if (!proc_id_equal(opener, proc) && proc_is_alive(tree->procs, opener))
 		return true;

@@ -86,6 +86,7 @@ void handle_close(struct tree *tree, struct handle *handle);
 
 struct proc_id handle_caller(struct tree *tree, struct handle *handle,
 			     const struct tree_caller *caller);
+struct proc_id handle_opener(struct tree *tree, struct handle *handle);
 /* The newest writing handle that this process opened or wrote to; NULL. */
 struct handle *handle_of_writer(struct tree *tree, struct file *file,
 				struct proc_id proc);

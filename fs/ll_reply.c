@@ -137,25 +137,23 @@ static void wait_and_send(struct work_item *item)
 	free(wait);
 }
 
-/* In the receiver when there is no memory to do it elsewhere. */
 static void send_when_durable(fuse_req_t req, aedb_seq_t seq,
 			      struct ll_reply *reply)
 {
 	struct wait *wait = malloc(sizeof(*wait));
-	struct wait here;
 
-	*(wait ? wait : &here) = (struct wait){
+	if (!wait) {
+		take_back(ll_config(req)->tree, reply);
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	*wait = (struct wait){
 		.item = { .run = wait_and_send, .lane = WORK_SYNC },
 		.req = req,
 		.seq = seq,
 		.reply = *reply,
 	};
-	if (wait)
-		work_submit(ll_config(req)->pool, &wait->item);
-	else if (aedb_wait_durable(tree_db(ll_config(req)->tree), seq) == 0)
-		send(req, reply);
-	else
-		fuse_reply_err(req, EIO);
+	work_submit(ll_config(req)->pool, &wait->item);
 }
 
 static void notify(fuse_req_t req, const struct tree_effects *effects)

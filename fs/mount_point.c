@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -179,13 +180,14 @@ static bool is_within(const char *path, const char *directory)
 static void detach_dead(const char *point, const char *database)
 {
 	struct line line;
-	struct stat st;
+	struct statfs st;
 	char *text;
 
 	for (int i = 0; i < DEAD_MOUNTS_MAX; i++) {
 		bool is_ours;
 
-		if (stat(point, &st) == 0 || errno != ENOTCONN ||
+		/* The kernel answers a stat of a dead mount from its cache. */
+		if (statfs(point, &st) == 0 || errno != ENOTCONN ||
 		    !find_newest(point, &line, &text))
 			return;
 		is_ours = !strcmp(line.type, TYPE) && !strcmp(line.source, database);
@@ -216,13 +218,14 @@ int mount_point_check(struct startup *startup, const char *path,
 		      const char *database, char ret[PATH_MAX])
 {
 	char point[PATH_MAX];
+	struct statfs host;
 	struct stat st;
 
 	if (!mount_point_resolve(path, point))
 		return startup_fail(startup, STATUS_NO, "%s: %s", path,
 				    strerror(errno));
 	detach_dead(point, database);
-	if (stat(point, &st) < 0)
+	if (statfs(point, &host) < 0 || stat(point, &st) < 0)
 		return startup_fail(startup, errno == ENOENT ? STATUS_NO :
 				    STATUS_FAILED, "%s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode))

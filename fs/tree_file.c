@@ -161,24 +161,41 @@ int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
+/* Emptying a value is left to RELEASE: a shell's redirection closes a descriptor
+ * before its command writes. */
+static bool has_to_commit(const struct handle *handle)
+{
+	const struct working *copy = handle->copy;
+
+	return copy->has_data ||
+	       (!copy->is_dirty && working_has_staged(copy) &&
+		!node_is_pending(handle->node));
+}
+
+/* Who opened it has begun to rewrite it. */
+static struct proc_id last_writer(struct tree *tree, struct handle *handle)
+{
+	struct proc_id writer = handle->copy->last_writer;
+
+	return writer.pid ? writer : handle_opener(tree, handle);
+}
+
 /* A whole value, at the FLUSH of one of the processes that have it. */
 static int flush_whole(struct tree *tree, const struct tree_caller *caller,
 		       struct handle *handle)
 {
-	struct file *file = handle->node->file;
 	struct working *copy = handle->copy;
 	struct proc_id proc = handle_caller(tree, handle, caller);
 
-	if (proc_id_equal(copy->last_writer, proc) &&
+	if (proc_id_equal(last_writer(tree, handle), proc) &&
 	    proc_was_killed(tree->procs, caller->tid))
 		copy->is_writer_killed = true;
 	if (handle_is_held_elsewhere(tree, handle, proc))
 		return 0;
-	if (working_is_droppable(copy)) {
-		commit_drop_copy(tree, file, copy);
+	/* RELEASE drops it, if nobody has written by then. */
+	if (working_is_droppable(copy) || !has_to_commit(handle))
 		return 0;
-	}
-	return commit_copy(tree, file, copy);
+	return commit_copy(tree, handle->node->file, copy);
 }
 
 int tree_flush(struct tree *tree, const struct tree_caller *caller,
@@ -186,12 +203,13 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 {
 	struct working *copy = handle->copy;
 
-	if (!copy || !working_has_staged(copy))
+	if (!copy)
 		return 0;
-	if (copy->is_dirty && !copy->has_data)
-		return 0;
-	if (handle->kind == HANDLE_WHOLE)
+	if (handle->kind == HANDLE_WHOLE &&
+	    (working_has_staged(copy) || node_is_pending(handle->node)))
 		return flush_whole(tree, caller, handle);
+	if (!has_to_commit(handle))
+		return 0;
 	return commit_copy(tree, handle->node->file, copy);
 }
 
@@ -235,8 +253,11 @@ static int release_pending(struct tree *tree, struct handle *handle)
 {
 	struct file *file = handle->node->file;
 
-	if (handle->is_abandoned || (!handle->is_creator &&
-				     !(handle->copy && is_last_writing(file))))
+	if (handle->is_abandoned ||
+	    (handle->kind == HANDLE_WHOLE && handle->copy &&
+	     working_is_droppable(handle->copy)))
+		return 0;
+	if (!handle->is_creator && !(handle->copy && is_last_writing(file)))
 		return 0;
 	return commit_copy(tree, file, handle->copy ? handle->copy :
 						      &file->shared);

@@ -16,19 +16,6 @@
 
 #define ANCESTORS_MAX 32
 
-static struct handle *creating_handle(struct file *file)
-{
-	struct handle *h, *any = NULL;
-
-	LIST_FOREACH(h, &file->handles, next) {
-		if (h->copy && h->is_creator)
-			return h;
-		if (h->copy)
-			any = h;
-	}
-	return any;
-}
-
 static struct handle *handle_of_ancestor(struct tree *tree, struct file *file,
 					 struct proc_id proc)
 {
@@ -124,8 +111,6 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 		h = handle_of_writer(tree, file, proc);
 	if (!h && file->n_writing)
 		h = handle_of_ancestor(tree, file, proc);
-	if (!h && node_is_pending(file->node))
-		h = creating_handle(file);
 	if (h)
 		return show_copy(file, h->copy, object);
 	h = only_reader(tree, file, proc);

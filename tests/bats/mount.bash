@@ -53,11 +53,13 @@ wait_for() {
 	done
 }
 
-# process_is_gone PID: ended; a zombie nobody has collected has ended too.
+# process_is_gone PID: ended; a zombie nobody has collected has ended too, once
+# its other threads, which keep its files open, have.
 process_is_gone() {
-	local stat
+	local stat threads
 	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
-	case ${stat##*) } in Z*) return 0 ;; esac
+	threads=("/proc/$1/task"/*)
+	case ${stat##*) } in Z*) [ ${#threads[@]} -le 1 ] && return 0 ;; esac
 	return 1
 }
 

@@ -150,6 +150,26 @@ TEST(killed, "of a killed writer a whole value is dropped and bytes in place com
 	fs_close(&fs);
 }
 
+TEST(killed_early, "a process killed before its first write has changed nothing")
+{
+	struct fs fs;
+	struct handle *h;
+	siginfo_t info;
+	pid_t child;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "kept");
+	child = fs_process();
+	h = fs_handle(&fs, child, "k", O_WRONLY | O_TRUNC);
+	kill(child, SIGKILL);
+	CHECK_EQ(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	fs_flush_as(&fs, child, h);
+	CHECK_OK(tree_release(fs.tree, h));
+	CHECK_STR(fs_content(&fs, "k"), "kept");
+	waitpid(child, NULL, 0);
+	fs_close(&fs);
+}
+
 TEST(killed_pending, "a file that a killed process was creating goes away")
 {
 	struct fs fs;
@@ -183,7 +203,7 @@ TEST(shared, "writers in place share one copy, and each commit is of all of it")
 	fs_close(&fs);
 }
 
-TEST(joins, "after a rewrite's commit bytes staged since its open lie over it, older ones are gone")
+TEST(joins, "bytes staged since a rewrite's open lie over it once it commits, older ones go")
 {
 	struct fs fs;
 	struct handle *in_place, *whole;
@@ -272,7 +292,7 @@ TEST(pending_attr, "attributes set while a file is being created commit with its
 	fs_close(&fs);
 }
 
-TEST(rename_staged, "a rename commits what the caller staged, so the new name is never old or empty")
+TEST(rename_staged, "a rename commits what the caller staged under the new name")
 {
 	struct fs fs;
 	struct handle *h;

@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "epoch.h"
-#include "memtable.h"
+#include "mem_cursor.h"
 
 #define KEYS 7000
 #define SNAPSHOTS_MAX 6

@@ -1,0 +1,161 @@
+/*
+ * Waiting, group by group.
+ *
+ * Invariants:
+ * 1. Of the requests on the stack, exactly one thread found it empty: the one
+ *    that will take them.
+ * 2. While groups wait for a sync, exactly one thread is syncing, or has been
+ *    woken to.
+ */
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "commit_group.h"
+#include "err.h"
+
+#define SPINS_BEFORE_SLEEP 400
+
+void request_fail(struct commit_request *request, int rc)
+{
+	request->rc = rc;
+	strncpy(request->message, err_message(), REQUEST_MESSAGE_BYTES - 1);
+	request->message[REQUEST_MESSAGE_BYTES - 1] = 0;
+}
+
+bool request_push(struct commit_queue *queue, struct commit_request *request)
+{
+	struct commit_request *older = atomic_load_explicit(
+		&queue->newest, memory_order_relaxed);
+
+	/* once it is on the stack, request->next is whoever's who takes it */
+	do {
+		request->next = older;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&queue->newest, &older, request, memory_order_acq_rel,
+		memory_order_relaxed));
+	return older == NULL;
+}
+
+struct commit_request *requests_take(struct commit_queue *queue)
+{
+	struct commit_request *request = atomic_exchange_explicit(
+		&queue->newest, NULL, memory_order_acq_rel);
+	struct commit_request *oldest = NULL;
+
+	while (request) {
+		struct commit_request *older = request->next;
+
+		request->next = oldest;
+		oldest = request;
+		request = older;
+	}
+	return oldest;
+}
+
+static bool is_over(uint32_t state)
+{
+	return state == REQUEST_DONE || state == REQUEST_SYNCS;
+}
+
+enum request_state request_wait(struct commit_request *request)
+{
+	uint32_t state = REQUEST_WAITS;
+
+	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
+		state = atomic_load_explicit(&request->state,
+					     memory_order_acquire);
+		if (is_over(state))
+			return state;
+		__builtin_ia32_pause();
+	}
+	atomic_compare_exchange_strong(&request->state, &state, REQUEST_SLEEPS);
+	for (;;) {
+		state = atomic_load_explicit(&request->state,
+					     memory_order_acquire);
+		if (is_over(state))
+			return state;
+		syscall(SYS_futex, &request->state, FUTEX_WAIT_PRIVATE,
+			REQUEST_SLEEPS, NULL, NULL, 0);
+	}
+}
+
+void request_wake(struct commit_request *request, enum request_state state)
+{
+	if (atomic_exchange_explicit(&request->state, state,
+				     memory_order_acq_rel) == REQUEST_SLEEPS)
+		syscall(SYS_futex, &request->state, FUTEX_WAKE_PRIVATE, 1, NULL,
+			NULL, 0);
+}
+
+void group_fail(struct commit_group *group, int rc)
+{
+	for (struct commit_request *r = group->requests; r; r = r->next)
+		if (r->rc == 0)
+			request_fail(r, rc);
+}
+
+void group_wake(struct commit_group *group)
+{
+	struct commit_request *request = group->requests;
+
+	while (request) {
+		struct commit_request *next = request->next;
+
+		request_wake(request, REQUEST_DONE);
+		request = next;
+	}
+}
+
+bool group_add_pending(struct commit_queue *queue, struct commit_group *group)
+{
+	bool is_idle;
+
+	lock_acquire(&queue->pending_lock);
+	group->next = NULL;
+	*queue->pending_end = group;
+	queue->pending_end = &group->next;
+	is_idle = !queue->is_syncing;
+	queue->is_syncing = true;
+	lock_release(&queue->pending_lock);
+	return is_idle;
+}
+
+struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
+					 seq_t *ret_seq)
+{
+	struct commit_group *taken, **end = &taken;
+
+	lock_acquire(&queue->pending_lock);
+	taken = queue->pending;
+	while (*end && (*end)->last_seq <= upto) {
+		*ret_seq = (*end)->last_seq;
+		end = &(*end)->next;
+	}
+	queue->pending = *end;
+	if (!queue->pending)
+		queue->pending_end = &queue->pending;
+	*end = NULL;
+	lock_release(&queue->pending_lock);
+	return taken;
+}
+
+bool groups_end_sync(struct commit_queue *queue, bool may_go)
+{
+	struct commit_request *heir = NULL;
+	bool is_ended = true;
+
+	lock_acquire(&queue->pending_lock);
+	if (!queue->pending)
+		queue->is_syncing = false;
+	else if (may_go)
+		heir = queue->pending->leader;
+	else
+		is_ended = false;
+	/* under the lock: until it is woken, its group stays where it is */
+	if (heir)
+		request_wake(heir, REQUEST_SYNCS);
+	lock_release(&queue->pending_lock);
+	return is_ended;
+}

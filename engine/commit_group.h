@@ -1,0 +1,67 @@
+/*
+ * Requests that wait to be committed, the groups they are committed in, and the
+ * groups that wait for a sync.
+ *
+ * Threads: requests are pushed and waited for by their own threads, taken by
+ * the holder of the commit lock. A group lives on the stack of the thread that
+ * leads it, whose own request is part of it: once its last request is woken,
+ * it may be gone.
+ */
+#ifndef COMMIT_GROUP_H
+#define COMMIT_GROUP_H
+
+#include "db.h"
+#include "txn.h"
+
+#define REQUEST_MESSAGE_BYTES 256
+
+enum request_state {
+	REQUEST_WAITS,
+	REQUEST_SLEEPS,		/* its thread is in the kernel: wake it */
+	REQUEST_SYNCS,		/* its thread is to sync the groups that wait */
+	REQUEST_DONE,
+};
+
+struct commit_request {
+	struct aedb_txn *txn;
+	struct commit_request *next;
+	int rc;
+	seq_t seq;
+	char message[REQUEST_MESSAGE_BYTES];	/* when rc < 0 */
+	_Atomic uint32_t state;		/* atomic: enum request_state; a futex */
+};
+
+struct commit_group {
+	struct commit_request *requests;	/* oldest first */
+	struct commit_request *leader;	/* one of them */
+	seq_t last_seq;			/* 0: nothing was written */
+	struct commit_group *next;	/* guarded by pending_lock */
+};
+
+/* Fails a request with the calling thread's message. */
+void request_fail(struct commit_request *request, int rc);
+/* Adds a request to those that wait; true if it found none there. */
+bool request_push(struct commit_queue *queue, struct commit_request *request);
+/* Takes all that wait, oldest first. */
+struct commit_request *requests_take(struct commit_queue *queue);
+/* Returns when the request is REQUEST_DONE or REQUEST_SYNCS: which. */
+enum request_state request_wait(struct commit_request *request);
+void request_wake(struct commit_request *request, enum request_state state);
+
+/* Fails every request that has not failed yet. */
+void group_fail(struct commit_group *group, int rc);
+/* Wakes every request; the group may be gone afterwards. */
+void group_wake(struct commit_group *group);
+
+/* Adds a written group to those that wait for a sync; true if nobody is syncing
+ * them, and the caller is to. */
+bool group_add_pending(struct commit_queue *queue, struct commit_group *group);
+/* Takes the groups up to a number off those that wait, oldest first; *ret_seq is
+ * the newest one's number, unchanged if there is none. */
+struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
+					 seq_t *ret_seq);
+/* Ends the caller's syncing: false if groups wait still and it is to go on. With
+ * may_go, the oldest group's leader goes on in its place. */
+bool groups_end_sync(struct commit_queue *queue, bool may_go);
+
+#endif

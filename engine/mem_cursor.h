@@ -1,0 +1,51 @@
+/*
+ * Cursors: walking over the keys of a tree in order.
+ *
+ * Calling sequence: mem_cursor_init, mem_cursor_seek, then mem_cursor_next or
+ * mem_cursor_prev while they say true; c->entry is what it stands on.
+ * Threads: a cursor belongs to one, inside an epoch. Errors: none.
+ */
+#ifndef MEM_CURSOR_H
+#define MEM_CURSOR_H
+
+#include "memtable.h"
+
+/* A position in a tree. Caller's memory; used inside one epoch participation
+ * that lasts from seek to the last use. */
+struct mem_cursor {
+	struct mem_tree *tree;
+	seq_t limit;
+	/* The leaf it stands in and the keys between which that lies: borrowed
+	 * until epoch_leave. */
+	const void *leaf, *low, *high;
+	int32_t slot;
+	int32_t slots;
+	struct mem_entry entry;	/* valid while the cursor stands on an entry */
+};
+
+enum mem_seek {
+	MEM_SEEK_GE,		/* first key >= given */
+	MEM_SEEK_GT,
+	MEM_SEEK_LE,		/* last key <= given */
+	MEM_SEEK_LT,
+	MEM_SEEK_FIRST,
+	MEM_SEEK_LAST,
+};
+
+/* Binds a cursor to a tree and a sequence number, at which the caller holds a
+ * snapshot (the writer: or the newest seq put); stands nowhere. */
+void mem_cursor_init(struct mem_cursor *c, struct mem_tree *tree, seq_t limit);
+/* Moves to the key asked for, over keys with a version <= limit that is no
+ * tombstone. False: no such key, the cursor stands nowhere. */
+bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,
+		     size_t key_bytes);
+/* One step; false at the end. The cursor must stand on an entry. */
+bool mem_cursor_next(struct mem_cursor *c);
+bool mem_cursor_prev(struct mem_cursor *c);
+
+/* Highest seq of any version (tombstones too) with a key in [from, to); to NULL
+ * is the end. For read-set ranges. Inside an epoch. */
+seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,
+			   size_t from_bytes, const void *to, size_t to_bytes);
+
+#endif

@@ -1,0 +1,845 @@
+/*
+ * Transactions through the public calls: what each operation does to id, times
+ * and attributes, all or nothing, read sets, limits, durability.
+ */
+#include "db_fixture.h"
+
+/* Commits; a transaction that fails is ended, too. */
+static int commit(struct aedb_txn *txn)
+{
+	int rc = aedb_txn_commit(txn, NULL);
+
+	if (rc < 0)
+		aedb_txn_abort(txn);
+	return rc;
+}
+
+static int set_attr(struct aedb_scope *scope, const struct aedb_put *put)
+{
+	struct aedb_txn *txn = txn_of(scope->db);
+
+	CHECK_OK(aedb_txn_set_attr(txn, scope, put));
+	return commit(txn);
+}
+
+static int put_full(struct aedb_scope *scope, const struct aedb_put *put)
+{
+	struct aedb_txn *txn = txn_of(scope->db);
+
+	CHECK_OK(aedb_txn_put(txn, scope, put));
+	return commit(txn);
+}
+
+/* ---- single operations ------------------------------------------------ */
+
+TEST(put, "a put keeps id and attributes, raises version and times, forgets an mtime set before")
+{
+	const int64_t mtime = -5;
+	struct aedb_entry first, second;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_full(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .value = "v", .value_bytes = 1,
+		.attr = "attr", .attr_bytes = 4, .mtime_ns = &mtime }));
+	first = stat_of(f.scope, "k");
+	CHECK_EQ(first.mtime_ns, mtime);
+	CHECK_EQ(first.id, first.version);
+	CHECK_OK(put_text(f.scope, "k", "longer"));
+	second = stat_of(f.scope, "k");
+	CHECK_EQ(second.id, first.id);
+	CHECK(second.version > first.version);
+	CHECK(second.time_ns > first.time_ns);
+	CHECK_EQ(second.mtime_ns, second.time_ns);
+	CHECK_STR(attr_of(f.scope, "k"), "attr");
+	CHECK_OK(put_full(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .attr = "", .attr_bytes = 0 }));
+	CHECK(!attr_of(f.scope, "k"));
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_OK(delete_text(f.scope, "k"));
+	CHECK_FAILS(delete_text(f.scope, "k"), AEDB_NOT_FOUND, "key");
+	CHECK_OK(put_text(f.scope, "k", "again"));
+	CHECK(stat_of(f.scope, "k").id != first.id);
+	fixture_reopen(&f);
+	CHECK_STR(text_of(f.scope, NULL, "k"), "again");
+	fixture_close(&f);
+}
+
+TEST(attributes, "set_attr changes attributes and mtime, and nothing else of the key")
+{
+	const int64_t mtime = 1000000007;
+	struct aedb_entry before, after;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "value"));
+	before = stat_of(f.scope, "k");
+	CHECK_OK(set_attr(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .attr = "one", .attr_bytes = 3 }));
+	after = stat_of(f.scope, "k");
+	CHECK_EQ(after.id, before.id);
+	CHECK_EQ(after.mtime_ns, before.mtime_ns);
+	CHECK(after.time_ns > before.time_ns);
+	CHECK(after.version > before.version);
+	CHECK_STR(attr_of(f.scope, "k"), "one");
+	CHECK_OK(set_attr(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .mtime_ns = &mtime }));
+	CHECK_EQ(stat_of(f.scope, "k").mtime_ns, mtime);
+	CHECK_STR(attr_of(f.scope, "k"), "one");
+	CHECK_OK(set_attr(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .attr = "", .attr_bytes = 0 }));
+	CHECK(!attr_of(f.scope, "k"));
+	CHECK_EQ(stat_of(f.scope, "k").mtime_ns, mtime);
+	CHECK_STR(text_of(f.scope, NULL, "k"), "value");
+	CHECK_EQ(set_attr(f.scope, &(struct aedb_put){
+		.key = "absent", .key_bytes = 6 }), AEDB_NOT_FOUND);
+	fixture_reopen(&f);
+	CHECK_EQ(stat_of(f.scope, "k").mtime_ns, mtime);
+	fixture_close(&f);
+}
+
+TEST(move, "a move keeps id, attributes, mtime and value, replaces its target, crosses scopes")
+{
+	static uint8_t bytes[100000];
+	struct aedb_entry before, after;
+	struct aedb_scope *other;
+	uint64_t used;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(aedb_create(f.db, place("p", "t")));
+	CHECK_OK(aedb_scope_open(f.db, "p", "t", &other));
+	bytes_fill(bytes, sizeof(bytes), 3);
+	CHECK_OK(put_full(f.scope, &(struct aedb_put){
+		.key = "from", .key_bytes = 4, .value = bytes,
+		.value_bytes = sizeof(bytes), .attr = "attr", .attr_bytes = 4 }));
+	CHECK_OK(put_text(other, "to", "replaced"));
+	before = stat_of(f.scope, "from");
+	used = simdisk_used_bytes(f.disk);
+	CHECK_OK(aedb_move(f.scope, "from", 4, other, "to", 2));
+	CHECK(simdisk_used_bytes(f.disk) <= used + 4096);
+	after = stat_of(other, "to");
+	CHECK_EQ(after.id, before.id);
+	CHECK_EQ(after.mtime_ns, before.mtime_ns);
+	CHECK(after.time_ns > before.time_ns);
+	CHECK_EQ(after.value_bytes, sizeof(bytes));
+	CHECK_STR(attr_of(other, "to"), "attr");
+	CHECK(!text_of(f.scope, NULL, "from"));
+	CHECK_EQ(aedb_move(f.scope, "from", 4, other, "x", 1), AEDB_NOT_FOUND);
+	after = stat_of(other, "to");
+	CHECK_OK(aedb_move(other, "to", 2, other, "to", 2));
+	CHECK_EQ(stat_of(other, "to").version, after.version);
+	CHECK_EQ(aedb_move(other, "to", 2, aedb_scope_dirs(other), "to", 2),
+		 AEDB_INVALID);
+	aedb_scope_close(other);
+	fixture_close(&f);
+}
+
+TEST(exchange, "an exchange swaps two objects whole, and needs both")
+{
+	struct aedb_entry a, b, x, y;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_full(f.scope, &(struct aedb_put){
+		.key = "a", .key_bytes = 1, .value = "1", .value_bytes = 1,
+		.attr = "attr", .attr_bytes = 4 }));
+	CHECK_OK(put_text(f.scope, "b", "22"));
+	a = stat_of(f.scope, "a");
+	b = stat_of(f.scope, "b");
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_exchange(txn, f.scope, "a", 1, f.scope, "b", 1));
+	CHECK_OK(commit(txn));
+	x = stat_of(f.scope, "a");
+	y = stat_of(f.scope, "b");
+	CHECK_EQ(x.id, b.id);
+	CHECK_EQ(y.id, a.id);
+	CHECK_EQ(x.mtime_ns, b.mtime_ns);
+	CHECK_EQ(y.mtime_ns, a.mtime_ns);
+	CHECK_STR(text_of(f.scope, NULL, "a"), "22");
+	CHECK_STR(text_of(f.scope, NULL, "b"), "1");
+	CHECK(!attr_of(f.scope, "a"));
+	CHECK_STR(attr_of(f.scope, "b"), "attr");
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_exchange(txn, f.scope, "a", 1, f.scope, "c", 1));
+	CHECK_EQ(commit(txn), AEDB_NOT_FOUND);
+	CHECK_STR(text_of(f.scope, NULL, "a"), "22");
+	fixture_close(&f);
+}
+
+TEST(touch, "a touch raises a record's times to the commit's, but never lowers them, and makes nothing")
+{
+	int64_t ahead, behind = 1000;
+	struct aedb_entry before, after;
+	struct aedb_scope *dirs;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	dirs = aedb_scope_dirs(f.scope);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(put_text(dirs, "d", "value"));
+		before = stat_of(dirs, "d");
+		ahead = before.time_ns + INT64_C(3600) * 1000000000;
+		CHECK_OK(set_attr(dirs, &(struct aedb_put){
+			.key = "d", .key_bytes = 1, .attr = "attr",
+			.attr_bytes = 4, .mtime_ns = i ? &ahead : &behind }));
+		txn = txn_of(f.db);
+		CHECK_OK(aedb_txn_touch(txn, dirs, "d", 1));
+		CHECK_OK(aedb_txn_touch(txn, dirs, "absent", 6));
+		CHECK_OK(commit(txn));
+		after = stat_of(dirs, "d");
+		CHECK_EQ(after.id, before.id);
+		CHECK(after.time_ns > before.time_ns);
+		CHECK_EQ(after.mtime_ns, i ? ahead : after.time_ns);
+		CHECK_STR(attr_of(dirs, "d"), "attr");
+		CHECK_STR(text_of(dirs, NULL, "d"), "value");
+		CHECK(!text_of(dirs, NULL, "absent"));
+	}
+	fixture_close(&f);
+}
+
+TEST(must_be_new, "must_be_new refuses a key that is there at commit")
+{
+	struct aedb_put put = { .key = "k", .key_bytes = 1, .value = "v",
+				.value_bytes = 1, .must_be_new = true };
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_full(f.scope, &put));
+	CHECK_FAILS(put_full(f.scope, &put), AEDB_EXISTS, "key");
+	CHECK_OK(delete_text(f.scope, "k"));
+	CHECK_OK(put_full(f.scope, &put));
+	fixture_close(&f);
+}
+
+TEST(reserve_id, "a reserved id becomes a new key's, is given once, and an existing key keeps its own")
+{
+	struct aedb_put put = { .key = "k", .key_bytes = 1 };
+	struct fixture f;
+	uint64_t id, tagged = (UINT64_C(1) << 51) + 12345;
+
+	fixture_open(&f);
+	id = aedb_reserve_id(f.db);
+	CHECK(aedb_reserve_id(f.db) != id);
+	CHECK_OK(put_text(f.scope, "other", "v"));
+	CHECK(stat_of(f.scope, "other").id > id);
+	put.id = id;
+	CHECK_OK(put_full(f.scope, &put));
+	CHECK_EQ(stat_of(f.scope, "k").id, id);
+	put.id = aedb_reserve_id(f.db);
+	CHECK_OK(put_full(f.scope, &put));
+	CHECK_EQ(stat_of(f.scope, "k").id, id);
+	put = (struct aedb_put){ .key = "tagged", .key_bytes = 6, .id = tagged };
+	CHECK_OK(put_full(f.scope, &put));
+	CHECK_EQ(stat_of(f.scope, "tagged").id, tagged);
+	fixture_reopen(&f);
+	CHECK_EQ(stat_of(f.scope, "k").id, id);
+	CHECK_EQ(stat_of(f.scope, "tagged").id, tagged);
+	CHECK(aedb_reserve_id(f.db) > id);
+	CHECK(aedb_reserve_id(f.db) < tagged);
+	fixture_close(&f);
+}
+
+TEST(id_range, "an id that was not reserved, or is too large, is refused")
+{
+	const uint64_t bad[] = { UINT64_C(1) << 52, UINT64_MAX, 1000000 };
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	txn = txn_of(f.db);
+	for (size_t i = 0; i < 3; i++)
+		CHECK_EQ(aedb_txn_put(txn, f.scope, &(struct aedb_put){
+			.key = "k", .key_bytes = 1, .id = bad[i] }),
+			AEDB_INVALID);
+	aedb_txn_abort(txn);
+	fixture_close(&f);
+}
+
+TEST(numbers, "a commit takes a number for each operation and is named by its last; an empty one takes none")
+{
+	aedb_seq_t first = 0, second = 0, empty = 0;
+	struct aedb_txn *txn;
+	struct fixture f;
+	char key[8];
+
+	fixture_open(&f);
+	txn = txn_of(f.db);
+	for (int i = 0; i < 5; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		CHECK_OK(txn_put_text(txn, f.scope, key, "v"));
+	}
+	CHECK_OK(aedb_txn_commit(txn, &first));
+	CHECK_EQ(first, aedb_visible_seq(f.db));
+	CHECK_EQ(stat_of(f.scope, "4").version, first);
+	CHECK_EQ(stat_of(f.scope, "0").version, first - 4);
+	CHECK_EQ(stat_of(f.scope, "0").time_ns, stat_of(f.scope, "4").time_ns);
+	CHECK_OK(aedb_txn_commit(txn_of(f.db), &empty));
+	CHECK_EQ(empty, first);
+	txn = txn_of(f.db);
+	CHECK_OK(txn_put_text(txn, f.scope, "k", "v"));
+	CHECK_OK(aedb_txn_commit(txn, &second));
+	CHECK_EQ(second, first + 1);
+	fixture_close(&f);
+}
+
+/* ---- all or nothing --------------------------------------------------- */
+
+TEST(own_writes, "operations of one transaction follow each other; reads see none before the commit")
+{
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "a", "1"));
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_move(txn, f.scope, "a", 1, f.scope, "b", 1));
+	CHECK_OK(txn_put_text(txn, f.scope, "a", "2"));
+	CHECK_OK(aedb_txn_exchange(txn, f.scope, "a", 1, f.scope, "b", 1));
+	CHECK_OK(aedb_txn_move(txn, f.scope, "b", 1, f.scope, "c", 1));
+	CHECK_OK(txn_put_text(txn, f.scope, "d", "3"));
+	CHECK_OK(aedb_txn_delete(txn, f.scope, "d", 1));
+	CHECK_STR(text_of(f.scope, NULL, "a"), "1");
+	CHECK(!text_of(f.scope, NULL, "b"));
+	CHECK_OK(commit(txn));
+	CHECK_STR(text_of(f.scope, NULL, "a"), "1");
+	CHECK_STR(text_of(f.scope, NULL, "c"), "2");
+	CHECK(!text_of(f.scope, NULL, "b"));
+	CHECK(!text_of(f.scope, NULL, "d"));
+	fixture_close(&f);
+}
+
+/* A transaction of every kind of operation on keys, whose last fails. */
+static void all_kinds_add(struct fixture *f, struct aedb_txn *txn)
+{
+	const int64_t mtime = 9;
+
+	CHECK_OK(txn_put_text(txn, f->scope, "a", "changed"));
+	CHECK_OK(txn_put_text(txn, f->scope, "a", "twice"));
+	CHECK_OK(txn_put_text(txn, f->scope, "new", "x"));
+	CHECK_OK(aedb_txn_delete(txn, f->scope, "b", 1));
+	CHECK_OK(txn_put_text(txn, f->scope, "b", "back"));
+	CHECK_OK(aedb_txn_delete(txn, f->scope, "b", 1));
+	CHECK_OK(aedb_txn_set_attr(txn, f->scope, &(struct aedb_put){
+		.key = "c", .key_bytes = 1, .attr = "other", .attr_bytes = 5,
+		.mtime_ns = &mtime }));
+	CHECK_OK(aedb_txn_move(txn, f->scope, "c", 1, f->scope, "d", 1));
+	CHECK_OK(aedb_txn_move(txn, f->scope, "new", 3, f->scope, "newer", 5));
+	CHECK_OK(aedb_txn_exchange(txn, f->scope, "a", 1, f->scope, "d", 1));
+	CHECK_OK(aedb_txn_touch(txn, aedb_scope_dirs(f->scope), "dir", 3));
+	CHECK_OK(aedb_txn_delete(txn, f->scope, "absent", 6));
+}
+
+#define STATE_KEYS 5
+
+struct state {
+	struct aedb_entry entries[STATE_KEYS + 1];
+	char values[STATE_KEYS][256];
+	bool has_attr[STATE_KEYS];
+};
+
+static void state_take(struct fixture *f, struct state *ret)
+{
+	static const char *const keys[STATE_KEYS] = { "a", "b", "c", "d", "e" };
+
+	memset(ret, 0, sizeof(*ret));
+	for (int i = 0; i < STATE_KEYS; i++) {
+		ret->entries[i] = stat_of(f->scope, keys[i]);
+		ret->has_attr[i] = attr_of(f->scope, keys[i]);
+		strcpy(ret->values[i], text_of(f->scope, NULL, keys[i]));
+	}
+	ret->entries[STATE_KEYS] = stat_of(aedb_scope_dirs(f->scope), "dir");
+	CHECK(!text_of(f->scope, NULL, "new"));
+	CHECK(!text_of(f->scope, NULL, "newer"));
+}
+
+static void states_equal(const struct state *a, const struct state *b)
+{
+	for (int i = 0; i <= STATE_KEYS; i++) {
+		CHECK_EQ(a->entries[i].id, b->entries[i].id);
+		CHECK_EQ(a->entries[i].version, b->entries[i].version);
+		CHECK_EQ(a->entries[i].time_ns, b->entries[i].time_ns);
+		CHECK_EQ(a->entries[i].mtime_ns, b->entries[i].mtime_ns);
+	}
+	for (int i = 0; i < STATE_KEYS; i++) {
+		CHECK_STR(a->values[i], b->values[i]);
+		CHECK_EQ(a->has_attr[i], b->has_attr[i]);
+	}
+}
+
+TEST(undo, "a transaction whose last operation fails leaves no trace of any kind of operation")
+{
+	struct state before, after;
+	struct aedb_stats a, b;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	for (const char *key = "abcde"; *key; key++)
+		CHECK_OK(put_full(f.scope, &(struct aedb_put){
+			.key = key, .key_bytes = 1, .value = key,
+			.value_bytes = 1, .attr = "x",
+			.attr_bytes = *key == 'c' }));
+	CHECK_OK(put_text(aedb_scope_dirs(f.scope), "dir", ""));
+	state_take(&f, &before);
+	aedb_stats(f.db, &a);
+	for (int i = 0; i < 3; i++) {
+		txn = txn_of(f.db);
+		all_kinds_add(&f, txn);
+		CHECK_EQ(commit(txn), AEDB_NOT_FOUND);
+	}
+	state_take(&f, &after);
+	states_equal(&before, &after);
+	aedb_stats(f.db, &b);
+	CHECK_EQ(b.keys, a.keys);
+	CHECK_EQ(b.visible_seq, a.visible_seq);
+	CHECK_EQ(b.wal_bytes, a.wal_bytes);
+	fixture_reopen(&f);
+	state_take(&f, &after);
+	states_equal(&before, &after);
+	fixture_close(&f);
+}
+
+/* ---- read sets -------------------------------------------------------- */
+
+/* A transaction that has read something and will write "out". */
+static struct aedb_txn *reading(struct fixture *f, const char *point)
+{
+	struct aedb_txn *txn = txn_of(f->db);
+
+	CHECK_OK(aedb_txn_read_point(txn, f->scope, point, strlen(point)));
+	CHECK_OK(txn_put_text(txn, f->scope, "out", "v"));
+	return txn;
+}
+
+static struct aedb_txn *reading_range(struct fixture *f, const char *from,
+				      const char *to)
+{
+	struct aedb_txn *txn = txn_of(f->db);
+	struct aedb_range range = { .from = from, .from_bytes = strlen(from),
+				    .to = to, .to_bytes = to ? strlen(to) : 0 };
+
+	CHECK_OK(aedb_txn_read_range(txn, f->scope, &range));
+	CHECK_OK(txn_put_text(txn, f->scope, "out", "v"));
+	return txn;
+}
+
+static void conflicts_with(struct fixture *f, struct aedb_txn *txn,
+			   const char *key)
+{
+	struct aedb_conflict conflict;
+
+	CHECK_EQ(aedb_txn_commit(txn, NULL), AEDB_CONFLICT);
+	CHECK_OK(aedb_txn_conflict(txn, 0, &conflict));
+	CHECK_EQ(conflict.scope_id, aedb_scope_id(f->scope));
+	CHECK_EQ(conflict.key_bytes, strlen(key));
+	CHECK_MEM(conflict.key, key, strlen(key));
+	CHECK_EQ(conflict.seq, aedb_visible_seq(f->db));
+	CHECK_EQ(aedb_txn_conflict(txn, 1, &conflict), AEDB_NOT_FOUND);
+	aedb_txn_abort(txn);
+}
+
+TEST(points, "a point conflicts when its key is made, changed or deleted after the base, and only then")
+{
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "1"));
+	txn = reading(&f, "k");
+	CHECK_OK(put_text(f.scope, "other", "x"));
+	CHECK_OK(commit(txn));
+	txn = reading(&f, "k");
+	CHECK_OK(put_text(f.scope, "k", "2"));
+	conflicts_with(&f, txn, "k");
+	txn = reading(&f, "k");
+	CHECK_OK(set_attr(f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .attr = "a", .attr_bytes = 1 }));
+	conflicts_with(&f, txn, "k");
+	txn = reading(&f, "k");
+	CHECK_OK(delete_text(f.scope, "k"));
+	conflicts_with(&f, txn, "k");
+	txn = reading(&f, "k");		/* absent now */
+	CHECK_OK(commit(txn));
+	txn = reading(&f, "k");
+	CHECK_OK(put_text(f.scope, "k", "3"));
+	conflicts_with(&f, txn, "k");
+	txn = reading(&f, "k");
+	CHECK_OK(delete_text(f.scope, "k"));
+	CHECK_OK(put_text(f.scope, "k", "3"));
+	conflicts_with(&f, txn, "k");
+	CHECK_OK(delete_text(f.scope, "k"));
+	txn = reading(&f, "k");		/* made and gone meanwhile */
+	CHECK_OK(put_text(f.scope, "k", "4"));
+	CHECK_OK(delete_text(f.scope, "k"));
+	conflicts_with(&f, txn, "k");
+	fixture_close(&f);
+}
+
+TEST(ranges, "a range conflicts when anything in it is made, changed or deleted, its upper bound left out")
+{
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "b1", "1"));
+	txn = reading_range(&f, "b", "c");
+	CHECK_OK(put_text(f.scope, "c", "x"));
+	CHECK_OK(put_text(f.scope, "az", "x"));
+	CHECK_OK(commit(txn));
+	txn = reading_range(&f, "b", "c");
+	CHECK_OK(put_text(f.scope, "b", "x"));
+	conflicts_with(&f, txn, "b");
+	txn = reading_range(&f, "b", "c");
+	CHECK_OK(put_text(f.scope, "b9", "phantom"));
+	conflicts_with(&f, txn, "b");
+	txn = reading_range(&f, "b", "c");
+	CHECK_OK(delete_text(f.scope, "b1"));
+	conflicts_with(&f, txn, "b");
+	txn = reading_range(&f, "c", "b");	/* empty */
+	CHECK_OK(put_text(f.scope, "b5", "x"));
+	CHECK_OK(commit(txn));
+	txn = reading_range(&f, "", NULL);
+	CHECK_OK(put_text(f.scope, "zz", "x"));
+	conflicts_with(&f, txn, "");
+	fixture_close(&f);
+}
+
+TEST(base, "the base is a snapshot's number when set, so what came after it conflicts")
+{
+	struct aedb_snapshot *snapshot;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "1"));
+	CHECK_OK(aedb_snapshot_open(f.db, &snapshot));
+	txn = reading(&f, "k");
+	aedb_txn_set_base(txn, aedb_snapshot_seq(snapshot));
+	CHECK_OK(commit(txn));
+	CHECK_OK(put_text(f.scope, "k", "2"));
+	txn = reading(&f, "k");
+	CHECK_OK(commit(txn));
+	CHECK_OK(put_text(f.scope, "k", "3"));
+	txn = reading(&f, "k");
+	aedb_txn_set_base(txn, aedb_snapshot_seq(snapshot));
+	conflicts_with(&f, txn, "k");
+	aedb_snapshot_close(snapshot);
+	fixture_close(&f);
+}
+
+TEST(own_reads, "a transaction does not conflict with its own writes, and can be tried again as it is")
+{
+	struct aedb_conflict conflict;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "out", "0"));
+	CHECK_OK(commit(reading(&f, "out")));
+	txn = reading(&f, "k");
+	CHECK_OK(put_text(f.scope, "k", "1"));
+	CHECK_EQ(aedb_txn_commit(txn, NULL), AEDB_CONFLICT);
+	CHECK_OK(aedb_txn_conflict(txn, 0, &conflict));
+	aedb_txn_set_base(txn, aedb_visible_seq(f.db));
+	CHECK_OK(commit(txn));
+	CHECK_STR(text_of(f.scope, NULL, "out"), "v");
+	fixture_close(&f);
+}
+
+TEST(too_old, "where a deletion may be forgotten, a base from before it conflicts")
+{
+	struct aedb_conflict conflict;
+	struct aedb_txn *txns[3];
+	struct fixture f;
+	char key[16];
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	fixture_start(&f);
+	CHECK_OK(put_text(f.scope, "kept", "v"));
+	txns[0] = reading(&f, "absent");
+	txns[1] = reading_range(&f, "x", "y");
+	txns[2] = reading(&f, "kept");
+	for (int i = 0; i < 3 * MEM_TOMBSTONES_KEPT; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		CHECK_OK(put_text(f.scope, key, "v"));
+		CHECK_OK(delete_text(f.scope, key));
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(aedb_txn_commit(txns[i], NULL), AEDB_CONFLICT);
+		CHECK_OK(aedb_txn_conflict(txns[i], 0, &conflict));
+		CHECK_EQ(conflict.seq, 0);
+		aedb_txn_abort(txns[i]);
+	}
+	CHECK_OK(commit(txns[2]));
+	fixture_close(&f);
+}
+
+TEST(dropped_scope, "what was read in a scope conflicts when the scope is dropped")
+{
+	struct aedb_scope *other;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(aedb_create(f.db, place("p", "t")));
+	CHECK_OK(aedb_scope_open(f.db, "p", "t", &other));
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_read_point(txn, other, "k", 1));
+	CHECK_OK(txn_put_text(txn, f.scope, "out", "v"));
+	CHECK_OK(aedb_drop(f.db, place("p", "t"), AEDB_DROP_EMPTY));
+	CHECK_EQ(commit(txn), AEDB_CONFLICT);
+	aedb_scope_close(other);
+	fixture_close(&f);
+}
+
+/* ---- limits ----------------------------------------------------------- */
+
+TEST(limits, "what is over a limit is refused by its name and adds nothing")
+{
+	static uint8_t bytes[AEDB_VALUE_INLINE_MAX];
+	struct aedb_put put = { .key = bytes, .key_bytes = 100 };
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.key_bytes_max = 100;
+	f.options.txn_bytes_max = 128 << 10;
+	f.options.txn_ops_max = 5;
+	fixture_start(&f);
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+	put.key_bytes = 101;
+	CHECK_FAILS(aedb_txn_put(txn, f.scope, &put), AEDB_NAME_TOO_LONG, "101");
+	CHECK_EQ(aedb_txn_delete(txn, f.scope, bytes, 101), AEDB_NAME_TOO_LONG);
+	CHECK_EQ(aedb_txn_read_point(txn, f.scope, bytes, 101),
+		 AEDB_NAME_TOO_LONG);
+	CHECK_EQ(aedb_txn_move(txn, f.scope, "k", 1, f.scope, bytes, 101),
+		 AEDB_NAME_TOO_LONG);
+	put.key_bytes = 1;
+	put.attr = bytes;
+	put.attr_bytes = AEDB_ATTR_BYTES_MAX + 1;
+	CHECK_FAILS(aedb_txn_put(txn, f.scope, &put), AEDB_TOO_LARGE,
+		    "attributes");
+	CHECK_EQ(aedb_txn_set_attr(txn, f.scope, &put), AEDB_TOO_LARGE);
+	put.attr_bytes = AEDB_ATTR_BYTES_MAX;
+	CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+	put = (struct aedb_put){ .key = bytes + 1, .key_bytes = 2,
+				 .value = bytes, .value_bytes = sizeof(bytes) };
+	CHECK_FAILS(aedb_txn_put(txn, f.scope, &put), AEDB_TOO_LARGE, "131072");
+	put.value_bytes = 10;
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+	CHECK_FAILS(aedb_txn_put(txn, f.scope, &put), AEDB_TOO_LARGE,
+		    "5 operations");
+	CHECK_OK(commit(txn));
+	fixture_close(&f);
+}
+
+TEST(largest, "keys, attributes and a transaction of the largest sizes allowed are taken and recovered")
+{
+	static uint8_t bytes[AEDB_VALUE_INLINE_MAX];
+	struct aedb_entry entry;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.key_bytes_max = 4000;
+	fixture_start(&f);
+	bytes_fill(bytes, sizeof(bytes), 5);
+	txn = txn_of(f.db);
+	for (size_t i = 0; i < 40; i++)
+		CHECK_OK(aedb_txn_put(txn, f.scope, &(struct aedb_put){
+			.key = bytes + i, .key_bytes = 4000, .value = bytes,
+			.value_bytes = sizeof(bytes), .attr = bytes + i,
+			.attr_bytes = AEDB_ATTR_BYTES_MAX }));
+	CHECK_OK(commit(txn));
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 40; i++) {
+			CHECK_OK(aedb_get(f.scope, NULL, bytes + i, 4000, &entry));
+			CHECK_EQ(entry.value_bytes, sizeof(bytes));
+			CHECK_MEM(entry.value, bytes, sizeof(bytes));
+			CHECK_EQ(entry.attr_bytes, AEDB_ATTR_BYTES_MAX);
+			CHECK_MEM(entry.attr, bytes + i, AEDB_ATTR_BYTES_MAX);
+			aedb_unpin(&entry);
+		}
+		if (round == 0)
+			fixture_reopen(&f);
+	}
+	fixture_close(&f);
+}
+
+TEST(other_database, "a scope of another database is refused")
+{
+	struct aedb_range all = { 0 };
+	struct fixture a, b;
+	struct aedb_txn *txn;
+
+	fixture_open(&a);
+	fixture_open(&b);
+	txn = txn_of(a.db);
+	CHECK_EQ(txn_put_text(txn, b.scope, "k", "v"), AEDB_INVALID);
+	CHECK_EQ(aedb_txn_read_point(txn, b.scope, "k", 1), AEDB_INVALID);
+	CHECK_EQ(aedb_txn_read_range(txn, b.scope, &all), AEDB_INVALID);
+	CHECK_EQ(aedb_txn_move(txn, a.scope, "k", 1, b.scope, "k", 1),
+		 AEDB_INVALID);
+	aedb_txn_abort(txn);
+	fixture_close(&b);
+	fixture_close(&a);
+}
+
+TEST(copied, "what a call was given may be reused at once")
+{
+	char key[] = "key", value[] = "value", attr[] = "attr";
+	int64_t mtime = 77;
+	struct aedb_put put = { .key = key, .key_bytes = 3, .value = value,
+				.value_bytes = 5, .attr = attr, .attr_bytes = 4,
+				.mtime_ns = &mtime };
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+	CHECK_OK(aedb_txn_read_point(txn, f.scope, key, 3));
+	memset(key, 'x', 3);
+	memset(value, 'x', 5);
+	memset(attr, 'x', 4);
+	mtime = 0;
+	CHECK_OK(commit(txn));
+	CHECK_STR(text_of(f.scope, NULL, "key"), "value");
+	CHECK_STR(attr_of(f.scope, "key"), "attr");
+	CHECK_EQ(stat_of(f.scope, "key").mtime_ns, 77);
+	fixture_close(&f);
+}
+
+/* ---- durability ------------------------------------------------------- */
+
+TEST(durable, "full is durable when it returns, os when it was waited for")
+{
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
+	fixture_close(&f);
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	fixture_start(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK(aedb_durable_seq(f.db) < aedb_visible_seq(f.db));
+	CHECK_FAILS(aedb_wait_durable(f.db, aedb_visible_seq(f.db) + 1),
+		    AEDB_RANGE, "ahead");
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
+	fixture_close(&f);
+}
+
+TEST(batch, "batch becomes durable by itself")
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_BATCH;
+	f.options.sync_interval_ms = 1;
+	fixture_start(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	while (aedb_durable_seq(f.db) < aedb_visible_seq(f.db))
+		usleep(100);	/* the test's time limit is the bound */
+	fixture_close(&f);
+}
+
+/* After this the next call of the disk fails, and so does every later one. */
+static void disk_fail(struct fixture *f)
+{
+	simdisk_cut_at(f->disk, simdisk_calls(f->disk) + 1);
+}
+
+static void failed_check(struct fixture *f, int code)
+{
+	struct aedb_snapshot *snapshot;
+	aedb_seq_t visible = aedb_visible_seq(f->db);
+
+	disk_fail(f);
+	CHECK_EQ(put_text(f->scope, "k", "new"), code);
+	CHECK_STR(text_of(f->scope, NULL, "k"), "old");
+	CHECK_EQ(aedb_visible_seq(f->db), visible);
+	CHECK_FAILS(put_text(f->scope, "l", "v"), AEDB_IO, "writing stopped");
+	CHECK_OK(aedb_snapshot_open(f->db, &snapshot));
+	CHECK_STR(text_of(f->scope, snapshot, "k"), "old");
+	aedb_snapshot_close(snapshot);
+	aedb_scope_close(f->scope);
+	CHECK_EQ(aedb_close(f->db), AEDB_IO);
+	simdisk_free(f->disk);
+}
+
+TEST(failed, "after a failed write the commit's fate is unknown, writing stops, reading goes on, closing says it")
+{
+	for (int mode = AEDB_FULL; mode <= AEDB_OS; mode++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.options.durability = mode;
+		f.options.sync_interval_ms = 60000;
+		fixture_start(&f);
+		CHECK_OK(put_text(f.scope, "k", "old"));
+		failed_check(&f, AEDB_UNKNOWN);
+	}
+}
+
+TEST(failed_sync, "a failed sync fails the wait for it and every one after, and stops writing")
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	fixture_start(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	CHECK_OK(put_text(f.scope, "k", "w"));
+	simdisk_fail_at(f.disk, simdisk_calls(f.disk) + 1, SIMDISK_EIO);
+	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
+	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
+	CHECK_OK(aedb_wait_durable(f.db, aedb_durable_seq(f.db)));
+	CHECK_EQ(put_text(f.scope, "k", "x"), AEDB_IO);
+	CHECK_STR(text_of(f.scope, NULL, "k"), "w");
+	aedb_scope_close(f.scope);
+	CHECK_EQ(aedb_close(f.db), AEDB_IO);
+	simdisk_free(f.disk);
+}
+
+TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
+{
+	static uint8_t bytes[60000];
+	struct fixture f;
+	char key[16];
+	int rc = 0, n = 0;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	f.options.wal_file_bytes = 256 << 10;
+	fixture_start(&f);
+	simdisk_limit_bytes(f.disk, simdisk_used_bytes(f.disk) + (600 << 10));
+	while (rc == 0 && n < 100) {
+		snprintf(key, sizeof(key), "%d", n++);
+		rc = aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes));
+	}
+	CHECK_EQ(rc, AEDB_NO_SPACE);
+	CHECK_EQ(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)),
+		 AEDB_NO_SPACE);
+	CHECK(!text_of(f.scope, NULL, key));
+	simdisk_limit_bytes(f.disk, 0);
+	CHECK_OK(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)));
+	fixture_reopen(&f);
+	CHECK_EQ(stat_of(f.scope, key).value_bytes, sizeof(bytes));
+	fixture_close(&f);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

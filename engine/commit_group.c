@@ -8,6 +8,7 @@
  *    woken to.
  */
 #include <linux/futex.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 #include "commit_group.h"
 #include "err.h"
 
-#define SPINS_BEFORE_SLEEP 400
 
 void request_fail(struct commit_request *request, int rc)
 {
@@ -59,26 +59,21 @@ static bool is_over(uint32_t state)
 	return state == REQUEST_DONE || state == REQUEST_SYNCS;
 }
 
-enum request_state request_wait(struct commit_request *request)
+void request_wait(struct commit_request *request)
 {
-	uint32_t state = REQUEST_WAITS;
+	uint32_t waits = REQUEST_WAITS;
 
-	for (int i = 0; i < SPINS_BEFORE_SLEEP; i++) {
-		state = atomic_load_explicit(&request->state,
-					     memory_order_acquire);
-		if (is_over(state))
-			return state;
-		__builtin_ia32_pause();
+	for (int i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
+		if (is_over(atomic_load_explicit(&request->state,
+						 memory_order_acquire)))
+			return;
+		sched_yield();
 	}
-	atomic_compare_exchange_strong(&request->state, &state, REQUEST_SLEEPS);
-	for (;;) {
-		state = atomic_load_explicit(&request->state,
-					     memory_order_acquire);
-		if (is_over(state))
-			return state;
+	atomic_compare_exchange_strong(&request->state, &waits, REQUEST_SLEEPS);
+	while (!is_over(atomic_load_explicit(&request->state,
+					     memory_order_acquire)))
 		syscall(SYS_futex, &request->state, FUTEX_WAIT_PRIVATE,
 			REQUEST_SLEEPS, NULL, NULL, 0);
-	}
 }
 
 void request_wake(struct commit_request *request, enum request_state state)
@@ -108,18 +103,15 @@ void group_wake(struct commit_group *group)
 	}
 }
 
-bool group_add_pending(struct commit_queue *queue, struct commit_group *group)
+void group_add_pending(struct commit_queue *queue, struct commit_group *group)
 {
-	bool is_idle;
-
 	lock_acquire(&queue->pending_lock);
 	group->next = NULL;
 	*queue->pending_end = group;
 	queue->pending_end = &group->next;
-	is_idle = !queue->is_syncing;
+	group->is_heir = !queue->is_syncing;
 	queue->is_syncing = true;
 	lock_release(&queue->pending_lock);
-	return is_idle;
 }
 
 struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
@@ -143,19 +135,18 @@ struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
 
 bool groups_end_sync(struct commit_queue *queue, bool may_go)
 {
-	struct commit_request *heir = NULL;
 	bool is_ended = true;
 
 	lock_acquire(&queue->pending_lock);
-	if (!queue->pending)
+	if (!queue->pending) {
 		queue->is_syncing = false;
-	else if (may_go)
-		heir = queue->pending->leader;
-	else
+	} else if (may_go) {
+		/* woken under the lock: until then its group stays here */
+		queue->pending->is_heir = true;
+		request_wake(queue->pending->leader, REQUEST_SYNCS);
+	} else {
 		is_ended = false;
-	/* under the lock: until it is woken, its group stays where it is */
-	if (heir)
-		request_wake(heir, REQUEST_SYNCS);
+	}
 	lock_release(&queue->pending_lock);
 	return is_ended;
 }

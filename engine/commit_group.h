@@ -14,11 +14,13 @@
 #include "txn.h"
 
 #define REQUEST_MESSAGE_BYTES 256
+/* Giving way to others some times costs less than to sleep and be woken. */
+#define YIELDS_BEFORE_SLEEP 20
 
 enum request_state {
 	REQUEST_WAITS,
 	REQUEST_SLEEPS,		/* its thread is in the kernel: wake it */
-	REQUEST_SYNCS,		/* its thread is to sync the groups that wait */
+	REQUEST_SYNCS,		/* it leads a group that is heir: not done yet */
 	REQUEST_DONE,
 };
 
@@ -35,6 +37,8 @@ struct commit_group {
 	struct commit_request *requests;	/* oldest first */
 	struct commit_request *leader;	/* one of them */
 	seq_t last_seq;			/* 0: nothing was written */
+	bool is_heir;			/* its leader is to sync what waits; written
+					 * under pending_lock before that is woken */
 	struct commit_group *next;	/* guarded by pending_lock */
 };
 
@@ -44,8 +48,8 @@ void request_fail(struct commit_request *request, int rc);
 bool request_push(struct commit_queue *queue, struct commit_request *request);
 /* Takes all that wait, oldest first. */
 struct commit_request *requests_take(struct commit_queue *queue);
-/* Returns when the request is REQUEST_DONE or REQUEST_SYNCS: which. */
-enum request_state request_wait(struct commit_request *request);
+/* Returns when the request is REQUEST_DONE or REQUEST_SYNCS. */
+void request_wait(struct commit_request *request);
 void request_wake(struct commit_request *request, enum request_state state);
 
 /* Fails every request that has not failed yet. */
@@ -53,15 +57,16 @@ void group_fail(struct commit_group *group, int rc);
 /* Wakes every request; the group may be gone afterwards. */
 void group_wake(struct commit_group *group);
 
-/* Adds a written group to those that wait for a sync; true if nobody is syncing
- * them, and the caller is to. */
-bool group_add_pending(struct commit_queue *queue, struct commit_group *group);
+/* Adds a group to those that wait for a sync, before its number counts as
+ * written, and so in the order of the log; commit lock. The group is heir if
+ * nobody is syncing. */
+void group_add_pending(struct commit_queue *queue, struct commit_group *group);
 /* Takes the groups up to a number off those that wait, oldest first; *ret_seq is
  * the newest one's number, unchanged if there is none. */
 struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
 					 seq_t *ret_seq);
 /* Ends the caller's syncing: false if groups wait still and it is to go on. With
- * may_go, the oldest group's leader goes on in its place. */
+ * may_go, the oldest group is heir and its leader goes on instead. */
 bool groups_end_sync(struct commit_queue *queue, bool may_go);
 
 #endif

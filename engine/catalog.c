@@ -155,12 +155,18 @@ int catalog_make_and_ref(struct aedb *db, uint64_t id, struct scope_state **ret)
 	return 0;
 }
 
+/* No newest state shows it. */
+static bool is_gone(const struct scope_state *state)
+{
+	return !atomic_load(&state->is_committed) ||
+	       atomic_load(&state->dropped_seq) != SEQ_MAX;
+}
+
 void catalog_unref(struct catalog *catalog, struct scope_state *state)
 {
 	lock_acquire(&catalog->lock);
 	state->handles--;
-	if (!state->handles && (!atomic_load(&state->is_committed) ||
-				atomic_load(&state->dropped_seq) != SEQ_MAX))
+	if (!state->handles && is_gone(state))
 		atomic_store(&catalog->wants_reap, true);
 	lock_release(&catalog->lock);
 }
@@ -175,6 +181,8 @@ static bool is_unreachable(const struct scope_state *state, seq_t oldest)
 
 void catalog_reap(struct catalog *catalog, seq_t oldest)
 {
+	bool waits = false;
+
 	if (!atomic_exchange(&catalog->wants_reap, false))
 		return;
 	lock_acquire(&catalog->lock);
@@ -185,6 +193,7 @@ void catalog_reap(struct catalog *catalog, seq_t oldest)
 			struct scope_state *state = *link;
 
 			if (!is_unreachable(state, oldest)) {
+				waits |= is_gone(state);
 				link = &state->next;
 				continue;
 			}
@@ -193,6 +202,8 @@ void catalog_reap(struct catalog *catalog, seq_t oldest)
 		}
 	}
 	lock_release(&catalog->lock);
+	if (waits)
+		atomic_store(&catalog->wants_reap, true);
 }
 
 uint64_t catalog_key_count(struct catalog *catalog)

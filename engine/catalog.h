@@ -54,7 +54,7 @@ struct catalog {
 	struct mem_tree *tree;	/* constant after open */
 	struct lock lock;
 	struct scope_state **buckets;	/* guarded by lock: CATALOG_BUCKETS lists */
-	_Atomic bool wants_reap;	/* atomic: a scope may have become unreachable */
+	_Atomic bool wants_reap;	/* atomic: a scope is unreachable, or will be */
 };
 
 struct catalog_key {

@@ -175,11 +175,16 @@ static void groups_finish(struct commit_group *groups, int rc)
 
 void commit_publish_durable(struct aedb *db, seq_t durable)
 {
-	seq_t visible = db_visible(db);
+	seq_t visible = 0;
 	struct commit_group *groups = groups_take_pending(&db->commits, durable,
 							  &visible);
 
-	visible_raise(db, visible);
+	/* in this order: what is known durable is visible, and who is woken
+	 * finds both; without groups it is others who raise the visible one */
+	if (groups)
+		visible_raise(db, visible);
+	atomic_store_explicit(&db->syncer.durable_seq, durable,
+			      memory_order_release);
 	groups_finish(groups, 0);
 }
 

@@ -13,8 +13,8 @@
  * errors are those of aedb_txn_commit; nothing was done then, or AEDB_UNKNOWN. */
 int commit_run(struct aedb_txn *txn, seq_t *ret);
 
-/* Makes the groups up to `durable` visible, oldest first, and wakes those who
- * wait for them; fails and wakes all. Sync lock. */
+/* Notes that all up to `durable` is on the disk: makes the groups up to it
+ * visible and wakes those who wait for them; fails and wakes all. Sync lock. */
 void commit_publish_durable(struct aedb *db, seq_t durable);
 void commit_fail_pending(struct aedb *db);
 /* Drops versions nobody needs any more; commit lock. */

@@ -10,10 +10,10 @@
  *    key; opening it without that key is refused before anything is read from
  *    other files.
  *
- * A manifest holds one edit, the whole state: CRC32C, payload bytes (le32), number of the edit from 1 (le64),
- * payload, and in a signed manifest the HMAC-SHA256 of file number, the tag
- * before (zeros at first) and the whole edit. The payload is fields: varint
- * tag, varint bytes, bytes. Unknown tags are AEDB_NEWER_FORMAT.
+ * A manifest holds one edit, the whole state: CRC32C, payload bytes (le32), 1
+ * (le64), payload, and in a signed manifest the HMAC-SHA256 of file number, 32
+ * zeros and the whole edit. The payload is fields: varint tag, varint bytes,
+ * bytes. Unknown tags are AEDB_NEWER_FORMAT.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -174,6 +174,22 @@ bool mem_cursor_prev(struct mem_cursor *c)
 	return cursor_backward(c);
 }
 
+bool mem_cursor_leaf_is_below(const struct mem_cursor *c, const void *key,
+			      size_t key_bytes)
+{
+	const struct mem_separator *high = c->high;
+
+	return high && key_compare(high->key, high->bytes, key, key_bytes) <= 0;
+}
+
+bool mem_cursor_leaf_is_from(const struct mem_cursor *c, const void *key,
+			     size_t key_bytes)
+{
+	const struct mem_separator *low = c->low;
+
+	return low && key_compare(low->key, low->bytes, key, key_bytes) >= 0;
+}
+
 /* ---- ranges ----------------------------------------------------------- */
 
 seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,

@@ -43,6 +43,13 @@ bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,
 bool mem_cursor_next(struct mem_cursor *c);
 bool mem_cursor_prev(struct mem_cursor *c);
 
+/* Whether all keys of the leaf the cursor stands in (c->leaf tells one from
+ * another) lie below a key, or at or above it; false also if unknown. */
+bool mem_cursor_leaf_is_below(const struct mem_cursor *c, const void *key,
+			      size_t key_bytes);
+bool mem_cursor_leaf_is_from(const struct mem_cursor *c, const void *key,
+			     size_t key_bytes);
+
 /* Highest seq of any version (tombstones too) with a key in [from, to); to NULL
  * is the end. For read-set ranges. Inside an epoch. */
 seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,

@@ -65,6 +65,11 @@ static bool queue_reserve(struct mem_versions *v, struct mem_queue *q, size_t n)
 	return true;
 }
 
+static void keeps_set(struct mem_versions *v, bool keeps)
+{
+	__atomic_store_n(&v->keeps, keeps, __ATOMIC_RELAXED);
+}
+
 static void queue_push(struct mem_queue *q, struct mem_mark mark)
 {
 	assert(q->count < q->room);
@@ -200,6 +205,7 @@ static bool pending_settle(struct mem_versions *v, struct mem_mark mark,
 				return false;
 			queue_push(&v->kept, (struct mem_mark){
 				mark.tree, older, node_seq(old), mark.seq });
+			keeps_set(v, true);
 		} else {
 			link_set(n, node_older(old));
 			node_retire(v, older);
@@ -279,6 +285,7 @@ void mem_versions_sweep(struct mem_versions *v, const seq_t *snapshots,
 			kept_unlink(v, &mark);
 	}
 	queue_cut(v, &v->kept, left);
+	keeps_set(v, left);
 	tombstones_cut(v);
 }
 
@@ -339,4 +346,9 @@ void mem_versions_add(struct mem_versions *v, struct mem_tree *tree, ref_t node)
 size_t mem_versions_bytes(const struct mem_versions *v)
 {
 	return __atomic_load_n(&v->bytes, __ATOMIC_RELAXED);
+}
+
+bool mem_versions_keeps(const struct mem_versions *v)
+{
+	return __atomic_load_n(&v->keeps, __ATOMIC_RELAXED);
 }

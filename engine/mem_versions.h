@@ -34,6 +34,7 @@ struct mem_versions {
 	struct mem_queue kept;		/* superseded, a snapshot needs them */
 	struct mem_queue tombstones;	/* settled, nothing behind, not kept */
 	size_t bytes;		/* atomic: of the queues */
+	bool keeps;		/* atomic: kept is not empty */
 };
 
 void mem_versions_init(struct mem_versions *v, struct mem_heap *heap);
@@ -49,5 +50,6 @@ void mem_versions_sweep(struct mem_versions *v, const seq_t *snapshots,
 /* Drops what is noted for a tree that is about to go. */
 void mem_versions_forget(struct mem_versions *v, struct mem_tree *tree);
 size_t mem_versions_bytes(const struct mem_versions *v);
+bool mem_versions_keeps(const struct mem_versions *v);
 
 #endif

@@ -99,6 +99,11 @@ size_t memtable_bytes(const struct memtable *mt)
 	       epoch_bytes(mt->heap.epoch) + mem_versions_bytes(&mt->versions);
 }
 
+bool memtable_keeps_versions(const struct memtable *mt)
+{
+	return mem_versions_keeps(&mt->versions);
+}
+
 int memtable_reserve(struct memtable *mt, size_t entries, size_t bytes)
 {
 	int rc = mem_versions_reserve(&mt->versions, entries);

@@ -48,6 +48,8 @@ void memtable_close(struct memtable *mt);
 struct epoch *memtable_epoch(struct memtable *mt);
 /* Bytes really allocated for entries, trees and hashes, free slots included. */
 size_t memtable_bytes(const struct memtable *mt);
+/* Whether versions are kept that only snapshots need. Any thread. */
+bool memtable_keeps_versions(const struct memtable *mt);
 
 /* A new empty key space. Owned by the caller. AEDB_NO_MEMORY. */
 int mem_tree_new(struct memtable *mt, struct mem_tree **ret);

@@ -115,7 +115,7 @@ static void db_free(struct aedb *db)
 }
 
 /* Takes LOCK and writes who holds it into it. */
-static int lock_take(struct aedb *db, const char *name)
+static int lock_take(struct aedb *db)
 {
 	bool is_shared = db->options.mode == AEDB_OPEN_READ_ONLY;
 	char holder[32];
@@ -125,8 +125,6 @@ static int lock_take(struct aedb *db, const char *name)
 			   &db->lock_file);
 	if (rc == 0)
 		rc = db->vfs->ops->lock(db->lock_file, is_shared);
-	if (rc == AEDB_BUSY)
-		return err_set(AEDB_BUSY, "%s: %s", name, err_message());
 	if (rc < 0 || is_shared)
 		return rc;
 	n = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
@@ -241,8 +239,7 @@ static int db_load(struct aedb *db, const char *name)
 		if (rc == AEDB_NOT_FOUND)
 			return db_make(db);
 		return rc < 0 ? rc : err_set(AEDB_EXISTS,
-					     "%s: there is a database already",
-					     name);
+					     "there is a database already");
 	case AEDB_OPEN_CREATE:
 		if (rc == AEDB_NOT_FOUND)
 			return db_make(db);
@@ -259,7 +256,7 @@ static int db_load(struct aedb *db, const char *name)
 
 /* Whether the directory is one a database may be made in: empty, or with
  * nothing but what an interrupted attempt left. */
-static int directory_check(struct vfs *vfs, const char *name)
+static int directory_check(struct vfs *vfs)
 {
 	static const char *const own[] = { LOCK_NAME, WAL_DIRECTORY,
 					   VALUES_DIRECTORY, "MANIFEST-000001",
@@ -280,8 +277,8 @@ static int directory_check(struct vfs *vfs, const char *name)
 			k++;
 		if (k == sizeof(own) / sizeof(own[0]))
 			rc = err_set(AEDB_NOT_EMPTY,
-				     "%s: holds other files (%s) and no database",
-				     name, names[i]);
+				     "holds other files (%s) and no database",
+				     names[i]);
 	}
 	if (rc == 0 || rc == AEDB_NOT_EMPTY)
 		vfs_free_names(names, n);
@@ -296,7 +293,7 @@ static int database_check(struct aedb *db, const char *name)
 
 	if (db->options.mode == AEDB_OPEN_NEW ||
 	    db->options.mode == AEDB_OPEN_CREATE)
-		return directory_check(db->vfs, name);
+		return directory_check(db->vfs);
 	rc = vfs_file_open(db->vfs, MANIFEST_CURRENT, VFS_READ, &current);
 	if (rc == 0)
 		vfs_file_close(current);
@@ -350,7 +347,7 @@ int db_open(struct vfs *vfs, const char *name,
 	if (rc == 0)
 		rc = database_check(db, name);
 	if (rc == 0)
-		rc = lock_take(db, name);
+		rc = lock_take(db);
 	if (rc == 0)
 		rc = db_load(db, name);
 	if (rc == 0)

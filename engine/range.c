@@ -26,48 +26,20 @@ size_t range_prefix_end(uint8_t *prefix, size_t n)
 	return n;
 }
 
-static int bytes_copy(const void *from, size_t n, uint8_t **ret)
+/* Writes the upper bound at `at`; returns its length, 0 for none. */
+static size_t upper_write(const struct aedb_range *range, uint8_t *at)
 {
-	uint8_t *copy = malloc(n + 1);
+	size_t n = range->prefix_bytes;
 
-	if (!copy)
-		return err_set(AEDB_NO_MEMORY, "no memory for a key range");
 	if (n)
-		memcpy(copy, from, n);
-	*ret = copy;
-	return 0;
-}
-
-static int upper_init(struct range_bounds *bounds,
-		      const struct aedb_range *range)
-{
-	uint8_t *end = NULL;
-	size_t n = 0;
-	int rc;
-
-	if (range->prefix_bytes) {
-		rc = bytes_copy(range->prefix, range->prefix_bytes, &end);
-		if (rc < 0)
-			return rc;
-		n = range_prefix_end(end, range->prefix_bytes);
-	}
-	if (range->to && (n == 0 || range_compare(range->to, range->to_bytes,
-						  end, n) < 0)) {
-		free(end);
-		rc = bytes_copy(range->to, range->to_bytes, &end);
-		if (rc < 0)
-			return rc;
-		bounds->to = end;
-		bounds->to_bytes = range->to_bytes;
-		return 0;
-	}
-	if (n == 0) {
-		free(end);
-		end = NULL;
-	}
-	bounds->to = end;
-	bounds->to_bytes = n;
-	return 0;
+		memcpy(at, range->prefix, n);
+	n = range_prefix_end(at, n);
+	if (!range->to || (n && range_compare(range->to, range->to_bytes, at,
+					      n) >= 0))
+		return n;
+	if (range->to_bytes)
+		memcpy(at, range->to, range->to_bytes);
+	return range->to_bytes;
 }
 
 int range_bounds_init(struct range_bounds *bounds,
@@ -75,25 +47,29 @@ int range_bounds_init(struct range_bounds *bounds,
 {
 	bool is_prefix = range_compare(range->prefix, range->prefix_bytes,
 				       range->from, range->from_bytes) > 0;
-	int rc;
+	const void *from = is_prefix ? range->prefix : range->from;
+	size_t from_bytes = is_prefix ? range->prefix_bytes : range->from_bytes;
+	size_t room = from_bytes + (range->prefix_bytes > range->to_bytes ?
+					    range->prefix_bytes :
+					    range->to_bytes);
+	uint8_t *at = bounds->inlined;
 
-	memset(bounds, 0, sizeof(*bounds));
-	rc = is_prefix ? bytes_copy(range->prefix, range->prefix_bytes,
-				    &bounds->from) :
-			 bytes_copy(range->from, range->from_bytes,
-				    &bounds->from);
-	if (rc < 0)
-		return rc;
-	bounds->from_bytes = is_prefix ? range->prefix_bytes :
-					 range->from_bytes;
-	rc = upper_init(bounds, range);
-	if (rc < 0)
-		range_bounds_release(bounds);
-	return rc;
+	bounds->allocated = NULL;
+	if (room > RANGE_INLINE_BYTES) {
+		at = bounds->allocated = malloc(room);
+		if (!at)
+			return err_set(AEDB_NO_MEMORY, "no memory for a key range");
+	}
+	if (from_bytes)
+		memcpy(at, from, from_bytes);
+	bounds->from = at;
+	bounds->from_bytes = from_bytes;
+	bounds->to_bytes = upper_write(range, at + from_bytes);
+	bounds->to = bounds->to_bytes || range->to ? at + from_bytes : NULL;
+	return 0;
 }
 
 void range_bounds_release(struct range_bounds *bounds)
 {
-	free(bounds->from);
-	free(bounds->to);
+	free(bounds->allocated);
 }

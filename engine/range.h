@@ -11,12 +11,17 @@
 
 #include "types.h"
 
+#define RANGE_INLINE_BYTES 128
+
+/* Not to be copied: the bounds may point into it. */
 struct range_bounds {
-	uint8_t *from, *to;	/* owned; keys in [from, to); to NULL: no bound */
+	const uint8_t *from, *to;	/* keys in [from, to); to NULL: no bound */
 	size_t from_bytes, to_bytes;
+	uint8_t *allocated;	/* owned; NULL: they are in `inlined` */
+	uint8_t inlined[RANGE_INLINE_BYTES];
 };
 
-/* AEDB_NO_MEMORY. An empty range has from above to or equal to it. */
+/* AEDB_NO_MEMORY. An empty range has from above or equal to `to`. */
 int range_bounds_init(struct range_bounds *bounds,
 		      const struct aedb_range *range);
 void range_bounds_release(struct range_bounds *bounds);

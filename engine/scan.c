@@ -18,6 +18,7 @@ struct aedb_scan {
 	struct epoch_slot *slot;
 	struct mem_cursor cursor;
 	struct range_bounds bounds;
+	const void *inside_leaf;	/* a leaf that lies inside as a whole */
 	enum aedb_direction direction;
 	seq_t seq;
 	bool owns_snapshot;
@@ -25,13 +26,10 @@ struct aedb_scan {
 };
 
 static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
-		     const struct aedb_snapshot *snapshot,
-		     const struct aedb_range *range)
+		     const struct aedb_snapshot *snapshot)
 {
-	int rc = range_bounds_init(&scan->bounds, range);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if (snapshot) {
 		scan->seq = snapshot->seq;
 	} else {
@@ -54,14 +52,23 @@ int aedb_scan_open(struct aedb_scope *scope,
 		   const struct aedb_snapshot *snapshot,
 		   const struct aedb_range *range, struct aedb_scan **ret)
 {
-	struct aedb_scan *scan = calloc(1, sizeof(*scan));
+	struct aedb_scan *scan = malloc(sizeof(*scan));
 	int rc;
 
 	if (!scan)
 		return err_set(AEDB_NO_MEMORY, "no memory for a scan");
+	scan->slot = NULL;
+	scan->inside_leaf = NULL;
+	scan->owns_snapshot = false;
+	scan->state = SCAN_AT_START;
 	scan->db = scope->db;
 	scan->direction = range->direction;
-	rc = scan_init(scan, scope, snapshot, range);
+	rc = range_bounds_init(&scan->bounds, range);
+	if (rc < 0) {
+		free(scan);
+		return rc;
+	}
+	rc = scan_init(scan, scope, snapshot);
 	if (rc < 0) {
 		aedb_scan_close(scan);
 		return rc;
@@ -82,17 +89,35 @@ void aedb_scan_close(struct aedb_scan *scan)
 	free(scan);
 }
 
-/* Whether the cursor's entry lies inside the bounds, on the side it moves to. */
-static bool is_inside(const struct aedb_scan *scan)
+static bool is_inside_backward(struct aedb_scan *scan)
 {
 	const struct mem_entry *entry = &scan->cursor.entry;
 	const struct range_bounds *b = &scan->bounds;
 
-	if (scan->direction == AEDB_BACKWARD)
-		return range_compare(entry->key, entry->key_bytes, b->from,
-				     b->from_bytes) >= 0;
+	if (mem_cursor_leaf_is_from(&scan->cursor, b->from, b->from_bytes))
+		scan->inside_leaf = scan->cursor.leaf;
+	return range_compare(entry->key, entry->key_bytes, b->from,
+			     b->from_bytes) >= 0;
+}
+
+static bool is_inside_forward(struct aedb_scan *scan)
+{
+	const struct mem_entry *entry = &scan->cursor.entry;
+	const struct range_bounds *b = &scan->bounds;
+
+	if (!b->to || mem_cursor_leaf_is_below(&scan->cursor, b->to, b->to_bytes))
+		scan->inside_leaf = scan->cursor.leaf;
 	return !b->to || range_compare(entry->key, entry->key_bytes, b->to,
 				       b->to_bytes) < 0;
+}
+
+/* Whether the cursor's entry lies inside the bounds, on the side it moves to. */
+static bool is_inside(struct aedb_scan *scan)
+{
+	if (scan->inside_leaf == scan->cursor.leaf)
+		return true;
+	return scan->direction == AEDB_BACKWARD ? is_inside_backward(scan) :
+						  is_inside_forward(scan);
 }
 
 static bool seek_start(struct aedb_scan *scan)

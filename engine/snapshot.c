@@ -88,7 +88,10 @@ void snapshot_remove(struct aedb *db, seq_t seq)
 		(list->n - i) * sizeof(*list->seqs));
 	lock_release(&list->lock);
 	atomic_store(&list->needs_sweep, true);
-	commit_try_settle(db);
+	/* else the next commit does it: there is nothing to give back now */
+	if (memtable_keeps_versions(db->memtable) ||
+	    atomic_load(&db->catalog.wants_reap))
+		commit_try_settle(db);
 }
 
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
@@ -109,7 +112,6 @@ void snapshot_sweep(struct aedb *db)
 	lock_acquire(&list->lock);
 	mem_sweep(db->memtable, list->seqs, list->n);
 	lock_release(&list->lock);
-	atomic_store(&db->catalog.wants_reap, true);
 }
 
 static struct aedb_snapshot *snapshot_new(struct aedb *db)

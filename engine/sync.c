@@ -52,10 +52,7 @@ static int cycle_run(struct aedb *db) REQUIRES(db->syncer.lock)
 		return rc;
 	}
 	atomic_fetch_add(&db->counters.wal_sync_ns, db_clock_ns() - start);
-	/* in this order: what is known durable is visible */
 	commit_publish_durable(db, seq);
-	atomic_store_explicit(&db->syncer.durable_seq, seq,
-			      memory_order_release);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ struct handle {
 	int flags;			/* of open(2) */
 	bool is_creator;		/* of a pending key */
 	bool is_abandoned;		/* what a killed process wrote was dropped */
+	bool is_flushed;		/* at least once: the program had it */
 	struct pin *pin;		/* reading: counted; NULL: nothing there */
 	uint64_t generation;		/* the file's when that was pinned */
 	struct working *copy;		/* writing: &own or the file's */

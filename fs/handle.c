@@ -24,17 +24,6 @@ static int bind_reader(struct file *file, struct handle *handle)
 	return 0;
 }
 
-/* A removed file has no committed version, but who holds it may open it again
- * (/proc/PID/fd): it reads what another reader has. */
-static void bind_orphan_reader(struct file *file, struct handle *handle)
-{
-	struct handle *h;
-
-	LIST_FOREACH(h, &file->handles, next)
-		if (h->pin && !handle->pin)
-			handle->pin = pin_ref(h->pin);
-}
-
 static void bind_writer(struct file *file, struct handle *handle)
 {
 	if (handle->flags & O_TRUNC) {
@@ -53,10 +42,7 @@ static int bind(struct tree *tree, struct file *file, struct handle *handle)
 	handle->generation = file->generation;
 	if (!is_writing(handle->flags)) {
 		handle->kind = HANDLE_READING;
-		if (!node_is_orphan(file->node))
-			return bind_reader(file, handle);
-		bind_orphan_reader(file, handle);
-		return 0;
+		return bind_reader(file, handle);
 	}
 	if (handle->kind == HANDLE_READING)
 		handle->kind = handle->flags & O_TRUNC ? HANDLE_WHOLE :

@@ -186,8 +186,11 @@ static void detach_dead(const char *point, const char *database)
 	for (int i = 0; i < DEAD_MOUNTS_MAX; i++) {
 		bool is_ours;
 
-		/* The kernel answers a stat of a dead mount from its cache. */
-		if (statfs(point, &st) == 0 || errno != ENOTCONN ||
+		/* The kernel answers a stat of a dead mount from its cache, and
+		 * a request that was waiting when the daemon died with
+		 * ECONNABORTED. */
+		if (statfs(point, &st) == 0 ||
+		    (errno != ENOTCONN && errno != ECONNABORTED) ||
 		    !find_newest(point, &line, &text))
 			return;
 		is_ours = !strcmp(line.type, TYPE) && !strcmp(line.source, database);

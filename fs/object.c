@@ -77,6 +77,8 @@ void object_draft_free(struct object_draft *draft)
 	if (!draft)
 		return;
 	attr_blob_release(&draft->blob);
+	if (draft->value)
+		aedb_reader_close(draft->value);
 	free(draft);
 }
 

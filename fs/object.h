@@ -33,6 +33,8 @@ struct object {
 struct object_draft {
 	struct object object;
 	struct attr_blob blob;	/* owned */
+	struct aedb_reader *value;	/* of a removed file: what it held last;
+					 * owned; NULL */
 };
 
 /* type is S_IFREG or S_IFDIR, for an entry without a mode. -EIO. */

@@ -157,7 +157,7 @@ static bool is_ignored(const char *name)
 		"noauto", "user", "users", "nouser", "owner", "group", "exec",
 		"suid", "nosuid", "dev", "nodev", "async", "atime", "relatime",
 		"norelatime", "strictatime", "nostrictatime", "diratime",
-		"lazytime", "nolazytime", "nonempty", NULL,
+		"nodiratime", "lazytime", "nolazytime", "nonempty", NULL,
 	};
 
 	return is_among(name, names) || !strncmp(name, "x-", 2) ||
@@ -167,7 +167,7 @@ static bool is_ignored(const char *name)
 static bool is_kernel(const char *name)
 {
 	static const char *const names[] = {
-		"noexec", "noatime", "nodiratime", "sync", "dirsync", NULL,
+		"noexec", "noatime", "sync", "dirsync", NULL,
 	};
 
 	return is_among(name, names);
@@ -334,7 +334,7 @@ void options_print_help(FILE *out)
 	      "     uid=N,gid=N      owner of what was stored without one\n"
 	      "     umask=OCTAL      missing permissions of the same (022)\n"
 	      "     noxattr          no extended attributes: faster O_TRUNC\n"
-	      "     noexec,noatime,nodiratime,sync,dirsync\n"
+	      "     noexec,noatime,sync,dirsync\n"
 	      "                      as in mount(8); nofail, x-* and the like\n"
 	      "                      are accepted and ignored\n"
 	      "  -h, --help          this text\n"

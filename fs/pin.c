@@ -12,6 +12,7 @@ struct pin {
 	uint32_t refs;			/* guarded by the tree lock */
 	pthread_mutex_t lock;
 	struct aedb_reader *reader;	/* guarded by lock */
+	bool is_borrowed;		/* the reader; constant after open */
 	uint64_t bytes;			/* constant after open */
 };
 
@@ -31,14 +32,22 @@ int pin_reader_open(struct node *node, struct aedb_reader **ret)
 					      child.key_bytes, ret);
 }
 
+struct aedb_reader *pin_removed_value(struct node *node)
+{
+	return node_is_orphan(node) && node->draft ? node->draft->value : NULL;
+}
+
 int pin_open(struct node *node, struct pin **ret)
 {
 	struct pin *pin = calloc(1, sizeof(*pin));
-	int rc;
+	int rc = 0;
 
 	if (!pin)
 		return -ENOMEM;
-	rc = pin_reader_open(node, &pin->reader);
+	pin->reader = pin_removed_value(node);
+	pin->is_borrowed = pin->reader != NULL;
+	if (!pin->reader)
+		rc = pin_reader_open(node, &pin->reader);
 	if (rc < 0) {
 		free(pin);
 		return rc;
@@ -60,7 +69,8 @@ void pin_unref(struct pin *pin)
 {
 	if (!pin || --pin->refs > 0)
 		return;
-	aedb_reader_close(pin->reader);
+	if (!pin->is_borrowed)
+		aedb_reader_close(pin->reader);
 	pthread_mutex_destroy(&pin->lock);
 	free(pin);
 }

@@ -26,5 +26,8 @@ int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
 
 /* A reader of the node's newest committed version. Owned; aedb_reader_close. */
 int pin_reader_open(struct node *node, struct aedb_reader **ret);
+/* The same of a removed file, for one user at a time; NULL: it held nothing.
+ * Borrowed until the node goes. */
+struct aedb_reader *pin_removed_value(struct node *node);
 
 #endif

@@ -3,19 +3,7 @@
 
 #include <errno.h>
 
-#include "file.h"
-#include "working.h"
-
-/* Writers of the shared copy see what is committed: it must outlive the key. */
-static int keep_value(struct tree *tree, struct file *file)
-{
-	struct handle *h;
-
-	LIST_FOREACH(h, &file->handles, next)
-		if (h->copy == &file->shared)
-			return working_prepare(tree, file, h->copy);
-	return 0;
-}
+#include "pin.h"
 
 int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 {
@@ -26,15 +14,20 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	*ret = (struct removal){ .tree = tree, .node = node };
 	if (!node || node->draft)
 		return 0;
-	rc = node->file ? keep_value(tree, node->file) : 0;
-	if (rc == 0)
-		rc = place_stat(tree->db, node, &entry);
+	rc = place_stat(tree->db, node, &entry);
 	if (rc < 0)
 		return rc;
 	type = node_is_directory(node) ? S_IFDIR : S_IFREG;
 	ret->draft = object_draft_new(&entry, type, &tree->config.defaults);
 	aedb_unpin(&entry);
-	return ret->draft ? 0 : -ENOMEM;
+	if (!ret->draft)
+		return -ENOMEM;
+	/* Who has it open, or found its name before, still reads it. What is
+	 * damaged can be removed all the same. */
+	if (S_ISREG(ret->draft->object.attr.mode) &&
+	    pin_reader_open(node, &ret->draft->value) < 0)
+		ret->draft->value = NULL;
+	return 0;
 }
 
 void removal_finish(struct removal *removal)

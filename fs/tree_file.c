@@ -205,6 +205,7 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 
 	if (!copy)
 		return 0;
+	handle->is_flushed = true;
 	if (handle->kind == HANDLE_WHOLE &&
 	    (working_has_staged(copy) || node_is_pending(handle->node)))
 		return flush_whole(tree, caller, handle);
@@ -268,6 +269,10 @@ int tree_release(struct tree *tree, struct handle *handle)
 	struct working *copy = handle->copy;
 	int rc = 0;
 
+	/* Every close(2) is a FLUSH: its process was killed in open(2). */
+	if (copy && handle->kind == HANDLE_WHOLE && !handle->is_flushed &&
+	    !copy->has_data)
+		copy->is_writer_killed = true;
 	if (copy && working_has_staged(copy))
 		rc = release_staged(tree, handle);
 	if (rc == 0 && node_is_pending(handle->node))

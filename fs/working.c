@@ -52,12 +52,13 @@ void working_settle(struct working *copy)
 static int prepare_shared(struct tree *tree, struct file *file,
 			  struct working *copy)
 {
+	struct aedb_reader *removed = pin_removed_value(file->node);
 	struct aedb_reader *reader = NULL;
-	int rc = pin_reader_open(file->node, &reader);
+	int rc = removed ? 0 : pin_reader_open(file->node, &reader);
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	rc = aedb_stage_open(tree->db, reader, &copy->stage);
+	rc = aedb_stage_open(tree->db, removed ? removed : reader, &copy->stage);
 	if (rc == 0)
 		copy->base_bytes = aedb_stage_bytes(copy->stage);
 	if (reader)

@@ -127,6 +127,27 @@ scope_make() { mkdir -p "$MNT/p/s"; }
 	[ "$(grep -cF " $MNT fuse" /proc/self/mounts)" = 1 ]
 }
 
+@test "a start that asks a mount just while its daemon is killed succeeds" {
+	mount_start
+	scope_make
+	echo value >"$MNT/p/s/k"
+	pid=$(mount_pid)
+	kill -STOP "$pid"
+	aedbfs -f "$DB" "$MNT" 3>&- 4>&- &
+	wait_for 20 grep -q request_wait_answer "/proc/$!/wchan"
+	kill -KILL "$pid"
+	wait_for 20 test -e "$MNT/p/s/k"
+	[ "$(cat "$MNT/p/s/k")" = value ]
+	[ "$(grep -cF " $MNT fuse" /proc/self/mounts)" = 1 ]
+}
+
+@test "every option of the manual is accepted, all at once" {
+	options=$(sed -n '/^\.BR noexec/,/^As in/p; /^\.BR rw ", "/,/^Accepted/p' \
+		"$BATS_TEST_DIRNAME/../../docs/man/aedbfs.1" |
+		sed -n 's/^\.BR //; s/ ", " /,/g; s/ \\$//; /^[a-z_*-]*,/p; /^[a-z]*$/p' | paste -sd,)
+	mount_start -o "$options"
+}
+
 @test "a dead mount of another database is not touched" {
 	mount_start
 	pid=$(mount_pid)

@@ -50,10 +50,17 @@ static inline void fixture_start(struct fixture *f)
 	CHECK_OK(aedb_scope_open(f->db, "p", "s", &f->scope));
 }
 
-static inline void fixture_open(struct fixture *f)
+static inline void fixture_open_as(struct fixture *f,
+				   enum aedb_durability durability)
 {
 	fixture_init(f);
+	f->options.durability = durability;
 	fixture_start(f);
+}
+
+static inline void fixture_open(struct fixture *f)
+{
+	fixture_open_as(f, AEDB_FULL);
 }
 
 static inline void fixture_stop(struct fixture *f)
@@ -150,6 +157,32 @@ static inline int txn_put_text(struct aedb_txn *txn, struct aedb_scope *scope,
 						.key_bytes = strlen(key),
 						.value = value,
 						.value_bytes = strlen(value) });
+}
+
+/* Commits; a transaction that fails is ended, too. */
+static inline int txn_end(struct aedb_txn *txn)
+{
+	int rc = aedb_txn_commit(txn, NULL);
+
+	if (rc < 0)
+		aedb_txn_abort(txn);
+	return rc;
+}
+
+static inline int set_attr(struct aedb_scope *scope, const struct aedb_put *put)
+{
+	struct aedb_txn *txn = txn_of(scope->db);
+
+	CHECK_OK(aedb_txn_set_attr(txn, scope, put));
+	return txn_end(txn);
+}
+
+static inline int put_full(struct aedb_scope *scope, const struct aedb_put *put)
+{
+	struct aedb_txn *txn = txn_of(scope->db);
+
+	CHECK_OK(aedb_txn_put(txn, scope, put));
+	return txn_end(txn);
 }
 
 static inline uint64_t memory_of(struct aedb *db)

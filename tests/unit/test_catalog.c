@@ -175,7 +175,7 @@ TEST(rename_project, "a renamed project takes its scopes along, in one record")
 	fixture_close(&f);
 }
 
-TEST(drop, "a scope is dropped when empty, or with its keys; a project when it has no scope")
+TEST(drop, "a scope is dropped empty or with its keys, a project empty")
 {
 	struct aedb_scope *dirs, *kept;
 	struct aedb_stats stats;
@@ -211,7 +211,7 @@ TEST(drop, "a scope is dropped when empty, or with its keys; a project when it h
 	fixture_close(&f);
 }
 
-TEST(dropped_handle, "a handle of a dropped scope fails with not found, in a snapshot from before it reads on")
+TEST(dropped_handle, "a dropped scope is not found, but in a snapshot from before")
 {
 	struct aedb_range all = { 0 };
 	struct aedb_snapshot *before;
@@ -244,7 +244,7 @@ TEST(dropped_handle, "a handle of a dropped scope fails with not found, in a sna
 	fixture_close(&f);
 }
 
-TEST(dropped_memory, "what a dropped scope held is given back once no handle and no snapshot shows it")
+TEST(dropped_memory, "what a dropped scope held is given back when nobody can see it")
 {
 	struct aedb_snapshot *snapshot;
 	struct aedb_scope *scope;

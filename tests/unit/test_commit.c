@@ -12,7 +12,7 @@
 #define READERS 3
 #define ACCOUNTS 40
 #define BALANCE 1000
-#define TRANSFERS 60		/* committed by each writer */
+#define TRANSFERS 300		/* committed by each writer */
 #define COMMITS_MAX (WRITERS * TRANSFERS * 4)
 
 struct bank {
@@ -281,17 +281,17 @@ static void bank_run(enum aedb_durability durability)
 	fixture_close(&bank.f);
 }
 
-TEST(full, "eight threads: money is kept in every snapshot, commit numbers are unique and ordered: full")
+TEST(full, "eight threads keep money in every snapshot and commits in order: full")
 {
 	bank_run(AEDB_FULL);
 }
 
-TEST(batch, "eight threads: money is kept in every snapshot, commit numbers are unique and ordered: batch")
+TEST(batch, "eight threads keep money in every snapshot and commits in order: batch")
 {
 	bank_run(AEDB_BATCH);
 }
 
-TEST(os, "eight threads: money is kept in every snapshot, commit numbers are unique and ordered: os")
+TEST(os, "eight threads keep money in every snapshot and commits in order: os")
 {
 	bank_run(AEDB_OS);
 }
@@ -319,7 +319,7 @@ static void *racer_run(void *arg)
 	return NULL;
 }
 
-TEST(first_wins, "of transactions that read and write the same key at once, in one group or not, one commits")
+TEST(first_wins, "of transactions over the same key at once one commits")
 {
 	struct racer racers[4];
 	struct aedb_stats stats;

@@ -306,7 +306,9 @@ TEST(option_ranges, "an option out of its range is refused by name")
 
 /* ---- signatures ------------------------------------------------------- */
 
-static const uint8_t key_a[64] = "the first key, which has no zeros, for HMAC pads with them", key_b[64] = "another key";
+/* without zeros: HMAC pads with them */
+static const uint8_t key_a[64] = "the first key, longer than is needed here";
+static const uint8_t key_b[64] = "another key";
 
 static int signed_open(struct fixture *f, const uint8_t *key, size_t n)
 {
@@ -370,9 +372,7 @@ static void damaged_make(struct fixture *f)
 	struct aedb_stats before;
 	char key[16];
 
-	fixture_init(f);
-	f->options.durability = AEDB_OS;
-	fixture_start(f);
+	fixture_open_as(f, AEDB_OS);
 	for (int i = 0; i < 40; i++) {
 		snprintf(key, sizeof(key), "key%02d", i);
 		CHECK_OK(put_text(f->scope, key, "value"));
@@ -383,7 +383,7 @@ static void damaged_make(struct fixture *f)
 	byte_flip(f, "wal/1.wal", FILE_DATA_OFFSET + before.wal_bytes - 4);
 }
 
-TEST(strict, "strict refuses damage with file, position and reason, and changes nothing")
+TEST(strict, "strict refuses damage with file, position and reason")
 {
 	struct fixture f;
 
@@ -397,7 +397,7 @@ TEST(strict, "strict refuses damage with file, position and reason, and changes 
 	simdisk_free(f.disk);
 }
 
-TEST(permissive, "permissive keeps what is before the damage, says what it lost, and goes on from there")
+TEST(permissive, "permissive keeps what is before the damage and says what it lost")
 {
 	struct fixture f;
 
@@ -420,7 +420,7 @@ TEST(permissive, "permissive keeps what is before the damage, says what it lost,
 	fixture_close(&f);
 }
 
-TEST(lost_value, "a value whose file is damaged is an error of that key alone, naming file and place")
+TEST(lost_value, "a damaged value is an error of its key alone, naming file and place")
 {
 	static uint8_t bytes[200000];
 	struct aedb_entry entry = { .pin = NULL }, untouched = entry;
@@ -490,7 +490,7 @@ TEST(missing_log, "a log file the manifest knows and that is gone is damage")
 	simdisk_free(f.disk);
 }
 
-TEST(full_disk, "making a database on a full disk fails with no space, and works once there is some")
+TEST(full_disk, "a full disk refuses a new database, and takes it once there is space")
 {
 	struct fixture f;
 

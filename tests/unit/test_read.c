@@ -59,9 +59,7 @@ TEST(pins, "pinned bytes stay as they are while the key is replaced, deleted and
 	struct fixture f;
 	char value[100];
 
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
+	fixture_open_as(&f, AEDB_OS);
 	bytes_fill(bytes, sizeof(bytes), 1);
 	CHECK_OK(put_text(f.scope, "k", "the first value"));
 	CHECK_OK(aedb_put(f.scope, "l", 1, bytes, sizeof(bytes)));
@@ -357,7 +355,7 @@ struct frozen {
 
 static void frozen_check(struct fixture *f, const struct frozen *frozen)
 {
-	char key[8], want[16];
+	char key[16], want[16];
 
 	for (int i = 0; i < SNAPSHOT_KEYS; i++) {
 		const char *text;
@@ -377,7 +375,7 @@ static void frozen_check(struct fixture *f, const struct frozen *frozen)
 static void change(struct fixture *f, int *values, int step)
 {
 	int i = (int)(check_random() % SNAPSHOT_KEYS);
-	char key[8], value[16];
+	char key[16], value[16];
 
 	snprintf(key, sizeof(key), "k%d", i);
 	if (values[i] && check_random() % 3 == 0) {
@@ -390,7 +388,7 @@ static void change(struct fixture *f, int *values, int step)
 	values[i] = step;
 }
 
-TEST(interleaved, "many snapshots, closed in any order, each show their state; their versions are given back")
+TEST(interleaved, "many snapshots each show their state, and their versions are given back")
 {
 	static struct frozen frozen[SNAPSHOTS];
 	int now[SNAPSHOT_KEYS] = { 0 };
@@ -399,9 +397,7 @@ TEST(interleaved, "many snapshots, closed in any order, each show their state; t
 	struct fixture f;
 
 	memset(frozen, 0, sizeof(frozen));
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
+	fixture_open_as(&f, AEDB_OS);
 	for (int step = 1; step <= 200; step++)
 		change(&f, now, step);
 	before = memory_of(f.db);
@@ -440,9 +436,7 @@ TEST(snapshot_memory, "what only a snapshot needs is kept, and given back when i
 	struct fixture f;
 	char key[16], value[200];
 
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
+	fixture_open_as(&f, AEDB_OS);
 	memset(value, 'v', sizeof(value) - 1);
 	value[sizeof(value) - 1] = 0;
 	for (int round = 0; round < 3; round++) {

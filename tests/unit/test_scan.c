@@ -173,9 +173,7 @@ TEST(ranges, "a scan gives the keys of its range in order, both ways, whatever i
 	struct fixture f;
 	size_t n;
 
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
+	fixture_open_as(&f, AEDB_OS);
 	n = keys_make(f.scope, keys);
 	for (int round = 0; round < ROUNDS; round++) {
 		range_random(&r);
@@ -198,9 +196,7 @@ TEST(frozen, "a scan shows the state it was opened on, while keys come, change a
 	struct fixture f;
 	size_t n;
 
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
+	fixture_open_as(&f, AEDB_OS);
 	n = keys_make(f.scope, keys);
 	CHECK_OK(aedb_snapshot_open(f.db, &snapshot));
 	for (int i = 0; i < 2; i++) {

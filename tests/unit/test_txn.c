@@ -4,32 +4,6 @@
  */
 #include "db_fixture.h"
 
-/* Commits; a transaction that fails is ended, too. */
-static int commit(struct aedb_txn *txn)
-{
-	int rc = aedb_txn_commit(txn, NULL);
-
-	if (rc < 0)
-		aedb_txn_abort(txn);
-	return rc;
-}
-
-static int set_attr(struct aedb_scope *scope, const struct aedb_put *put)
-{
-	struct aedb_txn *txn = txn_of(scope->db);
-
-	CHECK_OK(aedb_txn_set_attr(txn, scope, put));
-	return commit(txn);
-}
-
-static int put_full(struct aedb_scope *scope, const struct aedb_put *put)
-{
-	struct aedb_txn *txn = txn_of(scope->db);
-
-	CHECK_OK(aedb_txn_put(txn, scope, put));
-	return commit(txn);
-}
-
 /* ---- single operations ------------------------------------------------ */
 
 TEST(put, "a put keeps id and attributes, raises version and times, forgets an mtime set before")
@@ -150,7 +124,7 @@ TEST(exchange, "an exchange swaps two objects whole, and needs both")
 	b = stat_of(f.scope, "b");
 	txn = txn_of(f.db);
 	CHECK_OK(aedb_txn_exchange(txn, f.scope, "a", 1, f.scope, "b", 1));
-	CHECK_OK(commit(txn));
+	CHECK_OK(txn_end(txn));
 	x = stat_of(f.scope, "a");
 	y = stat_of(f.scope, "b");
 	CHECK_EQ(x.id, b.id);
@@ -163,12 +137,12 @@ TEST(exchange, "an exchange swaps two objects whole, and needs both")
 	CHECK_STR(attr_of(f.scope, "b"), "attr");
 	txn = txn_of(f.db);
 	CHECK_OK(aedb_txn_exchange(txn, f.scope, "a", 1, f.scope, "c", 1));
-	CHECK_EQ(commit(txn), AEDB_NOT_FOUND);
+	CHECK_EQ(txn_end(txn), AEDB_NOT_FOUND);
 	CHECK_STR(text_of(f.scope, NULL, "a"), "22");
 	fixture_close(&f);
 }
 
-TEST(touch, "a touch raises a record's times to the commit's, but never lowers them, and makes nothing")
+TEST(touch, "a touch raises a record's times, never lowers them, makes nothing")
 {
 	int64_t ahead, behind = 1000;
 	struct aedb_entry before, after;
@@ -188,7 +162,7 @@ TEST(touch, "a touch raises a record's times to the commit's, but never lowers t
 		txn = txn_of(f.db);
 		CHECK_OK(aedb_txn_touch(txn, dirs, "d", 1));
 		CHECK_OK(aedb_txn_touch(txn, dirs, "absent", 6));
-		CHECK_OK(commit(txn));
+		CHECK_OK(txn_end(txn));
 		after = stat_of(dirs, "d");
 		CHECK_EQ(after.id, before.id);
 		CHECK(after.time_ns > before.time_ns);
@@ -214,7 +188,7 @@ TEST(must_be_new, "must_be_new refuses a key that is there at commit")
 	fixture_close(&f);
 }
 
-TEST(reserve_id, "a reserved id becomes a new key's, is given once, and an existing key keeps its own")
+TEST(reserve_id, "a reserved id is given once, to a new key; a key keeps its own")
 {
 	struct aedb_put put = { .key = "k", .key_bytes = 1 };
 	struct fixture f;
@@ -258,12 +232,12 @@ TEST(id_range, "an id that was not reserved, or is too large, is refused")
 	fixture_close(&f);
 }
 
-TEST(numbers, "a commit takes a number for each operation and is named by its last; an empty one takes none")
+TEST(numbers, "a commit takes a number an operation and is named by its last")
 {
 	aedb_seq_t first = 0, second = 0, empty = 0;
 	struct aedb_txn *txn;
 	struct fixture f;
-	char key[8];
+	char key[16];
 
 	fixture_open(&f);
 	txn = txn_of(f.db);
@@ -287,7 +261,7 @@ TEST(numbers, "a commit takes a number for each operation and is named by its la
 
 /* ---- all or nothing --------------------------------------------------- */
 
-TEST(own_writes, "operations of one transaction follow each other; reads see none before the commit")
+TEST(own_writes, "operations follow each other; reads see none before the commit")
 {
 	struct aedb_txn *txn;
 	struct fixture f;
@@ -303,7 +277,7 @@ TEST(own_writes, "operations of one transaction follow each other; reads see non
 	CHECK_OK(aedb_txn_delete(txn, f.scope, "d", 1));
 	CHECK_STR(text_of(f.scope, NULL, "a"), "1");
 	CHECK(!text_of(f.scope, NULL, "b"));
-	CHECK_OK(commit(txn));
+	CHECK_OK(txn_end(txn));
 	CHECK_STR(text_of(f.scope, NULL, "a"), "1");
 	CHECK_STR(text_of(f.scope, NULL, "c"), "2");
 	CHECK(!text_of(f.scope, NULL, "b"));
@@ -388,7 +362,7 @@ TEST(undo, "a transaction whose last operation fails leaves no trace of any kind
 	for (int i = 0; i < 3; i++) {
 		txn = txn_of(f.db);
 		all_kinds_add(&f, txn);
-		CHECK_EQ(commit(txn), AEDB_NOT_FOUND);
+		CHECK_EQ(txn_end(txn), AEDB_NOT_FOUND);
 	}
 	state_take(&f, &after);
 	states_equal(&before, &after);
@@ -399,200 +373,6 @@ TEST(undo, "a transaction whose last operation fails leaves no trace of any kind
 	fixture_reopen(&f);
 	state_take(&f, &after);
 	states_equal(&before, &after);
-	fixture_close(&f);
-}
-
-/* ---- read sets -------------------------------------------------------- */
-
-/* A transaction that has read something and will write "out". */
-static struct aedb_txn *reading(struct fixture *f, const char *point)
-{
-	struct aedb_txn *txn = txn_of(f->db);
-
-	CHECK_OK(aedb_txn_read_point(txn, f->scope, point, strlen(point)));
-	CHECK_OK(txn_put_text(txn, f->scope, "out", "v"));
-	return txn;
-}
-
-static struct aedb_txn *reading_range(struct fixture *f, const char *from,
-				      const char *to)
-{
-	struct aedb_txn *txn = txn_of(f->db);
-	struct aedb_range range = { .from = from, .from_bytes = strlen(from),
-				    .to = to, .to_bytes = to ? strlen(to) : 0 };
-
-	CHECK_OK(aedb_txn_read_range(txn, f->scope, &range));
-	CHECK_OK(txn_put_text(txn, f->scope, "out", "v"));
-	return txn;
-}
-
-static void conflicts_with(struct fixture *f, struct aedb_txn *txn,
-			   const char *key)
-{
-	struct aedb_conflict conflict;
-
-	CHECK_EQ(aedb_txn_commit(txn, NULL), AEDB_CONFLICT);
-	CHECK_OK(aedb_txn_conflict(txn, 0, &conflict));
-	CHECK_EQ(conflict.scope_id, aedb_scope_id(f->scope));
-	CHECK_EQ(conflict.key_bytes, strlen(key));
-	CHECK_MEM(conflict.key, key, strlen(key));
-	CHECK_EQ(conflict.seq, aedb_visible_seq(f->db));
-	CHECK_EQ(aedb_txn_conflict(txn, 1, &conflict), AEDB_NOT_FOUND);
-	aedb_txn_abort(txn);
-}
-
-TEST(points, "a point conflicts when its key is made, changed or deleted after the base, and only then")
-{
-	struct aedb_txn *txn;
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(put_text(f.scope, "k", "1"));
-	txn = reading(&f, "k");
-	CHECK_OK(put_text(f.scope, "other", "x"));
-	CHECK_OK(commit(txn));
-	txn = reading(&f, "k");
-	CHECK_OK(put_text(f.scope, "k", "2"));
-	conflicts_with(&f, txn, "k");
-	txn = reading(&f, "k");
-	CHECK_OK(set_attr(f.scope, &(struct aedb_put){
-		.key = "k", .key_bytes = 1, .attr = "a", .attr_bytes = 1 }));
-	conflicts_with(&f, txn, "k");
-	txn = reading(&f, "k");
-	CHECK_OK(delete_text(f.scope, "k"));
-	conflicts_with(&f, txn, "k");
-	txn = reading(&f, "k");		/* absent now */
-	CHECK_OK(commit(txn));
-	txn = reading(&f, "k");
-	CHECK_OK(put_text(f.scope, "k", "3"));
-	conflicts_with(&f, txn, "k");
-	txn = reading(&f, "k");
-	CHECK_OK(delete_text(f.scope, "k"));
-	CHECK_OK(put_text(f.scope, "k", "3"));
-	conflicts_with(&f, txn, "k");
-	CHECK_OK(delete_text(f.scope, "k"));
-	txn = reading(&f, "k");		/* made and gone meanwhile */
-	CHECK_OK(put_text(f.scope, "k", "4"));
-	CHECK_OK(delete_text(f.scope, "k"));
-	conflicts_with(&f, txn, "k");
-	fixture_close(&f);
-}
-
-TEST(ranges, "a range conflicts when anything in it is made, changed or deleted, its upper bound left out")
-{
-	struct aedb_txn *txn;
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(put_text(f.scope, "b1", "1"));
-	txn = reading_range(&f, "b", "c");
-	CHECK_OK(put_text(f.scope, "c", "x"));
-	CHECK_OK(put_text(f.scope, "az", "x"));
-	CHECK_OK(commit(txn));
-	txn = reading_range(&f, "b", "c");
-	CHECK_OK(put_text(f.scope, "b", "x"));
-	conflicts_with(&f, txn, "b");
-	txn = reading_range(&f, "b", "c");
-	CHECK_OK(put_text(f.scope, "b9", "phantom"));
-	conflicts_with(&f, txn, "b");
-	txn = reading_range(&f, "b", "c");
-	CHECK_OK(delete_text(f.scope, "b1"));
-	conflicts_with(&f, txn, "b");
-	txn = reading_range(&f, "c", "b");	/* empty */
-	CHECK_OK(put_text(f.scope, "b5", "x"));
-	CHECK_OK(commit(txn));
-	txn = reading_range(&f, "", NULL);
-	CHECK_OK(put_text(f.scope, "zz", "x"));
-	conflicts_with(&f, txn, "");
-	fixture_close(&f);
-}
-
-TEST(base, "the base is a snapshot's number when set, so what came after it conflicts")
-{
-	struct aedb_snapshot *snapshot;
-	struct aedb_txn *txn;
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(put_text(f.scope, "k", "1"));
-	CHECK_OK(aedb_snapshot_open(f.db, &snapshot));
-	txn = reading(&f, "k");
-	aedb_txn_set_base(txn, aedb_snapshot_seq(snapshot));
-	CHECK_OK(commit(txn));
-	CHECK_OK(put_text(f.scope, "k", "2"));
-	txn = reading(&f, "k");
-	CHECK_OK(commit(txn));
-	CHECK_OK(put_text(f.scope, "k", "3"));
-	txn = reading(&f, "k");
-	aedb_txn_set_base(txn, aedb_snapshot_seq(snapshot));
-	conflicts_with(&f, txn, "k");
-	aedb_snapshot_close(snapshot);
-	fixture_close(&f);
-}
-
-TEST(own_reads, "a transaction does not conflict with its own writes, and can be tried again as it is")
-{
-	struct aedb_conflict conflict;
-	struct aedb_txn *txn;
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(put_text(f.scope, "out", "0"));
-	CHECK_OK(commit(reading(&f, "out")));
-	txn = reading(&f, "k");
-	CHECK_OK(put_text(f.scope, "k", "1"));
-	CHECK_EQ(aedb_txn_commit(txn, NULL), AEDB_CONFLICT);
-	CHECK_OK(aedb_txn_conflict(txn, 0, &conflict));
-	aedb_txn_set_base(txn, aedb_visible_seq(f.db));
-	CHECK_OK(commit(txn));
-	CHECK_STR(text_of(f.scope, NULL, "out"), "v");
-	fixture_close(&f);
-}
-
-TEST(too_old, "where a deletion may be forgotten, a base from before it conflicts")
-{
-	struct aedb_conflict conflict;
-	struct aedb_txn *txns[3];
-	struct fixture f;
-	char key[16];
-
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
-	CHECK_OK(put_text(f.scope, "kept", "v"));
-	txns[0] = reading(&f, "absent");
-	txns[1] = reading_range(&f, "x", "y");
-	txns[2] = reading(&f, "kept");
-	for (int i = 0; i < 3 * MEM_TOMBSTONES_KEPT; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		CHECK_OK(put_text(f.scope, key, "v"));
-		CHECK_OK(delete_text(f.scope, key));
-	}
-	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(aedb_txn_commit(txns[i], NULL), AEDB_CONFLICT);
-		CHECK_OK(aedb_txn_conflict(txns[i], 0, &conflict));
-		CHECK_EQ(conflict.seq, 0);
-		aedb_txn_abort(txns[i]);
-	}
-	CHECK_OK(commit(txns[2]));
-	fixture_close(&f);
-}
-
-TEST(dropped_scope, "what was read in a scope conflicts when the scope is dropped")
-{
-	struct aedb_scope *other;
-	struct aedb_txn *txn;
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(aedb_create(f.db, place("p", "t")));
-	CHECK_OK(aedb_scope_open(f.db, "p", "t", &other));
-	txn = txn_of(f.db);
-	CHECK_OK(aedb_txn_read_point(txn, other, "k", 1));
-	CHECK_OK(txn_put_text(txn, f.scope, "out", "v"));
-	CHECK_OK(aedb_drop(f.db, place("p", "t"), AEDB_DROP_EMPTY));
-	CHECK_EQ(commit(txn), AEDB_CONFLICT);
-	aedb_scope_close(other);
 	fixture_close(&f);
 }
 
@@ -635,13 +415,13 @@ TEST(limits, "what is over a limit is refused by its name and adds nothing")
 		CHECK_OK(aedb_txn_put(txn, f.scope, &put));
 	CHECK_FAILS(aedb_txn_put(txn, f.scope, &put), AEDB_TOO_LARGE,
 		    "5 operations");
-	CHECK_OK(commit(txn));
+	CHECK_OK(txn_end(txn));
 	fixture_close(&f);
 }
 
-TEST(largest, "keys, attributes and a transaction of the largest sizes allowed are taken and recovered")
+TEST(largest, "keys, values and attributes of the largest sizes are recovered")
 {
-	static uint8_t bytes[AEDB_VALUE_INLINE_MAX];
+	static uint8_t bytes[AEDB_VALUE_INLINE_MAX + 64];
 	struct aedb_entry entry;
 	struct aedb_txn *txn;
 	struct fixture f;
@@ -654,14 +434,15 @@ TEST(largest, "keys, attributes and a transaction of the largest sizes allowed a
 	for (size_t i = 0; i < 40; i++)
 		CHECK_OK(aedb_txn_put(txn, f.scope, &(struct aedb_put){
 			.key = bytes + i, .key_bytes = 4000, .value = bytes,
-			.value_bytes = sizeof(bytes), .attr = bytes + i,
+			.value_bytes = AEDB_VALUE_INLINE_MAX,
+			.attr = bytes + i,
 			.attr_bytes = AEDB_ATTR_BYTES_MAX }));
-	CHECK_OK(commit(txn));
+	CHECK_OK(txn_end(txn));
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < 40; i++) {
 			CHECK_OK(aedb_get(f.scope, NULL, bytes + i, 4000, &entry));
-			CHECK_EQ(entry.value_bytes, sizeof(bytes));
-			CHECK_MEM(entry.value, bytes, sizeof(bytes));
+			CHECK_EQ(entry.value_bytes, AEDB_VALUE_INLINE_MAX);
+			CHECK_MEM(entry.value, bytes, entry.value_bytes);
 			CHECK_EQ(entry.attr_bytes, AEDB_ATTR_BYTES_MAX);
 			CHECK_MEM(entry.attr, bytes + i, AEDB_ATTR_BYTES_MAX);
 			aedb_unpin(&entry);
@@ -709,133 +490,10 @@ TEST(copied, "what a call was given may be reused at once")
 	memset(value, 'x', 5);
 	memset(attr, 'x', 4);
 	mtime = 0;
-	CHECK_OK(commit(txn));
+	CHECK_OK(txn_end(txn));
 	CHECK_STR(text_of(f.scope, NULL, "key"), "value");
 	CHECK_STR(attr_of(f.scope, "key"), "attr");
 	CHECK_EQ(stat_of(f.scope, "key").mtime_ns, 77);
-	fixture_close(&f);
-}
-
-/* ---- durability ------------------------------------------------------- */
-
-TEST(durable, "full is durable when it returns, os when it was waited for")
-{
-	struct fixture f;
-
-	fixture_open(&f);
-	CHECK_OK(put_text(f.scope, "k", "v"));
-	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
-	fixture_close(&f);
-
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
-	CHECK_OK(put_text(f.scope, "k", "v"));
-	CHECK(aedb_durable_seq(f.db) < aedb_visible_seq(f.db));
-	CHECK_FAILS(aedb_wait_durable(f.db, aedb_visible_seq(f.db) + 1),
-		    AEDB_RANGE, "ahead");
-	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
-	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
-	fixture_close(&f);
-}
-
-TEST(batch, "batch becomes durable by itself")
-{
-	struct fixture f;
-
-	fixture_init(&f);
-	f.options.durability = AEDB_BATCH;
-	f.options.sync_interval_ms = 1;
-	fixture_start(&f);
-	CHECK_OK(put_text(f.scope, "k", "v"));
-	while (aedb_durable_seq(f.db) < aedb_visible_seq(f.db))
-		usleep(100);	/* the test's time limit is the bound */
-	fixture_close(&f);
-}
-
-/* After this the next call of the disk fails, and so does every later one. */
-static void disk_fail(struct fixture *f)
-{
-	simdisk_cut_at(f->disk, simdisk_calls(f->disk) + 1);
-}
-
-static void failed_check(struct fixture *f, int code)
-{
-	struct aedb_snapshot *snapshot;
-	aedb_seq_t visible = aedb_visible_seq(f->db);
-
-	disk_fail(f);
-	CHECK_EQ(put_text(f->scope, "k", "new"), code);
-	CHECK_STR(text_of(f->scope, NULL, "k"), "old");
-	CHECK_EQ(aedb_visible_seq(f->db), visible);
-	CHECK_FAILS(put_text(f->scope, "l", "v"), AEDB_IO, "writing stopped");
-	CHECK_OK(aedb_snapshot_open(f->db, &snapshot));
-	CHECK_STR(text_of(f->scope, snapshot, "k"), "old");
-	aedb_snapshot_close(snapshot);
-	aedb_scope_close(f->scope);
-	CHECK_EQ(aedb_close(f->db), AEDB_IO);
-	simdisk_free(f->disk);
-}
-
-TEST(failed, "after a failed write the commit's fate is unknown, writing stops, reading goes on, closing says it")
-{
-	for (int mode = AEDB_FULL; mode <= AEDB_OS; mode++) {
-		struct fixture f;
-
-		fixture_init(&f);
-		f.options.durability = mode;
-		f.options.sync_interval_ms = 60000;
-		fixture_start(&f);
-		CHECK_OK(put_text(f.scope, "k", "old"));
-		failed_check(&f, AEDB_UNKNOWN);
-	}
-}
-
-TEST(failed_sync, "a failed sync fails the wait for it and every one after, and stops writing")
-{
-	struct fixture f;
-
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	fixture_start(&f);
-	CHECK_OK(put_text(f.scope, "k", "v"));
-	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
-	CHECK_OK(put_text(f.scope, "k", "w"));
-	simdisk_fail_at(f.disk, simdisk_calls(f.disk) + 1, SIMDISK_EIO);
-	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
-	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
-	CHECK_OK(aedb_wait_durable(f.db, aedb_durable_seq(f.db)));
-	CHECK_EQ(put_text(f.scope, "k", "x"), AEDB_IO);
-	CHECK_STR(text_of(f.scope, NULL, "k"), "w");
-	aedb_scope_close(f.scope);
-	CHECK_EQ(aedb_close(f.db), AEDB_IO);
-	simdisk_free(f.disk);
-}
-
-TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
-{
-	static uint8_t bytes[60000];
-	struct fixture f;
-	char key[16];
-	int rc = 0, n = 0;
-
-	fixture_init(&f);
-	f.options.durability = AEDB_OS;
-	f.options.wal_file_bytes = 256 << 10;
-	fixture_start(&f);
-	simdisk_limit_bytes(f.disk, simdisk_used_bytes(f.disk) + (600 << 10));
-	while (rc == 0 && n < 100) {
-		snprintf(key, sizeof(key), "%d", n++);
-		rc = aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes));
-	}
-	CHECK_EQ(rc, AEDB_NO_SPACE);
-	CHECK_EQ(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)),
-		 AEDB_NO_SPACE);
-	CHECK(!text_of(f.scope, NULL, key));
-	simdisk_limit_bytes(f.disk, 0);
-	CHECK_OK(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)));
-	fixture_reopen(&f);
-	CHECK_EQ(stat_of(f.scope, key).value_bytes, sizeof(bytes));
 	fixture_close(&f);
 }
 

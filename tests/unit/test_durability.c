@@ -1,0 +1,127 @@
+/*
+ * Durability through the public calls: what is durable when, and what follows a
+ * disk that fails or is full.
+ */
+#include "db_fixture.h"
+
+TEST(durable, "full is durable when it returns, os when it was waited for")
+{
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
+	fixture_close(&f);
+
+	fixture_open_as(&f, AEDB_OS);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK(aedb_durable_seq(f.db) < aedb_visible_seq(f.db));
+	CHECK_FAILS(aedb_wait_durable(f.db, aedb_visible_seq(f.db) + 1),
+		    AEDB_RANGE, "ahead");
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	CHECK_EQ(aedb_durable_seq(f.db), aedb_visible_seq(f.db));
+	fixture_close(&f);
+}
+
+TEST(batch, "batch becomes durable by itself")
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_BATCH;
+	f.options.sync_interval_ms = 1;
+	fixture_start(&f);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	while (aedb_durable_seq(f.db) < aedb_visible_seq(f.db))
+		usleep(100);	/* the test's time limit is the bound */
+	fixture_close(&f);
+}
+
+/* After this the next call of the disk fails, and so does every later one. */
+static void disk_fail(struct fixture *f)
+{
+	simdisk_cut_at(f->disk, simdisk_calls(f->disk) + 1);
+}
+
+static void failed_check(struct fixture *f, int code)
+{
+	struct aedb_snapshot *snapshot;
+	aedb_seq_t visible = aedb_visible_seq(f->db);
+
+	disk_fail(f);
+	CHECK_EQ(put_text(f->scope, "k", "new"), code);
+	CHECK_STR(text_of(f->scope, NULL, "k"), "old");
+	CHECK_EQ(aedb_visible_seq(f->db), visible);
+	CHECK_FAILS(put_text(f->scope, "l", "v"), AEDB_IO, "writing stopped");
+	CHECK_OK(aedb_snapshot_open(f->db, &snapshot));
+	CHECK_STR(text_of(f->scope, snapshot, "k"), "old");
+	aedb_snapshot_close(snapshot);
+	aedb_scope_close(f->scope);
+	CHECK_EQ(aedb_close(f->db), AEDB_IO);
+	simdisk_free(f->disk);
+}
+
+TEST(failed, "after a failed write a commit's fate is unknown and writing stops")
+{
+	for (int mode = AEDB_FULL; mode <= AEDB_OS; mode++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.options.durability = mode;
+		f.options.sync_interval_ms = 60000;
+		fixture_start(&f);
+		CHECK_OK(put_text(f.scope, "k", "old"));
+		failed_check(&f, AEDB_UNKNOWN);
+	}
+}
+
+TEST(failed_sync, "a failed sync fails the wait for it and every one after, and stops writing")
+{
+	struct fixture f;
+
+	fixture_open_as(&f, AEDB_OS);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	CHECK_OK(put_text(f.scope, "k", "w"));
+	simdisk_fail_at(f.disk, simdisk_calls(f.disk) + 1, SIMDISK_EIO);
+	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
+	CHECK_EQ(aedb_wait_durable(f.db, aedb_visible_seq(f.db)), AEDB_IO);
+	CHECK_OK(aedb_wait_durable(f.db, aedb_durable_seq(f.db)));
+	CHECK_EQ(put_text(f.scope, "k", "x"), AEDB_IO);
+	CHECK_STR(text_of(f.scope, NULL, "k"), "w");
+	aedb_scope_close(f.scope);
+	CHECK_EQ(aedb_close(f.db), AEDB_IO);
+	simdisk_free(f.disk);
+}
+
+TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
+{
+	static uint8_t bytes[60000];
+	struct fixture f;
+	char key[16];
+	int rc = 0, n = 0;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	f.options.wal_file_bytes = 256 << 10;
+	fixture_start(&f);
+	simdisk_limit_bytes(f.disk, simdisk_used_bytes(f.disk) + (600 << 10));
+	while (rc == 0 && n < 100) {
+		snprintf(key, sizeof(key), "%d", n++);
+		rc = aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes));
+	}
+	CHECK_EQ(rc, AEDB_NO_SPACE);
+	CHECK_EQ(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)),
+		 AEDB_NO_SPACE);
+	CHECK(!text_of(f.scope, NULL, key));
+	simdisk_limit_bytes(f.disk, 0);
+	CHECK_OK(aedb_put(f.scope, key, strlen(key), bytes, sizeof(bytes)));
+	fixture_reopen(&f);
+	CHECK_EQ(stat_of(f.scope, key).value_bytes, sizeof(bytes));
+	fixture_close(&f);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

@@ -246,8 +246,13 @@ static void group_wait_durable(struct aedb *db, struct commit_group *group)
 {
 	if (!group->is_heir)
 		request_wait(group->leader);
-	if (group->is_heir)
-		groups_sync(db);
+	if (!group->is_heir)
+		return;
+	groups_sync(db);
+	/* it is durable; who else synced it may not have woken us yet */
+	while (atomic_load_explicit(&group->leader->state,
+				    memory_order_acquire) != REQUEST_DONE)
+		sched_yield();
 }
 
 static void group_finish(struct aedb *db, struct commit_group *group)

@@ -56,7 +56,7 @@ struct manifest {
 
 static void name_format(uint64_t number, char *ret)
 {
-	snprintf(ret, NAME_BYTES, "MANIFEST-%06" PRIu64, number);
+	snprintf(ret, NAME_BYTES, "MANIFEST-%" PRIu64, number);
 }
 
 static int tag_compute(struct manifest_key key, uint64_t number,

@@ -259,7 +259,7 @@ static int db_load(struct aedb *db, const char *name)
 static int directory_check(struct vfs *vfs)
 {
 	static const char *const own[] = { LOCK_NAME, WAL_DIRECTORY,
-					   VALUES_DIRECTORY, "MANIFEST-000001",
+					   VALUES_DIRECTORY, "MANIFEST-1",
 					   MANIFEST_CURRENT ".new" };
 	char **names;
 	size_t n;

@@ -52,7 +52,7 @@ struct values {
 
 void values_file_path(file_id_t number, char *ret)
 {
-	snprintf(ret, VALUES_PATH_BYTES, VALUES_DIRECTORY "/%06" PRIu64 ".val", number);
+	snprintf(ret, VALUES_PATH_BYTES, VALUES_DIRECTORY "/%" PRIu64 ".val", number);
 }
 
 /* The file's number, or 0 for a name that is none of ours. */

@@ -120,9 +120,19 @@ static lsn_t wal_end_lsn(const struct wal *wal)
 	return wal->group.lsn + wal->group.used;
 }
 
-static int wal_add_part(struct wal *wal, file_id_t number, uint64_t file_bytes)
+static uint64_t file_bytes_wanted(uint64_t wanted)
 {
-	struct wal_part part = { .filled = FILE_DATA_OFFSET };
+	wanted = wanted ? wanted : WAL_FILE_BYTES;
+	wanted = wanted > WAL_FILE_BYTES_MIN ? wanted : WAL_FILE_BYTES_MIN;
+	return (wanted + FILE_BYTES_ALIGN - 1) & ~(uint64_t)(FILE_BYTES_ALIGN - 1);
+}
+
+/* Adds a file of file_bytes, or on a disk that is nearly full of fewer, but not
+ * fewer than least. */
+static int wal_add_part(struct wal *wal, file_id_t number, uint64_t file_bytes,
+			uint64_t least)
+{
+	struct wal_part part = { .group_start = 0 };
 	int rc;
 
 	if (wal->parts_n == wal->parts_cap) {
@@ -136,6 +146,12 @@ static int wal_add_part(struct wal *wal, file_id_t number, uint64_t file_bytes)
 	}
 	rc = wal_file_prepare(wal->vfs, wal->options.db_uuid, number, file_bytes,
 			      &part.file);
+	while (rc == AEDB_NO_SPACE && file_bytes > least) {
+		file_bytes = file_bytes_wanted(file_bytes / 4);
+		file_bytes = file_bytes > least ? file_bytes : least;
+		rc = wal_file_prepare(wal->vfs, wal->options.db_uuid, number,
+				      file_bytes, &part.file);
+	}
 	if (rc == 0)
 		wal->parts[wal->parts_n++] = part;
 	return rc;
@@ -204,11 +220,14 @@ static int wal_reserve_frames(struct wal *wal, size_t left)
 		if (n == PIECE_NONE) {
 			file_id_t number =
 				wal_last_part(wal)->file.header.base.number + 1;
-			int rc = wal_add_part(wal, number, wal->options.file_bytes);
+			int rc = wal_add_part(wal, number,
+					      wal->options.file_bytes,
+					      WAL_FILE_BYTES_MIN);
 
 			if (rc < 0)
 				return rc;
-			room = room_at(wal->options.file_bytes, FILE_DATA_OFFSET);
+			f = &wal_last_part(wal)->file;
+			room = room_at(f->header.file_bytes, FILE_DATA_OFFSET);
 			continue;
 		}
 		total += frame_bytes(&seal, n);
@@ -512,13 +531,6 @@ void wal_close(struct wal *wal)
 	free(wal);
 }
 
-static uint64_t file_bytes_wanted(uint64_t wanted)
-{
-	wanted = wanted ? wanted : WAL_FILE_BYTES;
-	wanted = wanted > WAL_FILE_BYTES_MIN ? wanted : WAL_FILE_BYTES_MIN;
-	return (wanted + FILE_BYTES_ALIGN - 1) & ~(uint64_t)(FILE_BYTES_ALIGN - 1);
-}
-
 /* A log whose first file, linked as given and large enough for tail_bytes of
  * frames, is not published yet. */
 static int wal_new(struct vfs *vfs, const struct wal_options *options,
@@ -543,7 +555,7 @@ static int wal_new(struct vfs *vfs, const struct wal_options *options,
 				err_set(AEDB_NO_MEMORY, "log: out of memory");
 	if (rc == 0)
 		rc = wal_add_part(wal, link->number,
-				  file_bytes > least ? file_bytes : least);
+				  file_bytes > least ? file_bytes : least, least);
 	if (rc < 0) {
 		wal_close(wal);
 		return rc;

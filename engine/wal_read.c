@@ -460,13 +460,3 @@ size_t wal_reader_findings(const struct wal_reader *r, const char *const **ret)
 	*ret = (const char *const *)r->scan.findings;
 	return r->scan.findings_n;
 }
-
-lsn_t wal_reader_durable_lsn(const struct wal_reader *r)
-{
-	return r->scan.durable;
-}
-
-file_id_t wal_reader_newest_number(const struct wal_reader *r)
-{
-	return r->scan.newest;
-}

@@ -69,12 +69,6 @@ int wal_reader_rewind(struct wal_reader *reader);
 size_t wal_reader_findings(const struct wal_reader *reader,
 			   const char *const **ret);
 
-/* Position up to which the log is known durable; all before is there or was
- * reported. */
-lsn_t wal_reader_durable_lsn(const struct wal_reader *reader);
-/* Number of the newest file found. */
-uint64_t wal_reader_newest_number(const struct wal_reader *reader);
-
 /* Prints a log file as text: header, frames, what is wrong and where. Damage is
  * shown and is no error; AEDB_CORRUPT when the header is damaged. */
 int wal_file_show(FILE *out, struct vfs *vfs, const char *path);

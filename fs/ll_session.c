@@ -8,8 +8,7 @@
  * 2. A lane never runs more items than its limit, and there is a thread for
  *    every item within it: the pool's threads are as many as the limits' sum,
  *    so a hundred clients stuck in fsync leave the other lanes untouched.
- * 3. WORK_NOTIFY runs one item at a time, in the order of submission.
- * 4. The pool keeps a thread as long as it is open, so a queued item runs
+ * 3. The pool keeps a thread as long as it is open, so a queued item runs
  *    even when no further thread can be had.
  *
  * Measured (docs/decisions/0002-fuse-receiver.md): several receivers cost more
@@ -27,7 +26,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,7 +35,6 @@
 #define WORK_STACK_BYTES (512u << 10)
 /* max_write of libfuse 3 and the headers before it. */
 #define SESSION_BUFFER_BYTES ((1u << 20) + 4096)
-#define SESSION_BUFFERS_MAX 16		/* taken over by handlers at once */
 #define SESSION_KICK_INTERVAL_NS 10000000
 #define SESSION_KICK SIGRTMIN
 
@@ -58,8 +55,7 @@ struct work_pool {
 };
 
 static const unsigned lane_running_max[WORK_LANES] = {
-	[WORK_READ] = 16, [WORK_SYNC] = 128, [WORK_COMMAND] = 8,
-	[WORK_NOTIFY] = 1,
+	[WORK_READ] = 16, [WORK_SYNC] = 128,
 };
 
 static void lane_append(struct lane *lane, struct work_item *item)
@@ -203,103 +199,10 @@ void work_submit(struct work_pool *pool, struct work_item *item)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* Notifications */
-
-struct notification {
-	struct work_item item;
-	struct fuse_session *fuse;
-	uint64_t nodeid;
-	off_t offset, bytes;
-	size_t name_bytes;
-	char name[];			/* empty: the data of nodeid */
-};
-
 void notify_attributes(struct fuse_session *fuse, uint64_t nodeid)
 {
 	/* Fails only when the kernel no longer holds the node. */
 	fuse_lowlevel_notify_inval_inode(fuse, nodeid, -1, 0);
-}
-
-static void notification_send(struct work_item *item)
-{
-	struct notification *n = (struct notification *)item;
-
-	if (n->name_bytes)
-		fuse_lowlevel_notify_inval_entry(n->fuse, n->nodeid, n->name,
-						 n->name_bytes);
-	else
-		fuse_lowlevel_notify_inval_inode(n->fuse, n->nodeid, n->offset,
-						 n->bytes);
-	free(n);
-}
-
-static int notification_queue(struct work_pool *pool,
-			      const struct notification *with,
-			      const char *name)
-{
-	struct notification *n = malloc(sizeof(*n) + with->name_bytes + 1);
-
-	if (!n)
-		return AEDB_NO_MEMORY;
-	*n = *with;
-	memcpy(n->name, name, n->name_bytes + 1);
-	n->item.run = notification_send;
-	n->item.lane = WORK_NOTIFY;
-	work_submit(pool, &n->item);
-	return 0;
-}
-
-int notify_data(struct work_pool *pool, struct fuse_session *fuse,
-		uint64_t nodeid, off_t offset, off_t bytes)
-{
-	const struct notification n = {
-		.fuse = fuse, .nodeid = nodeid,
-		.offset = offset, .bytes = bytes,
-	};
-
-	return notification_queue(pool, &n, "");
-}
-
-int notify_entry(struct work_pool *pool, struct fuse_session *fuse,
-		 uint64_t parent, const char *name)
-{
-	const struct notification n = {
-		.fuse = fuse, .nodeid = parent, .name_bytes = strlen(name),
-	};
-
-	return notification_queue(pool, &n, name);
-}
-
-/* The receiver's memory */
-
-static _Thread_local void *request_buffer;	/* NULL once taken */
-static atomic_uint buffers_taken;		/* atomic: a plain count */
-
-static void *buffer_new(void)
-{
-	void *buffer;
-
-	return posix_memalign(&buffer, 4096, SESSION_BUFFER_BYTES) ?
-	       NULL : buffer;
-}
-
-void *session_buffer_take(void)
-{
-	void *taken = request_buffer;
-
-	assert(taken);
-	if (atomic_fetch_add(&buffers_taken, 1) >= SESSION_BUFFERS_MAX) {
-		atomic_fetch_sub(&buffers_taken, 1);
-		return NULL;
-	}
-	request_buffer = NULL;
-	return taken;
-}
-
-void session_buffer_give(void *buffer)
-{
-	free(buffer);
-	atomic_fetch_sub(&buffers_taken, 1);
 }
 
 /* The loop and the thread that waits for signals */
@@ -307,6 +210,7 @@ void session_buffer_give(void *buffer)
 struct session {
 	struct fuse_session *fuse;	/* constant after open */
 	struct session_hooks hooks;	/* constant after open */
+	void *buffer;			/* constant after open: a request's */
 	pthread_t receiver;		/* constant after open */
 	pthread_t watcher;		/* constant after open */
 	atomic_bool stop;		/* atomic: set once by the watcher */
@@ -374,17 +278,11 @@ static void *watcher_main(void *arg)
 /* One request; 0, 1 at the end of the mount, or negative. */
 static int request_serve(struct session *s)
 {
-	struct fuse_buf buf = { 0 };
-	ssize_t n;
+	struct fuse_buf buf = { .mem = s->buffer };
+	ssize_t n = read(fuse_session_fd(s->fuse), s->buffer,
+			 SESSION_BUFFER_BYTES);
 
-	if (!request_buffer)
-		request_buffer = buffer_new();
-	if (!request_buffer)
-		return AEDB_NO_MEMORY;
-	n = read(fuse_session_fd(s->fuse), request_buffer,
-		 SESSION_BUFFER_BYTES);
 	if (n > 0) {
-		buf.mem = request_buffer;
 		buf.size = (size_t)n;
 		fuse_session_process_buf(s->fuse, &buf);
 		/* libfuse gives a session up only when INIT fails. */
@@ -432,14 +330,16 @@ int session_run(struct fuse_session *fuse, const struct session_hooks *hooks)
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.ended = PTHREAD_COND_INITIALIZER,
 	};
-	int rc = watcher_start(&s);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	while (rc == 0 && !atomic_load(&s.stop))
-		rc = request_serve(&s);
-	free(request_buffer);
-	request_buffer = NULL;
-	watcher_end(&s);
+	if (posix_memalign(&s.buffer, 4096, SESSION_BUFFER_BYTES) != 0)
+		return AEDB_NO_MEMORY;
+	rc = watcher_start(&s);
+	if (rc == 0) {
+		while (rc == 0 && !atomic_load(&s.stop))
+			rc = request_serve(&s);
+		watcher_end(&s);
+	}
+	free(s.buffer);
 	return rc < 0 ? rc : 0;
 }

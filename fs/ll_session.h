@@ -1,5 +1,5 @@
 /*
- * The FUSE session: one receiver, workers for what blocks, notifications.
+ * The FUSE session: one receiver, and workers for what blocks.
  *
  * Calling sequence, in main:
  *	session_signals_block();		before any other thread
@@ -17,9 +17,7 @@
 #ifndef LL_SESSION_H
 #define LL_SESSION_H
 
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct fuse_session;
 struct work_pool;
@@ -27,10 +25,8 @@ struct work_pool;
 /* What an item waits for. A lane has threads of its own, so no lane delays
  * another, and none delays the receiver. */
 enum work_lane {
-	WORK_READ,	/* the disk: a cold read, a large write */
+	WORK_READ,	/* the disk: a cold read */
 	WORK_SYNC,	/* durability: fsync, a commit in `full` */
-	WORK_COMMAND,	/* minutes: backup, checkpoint, compaction */
-	WORK_NOTIFY,	/* one after another, in order: see notify_* */
 	WORK_LANES,
 };
 
@@ -54,17 +50,6 @@ void work_submit(struct work_pool *pool, struct work_item *item);
 /* Drops the attributes the kernel keeps of a node. Takes no lock of the
  * kernel's, so handlers call it inline, before they reply. */
 void notify_attributes(struct fuse_session *fuse, uint64_t nodeid);
-/* The next two lock the inode or the parent directory in the kernel and wait
- * there for requests in flight: they are sent from the lane WORK_NOTIFY. An
- * item submitted to that lane runs after every notification queued before it;
- * a reply may wait for that only if its request holds none of those locks.
- * AEDB_NO_MEMORY: not queued. */
-int notify_data(struct work_pool *pool, struct fuse_session *fuse,
-		uint64_t nodeid, off_t offset, off_t bytes);
-/* name is copied. */
-int notify_entry(struct work_pool *pool, struct fuse_session *fuse,
-		 uint64_t parent, const char *name);
-
 struct session_hooks {
 	/* Called once, on a thread of the session's own, at the first SIGTERM,
 	 * SIGINT or SIGHUP, while requests are still served; the session ends
@@ -80,12 +65,5 @@ void session_signals_block(void);
  * then. The handlers' thread is the caller. AEDB_IO: the device failed or the
  * kernel's protocol was refused. */
 int session_run(struct fuse_session *fuse, const struct session_hooks *hooks);
-
-/* In a handler: takes over the memory that holds the request, a WRITE's bytes
- * among it, so that it stays after the handler returned; owned, released with
- * session_buffer_give from any thread. NULL when SESSION_BUFFERS_MAX are out:
- * do the work inline then. */
-void *session_buffer_take(void);
-void session_buffer_give(void *buffer);
 
 #endif

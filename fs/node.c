@@ -276,10 +276,3 @@ bool node_is_above(const struct node *node, const struct node *below)
 		below = below->parent;
 	return below != NULL;
 }
-
-struct node *node_scope(struct node *node)
-{
-	while (node && node->kind != NODE_SCOPE)
-		node = node->parent;
-	return node;
-}

@@ -88,7 +88,5 @@ bool node_is_pending(const struct node *node);
 bool node_is_directory(const struct node *node);
 /* The node is `below` or lies above it. */
 bool node_is_above(const struct node *node, const struct node *below);
-/* The scope it lies in, itself included; NULL when it lies in none. */
-struct node *node_scope(struct node *node);
 
 #endif

@@ -128,8 +128,8 @@ says() {
 	mkfifo pipe
 	aedb put "$DB" p/s other <pipe 3>&- &
 	exec 9>pipe
-	# it opens the database before it reads
-	wait_for 20 bash -c '! flock -n -s "$1/LOCK" true' sh "$DB"
+	# it opens the database, and leaves its process id there, before it reads
+	wait_for 20 grep -qx $! "$DB/LOCK"
 	run -4 aedb put "$DB" p/s k new
 	[ "${#lines[@]}" = 1 ]
 	[[ $output == "aedb: $DB: "*"$!"* ]]

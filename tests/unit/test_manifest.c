@@ -81,7 +81,7 @@ TEST(recorded, "the state last recorded is read back, and its predecessors' file
 		CHECK_OK(vfs->ops->list(vfs, ".", &names, &n));
 		CHECK_EQ(n, 2);
 		CHECK_STR(names[0], MANIFEST_CURRENT);
-		CHECK_STR(names[1], "MANIFEST-000004");
+		CHECK_STR(names[1], "MANIFEST-4");
 		vfs_free_names(names, n);
 		simdisk_free(disk);
 	}
@@ -122,9 +122,9 @@ static size_t file_get(struct simdisk *disk, const char *path, uint8_t *bytes,
 TEST(current, "a CURRENT that does not name a manifest that is there is damage")
 {
 	static const char *const bad[] = {
-		"", "\n", "MANIFEST-000001", "MANIFEST-1\n", "MANIFEST-000002\n",
-		"MANIFEST-000001\n\n", "../MANIFEST-000001\n",
-		"MANIFEST-00000000000000000000000000001\n",
+		"", "\n", "MANIFEST-1", "MANIFEST-01\n", "MANIFEST-2\n",
+		"MANIFEST-1\n\n", "../MANIFEST-1\n",
+		"MANIFEST-000000000000000000000001\n",
 	};
 	struct simdisk *disk = disk_with(no_key);
 
@@ -133,7 +133,7 @@ TEST(current, "a CURRENT that does not name a manifest that is there is damage")
 		CHECK_THAT(open_code(disk, no_key) == AEDB_CORRUPT, "\"%s\"",
 			   bad[i]);
 	}
-	file_set(disk, MANIFEST_CURRENT, "MANIFEST-000001\n", 16);
+	file_set(disk, MANIFEST_CURRENT, "MANIFEST-1\n", 11);
 	CHECK_OK(open_code(disk, no_key));
 	simdisk_free(disk);
 }
@@ -143,22 +143,22 @@ static void damage_check(struct manifest_key with)
 {
 	struct simdisk *disk = disk_with(with);
 	uint8_t bytes[2 * FILE_DATA_OFFSET];
-	size_t n = file_get(disk, "MANIFEST-000001", bytes, sizeof(bytes));
+	size_t n = file_get(disk, "MANIFEST-1", bytes, sizeof(bytes));
 
 	for (size_t i = 0; i < n; i++) {
 		if (i == FILE_HEADER_BYTES)
 			i = FILE_DATA_OFFSET;	/* nobody reads between */
 		bytes[i] ^= 0x10;
-		file_set(disk, "MANIFEST-000001", bytes, n);
+		file_set(disk, "MANIFEST-1", bytes, n);
 		CHECK_THAT(open_code(disk, with) < 0, "byte %zu of %zu", i, n);
 		bytes[i] ^= 0x10;
 	}
 	for (size_t cut = 0; cut < n; cut++) {
-		file_set(disk, "MANIFEST-000001", bytes, cut);
+		file_set(disk, "MANIFEST-1", bytes, cut);
 		CHECK_THAT(open_code(disk, with) == AEDB_CORRUPT,
 			   "%zu of %zu bytes", cut, n);
 	}
-	file_set(disk, "MANIFEST-000001", bytes, n);
+	file_set(disk, "MANIFEST-1", bytes, n);
 	CHECK_OK(open_code(disk, with));
 	simdisk_free(disk);
 }
@@ -173,16 +173,16 @@ TEST(damage, "a changed byte or a missing end is found, signed or not")
 static void forge(struct simdisk *disk, size_t offset, uint8_t byte)
 {
 	uint8_t bytes[2 * FILE_DATA_OFFSET], *edit = bytes + FILE_DATA_OFFSET;
-	size_t n = file_get(disk, "MANIFEST-000001", bytes, sizeof(bytes));
+	size_t n = file_get(disk, "MANIFEST-1", bytes, sizeof(bytes));
 	struct file_header header;
 	struct seal seal;
 
-	CHECK_OK(file_header_decode(bytes, n, "MANIFEST-000001", &header));
+	CHECK_OK(file_header_decode(bytes, n, "MANIFEST-1", &header));
 	seal_init(&seal, &header);
 	edit[offset] = byte;
 	seal_record(&seal, FILE_DATA_OFFSET, edit, 16,
 		    edit[4] | (size_t)edit[5] << 8);
-	file_set(disk, "MANIFEST-000001", bytes, n);
+	file_set(disk, "MANIFEST-1", bytes, n);
 }
 
 TEST(forged, "a well-formed edit that was not signed with the key is refused")
@@ -267,10 +267,10 @@ TEST(shown, "a manifest is shown, a signed one too, and a damaged one as such")
 
 		CHECK(out);
 		CHECK_OK(manifest_file_show(out, simdisk_vfs(disk),
-					    "MANIFEST-000001"));
+					    "MANIFEST-1"));
 		forge(disk, 17, 7);
 		CHECK_OK(manifest_file_show(out, simdisk_vfs(disk),
-					    "MANIFEST-000001"));
+					    "MANIFEST-1"));
 		fclose(out);
 		CHECK(strstr(text, i ? "signed: yes" : "signed: no"));
 		CHECK(strstr(text, "log begins with: 1.wal\n"));

@@ -86,14 +86,14 @@ static void database_make(void)
 TEST(files, "header and every record of each kind of file are shown with their places")
 {
 	database_make();
-	shown_has("CURRENT", (const char *[]){ "MANIFEST-000001\n", NULL });
+	shown_has("CURRENT", (const char *[]){ "MANIFEST-1\n", NULL });
 	shown_has("LOCK", (const char *[]){ "\n", NULL });
-	shown_has("MANIFEST-000001", (const char *[]){
+	shown_has("MANIFEST-1", (const char *[]){
 		"manifest", "signed: no", "log begins with: 1.wal", NULL });
 	shown_has("wal/1.wal", (const char *[]){
 		"write-ahead log", "create proj/scope", "\"some/key\"",
 		"value 5 bytes", "delete", "\"large\"", "val", NULL });
-	shown_has("val/000001.val", (const char *[]){
+	shown_has("val/1.val", (const char *[]){
 		"value", "chunk", "map", "root", "4096", NULL });
 	directory_remove();
 }
@@ -113,8 +113,8 @@ static void byte_flip(const char *name, long offset)
 
 TEST(damaged, "damage behind the header is shown and is no error, a damaged header is")
 {
-	static const char *const names[] = { "wal/1.wal", "val/000001.val",
-					     "MANIFEST-000001" };
+	static const char *const names[] = { "wal/1.wal", "val/1.val",
+					     "MANIFEST-1" };
 
 	for (size_t i = 0; i < 3; i++) {
 		database_make();

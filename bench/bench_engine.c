@@ -2,17 +2,17 @@
  * The benchmarks of the engine: bench_engine DIR JSON [TEXT].
  *
  * Databases are made and removed in DIR, JSON lines are added to the file
- * JSON. TEXT chooses: a number is a benchmark of the seed, anything else a
- * part of a benchmark's name. With GATES=1 in the environment a failed gate is a failure.
+ * JSON. TEXT chooses: a number is a benchmark's, anything else a part of its
+ * name. With GATES=1 in the environment a failed gate is a failure.
  * Exit status: 0; 1 something did not work; 2 a gate failed.
  */
-#include "seed.h"
+#include "workloads.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const struct bench *const tables[] = {
-	seed_reads, seed_commits, seed_threads, seed_entries,
+	workload_reads, workload_commits, workload_threads, workload_entries,
 };
 
 static bool is_chosen(const struct bench *bench, const char *text)

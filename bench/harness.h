@@ -28,7 +28,7 @@
 
 enum bound_kind {
 	BOUND_NONE,
-	BOUND_GATE,	/* the seed's: failing it fails the run if asked */
+	BOUND_GATE,	/* failing it fails the run if asked */
 	BOUND_TARGET,
 	BOUND_STRETCH,
 };

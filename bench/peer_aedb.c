@@ -3,7 +3,7 @@
  * modes are the classes themselves, so nothing is synced for it.
  *
  * The manifest is signed and recovery strict with full durability and permissive
- * and unsigned otherwise, as in the seed's benchmarks.
+ * and unsigned otherwise, as the benchmarks say.
  */
 #include "aedb.h"
 #include "peer.h"

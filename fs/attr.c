@@ -21,6 +21,7 @@
 #include "bytes.h"
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -351,10 +352,24 @@ static int item_replace(const void *blob, size_t blob_bytes,
 	return parts_join(&parts, ret);
 }
 
+/* A mode, an owner and a time fit beside the xattrs whatever they are, and
+ * listxattr(2) gives all their names. */
+static bool leaves_room(const struct attr_blob *blob)
+{
+	struct byte_reader r;
+	size_t names;
+
+	return items_open(blob->bytes, blob->n, &r) == 0 &&
+	       byte_reader_left(&r) <= ATTR_BYTES_MAX - ATTR_HEAD_BYTES_MAX &&
+	       attr_xattr_list(blob->bytes, blob->n, NULL, 0, &names) == 0 &&
+	       names <= XATTR_LIST_MAX;
+}
+
 int attr_xattr_set(const void *blob, size_t blob_bytes,
 		   const struct attr_xattr *xattr, struct attr_blob *ret)
 {
 	const char *name = xattr->name + USER_BYTES;
+	struct attr_blob new;
 	struct byte_writer w;
 	struct item item;
 	uint8_t *room;
@@ -381,9 +396,16 @@ int attr_xattr_set(const void *blob, size_t blob_bytes,
 	byte_writer_put(&w, name, strlen(name));
 	byte_writer_varint(&w, xattr->value_bytes);
 	byte_writer_put(&w, xattr->value, xattr->value_bytes);
-	rc = item_replace(blob, blob_bytes, &item, &w, ret);
+	rc = item_replace(blob, blob_bytes, &item, &w, &new);
 	free(room);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (!leaves_room(&new)) {
+		attr_blob_release(&new);
+		return -ENOSPC;
+	}
+	*ret = new;
+	return 0;
 }
 
 int attr_xattr_remove(const void *blob, size_t blob_bytes, const char *name,

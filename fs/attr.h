@@ -91,8 +91,8 @@ struct attr_xattr {
 };
 
 /* The old blob with the xattr set. -EEXIST (create), -ENODATA (replace),
- * -E2BIG (value over 64 KiB), -ENOSPC (over ATTR_BYTES_MAX), -EINVAL (flags),
- * -ENOMEM, -EIO, and as attr_xattr_check_name. */
+ * -E2BIG (value over 64 KiB), -ENOSPC (over ATTR_BYTES_MAX with a head, or names
+ * over 64 KiB), -EINVAL (flags), -ENOMEM, -EIO, and as attr_xattr_check_name. */
 int attr_xattr_set(const void *blob, size_t blob_bytes,
 		   const struct attr_xattr *xattr, struct attr_blob *ret);
 /* The old blob without it; -ENODATA and the others of set. */

@@ -137,14 +137,20 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 {
 	struct tree_write write = { buf, size, (uint64_t)offset,
 				    fi->flags & O_APPEND };
-	/* An appended record is durable at FLUSH. */
-	struct ll_reply reply = { .kind = LL_WRITTEN, .waits_never = true,
-				  .written = size };
+	/* O_SYNC has this bit too, and so do pwritev2 and the mount option. */
+	bool is_sync = fi->flags & O_DSYNC;
+	/* Otherwise an appended record is durable at FLUSH. */
+	struct ll_reply reply = { .kind = LL_WRITTEN, .written = size,
+				  .waits_never = !is_sync,
+				  .waits_for_all = is_sync };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
+	int rc = tree_write(tree, &caller, handle_of(fi), &write);
 
 	(void)ino;
-	ll_end(req, tree_write(tree, &caller, handle_of(fi), &write), &reply);
+	if (rc == 0 && is_sync)
+		rc = tree_fsync(tree, handle_of(fi));
+	ll_end(req, rc, &reply);
 }
 
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,

@@ -10,8 +10,7 @@ int set_id_clear_on_write(struct tree *tree, const struct tree_caller *caller,
 	struct object object;
 	int rc;
 
-	/* Who staged something already has been here. */
-	if (caller->uid == 0 || copy->has_data)
+	if (caller->uid == 0)
 		return 0;
 	rc = find_object(tree, file->node, &object);
 	if (rc < 0)

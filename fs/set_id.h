@@ -16,7 +16,8 @@ static inline mode_t set_id_cleared(mode_t mode)
 	return mode & S_IXGRP ? mode & ~(mode_t)S_ISGID : mode;
 }
 
-/* Stages the cleared mode beside what is written. Root keeps the bits. */
+/* Stages the cleared mode beside what is written. Root keeps the bits. For each
+ * write: the mode may have changed since the last one. */
 int set_id_clear_on_write(struct tree *tree, const struct tree_caller *caller,
 			  struct file *file, struct working *copy);
 

@@ -19,11 +19,24 @@
 int tree_open_file(struct tree *tree, const struct tree_caller *caller,
 		   struct node *node, int flags, struct handle **ret)
 {
+	struct handle *handle;
+	int rc;
+
 	if (tree->config.is_read_only &&
 	    ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
 		return -EROFS;
-	return handle_open(tree, caller, node, flags & ~(O_CREAT | O_EXCL),
-			   ret);
+	rc = handle_open(tree, caller, node, flags & ~(O_CREAT | O_EXCL),
+			 &handle);
+	if (rc < 0)
+		return rc;
+	if (flags & O_TRUNC)
+		rc = set_id_clear_on_write(tree, caller, node->file,
+					   handle->copy);
+	if (rc < 0)
+		handle_close(tree, handle);
+	else
+		*ret = handle;
+	return rc;
 }
 
 bool tree_handle_is_writing(const struct handle *handle)
@@ -113,29 +126,42 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
+/* Those in the midst of a value; more would keep everybody waiting. */
+#define ZEROS_BYTES_MAX (UINT64_C(256) << 20)
+
 static int write_zeros(struct tree *tree, struct handle *handle,
 		       uint64_t offset, uint64_t n)
 {
 	static const char zeros[65536];
-	struct file *file = handle->node->file;
-	uint64_t bytes;
-	int rc = working_bytes(file, handle->copy, &bytes);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	if (offset >= bytes)
-		return 0;
-	if (n > bytes - offset)
-		n = bytes - offset;
+	if (n > ZEROS_BYTES_MAX)
+		return -EOPNOTSUPP;
 	while (rc == 0 && n > 0) {
 		size_t part = n < sizeof(zeros) ? n : sizeof(zeros);
 		struct tree_write write = { zeros, part, offset, false };
 
-		rc = working_write(tree, file, handle->copy, &write);
+		rc = working_write(tree, handle->node->file, handle->copy,
+				   &write);
 		offset += part;
 		n -= part;
 	}
 	return rc;
+}
+
+/* Of a value of so many bytes. */
+static int clear_range(struct tree *tree, struct handle *handle,
+		       uint64_t bytes, uint64_t offset, uint64_t n)
+{
+	struct file *file = handle->node->file;
+	int rc;
+
+	if (offset >= bytes)
+		return 0;
+	if (n < bytes - offset)
+		return write_zeros(tree, handle, offset, n);
+	rc = working_truncate(tree, file, handle->copy, offset);
+	return rc < 0 ? rc : working_truncate(tree, file, handle->copy, bytes);
 }
 
 int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
@@ -152,8 +178,10 @@ int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
 		     FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
 	rc = working_bytes(file, handle->copy, &bytes);
+	if (rc == 0)
+		rc = set_id_clear_on_write(tree, caller, file, handle->copy);
 	if (rc == 0 && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
-		rc = write_zeros(tree, handle, offset, n);
+		rc = clear_range(tree, handle, bytes, offset, n);
 	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && offset + n > bytes)
 		rc = working_truncate(tree, file, handle->copy, offset + n);
 	if (rc == 0)

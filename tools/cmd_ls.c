@@ -107,6 +107,17 @@ static int print_name(struct level *level, const char *type,
 	return listing_print(level->listing, &item);
 }
 
+/* Passes all that lies in the directory whose name ends at `slash`. */
+static int pass_directory(struct level *level, struct aedb_scan *scan,
+			  const struct aedb_entry *entry, const char *slash)
+{
+	int rc = aedb_scan_skip(scan, entry->key, (size_t)(slash + 1 -
+				(const char *)entry->key));
+
+	return rc < 0 && rc != AEDB_NOT_FOUND ?
+		       failure_engine(rc, "%s", level->target->what) : 0;
+}
+
 /* Prints the key, or the directory it lies in, and passes that. */
 static int print_step(struct level *level, struct aedb_scan *scan,
 		      const struct aedb_entry *entry)
@@ -119,33 +130,7 @@ static int print_step(struct level *level, struct aedb_scan *scan,
 	if (!slash)
 		return print_name(level, "key", entry, name_bytes);
 	rc = print_name(level, "directory", entry, (size_t)(slash - name));
-	if (rc < 0)
-		return rc;
-	rc = aedb_scan_skip(scan, entry->key,
-			    (size_t)(slash + 1 - (const char *)entry->key));
-	return rc < 0 && rc != AEDB_NOT_FOUND ?
-		       failure_engine(rc, "%s", level->target->what) : 0;
-}
-
-static int list_keys(struct level *level)
-{
-	struct aedb_entry entry;
-	struct aedb_scan *scan;
-	int rc = open_scan(level, level->target->scope, level->prefix,
-			   level->prefix_bytes, &scan);
-
-	if (rc < 0)
-		return rc;
-	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
-		rc = print_step(level, scan, &entry);
-		if (rc < 0)
-			goto out;
-	}
-	rc = rc == AEDB_NOT_FOUND ?
-		     0 : failure_engine(rc, "%s", level->target->what);
-out:
-	aedb_scan_close(scan);
-	return rc;
+	return rc < 0 ? rc : pass_directory(level, scan, entry, slash);
 }
 
 /* Does a key lie beneath this directory? 1, 0 or a negative code. */
@@ -186,28 +171,28 @@ static int print_empty(struct level *level, struct aedb_scan *scan,
 	 * directory has been looked at: it is a record before this one. */
 	if (name_bytes == 0)
 		return 0;
-	if (slash) {
-		rc = aedb_scan_skip(scan, entry->key, (size_t)(slash + 1 -
-				    (const char *)entry->key));
-		return rc < 0 && rc != AEDB_NOT_FOUND ?
-			       failure_engine(rc, "%s", level->target->what) : 0;
-	}
+	if (slash)
+		return pass_directory(level, scan, entry, slash);
 	rc = holds_key(level, entry);
 	return rc == 0 ? print_name(level, "directory", entry, name_bytes) :
 	       rc > 0 ? 0 : rc;
 }
 
-static int list_empty_directories(struct level *level)
+/* Calls `print` for the entries beneath the prefix in one of the key spaces;
+ * it may move the scan on. */
+static int walk(struct level *level, struct aedb_scope *scope,
+		int (*print)(struct level *, struct aedb_scan *,
+			     const struct aedb_entry *))
 {
 	struct aedb_entry entry;
 	struct aedb_scan *scan;
-	int rc = open_scan(level, aedb_scope_dirs(level->target->scope),
-			   level->prefix, level->prefix_bytes, &scan);
+	int rc = open_scan(level, scope, level->prefix, level->prefix_bytes,
+			   &scan);
 
 	if (rc < 0)
 		return rc;
 	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
-		rc = print_empty(level, scan, &entry);
+		rc = print(level, scan, &entry);
 		if (rc < 0)
 			goto out;
 	}
@@ -248,9 +233,9 @@ static int list_level(struct target *target, const struct listing *listing,
 
 	if (rc < 0)
 		return failure_engine(rc, "%s", target->path);
-	rc = list_keys(&level);
+	rc = walk(&level, target->scope, print_step);
 	if (rc == 0)
-		rc = list_empty_directories(&level);
+		rc = walk(&level, aedb_scope_dirs(target->scope), print_empty);
 	if (rc == 0 && level.count == 0 && prefix_bytes > 0)
 		rc = check_directory(&level);
 	aedb_snapshot_close(level.snapshot);

@@ -58,8 +58,7 @@ words, zoneinfo, iso and scratch. Every file is a key, closing one is a commit. 
   vim $mnt/demo/words/mine
   $build/aedb get $mnt/demo/words/mine  the same key, through the tool
   git init $mnt/demo/scratch/repo       whatever files can do
-  kill -9 \$(pgrep -f 'aedbfs.*$mnt'); make run
-                                        nothing committed is lost
+  kill -9 \$(cat $db/LOCK); make run  nothing committed is lost
 
 $build/aedb umount $mnt ends it; the database stays in $db.
 END

@@ -722,9 +722,28 @@ END
 	chmod 6777 k
 	setpriv --reuid=1234 --regid=5678 --clear-groups sh -c 'echo y >>k'
 	[ "$(stat -c %a k)" = 777 ]
+	chmod 6777 k
+	setpriv --reuid=1234 --regid=5678 --clear-groups sh -c ': >k'
+	[ "$(stat -c %a k)" = 777 ]
 	chmod 6755 k
 	chown 12:34 k
 	[ "$(stat -c %a k)" = 755 ]
+}
+
+@test "a write with O_SYNC is a commit, and so is one by pwritev2 that asks for it" {
+	echo -n old >k
+	act <<'END'
+a, b = actor(), actor()
+a("f = os.open('k', os.O_WRONLY | os.O_TRUNC | os.O_DSYNC)")
+a("os.write(f, b'new')")
+same(b("get('k')"), b"new")
+a("g = os.open('created', os.O_WRONLY | os.O_CREAT | os.O_SYNC)")
+a("os.write(g, b'made')")
+same(b("get('created')"), b"made")
+a("h = os.open('k', os.O_RDWR)")
+a("os.pwritev(h, [b'N'], 0, os.RWF_DSYNC)")
+same(b("get('k')"), b"New")
+END
 }
 
 @test "an id stays over overwrite, rename and remount, and is not used again" {

@@ -146,6 +146,40 @@ TEST(attr_limits, "names, values and the sum have Linux's limits and errors")
 	CHECK_EQ(attr_xattr_check_name("x"), -EOPNOTSUPP);
 }
 
+TEST(attr_full, "a full blob takes other attributes, and its names can be listed")
+{
+	static char value[ATTR_XATTR_VALUE_MAX];
+	struct fs_attr attr = { .mode = 0107777, .uid = UINT32_MAX,
+				.gid = UINT32_MAX, .flags = UINT32_MAX,
+				.present = ATTR_MODE | ATTR_UID | ATTR_GID |
+					   ATTR_ATIME | ATTR_FLAGS };
+	struct attr_xattr xattr = { "user.v", value, 65520, 0 };
+	struct attr_blob blob = { NULL, 0 }, next;
+	char name[256];
+	size_t n;
+	int rc;
+
+	while ((rc = attr_xattr_set(NULL, 0, &xattr, &blob)) == -ENOSPC)
+		xattr.value_bytes--;
+	CHECK_OK(rc);
+	CHECK_OK(attr_replace(blob.bytes, blob.n, &attr, &next));
+	attr_blob_release(&next);
+	attr_blob_release(&blob);
+	xattr = (struct attr_xattr){ name, "", 0, 0 };
+	for (int i = 0; rc == 0; i++) {
+		snprintf(name, sizeof(name), "user.%0250d", i);
+		rc = attr_xattr_set(blob.bytes, blob.n, &xattr, &next);
+		if (rc == 0) {
+			attr_blob_release(&blob);
+			blob = next;
+		}
+	}
+	CHECK_EQ(rc, -ENOSPC);
+	CHECK_OK(attr_xattr_list(blob.bytes, blob.n, NULL, 0, &n));
+	CHECK(n <= 65536);
+	attr_blob_release(&blob);
+}
+
 enum { NAMES = 12 };
 
 /* The value an xattr of the model has; its length 0-40 is derived from it. */

@@ -1,5 +1,5 @@
 /*
- * Benchmark 1 of the seed, its reads: get of 2,000 keys by handle, a prefix
+ * Benchmark 1, its reads: get of 2,000 keys by handle, a prefix
  * scan of 100 of them, get of 1 M keys.
  *
  * Invariants:
@@ -9,7 +9,7 @@
  * 2. Loops are measured whole, and again one by one for percentiles, where the
  *    clock stands between the operations and is taken off.
  */
-#include "seed.h"
+#include "workloads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +241,7 @@ static int run_scan(struct peer_db *db, struct figure *ret)
 	return rc;
 }
 
-const struct bench seed_reads[] = {
+const struct bench workload_reads[] = {
 	{ "1", "get of 2,000 keys by handle", PEER_FULL, 9, PEERS_ALL, true,
 	  load_few, run_few, {
 		{ "get, 2,000 keys, p50", "ns",

@@ -1,12 +1,12 @@
 /*
- * Benchmarks 3 and 4 of the seed: 32 writers with single commits, 16 writers
+ * Benchmarks 3 and 4: 32 writers with single commits, 16 writers
  * with atomic batches of 16 keys.
  *
  * Invariants:
  * 1. All writers start together, when the last of them has its session.
  * 2. A writer touches memory of its own only, besides the store.
  */
-#include "seed.h"
+#include "workloads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define BATCH_WRITERS 16
 #define WRITERS_MAX 32
 #define BATCH_KEYS 16
-#define RUN_NS 400000000ull	/* of a round; the seed has one of 1.5 s */
+#define RUN_NS 400000000ull	/* of a round; 1.5 s in the list */
 #define PREFIX_BYTES_MAX 32
 
 struct crew {
@@ -200,7 +200,7 @@ static int run_batches(struct peer_db *db, struct figure *ret)
 	return run_crew(db, BATCH_WRITERS, BATCH_KEYS, ret);
 }
 
-const struct bench seed_threads[] = {
+const struct bench workload_threads[] = {
 	{ "3", "32 writers, batch durability", PEER_BATCH, 7, PEERS_ALL, false,
 	  NULL, run_singles, {
 		{ "32 writers, 8 B", "commits/s",

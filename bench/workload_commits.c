@@ -1,15 +1,15 @@
 /*
- * Benchmarks 1 (one writer), 2, 11 and 12 of the seed: commits of one thread.
+ * Benchmarks 1 (one writer), 2, 11 and 12: commits of one thread.
  *
  * Invariants:
  * 1. Where two ways to commit are compared (two scopes beside one, batches
  *    beside single puts) they take turns in slices within one round.
- * 2. A key is written once; its text is made inside the measured time, as in
- *    the seed, by the same code for all stores.
+ * 2. A key is written once; its text is made inside the measured time, by
+ *    the same code for all stores.
  */
-#include "seed.h"
+#include "workloads.h"
 
-#define WRITER_NS 300000000ull	/* of a round; the seed has one of 1.5 s */
+#define WRITER_NS 300000000ull	/* of a round; 1.5 s in the list */
 #define SCOPES_NS 25000000ull	/* of a slice */
 #define SCOPES_SLICES 10
 #define PROFILE_COMMITS 160
@@ -238,7 +238,7 @@ static int run_batching(struct peer_db *db, struct figure *ret)
 	return rc;
 }
 
-const struct bench seed_commits[] = {
+const struct bench workload_commits[] = {
 	{ "1", "one writer", PEER_BATCH, 7, PEERS_ALL, false, NULL, run_writer,
 	  {
 		{ "one writer, 32 B", "commits/s",

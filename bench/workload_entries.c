@@ -1,9 +1,9 @@
 /*
- * Benchmarks 9 and 10 of the seed: 4,096 small entries in memory, 512 of them
+ * Benchmarks 9 and 10: 4,096 small entries in memory, 512 of them
  * updated and read; and what an entry costs in memory, by the engine's own
  * figure and, with 1 M of them, by what the process grew.
  */
-#include "seed.h"
+#include "workloads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +194,7 @@ static int run_many(struct peer_db *db, struct figure *ret)
 
 #define ABOVE_ZERO { BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 }
 
-const struct bench seed_entries[] = {
+const struct bench workload_entries[] = {
 	{ "9", "4,096 keys of 64 B in memory", PEER_OS, 7, PEERS_ALL, false,
 	  NULL, run_small, {
 		{ "update, 4,096 keys of 64 B, p50", "ns",

@@ -45,7 +45,8 @@ static int compare_ns(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-uint64_t clock_cost_ns(void)
+/* What a pair of clock_now_ns costs; taken off single latencies. */
+static uint64_t clock_cost_ns(void)
 {
 	static uint64_t cost;
 	uint64_t tries[CLOCK_TRIES];

@@ -24,7 +24,7 @@
 #define BOUNDS_MAX 4
 #define ROUNDS_MAX 31
 
-/* ---- what is judged --------------------------------------------------- */
+/* What is judged. */
 
 enum bound_kind {
 	BOUND_NONE,
@@ -98,11 +98,9 @@ struct harness {
 
 int harness_run(struct harness *harness, const struct bench *bench);
 
-/* ---- measuring -------------------------------------------------------- */
+/* Measuring. */
 
 uint64_t clock_now_ns(void);
-/* What a pair of calls costs; taken off single latencies. */
-uint64_t clock_cost_ns(void);
 /* CPU time of all threads of the process. */
 uint64_t clock_cpu_ns(void);
 
@@ -132,7 +130,7 @@ double median(const double *values, size_t n);
 size_t key_format(char *ret, const char *prefix, uint64_t number,
 		  unsigned digits);
 
-/* ---- the table (report.c) --------------------------------------------- */
+/* The table (report.c). */
 
 void report_results(struct harness *harness, const struct results *results);
 /* What the marks in the table mean. */

@@ -76,7 +76,7 @@ const char *aedb_error_message(void);
 /* A few words for a code. Static. */
 const char *aedb_strerror(int code);
 
-/* ---- opening ---------------------------------------------------------- */
+/* Opening. */
 
 enum aedb_durability {
 	AEDB_FULL,	/* a commit is durable when it returns */
@@ -138,7 +138,7 @@ int aedb_close(struct aedb *db);
  * borrowed until aedb_close; NULL for i >= their number. */
 const char *aedb_recovery_finding(const struct aedb *db, size_t i);
 
-/* ---- projects and scopes ---------------------------------------------- */
+/* Projects and scopes. */
 
 /*
  * A place in the catalog: (project, scope) is a scope, (project, NULL) a
@@ -180,7 +180,7 @@ int aedb_create(struct aedb *db, struct aedb_place place);
 int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how);
 int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to);
 
-/* ---- entries and reading ---------------------------------------------- */
+/* Entries and reading. */
 
 #define AEDB_VALUE_INLINE_MAX 65536	/* larger values live in value files */
 #define AEDB_ATTR_BYTES_MAX 65535
@@ -271,7 +271,7 @@ int aedb_scan_skip(struct aedb_scan *scan, const void *prefix,
 		   size_t prefix_bytes);
 void aedb_scan_close(struct aedb_scan *scan);
 
-/* ---- values read and written in parts --------------------------------- */
+/* Values read and written in parts. */
 
 struct aedb_reader;
 
@@ -319,7 +319,7 @@ uint64_t aedb_stage_mark(struct aedb_stage *stage);
 int aedb_stage_rebase(struct aedb_stage *stage, const struct aedb_reader *base,
 		      uint64_t mark);
 
-/* ---- transactions ----------------------------------------------------- */
+/* Transactions. */
 
 /*
  * Collects operations over any scopes, and what was read to decide on them,
@@ -427,7 +427,7 @@ int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes);
 int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
 	      struct aedb_scope *to, const void *to_key, size_t to_bytes);
 
-/* ---- numbers and durability ------------------------------------------- */
+/* Numbers and durability. */
 
 /* An object id for a later put; never given to anything else while the
  * database is open, and after that only if it was not committed. */

@@ -32,7 +32,7 @@ _Static_assert(FILE_HEADER_BYTES <= FILE_DATA_OFFSET, "header reaches into data"
 static const uint8_t magic[MAGIC_BYTES] = { 0x89, 'a',  'e',  'd',
 					    'b',  '\r', '\n', 0x1a };
 
-const char *file_kind_name(enum file_kind kind)
+static const char *file_kind_name(enum file_kind kind)
 {
 	switch (kind) {
 	case FILE_WAL:

@@ -61,9 +61,6 @@ int file_header_decode(const uint8_t *bytes, size_t n, const char *path,
 int file_header_read(struct vfs_file *file, enum file_kind kind,
 		     const uint8_t *db_uuid, struct file_header *ret);
 
-/* "write-ahead log", … ; borrowed for ever. */
-const char *file_kind_name(enum file_kind kind);
-
 /* Fills n bytes with random ones. AEDB_IO. */
 int file_random_bytes(void *ret, size_t n);
 

@@ -190,7 +190,7 @@ bool mem_cursor_leaf_is_from(const struct mem_cursor *c, const void *key,
 	return low && key_compare(low->key, low->bytes, key, key_bytes) >= 0;
 }
 
-/* ---- ranges ----------------------------------------------------------- */
+/* Ranges. */
 
 seq_t mem_range_newest_seq(struct mem_tree *tree, const void *from,
 			   size_t from_bytes, const void *to, size_t to_bytes)

@@ -152,7 +152,7 @@ void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret)
 	ret->leaf = (struct mem_leaf *)in;
 }
 
-/* ---- single keys ------------------------------------------------------ */
+/* Single keys. */
 
 uint8_t mem_tag_of(const struct mem_tree *tree, const void *key,
 		   size_t key_bytes)

@@ -48,7 +48,7 @@ static size_t leaf_bytes(int slots)
 	       (size_t)slots * sizeof(ref_t);
 }
 
-/* ---- the writer's path ------------------------------------------------ */
+/* The writer's path. */
 
 static struct mem_leaf *path_leaf(const struct mem_path *path)
 {
@@ -132,7 +132,7 @@ static void path_publish(struct mem_path *path, int depth, ref_t ref)
 	__atomic_store_n(at, ref, __ATOMIC_RELEASE);
 }
 
-/* ---- building --------------------------------------------------------- */
+/* Building. */
 
 /* As many slots as fit mem_block_round's sizes. */
 static int leaf_room(int count)
@@ -263,7 +263,7 @@ static ref_t inner_new(struct mem_tree *tree, int level,
 	return ref;
 }
 
-/* ---- inserting -------------------------------------------------------- */
+/* Inserting. */
 
 /* Puts left and right in the place of the path's block at a depth, splitting
  * the inner nodes above as needed. */
@@ -401,7 +401,7 @@ void mem_tree_replace(struct mem_tree *tree, ref_t node)
 			 __ATOMIC_RELEASE);
 }
 
-/* ---- removing --------------------------------------------------------- */
+/* Removing. */
 
 /* Takes child i and the separator `separator` out of the path's inner node at
  * depth d; `other`, when not 0, takes the place of child i - 1 or i + 1 that

@@ -29,7 +29,7 @@
 #define QUEUE_ROOM_MIN 16
 #define QUEUE_ROOM_IDLE 1024	/* an empty queue larger than this is given up */
 
-/* ---- queues ----------------------------------------------------------- */
+/* Queues. */
 
 static struct mem_mark *queue_at(const struct mem_queue *q, size_t i)
 {
@@ -96,7 +96,7 @@ static void queue_cut(struct mem_versions *v, struct mem_queue *q, size_t n)
 	*q = (struct mem_queue){ 0 };
 }
 
-/* ---- chains ----------------------------------------------------------- */
+/* Chains. */
 
 static struct mem_tree *mark_tree(const struct mem_versions *v, ref_t tree)
 {
@@ -130,7 +130,7 @@ static ref_t chain_newest(struct mem_tree *tree, const struct mem_node *n)
 	return mem_tree_get(tree, node_key(n), node_key_bytes(n));
 }
 
-/* ---- tombstones ------------------------------------------------------- */
+/* Tombstones. */
 
 /* A key whose one version is a tombstone leaves the index. Who finds it
  * absent finds purged_seq raised. */
@@ -185,7 +185,7 @@ static void tombstones_cut(struct mem_versions *v)
 		tombstone_purge(v);
 }
 
-/* ---- settling --------------------------------------------------------- */
+/* Settling. */
 
 /* Unlinks what the marked version supersedes, or keeps it; false if it must be
  * kept and there is no memory to note it. */
@@ -233,7 +233,7 @@ void mem_versions_settle(struct mem_versions *v, seq_t visible,
 	tombstones_cut(v);
 }
 
-/* ---- sweeping --------------------------------------------------------- */
+/* Sweeping. */
 
 /* Whether a snapshot sees the version: it is the newest at or below one. */
 static bool snapshot_needs(const struct mem_mark *mark, const seq_t *snapshots,
@@ -289,7 +289,7 @@ void mem_versions_sweep(struct mem_versions *v, const seq_t *snapshots,
 	tombstones_cut(v);
 }
 
-/* ---- the whole -------------------------------------------------------- */
+/* The whole. */
 
 static void queue_forget(struct mem_versions *v, struct mem_queue *q, ref_t tree)
 {

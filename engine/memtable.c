@@ -155,7 +155,7 @@ seq_t mem_tree_purged_seq(const struct mem_tree *tree)
 	return __atomic_load_n(&tree->purged_seq, __ATOMIC_ACQUIRE);
 }
 
-/* ---- writing ---------------------------------------------------------- */
+/* Writing. */
 
 static unsigned int entry_flags(const struct mem_entry *e, ref_t older)
 {
@@ -251,7 +251,7 @@ void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n)
 	heap_collect(&mt->heap);
 }
 
-/* ---- reading ---------------------------------------------------------- */
+/* Reading. */
 
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 	     seq_t limit, struct mem_entry *ret, seq_t *ret_newer)

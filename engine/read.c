@@ -23,9 +23,9 @@ struct pin {
 	uint8_t *value;		/* owned; NULL: the value is the memtable's */
 };
 
-bool read_find(struct aedb *db, struct mem_tree *tree,
-	       const struct aedb_snapshot *snapshot, const void *key,
-	       size_t key_bytes, struct mem_entry *ret)
+static bool read_find(struct aedb *db, struct mem_tree *tree,
+		      const struct aedb_snapshot *snapshot, const void *key,
+		      size_t key_bytes, struct mem_entry *ret)
 {
 	seq_t limit = snapshot ? snapshot->seq : db_visible(db);
 	seq_t newer = 0;

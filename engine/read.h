@@ -8,13 +8,9 @@
 
 #include "db.h"
 
-/* Finds a key as of the snapshot, or of the newest visible state, on a tree of
- * this database. Inside the memtable's epoch; ret is borrowed until it is
- * left. False: not there. */
-bool read_find(struct aedb *db, struct mem_tree *tree,
-	       const struct aedb_snapshot *snapshot, const void *key,
-	       size_t key_bytes, struct mem_entry *ret);
-/* read_find on a scope that exists then. */
+/* Finds a key of a scope that exists then, as of the snapshot or of the newest
+ * visible state. Inside the memtable's epoch; ret is borrowed until it is left.
+ * False: not there. */
 bool read_find_in_scope(struct aedb_scope *scope,
 			const struct aedb_snapshot *snapshot, const void *key,
 			size_t key_bytes, struct mem_entry *ret);

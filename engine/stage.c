@@ -55,7 +55,7 @@ struct value_source stage_inline_base(const struct stage *stage)
 				      .n = stage->base_bytes };
 }
 
-/* ---- opening and closing ---- */
+/* Opening and closing. */
 
 /* Copies a base; *ret_base is owned. Nothing is left of it on failure. */
 int stage_base_load(const struct value_source *base, struct value_tree *tree,
@@ -156,7 +156,7 @@ uint64_t stage_allocated_bytes(const struct stage *stage)
 	return n < stage->bytes ? n : stage->bytes;
 }
 
-/* ---- generations ---- */
+/* Generations. */
 
 static void staged_now(struct stage *stage, uint64_t end)
 {
@@ -244,7 +244,7 @@ void stage_settle(struct stage *stage, uint64_t mark)
 	stage_charge(stage);
 }
 
-/* ---- reading and writing ---- */
+/* Reading and writing. */
 
 static bool is_staged(const struct stage_chunk *chunk, uint32_t from,
 		      uint32_t n)
@@ -384,7 +384,7 @@ int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	return rc;
 }
 
-/* ---- truncating ---- */
+/* Truncating. */
 
 /* Zeros the bytes of a filled chunk from `at` on; they are staged no more. */
 static void chunk_cut(struct stage_chunk *chunk, uint32_t at)
@@ -467,7 +467,7 @@ int stage_truncate(struct stage *stage, uint64_t bytes)
 	return 0;
 }
 
-/* ---- sealing ---- */
+/* Sealing. */
 
 /* The inline base becomes chunks: a value that grew has no small part. */
 static int base_to_chunks(struct stage *stage)

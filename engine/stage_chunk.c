@@ -43,7 +43,7 @@ static int no_memory(void)
 	return err_set(AEDB_NO_MEMORY, "staged value: no memory");
 }
 
-/* ---- memory ---- */
+/* Memory. */
 
 uint64_t stage_chunk_memory_bytes(const struct stage *stage)
 {
@@ -151,7 +151,7 @@ int stage_chunk_add(struct stage *stage, uint64_t index, uint32_t n,
 	return 0;
 }
 
-/* ---- what is beneath ---- */
+/* What is beneath. */
 
 /* n bytes from position `from` of `bytes` bytes of data, zeros behind them. */
 void stage_chunk_copy_out(uint8_t *to, uint32_t n, const uint8_t *data,
@@ -277,7 +277,7 @@ void stage_chunk_settle(struct stage_chunk *chunk, uint8_t since)
 			generations[i] = 0;
 }
 
-/* ---- spilling and storing ---- */
+/* Spilling and storing. */
 
 static bool is_zero(const uint8_t *bytes, size_t n)
 {

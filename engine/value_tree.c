@@ -48,7 +48,7 @@ static int grow(void **array, size_t n, size_t *room, size_t element_bytes)
 	return 0;
 }
 
-/* ---- shares and extents ---- */
+/* Shares and extents. */
 
 static int share_find_or_add(struct value_tree *tree, file_id_t file,
 			     struct value_share **ret)
@@ -142,7 +142,7 @@ int value_tree_append(struct value_tree *tree, enum value_kind kind,
 	return rc;
 }
 
-/* ---- map blocks ---- */
+/* Map blocks. */
 
 static size_t map_index(const struct value_tree *tree, uint32_t number)
 {
@@ -376,7 +376,7 @@ int value_tree_cut(struct value_tree *tree, uint64_t first_chunk)
 	return 0;
 }
 
-/* ---- spill marks ---- */
+/* Spill marks. */
 
 uint8_t value_tree_spilled(const struct value_tree *tree, uint64_t chunk)
 {
@@ -420,7 +420,7 @@ bool value_tree_next_spilled(const struct value_tree *tree, uint64_t *chunk)
 	return false;
 }
 
-/* ---- whole trees ---- */
+/* Whole trees. */
 
 void value_tree_init(struct value_tree *tree, struct values *values)
 {

@@ -83,7 +83,7 @@ static int check_writable(struct values *values)
 	return 0;
 }
 
-/* ---- the table of files ---- */
+/* The table of files. */
 
 /* Index of the file, or of where it belongs. Holds files_lock. */
 static size_t find_index(const struct values *values, file_id_t number)
@@ -235,7 +235,7 @@ void values_unpin_file(struct values *values, file_id_t number)
 	lock_release(&values->files_lock);
 }
 
-/* ---- opening and closing ---- */
+/* Opening and closing. */
 
 static int open_set(struct vfs *vfs, const uint8_t *db_uuid,
 		    struct values **ret)
@@ -313,7 +313,7 @@ int values_find_next_file(struct vfs *vfs, file_id_t *ret)
 	return 0;
 }
 
-/* ---- appending ---- */
+/* Appending. */
 
 /* Opens a file that was not there; numbers already taken are passed over.
  * Holds append_lock. */
@@ -479,7 +479,7 @@ uint64_t values_record_bytes(uint64_t payload_bytes)
 	return value_record_disk_bytes(payload_bytes + seal_tag_bytes(NULL));
 }
 
-/* ---- syncing ---- */
+/* Syncing. */
 
 int values_sync_earlier(struct values *values, const file_id_t *numbers,
 			size_t n)
@@ -546,7 +546,7 @@ int values_sync(struct values *values)
 	return rc;
 }
 
-/* ---- memory of stages ---- */
+/* Memory of stages. */
 
 void values_set_staged_max(struct values *values, uint64_t bytes)
 {

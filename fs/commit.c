@@ -68,13 +68,38 @@ void commit_settle_copy(struct tree *tree, struct file *file,
 	tree_note_stale(tree, node);
 }
 
+/* Of a removed file: nothing is committed, but a whole value is seen by those
+ * who still have it, as staged for ever. */
+static int settle_removed(struct tree *tree, struct file *file,
+			  struct working *copy)
+{
+	struct working *shared = &file->shared;
+	int64_t written_ns = copy->written_ns;
+	struct handle *h;
+	int rc;
+
+	if (!copy->is_private)
+		return 0;
+	rc = working_prepare(tree, file, copy);
+	if (rc < 0)
+		return rc;
+	LIST_FOREACH(h, &file->handles, next)
+		if (h->copy == copy)
+			break;
+	shared->is_dirty = false;
+	join(file, h);
+	shared->is_dirty = true;
+	shared->written_ns = written_ns;
+	return 0;
+}
+
 int commit_copy(struct tree *tree, struct file *file, struct working *copy)
 {
 	struct change change;
 	int rc;
 
 	if (node_is_orphan(file->node))
-		return 0;
+		return settle_removed(tree, file, copy);
 	rc = change_begin(tree, &change);
 	if (rc == 0)
 		rc = change_put_copy(&change, file, copy);

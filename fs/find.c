@@ -18,8 +18,10 @@ static int decode(struct tree *tree, struct aedb_entry *entry, mode_t type,
 	return rc;
 }
 
-int find_directory(struct tree *tree, const struct place *place,
-		   uint64_t parent_id, const char *name, struct found *ret)
+/* The directory at this place, made or implicit. */
+static int find_directory(struct tree *tree, const struct place *place,
+			  uint64_t parent_id, const char *name,
+			  struct found *ret)
 {
 	struct aedb_entry entry;
 	struct aedb_scan *scan;

@@ -22,9 +22,6 @@ int find_child(struct tree *tree, struct node *parent, const char *name,
 /* In a directory of a scope. */
 int find_in_place(struct tree *tree, const struct place *dir,
 		  uint64_t dir_id, const char *name, struct found *ret);
-/* The directory at this place, made or implicit. */
-int find_directory(struct tree *tree, const struct place *place,
-		   uint64_t parent_id, const char *name, struct found *ret);
 /* The child's node, known or newly made. Counted. */
 int find_node(struct tree *tree, struct node *parent, const char *name,
 	      struct node **ret);

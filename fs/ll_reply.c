@@ -21,7 +21,7 @@ struct node *ll_node(fuse_req_t req, fuse_ino_t ino)
 	return (struct node *)(uintptr_t)ino;
 }
 
-fuse_ino_t ll_ino(struct tree *tree, const struct node *node)
+static fuse_ino_t ll_ino(struct tree *tree, const struct node *node)
 {
 	return node == tree_root(tree) ? FUSE_ROOT_ID :
 					 (fuse_ino_t)(uintptr_t)node;

@@ -50,6 +50,5 @@ void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n);
 int ll_errno(int rc, const char *what);
 void ll_fill_entry(const struct tree_entry *entry,
 		   struct fuse_entry_param *ret);
-fuse_ino_t ll_ino(struct tree *tree, const struct node *node);
 
 #endif

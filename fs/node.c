@@ -184,8 +184,7 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n)
 		node->refs -= n;
 		if (node->refs > 0 || node->kind == NODE_ROOT)
 			return;
-		if (parent)
-			take_out(table, node);
+		take_out(table, node);
 		destroy(node);
 		node = parent;
 		n = 1;
@@ -230,6 +229,7 @@ void node_orphan(struct node_table *table, struct node *node)
 
 	take_out(table, node);
 	node->parent = NULL;
+	insert(table, node);
 	node_unref(table, parent, 1);
 }
 

@@ -82,6 +82,17 @@ void object_draft_free(struct object_draft *draft)
 	free(draft);
 }
 
+static struct timespec timespec_of_ns(int64_t ns)
+{
+	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (ts.tv_nsec < 0) {
+		ts.tv_sec--;
+		ts.tv_nsec += 1000000000;
+	}
+	return ts;
+}
+
 void object_stat(const struct object *object, struct stat *ret)
 {
 	const struct fs_attr *attr = &object->attr;
@@ -96,8 +107,8 @@ void object_stat(const struct object *object, struct stat *ret)
 	ret->st_blksize = BLOCK_BYTES;
 	ret->st_blocks = (blkcnt_t)((object->allocated_bytes + SECTOR_BYTES - 1) /
 				    SECTOR_BYTES);
-	ret->st_mtim = object_timespec(object->mtime_ns);
-	ret->st_ctim = object_timespec(object->ctime_ns);
+	ret->st_mtim = timespec_of_ns(object->mtime_ns);
+	ret->st_ctim = timespec_of_ns(object->ctime_ns);
 	ret->st_atim = attr->present & ATTR_ATIME ?
-			       object_timespec(attr->atime_ns) : ret->st_mtim;
+			       timespec_of_ns(attr->atime_ns) : ret->st_mtim;
 }

@@ -15,7 +15,6 @@
 
 /* Set in the id of an object that is or was an implicit directory. */
 #define OBJECT_IMPLICIT_BIT (UINT64_C(1) << 51)
-#define OBJECT_ID_MAX ((UINT64_C(1) << 52) - 1)
 /* Of the directory above all projects, which is in no commit. */
 #define OBJECT_ROOT_ID 1
 
@@ -53,16 +52,5 @@ struct object_draft *object_draft_new(const struct aedb_entry *entry,
 void object_draft_free(struct object_draft *draft);
 /* As stat(2) shows it; nlink is 1. */
 void object_stat(const struct object *object, struct stat *ret);
-
-static inline struct timespec object_timespec(int64_t ns)
-{
-	struct timespec ts = { ns / 1000000000, ns % 1000000000 };
-
-	if (ts.tv_nsec < 0) {
-		ts.tv_sec--;
-		ts.tv_nsec += 1000000000;
-	}
-	return ts;
-}
 
 #endif

@@ -97,8 +97,21 @@ static int set_fields(struct tree *tree, const struct tree_caller *caller,
 	return 0;
 }
 
-/* By path: of the working copy, and a commit at once; but what is pending stays
- * so. */
+/* What a truncate by path is of: the working copy, unless it is the caller's own
+ * to commit later. */
+static struct working *copy_to_truncate(struct tree *tree,
+					const struct tree_caller *caller,
+					struct file *file)
+{
+	struct working *copy;
+
+	if (node_is_pending(file->node))
+		return pending_copy(tree, caller, file);
+	copy = view_staged_copy(tree, caller, file);
+	return copy && copy->is_private ? copy : &file->shared;
+}
+
+/* By path: a commit at once; but what is pending or private stays so. */
 static int truncate_path(struct tree *tree, const struct tree_caller *caller,
 			 struct node *node, uint64_t bytes)
 {
@@ -108,12 +121,11 @@ static int truncate_path(struct tree *tree, const struct tree_caller *caller,
 
 	if (!file)
 		return -ENOMEM;
-	copy = node_is_pending(node) ? pending_copy(tree, caller, file) :
-				       &file->shared;
+	copy = copy_to_truncate(tree, caller, file);
 	rc = set_id_clear_on_write(tree, caller, file, copy);
 	if (rc == 0)
 		rc = working_truncate(tree, file, copy, bytes);
-	if (rc == 0 && !node->draft)
+	if (rc == 0 && !node->draft && !copy->is_private)
 		rc = commit_copy(tree, file, copy);
 	file_close_unused(file);
 	return rc;

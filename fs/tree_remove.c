@@ -6,7 +6,9 @@
 #include "removal.h"
 #include "state.h"
 
-static int unlink_committed(struct tree *tree, struct node *node)
+/* One commit: what `delete` adds to it for the node, and its directory. */
+static int remove_committed(struct tree *tree, struct node *node,
+			    int (*delete)(struct change *, struct node *))
 {
 	struct removal removal;
 	struct change change;
@@ -16,7 +18,7 @@ static int unlink_committed(struct tree *tree, struct node *node)
 		return rc;
 	rc = change_begin(tree, &change);
 	if (rc == 0)
-		rc = change_delete_file(&change, node);
+		rc = delete(&change, node);
 	if (rc == 0)
 		rc = change_directory(&change, node->parent);
 	rc = change_commit(&change, rc);
@@ -41,29 +43,8 @@ int tree_unlink(struct tree *tree, struct node *parent, const char *name)
 	else if (node_is_pending(node))
 		node_forget_pending(tree->nodes, node);
 	else
-		rc = unlink_committed(tree, node);
+		rc = remove_committed(tree, node, change_delete_file);
 	node_unref(tree->nodes, node, 1);
-	return rc;
-}
-
-static int remove_directory(struct tree *tree, struct node *node)
-{
-	struct removal removal;
-	struct change change;
-	int rc = removal_prepare(tree, node, &removal);
-
-	if (rc < 0)
-		return rc;
-	rc = change_begin(tree, &change);
-	if (rc == 0)
-		rc = change_delete_directory(&change, node);
-	if (rc == 0)
-		rc = change_directory(&change, node->parent);
-	rc = change_commit(&change, rc);
-	if (rc < 0)
-		removal_cancel(&removal);
-	else
-		removal_finish(&removal);
 	return rc;
 }
 
@@ -79,7 +60,7 @@ int tree_rmdir(struct tree *tree, struct node *parent, const char *name)
 	else
 		rc = find_check_empty(tree, node);
 	if (rc == 0)
-		rc = remove_directory(tree, node);
+		rc = remove_committed(tree, node, change_delete_directory);
 	node_unref(tree->nodes, node, 1);
 	return rc;
 }

@@ -136,9 +136,11 @@ static int show_allocated(struct node *node, struct object *object)
 	return 0;
 }
 
-int view_object(struct tree *tree, const struct tree_caller *caller,
-		struct node *node, const struct handle *handle,
-		struct object *ret)
+/* The object as the caller sees it; through the handle if there is one (NULL:
+ * by path, or a call that carries none). -ENOENT. */
+static int view_object(struct tree *tree, const struct tree_caller *caller,
+		       struct node *node, const struct handle *handle,
+		       struct object *ret)
 {
 	struct object object;
 	int rc = find_object(tree, node, &object);

@@ -9,11 +9,6 @@
 
 #include "file.h"
 
-/* The object as the caller sees it; through the handle if there is one (NULL:
- * by path, or a call that carries none). -ENOENT. */
-int view_object(struct tree *tree, const struct tree_caller *caller,
-		struct node *node, const struct handle *handle,
-		struct object *ret);
 /* The answer to a call that names the node; its node is not counted here. */
 int view_entry(struct tree *tree, const struct tree_caller *caller,
 	       struct node *node, const struct handle *handle,

@@ -518,7 +518,8 @@ static void space_compare(const struct model_state *state, size_t space,
 	aedb_scan_close(scan);
 }
 
-void model_compare(struct model *model, size_t i, struct aedb *db)
+/* Fails the test unless the database holds exactly states[i]. */
+static void model_compare(struct model *model, size_t i, struct aedb *db)
 {
 	const struct model_state *state = model->states[i];
 

@@ -4,7 +4,7 @@
  *
  *	model_new(&model);
  *	model_step(model, db)	a random transaction on both, compared
- *	model_compare(model, state, db)
+ *	model_find_and_compare(model, db)
  *	model_free(model);
  *
  * Uses check_random; fails the running test when database and model differ.
@@ -61,8 +61,6 @@ bool model_step(struct model *model, struct aedb *db);
 /* Everything committed so far was promised durable. */
 void model_note_durable(struct model *model);
 
-/* Fails the test unless the database holds exactly states[i]. */
-void model_compare(struct model *model, size_t i, struct aedb *db);
 /* Finds the state the database holds, by its number, compares, and returns its
  * index. */
 size_t model_find_and_compare(struct model *model, struct aedb *db);

@@ -36,7 +36,7 @@ static int print_result(unsigned long long count)
 		json_pack("{s:I}", "deleted", (json_int_t)count));
 }
 
-/* ---- in a database ----------------------------------------------------- */
+/* In a database. */
 
 static int delete_one(struct target *target, struct aedb_txn *txn,
 		      const struct target_key *key)
@@ -215,7 +215,7 @@ static int delete_from_database(char **args, int count,
 	return target_close(&target, rc);
 }
 
-/* ---- in a mount -------------------------------------------------------- */
+/* In a mount. */
 
 static unsigned long long removed;
 

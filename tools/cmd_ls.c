@@ -23,7 +23,7 @@ struct ls_options {
 	enum target_access access;
 };
 
-/* ---- projects and scopes ----------------------------------------------- */
+/* Projects and scopes. */
 
 static int list_places(struct target *target, const struct listing *listing,
 		       const char *project)
@@ -67,7 +67,7 @@ static int list_project(struct target *target, const struct listing *listing,
 	return list_places(target, listing, project);
 }
 
-/* ---- keys -------------------------------------------------------------- */
+/* Keys. */
 
 /* One level being listed: the names behind `prefix`, which is "" or ends with
  * a slash, as of one snapshot. */
@@ -292,7 +292,7 @@ static int list_database(char **args, int count,
 	return target_close(&target, rc);
 }
 
-/* ---- in a mount -------------------------------------------------------- */
+/* In a mount. */
 
 /* What directories at a depth of the tree are. */
 static const char *type_of(const struct stat *st, int depth)

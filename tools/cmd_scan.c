@@ -40,7 +40,7 @@ static int print_with_value(const struct listing *listing,
 	return rc;
 }
 
-/* ---- in a database ----------------------------------------------------- */
+/* In a database. */
 
 static int print_key(struct target *target, const struct listing *listing,
 		     struct aedb_snapshot *snapshot,
@@ -160,7 +160,7 @@ static int scan_database(char **args, const struct scan_options *options)
 	return target_close(&target, rc);
 }
 
-/* ---- in a mount -------------------------------------------------------- */
+/* In a mount. */
 
 static bool is_wanted(const struct scan_options *options, const char *path)
 {

@@ -20,7 +20,7 @@
 
 #define MEMORY_BYTES (32u << 20)	/* for a value on its way in */
 
-/* ---- paths in mounts --------------------------------------------------- */
+/* Paths in mounts. */
 
 /* Cuts a path back by one component; false when nothing is left to cut. */
 static bool path_cut(char *path)
@@ -174,7 +174,7 @@ void target_release_path(struct target_path *path)
 	free(path->inside);
 }
 
-/* ---- places and keys --------------------------------------------------- */
+/* Places and keys. */
 
 static int parse_name(const char *kind, const char *text, size_t n, char *ret)
 {
@@ -233,7 +233,7 @@ int target_parse_key(char *text, bool is_hex, struct target_key *ret)
 	return 0;
 }
 
-/* ---- databases --------------------------------------------------------- */
+/* Databases. */
 
 /* For one that is mounted, "; it is mounted on PATH …"; "" otherwise. */
 static void name_mount(const char *path, char *ret, size_t size)

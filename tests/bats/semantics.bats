@@ -803,6 +803,53 @@ END
 	[ "$(du -s --block-size=1 "$DB" | cut -f 1)" -lt 300000000 ]
 }
 
+@test "zeroing a range up to the end of a huge value keeps nobody waiting" {
+	echo other >other
+	truncate -s 1T sparse
+	printf head | dd of=sparse conv=notrunc status=none
+	fallocate -z -o 4096 -l 1T sparse
+	[ "$(stat -c %s sparse)" = $(((1 << 40) + 4096)) ]
+	fallocate -p -o 2 -l 2T sparse
+	[ "$(stat -c %s sparse)" = $(((1 << 40) + 4096)) ]
+	[ "$(head -c 4 sparse | xxd -p)" = 68650000 ]
+	run fallocate -p -o 4096 -l 512G sparse
+	[[ $status = 1 && $output == *"supported"* ]]
+}
+
+@test "random operations through several handles agree with a copy in memory, over kills of the daemon" {
+	for seed in 1 2 3 4; do
+		"$AEDB_BUILD/tests/stress/fsx" k "$DIR/shadow" $seed 1000
+		again mount_kill
+	done
+	"$AEDB_BUILD/tests/stress/fsx" k "$DIR/shadow" 5 100
+}
+
+@test "a process that truncates by path what it rewrites has truncated its own value" {
+	echo -n 0123456789 >k
+	act <<'END'
+a, b = actor(), actor()
+a("f = os.open('k', os.O_WRONLY | os.O_TRUNC); os.write(f, b'abcdef')")
+a("os.truncate('k', 3)")
+same(b("get('k')"), b"0123456789")
+same(a("os.fstat(f).st_size"), 3)
+a("os.close(f)")
+same(b("get('k')"), b"abc")
+END
+}
+
+@test "who has a removed file open sees it rewritten" {
+	echo -n 0123456789 >k
+	act <<'END'
+a = actor()
+a("f = os.open('k', os.O_RDWR); os.pwrite(f, b'A', 0); os.unlink('k')")
+a("g = os.open(f'/proc/self/fd/{f}', os.O_WRONLY | os.O_TRUNC)")
+a("os.write(g, b'new'); os.close(g)")
+same(a("os.pread(f, 99, 0)"), b"new")
+a("os.close(os.open(f'/proc/self/fd/{f}', os.O_WRONLY | os.O_TRUNC))")
+same(a("(os.pread(f, 99, 0), os.fstat(f).st_size, os.listdir())"), (b"", 0, []))
+END
+}
+
 @test "a file grows and shrinks, and what was cut off does not come back" {
 	printf 0123456789 >k
 	truncate -s 4 k

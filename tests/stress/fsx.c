@@ -92,7 +92,7 @@ static void set_size(struct run *run, size_t size)
 	run->size = size;
 }
 
-/* ---- handles ---- */
+/* Handles. */
 
 static int any_handle(struct run *run)
 {
@@ -120,7 +120,7 @@ static void close_all(struct run *run)
 		close_handle(run, i);
 }
 
-/* ---- what is right ---- */
+/* What is right. */
 
 static void check_size(struct run *run, int fd)
 {
@@ -166,7 +166,7 @@ static void check_all(struct run *run)
 	check(run, close(fd) == 0, "close of a reader");
 }
 
-/* ---- operations ---- */
+/* Operations. */
 
 static void do_write(struct run *run)
 {
@@ -303,7 +303,7 @@ static void operate(struct run *run)
 			check_size(run, run->fd[i]);
 }
 
-/* ---- between runs ---- */
+/* Between runs. */
 
 static void shadow_read(struct run *run, const char *path)
 {

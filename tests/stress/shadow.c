@@ -42,7 +42,7 @@ static void key_init(struct key *key, int process, enum way way)
 	snprintf(key->other, sizeof(key->other), "%s.new", key->name);
 }
 
-/* ---- write ---- */
+/* Write. */
 
 /* What a program sees when the daemon is killed under it. */
 static void end_if_gone(void)
@@ -145,7 +145,7 @@ static int write_work(int process, void *arg)
 	return 0;
 }
 
-/* ---- check ---- */
+/* Check. */
 
 static void read_log(const char *log, int process, struct key keys[WAYS])
 {

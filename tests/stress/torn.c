@@ -54,7 +54,7 @@ static void key_name(int key, char ret[16])
 	snprintf(ret, 16, "key-%d", key);
 }
 
-/* ---- writers ---- */
+/* Writers. */
 
 static void write_all(int fd, const uint8_t *bytes, size_t n, const char *name)
 {
@@ -129,7 +129,7 @@ static int writer_work(int writer, void *arg)
 	return 0;
 }
 
-/* ---- which versions may be seen ---- */
+/* Which versions may be seen. */
 
 struct window {
 	uint64_t low[WRITERS];	/* committed before it opened */
@@ -162,7 +162,7 @@ static bool window_has_size(const struct window *window, int key, uint64_t size)
 	return false;
 }
 
-/* ---- readers ---- */
+/* Readers. */
 
 struct kept {
 	int fd;			/* -1: none */
@@ -278,7 +278,7 @@ static int asker_work(int asker, void *arg)
 	return 0;
 }
 
-/* ---- all together ---- */
+/* All together. */
 
 /* Every key has a version before the others begin. */
 static void write_first(void)

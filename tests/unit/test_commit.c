@@ -296,7 +296,7 @@ TEST(os, "eight threads keep money in every snapshot and commits in order: os")
 	bank_run(AEDB_OS);
 }
 
-/* ---- two transactions in one group ------------------------------------ */
+/* Two transactions in one group. */
 
 struct racer {
 	struct fixture *f;

@@ -37,7 +37,7 @@ struct model {
 
 static struct model m;
 
-/* ---- what a version holds follows from its number --------------------- */
+/* What a version holds follows from its number. */
 
 static char filler[70000];
 
@@ -77,7 +77,7 @@ static void check_entry(const struct mem_entry *got,
 	CHECK_MEM(got->attr, want.attr, want.attr_bytes);
 }
 
-/* ---- the model -------------------------------------------------------- */
+/* The model. */
 
 static int key_order(const void *a, const void *b)
 {
@@ -365,7 +365,7 @@ TEST(model, "random operations read as the sorted array of all versions says")
 	model_close();
 }
 
-/* ---- tombstones ------------------------------------------------------- */
+/* Tombstones. */
 
 static struct mem_entry small_entry(const char *key, seq_t seq)
 {
@@ -495,7 +495,7 @@ TEST(undo, "undone versions leave the state before, whatever they superseded")
 	memtable_close(mt);
 }
 
-/* ---- bytes ------------------------------------------------------------ */
+/* Bytes. */
 
 /* Resident bytes of this process. */
 static size_t resident_bytes(void)
@@ -623,7 +623,7 @@ TEST(trees, "an empty tree costs less than 600 bytes, and freeing trees gives al
 	memtable_close(mt);
 }
 
-/* ---- threads ---------------------------------------------------------- */
+/* Threads. */
 
 /*
  * Stable keys are put once, before the readers start. Moving keys are updated

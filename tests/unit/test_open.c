@@ -306,7 +306,7 @@ TEST(option_ranges, "an option out of its range is refused by name")
 	REFUSED(hmac_key_bytes, 0, 15, 65);
 }
 
-/* ---- signatures ------------------------------------------------------- */
+/* Signatures. */
 
 /* without zeros: HMAC pads with them */
 static const uint8_t key_a[64] = "the first key, longer than is needed here";
@@ -347,7 +347,7 @@ TEST(hmac, "a signed database opens with its key only, an unsigned one without")
 	simdisk_free(f.disk);
 }
 
-/* ---- damage ----------------------------------------------------------- */
+/* Damage. */
 
 static struct vfs_file *disk_file(struct fixture *f, const char *path)
 {

@@ -322,7 +322,7 @@ TEST(path_names, "any path of names a user can create is the path of its key")
 	CHECK(own > ROUNDS / 200 && plain > ROUNDS / 2);
 }
 
-/* ---- a listing by scan and skip, against the paths of all keys ---- */
+/* A listing by scan and skip, against the paths of all keys. */
 
 static int key_compare(const void *a, const void *b)
 {

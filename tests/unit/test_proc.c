@@ -113,7 +113,7 @@ TEST(proc_exited, "a process that exits was not killed, whatever its status")
 	proc_table_free(table);
 }
 
-/* ---- threads ---- */
+/* Threads. */
 
 static void *thread_tell(void *fd)
 {

@@ -290,7 +290,7 @@ TEST(rebase, "a rebased stage has what was written since the mark over the new b
 	fixture_close(&f);
 }
 
-/* ---- snapshots -------------------------------------------------------- */
+/* Snapshots. */
 
 TEST(snapshot, "a snapshot shows what was there, by get, stat and reader")
 {

@@ -4,7 +4,7 @@
  */
 #include "db_fixture.h"
 
-/* ---- single operations ------------------------------------------------ */
+/* Single operations. */
 
 TEST(put, "a put keeps id and attributes, raises version and times, forgets an mtime set before")
 {
@@ -259,7 +259,7 @@ TEST(numbers, "a commit takes a number an operation and is named by its last")
 	fixture_close(&f);
 }
 
-/* ---- all or nothing --------------------------------------------------- */
+/* All or nothing. */
 
 TEST(own_writes, "operations follow each other; reads see none before the commit")
 {
@@ -376,7 +376,7 @@ TEST(undo, "a transaction whose last operation fails leaves no trace of any kind
 	fixture_close(&f);
 }
 
-/* ---- limits ----------------------------------------------------------- */
+/* Limits. */
 
 TEST(limits, "what is over a limit is refused by its name and adds nothing")
 {

@@ -1,0 +1,44 @@
+/*
+ * Scope handles.
+ */
+#include "db.h"
+#include "err.h"
+
+int aedb_scope_open(struct aedb *db, const char *project, const char *name,
+		    struct aedb_scope **ret)
+{
+	struct aedb_place place = { project, name };
+	struct scope_state *state;
+	struct aedb_entry entry;
+	int rc;
+
+	if (!project || !name)
+		return err_set(AEDB_INVALID, "a scope has a project and a name");
+	rc = aedb_place_stat(db, NULL, place, &entry);
+	if (rc == AEDB_NOT_FOUND)
+		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
+	if (rc < 0)
+		return rc;
+	state = catalog_find_and_ref(&db->catalog, entry.id);
+	aedb_unpin(&entry);
+	if (!state)
+		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
+	*ret = &state->planes[PLANE_KEYS];
+	return 0;
+}
+
+void aedb_scope_close(struct aedb_scope *scope)
+{
+	if (scope)
+		catalog_unref(&scope->db->catalog, scope->state);
+}
+
+struct aedb_scope *aedb_scope_dirs(struct aedb_scope *scope)
+{
+	return &scope->state->planes[PLANE_DIRS];
+}
+
+uint64_t aedb_scope_id(const struct aedb_scope *scope)
+{
+	return scope->state->id;
+}

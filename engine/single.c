@@ -1,0 +1,69 @@
+/*
+ * Operations that are a commit of their own, in a transaction on the stack.
+ */
+#include "commit.h"
+#include "txn.h"
+
+/* Commits a transaction in the caller's memory, if it was filled. */
+static int txn_run(struct aedb_txn *txn, int rc)
+{
+	seq_t seq;
+
+	if (rc == 0)
+		rc = commit_run(txn, &seq);
+	txn_release(txn);
+	return rc;
+}
+
+int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
+	     const void *value, size_t value_bytes)
+{
+	struct aedb_put put = { .key = key, .key_bytes = key_bytes,
+				.value = value, .value_bytes = value_bytes };
+	struct aedb_txn txn;
+
+	txn_init(&txn, scope->db);
+	return txn_run(&txn, aedb_txn_put(&txn, scope, &put));
+}
+
+int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes)
+{
+	struct aedb_txn txn;
+
+	txn_init(&txn, scope->db);
+	return txn_run(&txn, aedb_txn_delete(&txn, scope, key, key_bytes));
+}
+
+int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
+	      struct aedb_scope *to, const void *to_key, size_t to_bytes)
+{
+	struct aedb_txn txn;
+
+	txn_init(&txn, from->db);
+	return txn_run(&txn, aedb_txn_move(&txn, from, from_key, from_bytes, to,
+					   to_key, to_bytes));
+}
+
+int aedb_create(struct aedb *db, struct aedb_place place)
+{
+	struct aedb_txn txn;
+
+	txn_init(&txn, db);
+	return txn_run(&txn, aedb_txn_create(&txn, place, NULL, 0, NULL));
+}
+
+int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how)
+{
+	struct aedb_txn txn;
+
+	txn_init(&txn, db);
+	return txn_run(&txn, aedb_txn_drop(&txn, place, how));
+}
+
+int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to)
+{
+	struct aedb_txn txn;
+
+	txn_init(&txn, db);
+	return txn_run(&txn, aedb_txn_rename(&txn, from, to));
+}

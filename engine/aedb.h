@@ -48,7 +48,6 @@ typedef uint64_t aedb_seq_t;
 /* Closed set; the values are negative errno numbers. */
 enum aedb_error {
 	AEDB_OK = 0,
-	AEDB_NOT_PERMITTED = -1,
 	AEDB_NOT_FOUND = -2,		/* no message: a normal outcome */
 	AEDB_IO = -5,			/* the system failed a read, write or sync */
 	AEDB_NO_MEMORY = -12,

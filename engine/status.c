@@ -51,8 +51,6 @@ const char *aedb_strerror(int code)
 	switch ((enum aedb_error)code) {
 	case AEDB_OK:
 		return "success";
-	case AEDB_NOT_PERMITTED:
-		return "not permitted";
 	case AEDB_NOT_FOUND:
 		return "not found";
 	case AEDB_IO:

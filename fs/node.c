@@ -5,6 +5,7 @@
  * 1. A node that is no orphan is in the table under its parent and name, and
  *    stands for an object that exists (committed or pending): the mount is the
  *    database's only writer and moves or orphans nodes as it commits.
+ *    Orphans are in it too, under no name.
  * 2. A node counts its parent, so every ancestor of a node is in memory.
  * 3. refs == 0 never outlives a call here.
  */
@@ -121,7 +122,9 @@ static void insert(struct node_table *table, struct node *node)
 
 	if (table->n_nodes >= table->n_buckets)
 		grow(table);
-	node->hash = hash_name(node->parent, node->name);
+	/* Orphans are not looked for: only spread. */
+	node->hash = node->parent ? hash_name(node->parent, node->name) :
+				    hash_name(node, "");
 	bucket = bucket_of(table, node->hash);
 	node->next_in_bucket = *bucket;
 	*bucket = node;

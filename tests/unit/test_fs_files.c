@@ -314,6 +314,19 @@ TEST(rename_staged, "a rename commits what the caller staged under the new name"
 	fs_close(&fs);
 }
 
+TEST(unforgotten, "a removed file that the kernel never gave back goes with the tree")
+{
+	struct tree_entry entry;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "value");
+	CHECK_OK(tree_lookup(fs.tree, &fs.me, fs.scope, "k", &entry));
+	CHECK_OK(fs_unlink(&fs, "k"));
+	CHECK(node_is_orphan(entry.node));
+	fs_close(&fs);
+}
+
 TEST(unlinked, "a removed file is written and read through its handles as before")
 {
 	struct fs fs;

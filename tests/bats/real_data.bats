@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Real data through real programs; the last tests kill the daemon and look at
 # everything again, on the mount and in the closed database.
-# timeout: 240 s
+# timeout: 420 s
 
 bats_require_minimum_version 1.5.0
 load mount
@@ -49,11 +49,11 @@ same_as_source() {
 	[ "$(TZ=$PWD/zoneinfo/Europe/Berlin date -d @1700000000 +%z)" = +0100 ]
 }
 
-@test "every fifth word of a dictionary is a key" {
+@test "every word of a dictionary is a key" {
 	mkdir words
-	awk 'NR % 5 == 0 { print NR >("words/" $0); close("words/" $0) }' /usr/share/dict/american-english
+	awk '{ print NR >("words/" $0); close("words/" $0) }' /usr/share/dict/american-english
 	find words -type f -printf '%f\n' | LC_ALL=C sort >"$DIR/listed"
-	awk 'NR % 5 == 0' /usr/share/dict/american-english | LC_ALL=C sort | diff - "$DIR/listed"
+	LC_ALL=C sort /usr/share/dict/american-english | diff - "$DIR/listed"
 	[ "$(wc -l <"$DIR/listed")" -gt 10000 ]
 	word=$(sed -n 50000p /usr/share/dict/american-english)
 	[ "$(cat "words/$word")" = 50000 ]

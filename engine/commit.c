@@ -12,8 +12,8 @@
  * 1. The order in the log, of the numbers, of the times and of becoming
  *    visible is the same.
  * 2. Only the holder of the commit lock changes the memtable and appends.
- * 3. A request that fails leaves nothing behind; one whose write or sync
- *    failed never becomes visible, and nothing is written after it.
+ * 3. A request that fails leaves nothing behind; one whose write failed, or in
+ *    AEDB_FULL whose sync, never becomes visible. Nothing is written after it.
  */
 #include <sched.h>
 #include <time.h>
@@ -26,7 +26,7 @@
 #include "snapshot.h"
 #include "sync.h"
 
-/* Syncs one thread runs for the groups that wait, beyond its own group's. */
+/* Syncs one thread runs for the groups that wait, its own group's included. */
 #define SYNC_ROUNDS_MAX 4
 
 uint64_t db_clock_ns(void)

@@ -2,9 +2,10 @@
  * The open database: what its parts share.
  *
  * One file a part: catalog.c (names -> scopes), apply.c (operations ->
- * versions), commit.c (queue -> log), sync.c (log -> disk), snapshot.c,
- * read.c and scan.c (keys -> values), value_api.c (values in parts), txn.c
- * (calls -> operations), recover.c and open.c.
+ * versions), conflict.c (read sets), commit.c and commit_group.c (queue -> log),
+ * sync.c (log -> disk), snapshot.c, read.c and scan.c (keys -> values),
+ * value_api.c (values in parts), txn.c and single.c (calls -> operations),
+ * scope.c (handles), status.c, recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H

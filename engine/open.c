@@ -81,7 +81,7 @@ static struct manifest_key manifest_key(const struct aedb *db)
 	};
 }
 
-static int commits_init(struct aedb *db)
+static void commits_init(struct aedb *db)
 {
 	lock_init(&db->commits.lock, LOCK_RANK_COMMIT);
 	lock_init(&db->commits.pending_lock, LOCK_RANK_PENDING);
@@ -90,7 +90,7 @@ static int commits_init(struct aedb *db)
 	db->commits.pending_end = &db->commits.pending;
 	db->commits.apply.db = db;
 	atomic_init(&db->commits.next_seq, CATALOG_ROOT_ID + 1);
-	return snapshots_init(db);
+	snapshots_init(db);
 }
 
 static void db_free(struct aedb *db)
@@ -311,9 +311,8 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 		memcpy(db->hmac_key, options->hmac_key, options->hmac_key_bytes);
 		db->options.hmac_key = db->hmac_key;
 	}
-	rc = commits_init(db);
-	if (rc == 0)
-		rc = memtable_open(&db->memtable);
+	commits_init(db);
+	rc = memtable_open(&db->memtable);
 	if (rc == 0)
 		rc = catalog_init(db);
 	return rc;

@@ -13,10 +13,9 @@
 #include "err.h"
 #include "snapshot.h"
 
-int snapshots_init(struct aedb *db)
+void snapshots_init(struct aedb *db)
 {
 	lock_init(&db->snapshots.lock, LOCK_RANK_SNAPSHOTS);
-	return 0;
 }
 
 void snapshots_release(struct aedb *db) NO_LOCK_ANALYSIS

@@ -19,7 +19,7 @@ struct snapshot_bounds {
 	seq_t visible, newest, oldest;
 };
 
-int snapshots_init(struct aedb *db);
+void snapshots_init(struct aedb *db);
 void snapshots_release(struct aedb *db);
 
 /* Adds a snapshot of the newest visible state; *ret is its number.

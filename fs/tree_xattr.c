@@ -89,16 +89,26 @@ static int store_blob(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
+/* The blob as the caller sees it, if an attribute of this name may change. */
+static int changeable_blob(struct tree *tree, const struct tree_caller *caller,
+			   struct node *node, const char *name,
+			   struct attr_blob *ret)
+{
+	int rc = attr_xattr_check_name(name);
+
+	if (rc < 0)
+		return rc;
+	if (tree->config.is_read_only)
+		return -EROFS;
+	return seen_blob(tree, caller, node, ret);
+}
+
 int tree_setxattr(struct tree *tree, const struct tree_caller *caller,
 		  struct node *node, const struct attr_xattr *xattr)
 {
 	struct attr_blob old, new;
-	int rc = attr_xattr_check_name(xattr->name);
+	int rc = changeable_blob(tree, caller, node, xattr->name, &old);
 
-	if (rc == 0 && tree->config.is_read_only)
-		rc = -EROFS;
-	if (rc == 0)
-		rc = seen_blob(tree, caller, node, &old);
 	if (rc < 0)
 		return rc;
 	rc = attr_xattr_set(old.bytes, old.n, xattr, &new);
@@ -110,12 +120,8 @@ int tree_removexattr(struct tree *tree, const struct tree_caller *caller,
 		     struct node *node, const char *name)
 {
 	struct attr_blob old, new;
-	int rc = attr_xattr_check_name(name);
+	int rc = changeable_blob(tree, caller, node, name, &old);
 
-	if (rc == 0 && tree->config.is_read_only)
-		rc = -EROFS;
-	if (rc == 0)
-		rc = seen_blob(tree, caller, node, &old);
 	if (rc < 0)
 		return rc;
 	rc = attr_xattr_remove(old.bytes, old.n, name, &new);

@@ -56,6 +56,19 @@ static inline bool slot_read(struct mem_cursor *c)
 	return true;
 }
 
+/* The slot has nothing to show: whether the walk ends at its key. */
+static bool slot_is_outside(const struct mem_cursor *c, bool is_back)
+{
+	const struct mem_node *n = slot_node(c, c->slot);
+	int order;
+
+	if (!c->until)
+		return false;
+	order = key_compare(node_key(n), node_key_bytes(n), c->until,
+			    c->until_bytes);
+	return is_back ? order < 0 : order >= 0;
+}
+
 /* From c->slot on, this one included, to the first key to show. */
 static bool cursor_forward(struct mem_cursor *c)
 {
@@ -67,6 +80,8 @@ static bool cursor_forward(struct mem_cursor *c)
 				       c->slot + PREFETCH_SLOTS + 1);
 			if (slot_read(c))
 				return true;
+			if (slot_is_outside(c, false))
+				goto out;
 		}
 		const struct mem_separator *high = c->high;
 
@@ -80,6 +95,7 @@ static bool cursor_forward(struct mem_cursor *c)
 					  high->bytes);
 		slots_prefetch(c, c->slot, c->slot + PREFETCH_SLOTS);
 	}
+out:
 	c->leaf = NULL;
 	return false;
 }
@@ -94,6 +110,8 @@ static bool cursor_backward(struct mem_cursor *c)
 				       c->slot - PREFETCH_SLOTS + 1);
 			if (slot_read(c))
 				return true;
+			if (slot_is_outside(c, true))
+				goto out;
 		}
 		const struct mem_separator *low = c->low;
 
@@ -107,6 +125,7 @@ static bool cursor_backward(struct mem_cursor *c)
 					  low->bytes) - 1;
 		slots_prefetch(c, c->slot - PREFETCH_SLOTS, c->slot);
 	}
+out:
 	c->leaf = NULL;
 	return false;
 }
@@ -115,7 +134,16 @@ void mem_cursor_init(struct mem_cursor *c, struct mem_tree *tree, seq_t limit)
 {
 	c->tree = tree;
 	c->limit = limit;
+	c->until = NULL;
+	c->until_bytes = 0;
 	c->leaf = NULL;
+}
+
+void mem_cursor_bound(struct mem_cursor *c, const void *until,
+		      size_t until_bytes)
+{
+	c->until = until;
+	c->until_bytes = until_bytes;
 }
 
 /* Whether the slot found holds the key itself. */

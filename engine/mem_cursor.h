@@ -15,6 +15,8 @@
 struct mem_cursor {
 	struct mem_tree *tree;
 	seq_t limit;
+	const void *until;	/* NULL: no bound */
+	size_t until_bytes;
 	/* The leaf it stands in and the keys between which that lies: borrowed
 	 * until epoch_leave. */
 	const void *leaf, *low, *high;
@@ -35,6 +37,11 @@ enum mem_seek {
 /* Binds a cursor to a tree and a sequence number, at which the caller holds a
  * snapshot (the writer: or the newest seq put); stands nowhere. */
 void mem_cursor_init(struct mem_cursor *c, struct mem_tree *tree, seq_t limit);
+/* Steps forward may end at the first key at or above this one, steps backward
+ * below it: so they do not go on over tombstones. An entry found may still lie
+ * outside. Borrowed as long as the cursor is used. */
+void mem_cursor_bound(struct mem_cursor *c, const void *until,
+		      size_t until_bytes);
 /* Moves to the key asked for, over keys with a version <= limit that is no
  * tombstone. False: no such key, the cursor stands nowhere. */
 bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,

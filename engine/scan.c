@@ -45,6 +45,12 @@ static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 	if (rc < 0)
 		return rc;
 	mem_cursor_init(&scan->cursor, scope->tree, scan->seq);
+	if (scan->direction == AEDB_FORWARD)
+		mem_cursor_bound(&scan->cursor, scan->bounds.to,
+				 scan->bounds.to_bytes);
+	else
+		mem_cursor_bound(&scan->cursor, scan->bounds.from,
+				 scan->bounds.from_bytes);
 	return 0;
 }
 

@@ -82,7 +82,6 @@ static int touch_directory(struct change *change, struct node *dir)
 
 int change_directory(struct change *change, struct node *dir)
 {
-	tree_note_stale(change->tree, dir);
 	if (dir->kind == NODE_DIR)
 		return touch_directory(change, dir);
 	return aedb_txn_place_touch(change->txn, place_in_catalog(dir));

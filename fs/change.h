@@ -25,7 +25,7 @@ int change_begin(struct tree *tree, struct change *ret);
 int change_commit(struct change *change, int rc);
 
 /* The directory's entries change: raises its times, and makes an implicit one a
- * made one. */
+ * made one. Whoever commits it notes that its attributes changed. */
 int change_directory(struct change *change, struct node *dir);
 /* Stores what is staged in a file's copy under the file's key, a pending one's
  * attributes too. */

@@ -49,10 +49,12 @@ void commit_settle_copy(struct tree *tree, struct file *file,
 	struct node *node = file->node;
 	struct handle *h, *owner = NULL;
 
-	if (node_is_pending(node))
+	if (node_is_pending(node)) {
 		node_publish_pending(tree->nodes, node);
-	else if (!copy->is_append)
+		tree_note_stale(tree, node->parent);
+	} else if (!copy->is_append) {
 		file->generation++;
+	}
 	pin_unref(file->latest);
 	file->latest = NULL;
 	LIST_FOREACH(h, &file->handles, next) {

@@ -62,6 +62,23 @@ bool file_has_staged(const struct file *file)
 	return false;
 }
 
+static bool is_touched(const struct working *copy)
+{
+	return copy->has_data || !staged_attr_is_empty(&copy->attr);
+}
+
+bool file_is_touched(const struct file *file)
+{
+	const struct handle *h;
+
+	if (is_touched(&file->shared))
+		return true;
+	LIST_FOREACH(h, &file->handles, next)
+		if (h->copy && is_touched(h->copy))
+			return true;
+	return false;
+}
+
 void handle_close(struct tree *tree, struct handle *handle)
 {
 	struct node *node = handle->node;

@@ -53,6 +53,7 @@ struct handle {
 	uint64_t mark;			/* in the shared stage at O_TRUNC's open */
 	pid_t opener_tid;
 	struct proc_id opener;		/* pid 0: not asked yet */
+	pid_t writer_tid;		/* of the last WRITE */
 	pid_t last_tid;			/* who asked last, */
 	struct proc_id last_proc;	/* and the process it is of */
 	size_t n_writers;		/* since the last commit */
@@ -78,6 +79,8 @@ void file_close_unused(struct file *file);
 int file_latest(struct file *file, struct pin **ret);
 /* A writing handle has staged data that others do not see. */
 bool file_has_staged(const struct file *file);
+/* More is staged than the emptying that an open with O_TRUNC is. */
+bool file_is_touched(const struct file *file);
 
 /* Frees the handle, and what it has staged alone, without committing; the file
  * goes with its last handle. */

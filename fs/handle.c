@@ -48,7 +48,11 @@ static int bind(struct tree *tree, struct file *file, struct handle *handle)
 		handle->kind = handle->flags & O_TRUNC ? HANDLE_WHOLE :
 							 HANDLE_IN_PLACE;
 	bind_writer(file, handle);
-	if (!node_is_pending(file->node))
+	/* Opened with O_TRUNC, the kernel drops what it believes, and what is
+	 * on its way. */
+	if (handle->flags & O_TRUNC)
+		node_attr_drop(file->node, file->node->attr_told);
+	else if (!node_is_pending(file->node))
 		tree_note_stale(tree, file->node);
 	return 0;
 }

@@ -86,17 +86,21 @@ void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
 
-	ll_end(req, tree_unlink(tree, ll_node(req, parent), name), &reply);
+	ll_end(req, tree_unlink(tree, &caller, ll_node(req, parent), name),
+	       &reply);
 }
 
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
+	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
 
-	ll_end(req, tree_rmdir(tree, ll_node(req, parent), name), &reply);
+	ll_end(req, tree_rmdir(tree, &caller, ll_node(req, parent), name),
+	       &reply);
 }
 
 void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,

@@ -1,15 +1,18 @@
 /*
  * Processes as /proc shows them.
  *
- * Every slot of the table keeps /proc/TID/stat open. The descriptor is bound to
- * the thread, not to its number: once the thread is gone a read fails with
- * ESRCH, so a kept descriptor never tells about another thread.
+ * Every slot of the table keeps /proc/TID/stat and statm open. Descriptors are
+ * bound to the thread, not to its number: once the thread is gone a read fails
+ * with ESRCH, so a kept descriptor never tells about another thread. statm costs
+ * a third of stat to read, and answers the most frequent questions: whether the
+ * thread is still there, and whether it has begun to end, when it has no memory.
  *
  * Invariants:
- * 1. A slot's descriptor, thread and group belong together; a failed read
- *    closes it. At most one slot per thread, at its number modulo the size.
- * 2. The group of a thread is read after its descriptor was opened and followed
- *    by a read through that descriptor, so it is the same thread's.
+ * 1. A slot's descriptors, thread, group and start time belong together; a
+ *    failed read closes it. At most one slot per thread, at its number modulo
+ *    the size.
+ * 2. The group of a thread is read after its descriptors were opened, and before
+ *    reads through both, so it is the same thread's.
  *
  * The lock is held over reads of /proc, which never wait for a disk or for the
  * process.
@@ -31,7 +34,8 @@
 
 struct slot {
 	pid_t tid, group;
-	int fd;			/* -1: empty */
+	uint64_t start_ticks;	/* of the thread */
+	int stat_fd, statm_fd;	/* -1: empty */
 };
 
 struct proc_table {
@@ -48,31 +52,32 @@ struct stat_line {
 	long threads;
 	uint64_t start_ticks;
 	int exit_code;
-	pid_t group;		/* not from the line */
 };
 
-int proc_table_new(size_t open_max, struct proc_table **ret)
+int proc_table_new(size_t threads_max, struct proc_table **ret)
 {
 	struct proc_table *table;
 
-	if (open_max == 0)
-		open_max = 1;
-	table = calloc(1, sizeof(*table) + open_max * sizeof(table->slots[0]));
+	if (threads_max == 0)
+		threads_max = 1;
+	table = calloc(1, sizeof(*table) + threads_max * sizeof(table->slots[0]));
 	if (!table)
 		return -ENOMEM;
 	pthread_mutex_init(&table->lock, NULL);
-	table->n = open_max;
-	for (size_t i = 0; i < open_max; i++)
-		table->slots[i].fd = -1;
+	table->n = threads_max;
+	for (size_t i = 0; i < threads_max; i++)
+		table->slots[i].stat_fd = table->slots[i].statm_fd = -1;
 	*ret = table;
 	return 0;
 }
 
 static void slot_empty(struct slot *slot)
 {
-	if (slot->fd >= 0)
-		close(slot->fd);
-	slot->fd = -1;
+	if (slot->stat_fd >= 0)
+		close(slot->stat_fd);
+	if (slot->statm_fd >= 0)
+		close(slot->statm_fd);
+	slot->stat_fd = slot->statm_fd = -1;
 }
 
 void proc_table_free(struct proc_table *table)
@@ -85,7 +90,7 @@ void proc_table_free(struct proc_table *table)
 	free(table);
 }
 
-/* ---- reading ---- */
+/* Reading. */
 
 /* The n-th field of a line, counted from 1; text starts at field 3. */
 static const char *field_at(const char *text, int n)
@@ -152,59 +157,90 @@ static pid_t group_read(pid_t tid)
 	return group;
 }
 
-/* Through the descriptor kept for the thread, if there is one. */
-static bool stat_read_kept(struct slot *slot, pid_t tid, struct stat_line *ret)
+static bool line_read(struct slot *slot, struct stat_line *ret)
 {
 	char text[1024];
 
-	if (slot->fd < 0 || slot->tid != tid)
+	return fd_read(slot->stat_fd, text, sizeof(text)) &&
+	       stat_parse(text, ret);
+}
+
+/* False: the thread is gone. Memory it has until it begins to end. */
+static bool memory_read(struct slot *slot, bool *ret_has_memory)
+{
+	char text[256];
+
+	if (!fd_read(slot->statm_fd, text, sizeof(text)))
 		return false;
-	if (!fd_read(slot->fd, text, sizeof(text)) || !stat_parse(text, ret)) {
-		slot_empty(slot);
-		return false;
-	}
-	ret->group = slot->group;
+	*ret_has_memory = text[0] != '0';
 	return true;
+}
+
+static bool slot_fill(struct slot *slot, pid_t tid, bool *ret_has_memory)
+{
+	struct stat_line line;
+
+	slot->tid = tid;
+	slot->stat_fd = proc_open(tid, "stat");
+	slot->statm_fd = proc_open(tid, "statm");
+	if (slot->stat_fd < 0 || slot->statm_fd < 0)
+		return false;
+	slot->group = group_read(tid);
+	if (slot->group <= 0 || !line_read(slot, &line) ||
+	    !memory_read(slot, ret_has_memory))
+		return false;
+	slot->start_ticks = line.start_ticks;
+	return true;
+}
+
+/* The thread's slot; NULL when it cannot be read. Under the lock. */
+static struct slot *slot_of(struct proc_table *table, pid_t tid,
+			    bool *ret_has_memory)
+{
+	struct slot *slot;
+
+	if (tid <= 0)
+		return NULL;
+	slot = &table->slots[(size_t)tid % table->n];
+	if (slot->stat_fd >= 0 && slot->tid == tid &&
+	    memory_read(slot, ret_has_memory))
+		return slot;
+	slot_empty(slot);
+	if (slot_fill(slot, tid, ret_has_memory))
+		return slot;
+	slot_empty(slot);
+	return NULL;
 }
 
 static bool stat_read(struct proc_table *table, pid_t tid, struct stat_line *ret)
 {
 	struct slot *slot;
-	bool is_read;
+	bool is_read, has_memory;
 
-	if (tid <= 0)
-		return false;
-	slot = &table->slots[(size_t)tid % table->n];
 	pthread_mutex_lock(&table->lock);
-	is_read = stat_read_kept(slot, tid, ret);
-	if (!is_read) {
-		slot_empty(slot);
-		slot->tid = tid;
-		slot->fd = proc_open(tid, "stat");
-		slot->group = slot->fd >= 0 ? group_read(tid) : 0;
-		is_read = slot->group > 0 && stat_read_kept(slot, tid, ret);
-		if (!is_read)
-			slot_empty(slot);
-	}
+	slot = slot_of(table, tid, &has_memory);
+	is_read = slot && line_read(slot, ret);
 	pthread_mutex_unlock(&table->lock);
 	return is_read;
 }
 
-/* ---- questions ---- */
+/* Questions. */
 
 struct proc_id proc_identify(struct proc_table *table, pid_t tid)
 {
 	struct proc_id id = { .pid = tid };
-	struct stat_line line;
+	struct slot *slot;
+	bool has_memory;
 
-	if (!stat_read(table, tid, &line))
-		return id;
-	if (line.group != tid) {
-		id.pid = line.group;
-		if (!stat_read(table, line.group, &line))
-			return id;
+	pthread_mutex_lock(&table->lock);
+	slot = slot_of(table, tid, &has_memory);
+	if (slot && slot->group != tid) {
+		id.pid = slot->group;
+		slot = slot_of(table, id.pid, &has_memory);
 	}
-	id.start_ticks = line.start_ticks;
+	if (slot)
+		id.start_ticks = slot->start_ticks;
+	pthread_mutex_unlock(&table->lock);
 	return id;
 }
 
@@ -230,10 +266,16 @@ bool proc_is_alive(struct proc_table *table, struct proc_id id)
 bool proc_was_killed(struct proc_table *table, pid_t tid)
 {
 	struct stat_line line;
+	struct slot *slot;
+	bool has_memory, is_ending;
 
+	pthread_mutex_lock(&table->lock);
+	slot = slot_of(table, tid, &has_memory);
+	is_ending = slot && !has_memory && line_read(slot, &line);
+	pthread_mutex_unlock(&table->lock);
 	/* Threads that another one's exit ends carry the flag as well, but the
 	 * exit's code, in which a signal would be the low bits. */
-	return stat_read(table, tid, &line) && line.flags & TASK_SIGNALED &&
+	return is_ending && line.flags & TASK_SIGNALED &&
 	       (line.exit_code & 0x7f) != 0;
 }
 

@@ -30,13 +30,13 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	return 0;
 }
 
-void removal_finish(struct removal *removal)
+void removal_finish(struct removal *removal, const struct tree_caller *caller)
 {
 	struct node *node = removal->node;
 
 	if (!node)
 		return;
-	tree_note_stale(removal->tree, node);
+	tree_note_dropped(removal->tree, caller, node);
 	if (node_is_pending(node)) {
 		node_forget_pending(removal->tree->nodes, node);
 		return;

@@ -21,7 +21,7 @@ struct removal {
 /* node may be NULL: nobody holds it. The caller holds a count until the end. */
 int removal_prepare(struct tree *tree, struct node *node, struct removal *ret);
 /* The node is an orphan now. */
-void removal_finish(struct removal *removal);
+void removal_finish(struct removal *removal, const struct tree_caller *caller);
 void removal_cancel(struct removal *removal);
 
 #endif

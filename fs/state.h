@@ -25,7 +25,12 @@ struct tree {
 	LIST_HEAD(, file) open_files;
 };
 
-/* The kernel's attributes of this node are no longer true. */
-void tree_note_stale(struct tree *tree, const struct node *node);
+/* The attributes of this node changed: the kernel is to be told if it may
+ * believe others. */
+void tree_note_stale(struct tree *tree, struct node *node);
+/* The same, of one whose attributes the kernel drops at the end of the caller's
+ * request. */
+void tree_note_dropped(struct tree *tree, const struct tree_caller *caller,
+		       struct node *node);
 
 #endif

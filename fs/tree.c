@@ -13,7 +13,7 @@
 #include "file.h"
 #include "state.h"
 
-#define PROC_FILES_MAX 256
+#define PROC_THREADS_MAX 128
 #define KEY_BYTES_MAX_DEFAULT 1024
 
 int tree_open(struct aedb *db, const struct tree_config *config,
@@ -28,7 +28,7 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 	if (!tree->config.key_bytes_max)
 		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
 	tree->nodes = node_table_new();
-	if (!tree->nodes || proc_table_new(PROC_FILES_MAX, &tree->procs) < 0) {
+	if (!tree->nodes || proc_table_new(PROC_THREADS_MAX, &tree->procs) < 0) {
 		node_table_free(tree->nodes);
 		free(tree);
 		return -ENOMEM;
@@ -79,15 +79,22 @@ void tree_take_effects(struct tree *tree, struct tree_effects *ret)
 	tree->effects.n_stale = 0;
 }
 
-void tree_note_stale(struct tree *tree, const struct node *node)
+void tree_note_stale(struct tree *tree, struct node *node)
 {
 	struct tree_effects *effects = &tree->effects;
 
-	for (size_t i = 0; i < effects->n_stale; i++)
-		if (effects->stale[i] == node)
-			return;
-	if (effects->n_stale < TREE_STALE_MAX)
-		effects->stale[effects->n_stale++] = node;
+	if (node->attr_told == NODE_ATTR_TOLD_NONE ||
+	    effects->n_stale == TREE_STALE_MAX)
+		return;
+	node->attr_told = NODE_ATTR_TOLD_NONE;
+	effects->stale[effects->n_stale++] = node;
+}
+
+void tree_note_dropped(struct tree *tree, const struct tree_caller *caller,
+		       struct node *node)
+{
+	node_attr_drop(node, caller->tid);
+	tree_note_stale(tree, node);
 }
 
 struct aedb *tree_db(struct tree *tree)

@@ -109,8 +109,10 @@ int tree_symlink(struct tree *tree, const struct tree_caller *caller,
 int tree_create(struct tree *tree, const struct tree_caller *caller,
 		const struct tree_new *new, int flags, struct handle **ret,
 		struct tree_entry *ret_entry);
-int tree_unlink(struct tree *tree, struct node *parent, const char *name);
-int tree_rmdir(struct tree *tree, struct node *parent, const char *name);
+int tree_unlink(struct tree *tree, const struct tree_caller *caller,
+		struct node *parent, const char *name);
+int tree_rmdir(struct tree *tree, const struct tree_caller *caller,
+	       struct node *parent, const char *name);
 
 struct tree_rename {
 	struct node *parent;

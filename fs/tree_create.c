@@ -88,9 +88,11 @@ static int prepare(struct tree *tree, const struct tree_caller *caller,
 	return -EPERM;
 }
 
-static int lookup_new(struct tree *tree, const struct tree_caller *caller,
+/* It is committed. */
+static int settle_new(struct tree *tree, const struct tree_caller *caller,
 		      const struct tree_new *new, struct tree_entry *ret)
 {
+	tree_note_dropped(tree, caller, new->parent);
 	return tree_lookup(tree, caller, new->parent, new->name, ret);
 }
 
@@ -135,7 +137,7 @@ static int make(struct tree *tree, const struct tree_caller *caller,
 
 	if (rc == 0)
 		rc = put_new(tree, new, &creation, value);
-	return rc < 0 ? rc : lookup_new(tree, caller, new, ret);
+	return rc < 0 ? rc : settle_new(tree, caller, new, ret);
 }
 
 static int make_in_catalog(struct tree *tree, const struct tree_caller *caller,
@@ -160,7 +162,7 @@ static int make_in_catalog(struct tree *tree, const struct tree_caller *caller,
 	if (rc == 0)
 		rc = change_directory(&change, new->parent);
 	rc = change_commit(&change, rc);
-	return rc < 0 ? rc : lookup_new(tree, caller, new, ret);
+	return rc < 0 ? rc : settle_new(tree, caller, new, ret);
 }
 
 int tree_mkdir(struct tree *tree, const struct tree_caller *caller,
@@ -277,9 +279,11 @@ int tree_create(struct tree *tree, const struct tree_caller *caller,
 		if (rc < 0)
 			handle_close(tree, handle);
 	}
-	if (rc < 0)
+	if (rc < 0) {
 		node_unref(tree->nodes, node, 1);
-	else
-		*ret = handle;
-	return rc;
+		return rc;
+	}
+	node_attr_drop(new->parent, caller->tid);
+	*ret = handle;
+	return 0;
 }

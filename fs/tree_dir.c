@@ -227,7 +227,7 @@ int tree_dir_lookup(struct tree *tree, const struct tree_caller *caller,
 		return rc;
 	if (!node->file && !node->draft &&
 	    found->object.bytes <= AEDB_VALUE_INLINE_MAX) {
-		view_entry_of_object(node, &found->object, ret);
+		view_entry_of_object(caller, node, &found->object, ret);
 		return 0;
 	}
 	rc = view_entry(tree, caller, node, NULL, ret);

@@ -121,6 +121,7 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 	if (rc < 0)
 		return rc;
 	note_write(tree, caller, handle);
+	handle->writer_tid = caller->tid;
 	if (write->is_append && !(handle->flags & O_TRUNC))
 		rc = commit_record(tree, handle, was_clean, at.offset);
 	return rc;
@@ -234,6 +235,10 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 	if (!copy)
 		return 0;
 	handle->is_flushed = true;
+	/* The kernel dropped size and times at the end of the WRITE, and what
+	 * was on its way; nothing lasting was answered since. */
+	if (copy->has_data && handle->writer_tid == caller->tid)
+		node_attr_drop(handle->node, handle->node->attr_told);
 	if (handle->kind == HANDLE_WHOLE &&
 	    (working_has_staged(copy) || node_is_pending(handle->node)))
 		return flush_whole(tree, caller, handle);

@@ -22,7 +22,7 @@ int tree_lookup(struct tree *tree, const struct tree_caller *caller,
 		if (rc < 0)
 			return rc;
 		if (found.object.bytes <= AEDB_VALUE_INLINE_MAX) {
-			view_entry_of_object(node, &found.object, ret);
+			view_entry_of_object(caller, node, &found.object, ret);
 			return 0;
 		}
 	}

@@ -7,7 +7,8 @@
 #include "state.h"
 
 /* One commit: what `delete` adds to it for the node, and its directory. */
-static int remove_committed(struct tree *tree, struct node *node,
+static int remove_committed(struct tree *tree, const struct tree_caller *caller,
+			    struct node *node,
 			    int (*delete)(struct change *, struct node *))
 {
 	struct removal removal;
@@ -22,14 +23,17 @@ static int remove_committed(struct tree *tree, struct node *node,
 	if (rc == 0)
 		rc = change_directory(&change, node->parent);
 	rc = change_commit(&change, rc);
-	if (rc < 0)
+	if (rc < 0) {
 		removal_cancel(&removal);
-	else
-		removal_finish(&removal);
-	return rc;
+		return rc;
+	}
+	tree_note_dropped(tree, caller, node->parent);
+	removal_finish(&removal, caller);
+	return 0;
 }
 
-int tree_unlink(struct tree *tree, struct node *parent, const char *name)
+int tree_unlink(struct tree *tree, const struct tree_caller *caller,
+		struct node *parent, const char *name)
 {
 	struct node *node;
 	int rc = find_node(tree, parent, name, &node);
@@ -43,12 +47,13 @@ int tree_unlink(struct tree *tree, struct node *parent, const char *name)
 	else if (node_is_pending(node))
 		node_forget_pending(tree->nodes, node);
 	else
-		rc = remove_committed(tree, node, change_delete_file);
+		rc = remove_committed(tree, caller, node, change_delete_file);
 	node_unref(tree->nodes, node, 1);
 	return rc;
 }
 
-int tree_rmdir(struct tree *tree, struct node *parent, const char *name)
+int tree_rmdir(struct tree *tree, const struct tree_caller *caller,
+	       struct node *parent, const char *name)
 {
 	struct node *node;
 	int rc = find_node(tree, parent, name, &node);
@@ -60,7 +65,8 @@ int tree_rmdir(struct tree *tree, struct node *parent, const char *name)
 	else
 		rc = find_check_empty(tree, node);
 	if (rc == 0)
-		rc = remove_committed(tree, node, change_delete_directory);
+		rc = remove_committed(tree, caller, node,
+				      change_delete_directory);
 	node_unref(tree->nodes, node, 1);
 	return rc;
 }

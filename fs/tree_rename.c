@@ -157,6 +157,12 @@ static int change_both_parents(struct job *job)
 	return rc < 0 || a == b ? rc : change_directory(&job->change, b);
 }
 
+static void note_both_parents(struct job *job)
+{
+	tree_note_dropped(job->tree, job->caller, job->from->parent);
+	tree_note_dropped(job->tree, job->caller, job->rename->new_parent);
+}
+
 static int fill_move(struct job *job, struct working *copy)
 {
 	const struct tree_rename *rename = job->rename;
@@ -180,8 +186,12 @@ static void settle_move(struct job *job, struct working *copy, char *name,
 {
 	struct node *from = job->from;
 
-	removal_finish(removal);
-	tree_note_stale(job->tree, from);
+	removal_finish(removal, job->caller);
+	note_both_parents(job);
+	if (copy)
+		tree_note_stale(job->tree, from);
+	else
+		tree_note_dropped(job->tree, job->caller, from);
 	if (from->kind == NODE_DIR)
 		from->is_made = true;
 	node_move(job->tree->nodes, from, job->rename->new_parent, name);
@@ -365,6 +375,7 @@ static int exchange(struct job *job)
 		rc = change_commit(&job->change, fill_exchange(job));
 	if (rc < 0)
 		return rc;
+	note_both_parents(job);
 	tree_note_stale(job->tree, job->from);
 	tree_note_stale(job->tree, job->to);
 	node_exchange(job->tree->nodes, job->from, job->to);

@@ -158,17 +158,26 @@ static int view_object(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
-void view_entry_of_object(struct node *node, struct object *object,
-			  struct tree_entry *ret)
+/* No view of it differs. */
+static bool is_stat_lasting(struct node *node)
 {
 	struct file *file = node->file;
-	bool is_settled = !node->draft;
 
+	if (node_is_pending(node))
+		return file && !file_is_touched(file);
+	if (node->draft)
+		return false;
+	return !file || (!file->n_writing && !has_outdated_reader(file));
+}
+
+void view_entry_of_object(const struct tree_caller *caller, struct node *node,
+			  struct object *object, struct tree_entry *ret)
+{
 	ret->node = node;
-	ret->is_name_lasting = is_settled;
-	ret->is_stat_lasting = is_settled &&
-			       (!file || (!file->n_writing &&
-					  !has_outdated_reader(file)));
+	ret->is_name_lasting = !node->draft;
+	ret->is_stat_lasting = is_stat_lasting(node);
+	if (ret->is_stat_lasting)
+		node_attr_tell(node, caller->tid);
 	object_stat(object, &ret->stat);
 	if (node_is_orphan(node))
 		ret->stat.st_nlink = 0;
@@ -182,7 +191,7 @@ int view_entry(struct tree *tree, const struct tree_caller *caller,
 	int rc = view_object(tree, caller, node, handle, &object);
 
 	if (rc == 0)
-		view_entry_of_object(node, &object, ret);
+		view_entry_of_object(caller, node, &object, ret);
 	return rc;
 }
 

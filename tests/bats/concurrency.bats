@@ -146,3 +146,58 @@ shadow_round() {
 	wait $c
 	[ -z "$(ls -A d)" ]
 }
+
+@test "what one process changes, others' next stat shows, whoever had asked before" {
+	act <<'END'
+import random
+seed = random.randrange(1 << 32)
+print("# seed", seed)
+random.seed(seed)
+people = [actor() for _ in range(3)]
+def stats(name):
+    text = f"(lambda s: (s.st_size, s.st_mtime_ns, s.st_ctime_ns))(os.stat('{name}'))"
+    return [p(text) for p in random.sample(people, len(people))]
+people[0]("os.mkdir('d')")
+put = lambda p, n: p(f"put('d/k', b'x' * {n})")
+put(people[0], 1)
+for i in range(2, 250):
+    if random.randrange(3):
+        random.choice(people)("os.stat('d'), os.stat('d/k')")
+    old = stats("d") + stats("d/k")
+    p = random.choice(people)
+    act = random.randrange(8)
+    if act == 0:
+        put(p, i)
+    elif act == 1:
+        p(f"put('d/new{i}', b'')")
+    elif act == 2:
+        p(f"os.mkdir('d/dir{i}')")
+        p(f"os.rmdir('d/dir{i}')")
+    elif act == 3:
+        p(f"put('d/k', b'y' * {i}, os.O_WRONLY)")
+    elif act == 4:
+        p(f"(put('d/tmp', b'z' * {i}), os.rename('d/tmp', 'd/k'))")
+    elif act == 5:
+        q = random.choice(people)
+        p(f"f = os.open('d/k', os.O_RDWR | os.O_TRUNC)")
+        q("os.stat('d/k')")
+        p(f"os.write(f, b'w' * {i})")
+        q("os.stat('d/k')")
+        p("os.close(f)")
+    elif act == 6:
+        p("os.truncate('d/k', 7)")
+    else:
+        q = random.choice(people)
+        p(f"f = os.open('d/late{i}', os.O_WRONLY | os.O_CREAT)")
+        q("os.stat('d')")
+        p("os.write(f, b'v')")
+        p("os.close(f)")
+    new = stats("d") + stats("d/k")
+    for name, before, after in (("d", old[:3], new[:3]), ("d/k", old[3:], new[3:])):
+        assert len(set(after)) == 1, (seed, i, act, name, after)
+        changed = act in ((1, 2, 4, 7) if name == "d" else (0, 3, 4, 5, 6))
+        assert (after[0][2] > before[0][2]) == changed, (seed, i, act, name, before, after)
+    size = {0: i, 4: i, 5: i, 6: 7}.get(act)
+    assert size is None or new[3][0] == size, (seed, i, act, new)
+END
+}

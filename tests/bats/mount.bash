@@ -98,3 +98,6 @@ mount_cleanup() {
 		fi
 	done
 }
+
+# The Python text on stdin, with processes that act step by step: actors.py.
+act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }

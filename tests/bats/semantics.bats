@@ -17,8 +17,6 @@ teardown() {
 	mount_cleanup
 }
 
-act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }
-
 # The same database, served by a new daemon; what a power switch leaves to it.
 again() {
 	cd /

@@ -224,7 +224,7 @@ static inline int fs_unlink(struct fs *fs, const char *path)
 {
 	const char *name;
 	struct node *dir = fs_parent(fs, path, &name);
-	int rc = tree_unlink(fs->tree, dir, name);
+	int rc = tree_unlink(fs->tree, &fs->me, dir, name);
 
 	tree_forget(fs->tree, dir, 1);
 	return rc;
@@ -234,7 +234,7 @@ static inline int fs_rmdir(struct fs *fs, const char *path)
 {
 	const char *name;
 	struct node *dir = fs_parent(fs, path, &name);
-	int rc = tree_rmdir(fs->tree, dir, name);
+	int rc = tree_rmdir(fs->tree, &fs->me, dir, name);
 
 	tree_forget(fs->tree, dir, 1);
 	return rc;

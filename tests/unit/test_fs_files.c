@@ -368,3 +368,71 @@ TEST(mtime, "a commit sets the mtime, chmod and rename keep it")
 	CHECK(after.st_mtim.tv_nsec != before.st_mtim.tv_nsec);
 	fs_close(&fs);
 }
+
+/* How many nodes the kernel would be told of. */
+static size_t take_stale(struct fs *fs)
+{
+	struct tree_effects effects;
+
+	tree_take_effects(fs->tree, &effects);
+	return effects.n_stale;
+}
+
+TEST(told_writer,
+     "a thread that writes a value and closes it needs no notice, an open in place does")
+{
+	struct stat st;
+	struct handle *h;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "1");
+	CHECK_OK(fs_stat(&fs, "k", &st));
+	take_stale(&fs);
+	fs_put(&fs, "k", "2");
+	CHECK_EQ(take_stale(&fs), 0);
+	CHECK_OK(fs_stat(&fs, "k", &st));
+	h = fs_handle(&fs, fs.me.tid, "k", O_WRONLY);
+	CHECK_THAT(take_stale(&fs) == 1, "an open for writing is no notice");
+	fs_write_as(&fs, fs.me.tid, h, 0, "3");
+	fs_flush_as(&fs, fs.me.tid, h);
+	CHECK_OK(tree_release(fs.tree, h));
+	CHECK_EQ(take_stale(&fs), 0);
+	fs_close(&fs);
+}
+
+TEST(told_empty, "a new file that is closed unwritten changes its times, with a notice")
+{
+	struct handle *h;
+	struct fs fs;
+
+	fs_open(&fs);
+	h = fs_handle(&fs, fs.me.tid, "k", O_CREAT | O_WRONLY);
+	fs_flush_as(&fs, fs.me.tid, h);
+	take_stale(&fs);
+	CHECK_OK(tree_release(fs.tree, h));
+	CHECK(take_stale(&fs) >= 1);
+	fs_close(&fs);
+}
+
+TEST(told_directory, "a change in a directory needs a notice only when others had asked for it")
+{
+	struct tree_caller other = { 1, 0, 0 };
+	struct tree_entry entry;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_mkdir(&fs, "d");
+	take_stale(&fs);
+	CHECK_OK(tree_getattr(fs.tree, &fs.me, fs.scope, NULL, &entry));
+	fs_mkdir(&fs, "d/e");
+	CHECK_EQ(take_stale(&fs), 0);
+	CHECK_OK(tree_getattr(fs.tree, &fs.me, fs.scope, NULL, &entry));
+	CHECK_OK(tree_getattr(fs.tree, &other, fs.scope, NULL, &entry));
+	CHECK_OK(fs_rmdir(&fs, "d/e"));
+	fs_mkdir(&fs, "f");
+	CHECK_EQ(take_stale(&fs), 1);
+	CHECK_OK(fs_rename(&fs, "f", "g", 0));
+	CHECK_THAT(take_stale(&fs) == 0, "told again, though nobody asked since");
+	fs_close(&fs);
+}

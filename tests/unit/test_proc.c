@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@ static pid_t child_start(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		for (;;)
 			pause();
@@ -269,16 +271,16 @@ static int descriptors_count(void)
 
 TEST(proc_bounded, "the table keeps no more descriptors than it may")
 {
-	enum { MANY = 20, OPEN_MAX = 3 };
+	enum { MANY = 20, THREADS_MAX = 3 };
 	int before = descriptors_count();
-	struct proc_table *table = table_new(OPEN_MAX);
+	struct proc_table *table = table_new(THREADS_MAX);
 	pid_t pids[MANY];
 
 	for (int i = 0; i < MANY; i++) {
 		pids[i] = child_start();
 		CHECK_EQ(proc_identify(table, pids[i]).pid, pids[i]);
 	}
-	CHECK(descriptors_count() <= before + OPEN_MAX);
+	CHECK(descriptors_count() <= before + 2 * THREADS_MAX);
 	for (int i = 0; i < MANY; i++) {
 		CHECK(proc_is_alive(table, proc_identify(table, pids[i])));
 		kill(pids[i], SIGKILL);

@@ -45,17 +45,17 @@ static void child_wait_zombie(pid_t pid)
 	CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
 }
 
-TEST(proc_self, "a process is known by number and start time, and is alive")
+TEST(proc_self, "a process is known by number and birth, and is alive")
 {
 	struct proc_table *table = table_new(4);
 	struct proc_id id = proc_identify(table, getpid());
 
 	CHECK_EQ(id.pid, getpid());
-	CHECK(id.start_ticks > 0);
+	CHECK(id.birth > 0);
 	CHECK(proc_id_equal(id, proc_identify(table, getpid())));
 	CHECK(proc_is_alive(table, id));
 	CHECK(!proc_was_killed(table, getpid()));
-	id.start_ticks--;
+	id.birth--;
 	CHECK_THAT(!proc_is_alive(table, id), "a number used again is alive");
 	proc_table_free(table);
 }
@@ -163,7 +163,7 @@ TEST(proc_thread, "a thread belongs to its process")
 	CHECK(proc_is_alive(table, id));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	CHECK_EQ(proc_identify(table, tid).start_ticks, 0);
+	CHECK_EQ(proc_identify(table, tid).birth, 0);
 	proc_table_free(table);
 }
 
@@ -253,7 +253,7 @@ TEST(proc_unreadable, "what cannot be read is not alive, not killed, without anc
 	struct proc_id none = proc_identify(table, 0), found[2];
 
 	CHECK_EQ(none.pid, 0);
-	CHECK_EQ(none.start_ticks, 0);
+	CHECK_EQ(none.birth, 0);
 	CHECK(!proc_is_alive(table, none));
 	CHECK(!proc_was_killed(table, 0));
 	CHECK_EQ(proc_ancestors(table, none, found, 2), 0);

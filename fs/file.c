@@ -154,7 +154,7 @@ static void forget_dead_writers(struct tree *tree, struct handle *handle)
 }
 
 /* Of more living writers than fit, the latest are known. */
-void handle_note_writer(struct tree *tree, struct handle *handle,
+static void note_writer(struct tree *tree, struct handle *handle,
 			struct proc_id proc)
 {
 	if (has_written(handle, proc))
@@ -164,6 +164,25 @@ void handle_note_writer(struct tree *tree, struct handle *handle,
 	if (handle->n_writers == HANDLE_WRITERS_MAX)
 		handle->n_writers--;
 	handle->writers[handle->n_writers++] = proc;
+}
+
+/* In place it matters who wrote only beside a whole value, and where the
+ * opener, a thread that may be gone, does not tell the process. */
+void handle_note_write(struct tree *tree, const struct tree_caller *caller,
+		       struct handle *handle)
+{
+	struct working *copy = handle->copy;
+	struct proc_id proc = { 0 };
+
+	working_note_use(copy, handle);
+	if (handle->kind == HANDLE_WHOLE || copy->last_writer.pid ||
+	    caller->tid != handle->opener_tid) {
+		proc = handle_caller(tree, handle, caller);
+		note_writer(tree, handle, proc);
+	}
+	copy->last_writer = proc;
+	copy->is_writer_killed = false;
+	handle->is_abandoned = false;
 }
 
 bool handle_is_held_elsewhere(struct tree *tree, struct handle *handle,

@@ -96,8 +96,9 @@ struct handle *handle_of_writer(struct tree *tree, struct file *file,
 				struct proc_id proc);
 bool handle_belongs_to(struct tree *tree, struct handle *handle,
 		       struct proc_id proc);
-void handle_note_writer(struct tree *tree, struct handle *handle,
-			struct proc_id proc);
+/* The caller has changed the bytes of the handle's copy. */
+void handle_note_write(struct tree *tree, const struct tree_caller *caller,
+		       struct handle *handle);
 /* A living process other than this one opened it or wrote to it since the last
  * commit. */
 bool handle_is_held_elsewhere(struct tree *tree, struct handle *handle,

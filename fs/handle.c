@@ -80,6 +80,10 @@ static int open_kind(struct tree *tree, const struct tree_caller *caller,
 		file_close_unused(file);
 		return rc;
 	}
+	/* Its writes and FLUSH ask who they are, and the thread may be gone
+	 * before another one's. */
+	if (handle->kind == HANDLE_WHOLE)
+		handle->opener = handle_caller(tree, handle, caller);
 	LIST_INSERT_HEAD(&file->handles, handle, next);
 	node_ref(node);
 	*ret = handle;

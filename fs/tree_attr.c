@@ -145,7 +145,7 @@ static int set_size(struct tree *tree, const struct tree_caller *caller,
 	if (rc == 0)
 		rc = working_truncate(tree, file, handle->copy, bytes);
 	if (rc == 0)
-		working_note_use(handle->copy, handle);
+		handle_note_write(tree, caller, handle);
 	return rc;
 }
 

@@ -70,22 +70,6 @@ int tree_read(struct tree *tree, const struct tree_caller *caller,
 	return 0;
 }
 
-static void note_write(struct tree *tree, const struct tree_caller *caller,
-		       struct handle *handle)
-{
-	struct working *copy = handle->copy;
-	struct proc_id proc = { 0 };
-
-	working_note_use(copy, handle);
-	if (handle->kind == HANDLE_WHOLE || copy->last_writer.pid) {
-		proc = handle_caller(tree, handle, caller);
-		handle_note_writer(tree, handle, proc);
-	}
-	copy->last_writer = proc;
-	copy->is_writer_killed = false;
-	handle->is_abandoned = false;
-}
-
 /* What was not committed is not in the copy either: the writer was told. */
 static int commit_record(struct tree *tree, struct handle *handle,
 			 bool was_clean, uint64_t old_bytes)
@@ -120,7 +104,7 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 		rc = working_write(tree, file, copy, &at);
 	if (rc < 0)
 		return rc;
-	note_write(tree, caller, handle);
+	handle_note_write(tree, caller, handle);
 	handle->writer_tid = caller->tid;
 	if (write->is_append && !(handle->flags & O_TRUNC))
 		rc = commit_record(tree, handle, was_clean, at.offset);
@@ -186,7 +170,7 @@ int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
 	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && offset + n > bytes)
 		rc = working_truncate(tree, file, handle->copy, offset + n);
 	if (rc == 0)
-		note_write(tree, caller, handle);
+		handle_note_write(tree, caller, handle);
 	return rc;
 }
 

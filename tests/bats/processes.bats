@@ -74,6 +74,45 @@ os.close(f)
 END
 }
 
+@test "threads of a process see its view, though those that opened or wrote have ended" {
+	act <<'END'
+a, b = actor(), actor()
+a("""
+import threading
+def hop(call):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(call()))
+    thread.start()
+    thread.join()
+    return result[0]
+""")
+def hop(text):
+    return a(f"hop(lambda: {text})")
+for flags, before, after in (
+        ("os.O_WRONLY | os.O_TRUNC", b"", b"new!"),
+        ("os.O_RDWR | os.O_TRUNC", b"", b"new!"),
+        ("os.O_WRONLY | os.O_CREAT | os.O_EXCL", b"", b"new!"),
+        ("os.O_RDWR | os.O_CREAT | os.O_EXCL", b"", b"new!"),
+        ("os.O_RDWR", b"old", b"new!"),
+        ("os.O_WRONLY | os.O_APPEND", b"old", b"oldnew!")):
+    b("os.unlink('k')" if "EXCL" in flags else "put('k', b'old')")
+    a(f"f = hop(lambda: os.open('k', {flags}, 0o644))")
+    same((flags, hop("os.fstat(f).st_size")), (flags, len(before)))
+    a("r = hop(lambda: os.open('k', os.O_RDONLY))")
+    hop("os.write(f, b'new!')")
+    same((flags, hop("(os.fstat(f).st_size, size('k'), os.fstat(r).st_size)")), (flags, (len(after),) * 3))
+    same((flags, hop("os.pread(r, 99, 0)")), (flags, after))
+    hop("os.close(f)")
+    same((flags, b("get('k')")), (flags, after))
+    hop("os.close(r)")
+b("put('k', b'old')")
+a("f = hop(lambda: os.open('k', os.O_RDWR))")
+hop("os.ftruncate(f, 9)")
+same(hop("(os.fstat(f).st_size, size('k'))"), (9, 9))
+same(b("size('k')"), 3)
+END
+}
+
 writes() { [ "$(awk '/^wchar/ { print $2 }' "/proc/$1/io")" -gt 1000 ]; }
 
 @test "a tool that is killed leaves the old value, and no new key" {

@@ -88,6 +88,9 @@ static int settle_removed(struct tree *tree, struct file *file,
 	LIST_FOREACH(h, &file->handles, next)
 		if (h->copy == copy)
 			break;
+	/* Over nothing it is an append. */
+	if (shared->stage || pin_removed_value(file->node))
+		file->generation++;
 	shared->is_dirty = false;
 	join(file, h);
 	shared->is_dirty = true;

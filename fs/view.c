@@ -33,8 +33,14 @@ static struct handle *handle_of_ancestor(struct tree *tree, struct file *file,
 
 static bool reads_on(const struct file *file, const struct handle *h)
 {
-	return h->generation == file->generation &&
-	       !node_is_orphan(file->node);
+	return h->generation == file->generation;
+}
+
+/* A removed file has no commits: who reads on sees what is staged. */
+static bool reads_on_staged(const struct file *file, const struct handle *h)
+{
+	return node_is_orphan(file->node) && reads_on(file, h) &&
+	       file->shared.is_dirty && file->shared.is_append;
 }
 
 static bool is_outdated(const struct file *file, const struct handle *h)
@@ -88,13 +94,16 @@ static int show_copy(struct file *file, const struct working *copy,
 	return 0;
 }
 
-static void show_reader(struct file *file, const struct handle *h,
-			struct object *object)
+static int show_reader(struct file *file, const struct handle *h,
+		       struct object *object)
 {
+	if (reads_on_staged(file, h))
+		return show_copy(file, &file->shared, object);
 	if (reads_on(file, h))
-		return;
+		return 0;
 	object->bytes = h->pin ? pin_bytes(h->pin) : 0;
 	object->allocated_bytes = object->bytes;
+	return 0;
 }
 
 static int show_file(struct tree *tree, const struct tree_caller *caller,
@@ -114,9 +123,7 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 	if (h)
 		return show_copy(file, h->copy, object);
 	h = only_reader(tree, file, proc);
-	if (h)
-		show_reader(file, h, object);
-	return 0;
+	return h ? show_reader(file, h, object) : 0;
 }
 
 /* What lies in value files may have holes. */
@@ -248,8 +255,12 @@ int view_of_handle(struct tree *tree, const struct tree_caller *caller,
 					  handle_caller(tree, handle, caller));
 	if (writer)
 		return view_of_copy(file, writer->copy, ret);
-	if (reads_on(file, handle) && handle->pin != file->latest &&
-	    end > (handle->pin ? pin_bytes(handle->pin) : 0))
+	if (reads_on_staged(file, handle))
+		return view_of_copy(file, &file->shared, ret);
+	/* Without a pin it was opened before the first commit. */
+	if (reads_on(file, handle) &&
+	    (!handle->pin || (handle->pin != file->latest &&
+			      end > pin_bytes(handle->pin))))
 		rc = read_on(file, handle);
 	ret->copy = NULL;
 	ret->pin = handle->pin;

@@ -22,8 +22,16 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 				 handle_of(fi), &reply.entry), &reply);
 }
 
+/* What nanoseconds can hold: the years 1678 to 2261. */
+#define TIME_SECONDS_MAX (INT64_MAX / 1000000000 - 1)
+
+/* A time outside that becomes the nearest in it, as file systems do. */
 static int64_t ns_of(const struct timespec *ts)
 {
+	if (ts->tv_sec > TIME_SECONDS_MAX)
+		return TIME_SECONDS_MAX * 1000000000;
+	if (ts->tv_sec < -TIME_SECONDS_MAX)
+		return -TIME_SECONDS_MAX * 1000000000;
 	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
 }
 

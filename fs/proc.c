@@ -1,23 +1,23 @@
 /*
  * Processes as /proc shows them.
  *
- * Only status and statm are read of a thread that may live: newer kernels hold
- * other files, /proc/TID/stat among them, back while the process is in
- * execve(2), and there it may be waiting for the FLUSH of a close-on-exec
+ * Only /proc/TID/statm and status are read of a thread that may live: newer
+ * kernels hold other files, /proc/TID/stat among them, back while the process
+ * is in execve(2), and there it may be waiting for the FLUSH of a close-on-exec
  * descriptor that is being answered here. A thread that is ending is in no
  * execve.
  *
- * Every slot of the table keeps both files open. A descriptor is bound to the
- * thread, not to its number: once the thread is gone a read fails with ESRCH, so
- * a kept descriptor never tells about another thread. statm costs an eighth of
- * status to read and answers what is asked most: whether the thread is still
- * there, and whether it has memory, which it gives back when it begins to end.
+ * Every slot of the table keeps statm open, the file that is read fastest. The
+ * descriptor is bound to the thread, not to its number: once the thread is gone
+ * a read fails with ESRCH, so a kept descriptor never tells about another
+ * thread.
  *
  * Invariants:
- * 1. A slot's descriptors, thread, group and birth belong together; a failed
+ * 1. A slot's descriptor, thread, group and birth belong together; a failed
  *    read closes it. At most one slot per thread, at its number modulo the size.
- * 2. The birth of a thread is asked for after its descriptors were opened and
- *    before reads through both, so it is the same thread's.
+ * 2. Group and birth of a thread are asked for after its descriptor was opened
+ *    and followed by a read through that descriptor, so they are the same
+ *    thread's.
  *
  * The lock is held over reads of /proc, which never wait for a disk or for the
  * process.
@@ -44,8 +44,8 @@
 
 struct slot {
 	pid_t tid, group;
-	uint64_t birth;			/* 0: of a thread that leads no group */
-	int status_fd, statm_fd;	/* -1: empty */
+	uint64_t birth;		/* 0: of a thread that leads no group */
+	int fd;			/* -1: empty */
 };
 
 struct proc_table {
@@ -54,37 +54,35 @@ struct proc_table {
 	struct slot slots[];	/* guarded by lock */
 };
 
-/* What /proc/TID/status tells. */
-struct status {
-	pid_t group, parent;
-	bool is_zombie;
-	long threads;
+/* A thread that was there just now. */
+struct thread {
+	pid_t group;
+	uint64_t birth;		/* as in the slot */
+	bool is_ending;		/* has given its memory back already */
 };
 
-int proc_table_new(size_t threads_max, struct proc_table **ret)
+int proc_table_new(size_t open_max, struct proc_table **ret)
 {
 	struct proc_table *table;
 
-	if (threads_max == 0)
-		threads_max = 1;
-	table = calloc(1, sizeof(*table) + threads_max * sizeof(table->slots[0]));
+	if (open_max == 0)
+		open_max = 1;
+	table = calloc(1, sizeof(*table) + open_max * sizeof(table->slots[0]));
 	if (!table)
 		return -ENOMEM;
 	pthread_mutex_init(&table->lock, NULL);
-	table->n = threads_max;
-	for (size_t i = 0; i < threads_max; i++)
-		table->slots[i].status_fd = table->slots[i].statm_fd = -1;
+	table->n = open_max;
+	for (size_t i = 0; i < open_max; i++)
+		table->slots[i].fd = -1;
 	*ret = table;
 	return 0;
 }
 
 static void slot_empty(struct slot *slot)
 {
-	if (slot->status_fd >= 0)
-		close(slot->status_fd);
-	if (slot->statm_fd >= 0)
-		close(slot->statm_fd);
-	slot->status_fd = slot->statm_fd = -1;
+	if (slot->fd >= 0)
+		close(slot->fd);
+	slot->fd = -1;
 }
 
 void proc_table_free(struct proc_table *table)
@@ -98,26 +96,6 @@ void proc_table_free(struct proc_table *table)
 }
 
 /* Reading. */
-
-/* The number in a line of the text; `otherwise` if there is no such line. */
-static long status_number(const char *text, const char *line, long otherwise)
-{
-	const char *at = strstr(text, line);
-
-	return at ? atol(at + strlen(line)) : otherwise;
-}
-
-static bool status_parse(const char *text, struct status *ret)
-{
-	const char *state = strstr(text, "\nState:\t");
-
-	ret->group = (pid_t)status_number(text, "\nTgid:", 0);
-	ret->parent = (pid_t)status_number(text, "\nPPid:", 0);
-	/* A long list of groups may leave these out. */
-	ret->threads = status_number(text, "\nThreads:", 0);
-	ret->is_zombie = state && strchr("ZXx", state[8]);
-	return state && ret->group > 0;
-}
 
 static bool fd_read(int fd, char *buf, size_t size)
 {
@@ -135,6 +113,21 @@ static int proc_open(pid_t tid, const char *file)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, file);
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The number in a line of /proc/TID/status; 0: not readable. */
+static long status_number(pid_t tid, const char *line)
+{
+	char text[4096];
+	const char *at = NULL;
+	int fd = proc_open(tid, "status");
+
+	if (fd < 0)
+		return 0;
+	if (fd_read(fd, text, sizeof(text)))
+		at = strstr(text, line);
+	close(fd);
+	return at ? atol(at + strlen(line)) : 0;
 }
 
 /* The n-th field of /proc/TID/stat, counted from 1; n is over 2. 0: not
@@ -175,69 +168,46 @@ static uint64_t birth_read(pid_t pid)
 	return is_unique ? stat.st_ino : stat_field(pid, 22);
 }
 
-static bool slot_read(const struct slot *slot, struct status *ret)
+/* Through the descriptor kept for the thread, if there is one. */
+static bool thread_read_kept(struct slot *slot, pid_t tid, struct thread *ret)
 {
-	char text[4096];
+	char text[128];
 
-	return fd_read(slot->status_fd, text, sizeof(text)) &&
-	       status_parse(text, ret);
-}
-
-/* False: the thread is gone. */
-static bool memory_read(const struct slot *slot, bool *ret_has_memory)
-{
-	char text[256];
-
-	if (!fd_read(slot->statm_fd, text, sizeof(text)))
+	if (slot->fd < 0 || slot->tid != tid)
 		return false;
-	*ret_has_memory = text[0] != '0';
+	if (!fd_read(slot->fd, text, sizeof(text))) {
+		slot_empty(slot);
+		return false;
+	}
+	ret->group = slot->group;
+	ret->birth = slot->birth;
+	ret->is_ending = strncmp(text, "0 ", 2) == 0;
 	return true;
 }
 
-static bool slot_fill(struct slot *slot, pid_t tid, bool *ret_has_memory)
-{
-	struct status status;
-
-	slot->tid = tid;
-	slot->status_fd = proc_open(tid, "status");
-	slot->statm_fd = proc_open(tid, "statm");
-	if (slot->status_fd < 0 || slot->statm_fd < 0)
-		return false;
-	slot->birth = birth_read(tid);
-	if (!slot_read(slot, &status) || !memory_read(slot, ret_has_memory))
-		return false;
-	slot->group = status.group;
-	return true;
-}
-
-/* The thread's slot; NULL when it cannot be read. Under the lock. */
-static struct slot *slot_of(struct proc_table *table, pid_t tid,
-			    bool *ret_has_memory)
+static bool thread_read(struct proc_table *table, pid_t tid, struct thread *ret)
 {
 	struct slot *slot;
+	bool is_read;
 
 	if (tid <= 0)
-		return NULL;
+		return false;
 	slot = &table->slots[(size_t)tid % table->n];
-	if (slot->status_fd >= 0 && slot->tid == tid &&
-	    memory_read(slot, ret_has_memory))
-		return slot;
-	slot_empty(slot);
-	if (slot_fill(slot, tid, ret_has_memory))
-		return slot;
-	slot_empty(slot);
-	return NULL;
-}
-
-/* Under the lock. */
-static struct slot *slot_of_group(struct proc_table *table, pid_t tid)
-{
-	bool has_memory;
-	struct slot *slot = slot_of(table, tid, &has_memory);
-
-	if (slot && slot->group != tid)
-		slot = slot_of(table, slot->group, &has_memory);
-	return slot;
+	pthread_mutex_lock(&table->lock);
+	is_read = thread_read_kept(slot, tid, ret);
+	if (!is_read) {
+		slot_empty(slot);
+		slot->tid = tid;
+		slot->fd = proc_open(tid, "statm");
+		slot->group = slot->fd >= 0 ?
+			      (pid_t)status_number(tid, "\nTgid:") : 0;
+		slot->birth = slot->group == tid ? birth_read(tid) : 0;
+		is_read = slot->group > 0 && thread_read_kept(slot, tid, ret);
+		if (!is_read)
+			slot_empty(slot);
+	}
+	pthread_mutex_unlock(&table->lock);
+	return is_read;
 }
 
 /* Questions. */
@@ -245,71 +215,62 @@ static struct slot *slot_of_group(struct proc_table *table, pid_t tid)
 struct proc_id proc_identify(struct proc_table *table, pid_t tid)
 {
 	struct proc_id id = { .pid = tid };
-	struct slot *slot;
+	struct thread thread;
 
-	pthread_mutex_lock(&table->lock);
-	slot = slot_of_group(table, tid);
-	if (slot) {
-		id.pid = slot->tid;
-		id.birth = slot->birth;
+	if (!thread_read(table, tid, &thread))
+		return id;
+	if (thread.group != tid) {
+		id.pid = thread.group;
+		if (!thread_read(table, id.pid, &thread))
+			return id;
 	}
-	pthread_mutex_unlock(&table->lock);
+	id.birth = thread.birth;
 	return id;
 }
 
-/* Reads the status of a process if it is still the same one. */
+/* Reads the first thread of a process if it is still the same one. */
 static bool id_read(struct proc_table *table, struct proc_id id,
-		    bool *ret_has_memory, struct status *ret)
+		    struct thread *ret)
 {
-	struct slot *slot;
-	bool is_read;
-
-	if (!id.birth)
-		return false;
-	pthread_mutex_lock(&table->lock);
-	slot = slot_of(table, id.pid, ret_has_memory);
-	is_read = slot && slot->birth == id.birth && slot_read(slot, ret);
-	pthread_mutex_unlock(&table->lock);
-	return is_read;
+	return id.birth && thread_read(table, id.pid, ret) &&
+	       ret->birth == id.birth;
 }
 
 bool proc_is_alive(struct proc_table *table, struct proc_id id)
 {
-	struct status status;
-	bool has_memory;
+	struct thread thread;
 
-	if (!id_read(table, id, &has_memory, &status))
+	if (!id_read(table, id, &thread))
 		return false;
 	/* A first thread that has ended leaves the others running. */
-	return status.threads > 1 || (has_memory && !status.is_zombie);
+	return !thread.is_ending || status_number(id.pid, "\nThreads:") > 1;
 }
 
 bool proc_was_killed(struct proc_table *table, pid_t tid)
 {
-	bool has_memory;
-	bool is_ending;
+	struct thread thread;
 
-	pthread_mutex_lock(&table->lock);
-	is_ending = slot_of(table, tid, &has_memory) && !has_memory;
-	pthread_mutex_unlock(&table->lock);
 	/* Threads that another one's exit ends carry the flag as well, but the
 	 * exit's code, in which a signal would be the low bits. */
-	return is_ending && stat_field(tid, 9) & TASK_SIGNALED &&
+	return thread_read(table, tid, &thread) && thread.is_ending &&
+	       stat_field(tid, 9) & TASK_SIGNALED &&
 	       (stat_field(tid, 52) & 0x7f) != 0;
 }
 
 size_t proc_ancestors(struct proc_table *table, struct proc_id id,
 		      struct proc_id *ret, size_t max)
 {
-	struct status status;
-	bool has_memory;
+	struct thread thread;
 	size_t n = 0;
 
-	while (n < max && id_read(table, id, &has_memory, &status) &&
-	       status.parent > 1) {
-		id = proc_identify(table, status.parent);
-		if (!id.birth)
+	if (!id_read(table, id, &thread))
+		return 0;
+	while (n < max) {
+		pid_t parent = (pid_t)status_number(id.pid, "\nPPid:");
+
+		if (parent <= 1 || !thread_read(table, parent, &thread))
 			break;
+		id = (struct proc_id){ parent, thread.birth };
 		ret[n++] = id;
 	}
 	return n;

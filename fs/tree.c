@@ -13,7 +13,7 @@
 #include "file.h"
 #include "state.h"
 
-#define PROC_THREADS_MAX 128
+#define PROC_FILES_MAX 256
 #define KEY_BYTES_MAX_DEFAULT 1024
 
 int tree_open(struct aedb *db, const struct tree_config *config,
@@ -28,7 +28,7 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 	if (!tree->config.key_bytes_max)
 		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
 	tree->nodes = node_table_new();
-	if (!tree->nodes || proc_table_new(PROC_THREADS_MAX, &tree->procs) < 0) {
+	if (!tree->nodes || proc_table_new(PROC_FILES_MAX, &tree->procs) < 0) {
 		node_table_free(tree->nodes);
 		free(tree);
 		return -ENOMEM;

@@ -271,16 +271,16 @@ static int descriptors_count(void)
 
 TEST(proc_bounded, "the table keeps no more descriptors than it may")
 {
-	enum { MANY = 20, THREADS_MAX = 3 };
+	enum { MANY = 20, OPEN_MAX = 3 };
 	int before = descriptors_count();
-	struct proc_table *table = table_new(THREADS_MAX);
+	struct proc_table *table = table_new(OPEN_MAX);
 	pid_t pids[MANY];
 
 	for (int i = 0; i < MANY; i++) {
 		pids[i] = child_start();
 		CHECK_EQ(proc_identify(table, pids[i]).pid, pids[i]);
 	}
-	CHECK(descriptors_count() <= before + 2 * THREADS_MAX);
+	CHECK(descriptors_count() <= before + OPEN_MAX);
 	for (int i = 0; i < MANY; i++) {
 		CHECK(proc_is_alive(table, proc_identify(table, pids[i])));
 		kill(pids[i], SIGKILL);

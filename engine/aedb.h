@@ -390,6 +390,11 @@ int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
 			const int64_t *mtime_ns);
 int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place);
 
+/* The time that a commit made now would have, and the wish to have it: a commit
+ * gets it if no other came between and it passed less than 10 ms ago. */
+int64_t aedb_next_time_ns(struct aedb *db);
+void aedb_txn_set_time(struct aedb_txn *txn, int64_t time_ns);
+
 /* The read set: the commit fails with AEDB_CONFLICT if one of these was
  * written (made, changed, deleted) by a commit above the base. The base is the
  * number a snapshot showed, or aedb_visible_seq before reading; without a call

@@ -37,18 +37,26 @@ uint64_t db_clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Microseconds since 1970, above every earlier commit's. */
-static uint64_t time_take(struct commit_queue *queue) REQUIRES(queue->lock)
+/* How far back a transaction's own time may lie: the coarse clock's step. */
+#define TIME_BACK_MAX_US 10000
+
+/* Microseconds since 1970, above every earlier commit's; the wanted ones if
+ * they are and have only just passed. */
+static uint64_t time_next(struct commit_queue *queue, uint64_t wanted_us)
 {
+	uint64_t last_us = atomic_load(&queue->last_time_us), now_us;
 	struct timespec now;
-	uint64_t time_us;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	time_us = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-	if (time_us <= queue->last_time_us)
-		time_us = queue->last_time_us + 1;
-	queue->last_time_us = time_us;
-	return time_us;
+	now_us = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
+	if (wanted_us <= now_us && wanted_us + TIME_BACK_MAX_US >= now_us)
+		now_us = wanted_us;
+	return now_us > last_us ? now_us : last_us + 1;
+}
+
+int64_t aedb_next_time_ns(struct aedb *db)
+{
+	return (int64_t)time_next(&db->commits, 0) * 1000;
 }
 
 /* Checks one request against the newest state, executes it, and adds its
@@ -67,7 +75,8 @@ static int request_execute(struct aedb *db, struct apply *apply,
 
 	if (rc < 0)
 		return rc;
-	commit.time_us = time_take(&db->commits);
+	commit.time_us = time_next(&db->commits, txn->time_us);
+	atomic_store(&db->commits.last_time_us, commit.time_us);
 	commit.first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
 	rc = apply_payload(apply, txn->payload, txn->payload_bytes,
 			   commit.first_seq, commit.time_us);

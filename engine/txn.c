@@ -442,6 +442,11 @@ void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq)
 	txn->base = seq;
 }
 
+void aedb_txn_set_time(struct aedb_txn *txn, int64_t time_ns)
+{
+	txn->time_us = (uint64_t)time_ns / 1000;
+}
+
 static int read_add(struct aedb_txn *txn, const struct txn_read *read)
 {
 	if (txn->n_reads % TXN_ARRAY_STEP == 0) {

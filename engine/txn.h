@@ -32,6 +32,7 @@ struct aedb_txn {
 	uint32_t n_ops;
 	bool has_refs;		/* some value lies in value files */
 	seq_t base;
+	uint64_t time_us;	/* wanted; 0: any */
 	struct txn_read *reads;	/* owned */
 	size_t n_reads;
 	struct aedb_conflict *conflicts;	/* owned; keys borrowed from reads */

@@ -133,6 +133,8 @@ int change_put_copy(struct change *change, struct file *file,
 	put.key = child.key;
 	put.key_bytes = child.key_bytes;
 	put.stage = copy->stage;
+	if (copy->shown_ns)
+		aedb_txn_set_time(change->txn, copy->shown_ns);
 	rc = put_with_attr(change, file, &copy->attr, &place, &put);
 	if (rc == 0 && node->draft)
 		rc = change_directory(change, node->parent);

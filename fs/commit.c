@@ -76,7 +76,7 @@ static int settle_removed(struct tree *tree, struct file *file,
 			  struct working *copy)
 {
 	struct working *shared = &file->shared;
-	int64_t written_ns = copy->written_ns;
+	int64_t shown_ns = copy->shown_ns;
 	struct handle *h;
 	int rc;
 
@@ -94,7 +94,7 @@ static int settle_removed(struct tree *tree, struct file *file,
 	shared->is_dirty = false;
 	join(file, h);
 	shared->is_dirty = true;
-	shared->written_ns = written_ns;
+	shared->shown_ns = shown_ns;
 	return 0;
 }
 

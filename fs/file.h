@@ -22,7 +22,8 @@ struct working {
 	bool has_data;			/* by more than O_TRUNC's emptying */
 	bool is_append;			/* and only by bytes behind base_bytes */
 	uint64_t base_bytes;
-	int64_t written_ns;		/* time of the last write */
+	int64_t shown_ns;		/* the time its holders were shown since the
+					 * last change, for the commit; 0: none */
 	struct staged_attr attr;
 	struct proc_id last_writer;
 	bool is_writer_killed;

@@ -75,9 +75,10 @@ static struct handle *only_reader(struct tree *tree, struct file *file,
 	return only;
 }
 
-static int show_copy(struct file *file, const struct working *copy,
-		     struct object *object)
+static int show_copy(struct tree *tree, struct file *file,
+		     struct working *copy, struct object *object)
 {
+	bool is_pending = node_is_pending(file->node);
 	int rc = working_bytes(file, copy, &object->bytes);
 
 	if (rc < 0)
@@ -86,10 +87,10 @@ static int show_copy(struct file *file, const struct working *copy,
 	if (copy->stage)
 		object->allocated_bytes =
 			aedb_stage_allocated_bytes(copy->stage);
-	if (copy->is_dirty && copy->written_ns > object->mtime_ns) {
-		object->mtime_ns = copy->written_ns;
-		object->ctime_ns = copy->written_ns;
-	}
+	if (is_pending || working_has_staged(copy))
+		object->ctime_ns = working_time_ns(tree, copy);
+	if (is_pending || copy->is_dirty)
+		object->mtime_ns = object->ctime_ns;
 	staged_attr_show(&copy->attr, object);
 	return 0;
 }
@@ -121,7 +122,7 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 	if (!h && file->n_writing)
 		h = handle_of_ancestor(tree, file, proc);
 	if (h)
-		return show_copy(file, h->copy, object);
+		return show_copy(tree, file, h->copy, object);
 	h = only_reader(tree, file, proc);
 	return h ? show_reader(file, h, object) : 0;
 }
@@ -157,7 +158,8 @@ static int view_object(struct tree *tree, const struct tree_caller *caller,
 	if (rc < 0)
 		return rc;
 	if (handle && handle->copy)
-		rc = show_copy(node->file, handle->copy, &object);
+		rc = show_copy(tree, node->file, handle->copy,
+			       &object);
 	else if (node->file)
 		rc = show_file(tree, caller, node->file, &object);
 	if (rc == 0)

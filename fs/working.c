@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 void working_init(struct working *copy)
 {
@@ -38,6 +37,7 @@ bool working_has_staged(const struct working *copy)
 
 void working_settle(struct working *copy)
 {
+	copy->shown_ns = 0;
 	copy->is_dirty = false;
 	copy->has_data = false;
 	copy->is_append = true;
@@ -91,12 +91,16 @@ int working_bytes(struct file *file, const struct working *copy, uint64_t *ret)
 	return 0;
 }
 
+int64_t working_time_ns(struct tree *tree, struct working *copy)
+{
+	if (!copy->shown_ns)
+		copy->shown_ns = aedb_next_time_ns(tree->db);
+	return copy->shown_ns;
+}
+
 static void note_change(struct working *copy, uint64_t from)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	copy->written_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	copy->shown_ns = 0;
 	copy->attr.fields &= ~(unsigned)TREE_SET_MTIME;
 	copy->is_dirty = true;
 	copy->has_data = true;

@@ -24,6 +24,9 @@ void working_settle(struct working *copy);
 int working_prepare(struct tree *tree, struct file *file, struct working *copy);
 /* The size its holders see. */
 int working_bytes(struct file *file, const struct working *copy, uint64_t *ret);
+/* The time its holders see, once something is staged. The commit gets it too if
+ * it follows soon: programs remember fstat(2)'s answer and close. */
+int64_t working_time_ns(struct tree *tree, struct working *copy);
 int working_write(struct tree *tree, struct file *file, struct working *copy,
 		  const struct tree_write *write);
 int working_truncate(struct tree *tree, struct file *file, struct working *copy,

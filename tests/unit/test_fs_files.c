@@ -436,3 +436,35 @@ TEST(told_directory, "a change in a directory needs a notice only when others ha
 	CHECK_THAT(take_stale(&fs) == 0, "told again, though nobody asked since");
 	fs_close(&fs);
 }
+
+/* A commit that comes late has a time of its own: one of many is in time. */
+TEST(told_times, "the times a writer is told before its close are those of the commit")
+{
+	const char *names[] = { "k", "new" };
+	int equal = 0;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "1");
+	for (int i = 0; i < 100; i++) {
+		const char *name = names[i % 2];
+		struct stat told = { 0 }, after = { 0 };
+		struct handle *h;
+
+		if (i % 2 && i > 1)
+			CHECK_OK(fs_unlink(&fs, name));
+		h = fs_handle(&fs, fs.me.tid, name, O_WRONLY | O_CREAT);
+		fs_write_as(&fs, fs.me.tid, h, 0, "text");
+		CHECK_OK(fs_stat(&fs, name, &after));
+		CHECK_OK(fs_stat(&fs, name, &told));
+		CHECK_EQ(after.st_mtim.tv_nsec, told.st_mtim.tv_nsec);
+		CHECK_EQ(after.st_ctim.tv_nsec, told.st_ctim.tv_nsec);
+		fs_flush_as(&fs, fs.me.tid, h);
+		CHECK_OK(tree_release(fs.tree, h));
+		CHECK_OK(fs_stat(&fs, name, &after));
+		equal += after.st_mtim.tv_nsec == told.st_mtim.tv_nsec &&
+			 after.st_ctim.tv_nsec == told.st_ctim.tv_nsec;
+	}
+	CHECK(equal > 0);
+	fs_close(&fs);
+}

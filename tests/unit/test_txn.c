@@ -39,6 +39,40 @@ TEST(put, "a put keeps id and attributes, raises version and times, forgets an m
 	fixture_close(&f);
 }
 
+TEST(wanted_time, "a commit gets the time it wants if just over, none from before another commit")
+{
+	struct aedb_entry first, second;
+	struct aedb_txn *txn;
+	int64_t wanted;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "k", "1"));
+	first = stat_of(f.scope, "k");
+	wanted = aedb_next_time_ns(f.db);
+	CHECK(wanted > first.time_ns);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(aedb_txn_begin(f.db, &txn));
+		CHECK_OK(aedb_txn_put(txn, f.scope, &(struct aedb_put){
+			.key = "k", .key_bytes = 1, .value = "v" }));
+		aedb_txn_set_time(txn, i ? first.time_ns : wanted);
+		CHECK_OK(aedb_txn_commit(txn, NULL));
+		second = stat_of(f.scope, "k");
+		CHECK(second.time_ns > first.time_ns);
+		CHECK(i || second.time_ns >= wanted);
+		first = second;
+	}
+	CHECK_OK(aedb_txn_begin(f.db, &txn));
+	CHECK_OK(aedb_txn_put(txn, f.scope, &(struct aedb_put){
+		.key = "k", .key_bytes = 1, .value = "v" }));
+	aedb_txn_set_time(txn, first.time_ns + 3600 * INT64_C(1000000000));
+	CHECK_OK(aedb_txn_commit(txn, NULL));
+	second = stat_of(f.scope, "k");
+	CHECK(second.time_ns > first.time_ns);
+	CHECK(second.time_ns < first.time_ns + 3600 * INT64_C(1000000000));
+	fixture_close(&f);
+}
+
 TEST(attributes, "set_attr changes attributes and mtime, and nothing else of the key")
 {
 	const int64_t mtime = 1000000007;

@@ -53,6 +53,14 @@ wait_for() {
 	done
 }
 
+# quietly COMMAND...: fails also if the command warns.
+quietly() {
+	local status=0
+	"$@" 2>"$DIR/warnings" || status=$?
+	cat "$DIR/warnings" >&2
+	[ $status = 0 ] && [ ! -s "$DIR/warnings" ]
+}
+
 # process_is_gone PID: ended; a zombie nobody has collected has ended too, once
 # its other threads, which keep its files open, have.
 process_is_gone() {

@@ -231,16 +231,16 @@ TREES='. ../copied ../linkless ../fetched ../shared ../beside'
 look_at_all() {
 	git for-each-ref >"$DIR/refs"
 	for tree in $TREES; do
-		git -C $tree update-index --refresh
+		git -C "$tree" update-index --refresh
 	done
 }
 
 all_as_it_was() {
 	git for-each-ref | diff - "$DIR/refs"
 	for tree in $TREES; do
-		is_known -C $tree
-		is_clean -C $tree
-		quietly git -C $tree fsck --full --strict --no-progress
+		is_known -C "$tree"
+		is_clean -C "$tree"
+		quietly git -C "$tree" fsck --full --strict --no-progress
 	done
 	quietly git checkout -q right
 	is_clean

@@ -95,11 +95,11 @@ static int show_copy(struct tree *tree, struct file *file,
 	return 0;
 }
 
-static int show_reader(struct file *file, const struct handle *h,
-		       struct object *object)
+static int show_reader(struct tree *tree, struct file *file,
+		       const struct handle *h, struct object *object)
 {
 	if (reads_on_staged(file, h))
-		return show_copy(file, &file->shared, object);
+		return show_copy(tree, file, &file->shared, object);
 	if (reads_on(file, h))
 		return 0;
 	object->bytes = h->pin ? pin_bytes(h->pin) : 0;
@@ -124,7 +124,7 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 	if (h)
 		return show_copy(tree, file, h->copy, object);
 	h = only_reader(tree, file, proc);
-	return h ? show_reader(file, h, object) : 0;
+	return h ? show_reader(tree, file, h, object) : 0;
 }
 
 /* What lies in value files may have holes. */
@@ -158,8 +158,7 @@ static int view_object(struct tree *tree, const struct tree_caller *caller,
 	if (rc < 0)
 		return rc;
 	if (handle && handle->copy)
-		rc = show_copy(tree, node->file, handle->copy,
-			       &object);
+		rc = show_copy(tree, node->file, handle->copy, &object);
 	else if (node->file)
 		rc = show_file(tree, caller, node->file, &object);
 	if (rc == 0)

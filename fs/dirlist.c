@@ -95,7 +95,8 @@ static int take_file(struct dirlist *list, const struct aedb_entry *key,
 }
 
 /* Where a directory with a long name holds keys that do not continue with "/",
- * other keys may lie between them; only the first counts. */
+ * other keys may lie between them, and some come behind the directory's
+ * position, where an earlier reading may have stopped; only the first counts. */
 static int is_first_inside(struct dirlist *list, const struct aedb_entry *key,
 			   const struct path_step *step, bool *ret)
 {
@@ -104,6 +105,9 @@ static int is_first_inside(struct dirlist *list, const struct aedb_entry *key,
 	struct place child;
 	int rc;
 
+	*ret = compare_marks(&list->from_keys.entry.mark, &list->after) > 0;
+	if (!*ret)
+		return 0;
 	place_init(&child, &list->place, key->key, step->child_bytes);
 	rc = place_first_key(&child, &scan, &first);
 	if (rc < 0)

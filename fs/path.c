@@ -296,7 +296,7 @@ static void step_inside(const struct path_dir *dir, const uint8_t *key,
 	ret->name[ret->name_bytes] = '\0';
 	if (ret->kind == PATH_BELOW)
 		piece_find_further(&piece, n, ret_child);
-	ret->may_repeat = ret_child->is_wide && !dir_is_whole(ret_child);
+	ret->may_repeat = ret_child->is_wide;
 	ret->skip_bytes = ret->child_bytes + !dir_is_whole(ret_child);
 }
 

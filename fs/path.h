@@ -79,8 +79,8 @@ struct path_step {
 				 * are the child (path_dir_init) */
 	size_t skip_bytes;	/* BELOW, ELSEWHERE: every key with these first
 				 * bytes takes the same step */
-	bool may_repeat;	/* BELOW: keys with other first bytes may take the
-				 * same step, with further keys in between */
+	bool may_repeat;	/* BELOW: keys further on may take the same step,
+				 * beyond skip_bytes or beyond "CHILD/" */
 };
 
 /* `key` begins with the directory's. A directory's key may be given as well,

@@ -2,6 +2,7 @@
 #include <linux/fs.h>
 
 #include "fs_fixture.h"
+#include "path.h"
 
 int main(int argc, char **argv)
 {
@@ -131,7 +132,7 @@ static void random_name(char ret[NAME_BYTES])
 /* How often a name stands in the list. */
 static int count_in(const char *text, const char *name)
 {
-	char wanted[NAME_BYTES + 2];
+	char wanted[PATH_NAME_BYTES_MAX + 2];
 	const char *at = text;
 	int n = 0;
 
@@ -163,6 +164,33 @@ TEST(names_at_random, "random files and directories are listed once each in roun
 		text = list(&fs, "", round);
 		for (int i = 0; i < NAMES; i++)
 			CHECK_EQ(count_in(text, names[i]), 1);
+	}
+	fs_close(&fs);
+}
+
+TEST(wide, "a directory with a long name is listed once wherever its keys continue it")
+{
+	static const char *const inside[] = { "xyz", "/k", "-" };
+	static const char *const names[] = { "%+xyz ", "k %+xyz ",
+					     "%+- k %+xyz " };
+	char key[PATH_NAME_BYTES_MAX + 4];
+	const char *text;
+	struct fs fs;
+
+	fs_open(&fs);
+	memset(key, 'w', PATH_NAME_BYTES_MAX);
+	put_key(&fs, "a");
+	put_key(&fs, "z");
+	for (size_t i = 0; i < 3; i++) {
+		strcpy(key + PATH_NAME_BYTES_MAX, inside[i]);
+		put_key(&fs, key);
+		key[PATH_NAME_BYTES_MAX] = '\0';
+		for (size_t round = 1; round < 5; round++) {
+			text = list(&fs, "", round);
+			CHECK_EQ(strlen(text), 2 + PATH_NAME_BYTES_MAX + 1 + 2);
+			CHECK_EQ(count_in(text, key), 1);
+			CHECK_STR(list(&fs, key, round), names[i]);
+		}
 	}
 	fs_close(&fs);
 }

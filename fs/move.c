@@ -127,20 +127,33 @@ static int move_key(struct change *change, const struct place *from,
 	return move_pair(change, &pair, how);
 }
 
+/* The directory's own key, if there is one. */
+static int move_own(struct change *change, const struct place *from,
+		    const struct place *to, enum how how)
+{
+	struct pair pair = {
+		.from = from->keys,
+		.to = to->keys,
+		.key = from->key,
+		.key_bytes = from->dir.key_bytes,
+		.new_key = to->key,
+		.new_bytes = to->dir.key_bytes,
+	};
+
+	if (!is_there(pair.from, pair.key, pair.key_bytes))
+		return 0;
+	return move_pair(change, &pair, how);
+}
+
 static int move_keys(struct change *change, const struct place *from,
 		     const struct place *to, enum how how)
 {
 	uint8_t prefix[PATH_RECORD_BYTES_MAX];
 	struct aedb_range range = { .prefix = prefix };
-	struct aedb_entry entry = { .key = from->key,
-				    .key_bytes = from->dir.key_bytes };
+	struct aedb_entry entry;
 	struct aedb_scan *scan;
-	int rc = 0;
+	int rc;
 
-	if (entry.key_bytes && is_there(from->keys, entry.key, entry.key_bytes))
-		rc = move_key(change, from, to, &entry, how);
-	if (rc < 0)
-		return rc;
 	range.prefix_bytes = path_dir_scan_prefix(&from->dir, prefix);
 	rc = aedb_scan_open(from->keys, NULL, &range, &scan);
 	if (rc < 0)
@@ -198,22 +211,34 @@ static int move_all(struct change *change, const struct place *from,
 {
 	int rc = move_keys(change, from, to, how);
 
-	if (rc == 0)
-		rc = move_records(change, from, to, how);
-	return rc == AEDB_TOO_LARGE ? -EXDEV : rc;
+	return rc < 0 ? rc : move_records(change, from, to, how);
 }
 
 int move_inside(struct change *change, const struct place *from,
 		const struct place *to)
 {
-	return move_all(change, from, to, HOW_MOVE);
+	int rc = move_own(change, from, to, HOW_MOVE);
+
+	return rc < 0 ? rc : move_all(change, from, to, HOW_MOVE);
+}
+
+int move_inside_for_key(struct change *change, const struct place *from,
+			const struct place *to)
+{
+	int rc = move_own(change, to, from, HOW_EXCHANGE);
+
+	return rc < 0 ? rc : move_all(change, from, to, HOW_MOVE);
 }
 
 int move_exchange_inside(struct change *change, const struct place *a,
 			 const struct place *b)
 {
-	int rc = move_all(change, a, b, HOW_EXCHANGE);
+	int rc = move_own(change, a, b, HOW_EXCHANGE);
 
+	if (rc == 0)
+		rc = move_own(change, b, a, HOW_MOVE_REST);
+	if (rc == 0)
+		rc = move_all(change, a, b, HOW_EXCHANGE);
 	return rc < 0 ? rc : move_all(change, b, a, HOW_MOVE_REST);
 }
 

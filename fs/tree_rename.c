@@ -318,13 +318,15 @@ static int exchange_directories(struct job *job)
 				 b.dirs, b_record, b_bytes);
 }
 
-/* The directory's keys go first to where the file's key does not lie. */
 static int exchange_file_and_directory(struct job *job, struct node *file,
 				       struct node *dir)
 {
-	int rc = move_file_key(job, file, dir->parent, dir->name);
+	struct place from, to;
+	int rc = directory_places(dir, file->parent, file->name, &from, &to);
 
-	return rc < 0 ? rc : move_directory(job, dir, file->parent, file->name);
+	if (rc == 0)
+		rc = move_inside_for_key(&job->change, &from, &to);
+	return rc < 0 ? rc : move_record(&job->change, dir, &from, &to);
 }
 
 static int exchange_in_catalog(struct job *job)
@@ -415,6 +417,12 @@ static int check_target(const struct job *job)
 	return find_check_empty(job->tree, job->to);
 }
 
+static bool has_directory(const struct job *job)
+{
+	return job->from->kind == NODE_DIR ||
+	       (job->to && job->to->kind == NODE_DIR);
+}
+
 static int run(struct job *job)
 {
 	int rc = check_parents(job);
@@ -451,6 +459,9 @@ int tree_rename(struct tree *tree, const struct tree_caller *caller,
 	rc = find_node(tree, rename->new_parent, rename->new_name, &job.to);
 	if (rc == 0 || rc == -ENOENT)
 		rc = run(&job);
+	/* mv(1) copies then. */
+	if (rc == AEDB_TOO_LARGE && has_directory(&job))
+		rc = -EXDEV;
 	node_unref(tree->nodes, job.from, 1);
 	if (job.to)
 		node_unref(tree->nodes, job.to, 1);

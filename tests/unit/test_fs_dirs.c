@@ -293,6 +293,28 @@ TEST(exchange, "files and directories exchange their names")
 	fs_close(&fs);
 }
 
+TEST(exchange_own, "a file and a directory trade places, and the directory's own key stays in it")
+{
+	struct fs fs;
+
+	fs_open(&fs);
+	put_key(&fs, "d");
+	fs_put(&fs, "f", "file");
+	put_key(&fs, "d/k");
+	CHECK_OK(fs_rename(&fs, "f", "d", RENAME_EXCHANGE));
+	CHECK_STR(fs_content(&fs, "d"), "file");
+	CHECK_STR(list(&fs, "f", 9), "% k ");
+	CHECK_STR(fs_content(&fs, "f/%"), "v");
+	CHECK_OK(fs_rename(&fs, "f", "d", RENAME_EXCHANGE));
+	CHECK_STR(fs_content(&fs, "d/%"), "v");
+	CHECK_STR(fs_content(&fs, "f"), "file");
+	fs_mkdir(&fs, "e");
+	CHECK_OK(fs_rename(&fs, "e", "d", RENAME_EXCHANGE));
+	CHECK_STR(list(&fs, "e", 9), "% k ");
+	CHECK_STR(list(&fs, "d", 9), "");
+	fs_close(&fs);
+}
+
 TEST(shadow, "a key beside a directory of its name is the directory's entry %")
 {
 	struct fs fs;

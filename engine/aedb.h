@@ -12,8 +12,9 @@
  *	aedb_close(db);
  *
  * A database holds projects, a project holds scopes, a scope holds keys in byte
- * order. Beside its keys every scope has a second ordered key space for the
- * records of directories (aedb_scope_dirs), which a file tree on top uses.
+ * order; a key is any bytes, also none. Beside its keys every scope has a second
+ * ordered key space for the records of directories (aedb_scope_dirs), which a
+ * file tree on top uses.
  *
  * Ownership, in four words: what a function returns through `ret` is *owned* by
  * the caller and closed by the call named in its comment; *borrowed until X*

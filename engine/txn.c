@@ -114,8 +114,6 @@ static int key_check(const struct aedb *db, const struct aedb_scope *scope,
 			       "a key of %zu bytes, at most %" PRIu32
 			       " are allowed", key_bytes,
 			       db->options.key_bytes_max);
-	if (!key_bytes && !(scope->tree_id & PLANE_DIRS))
-		return err_set(AEDB_INVALID, "an empty key");
 	return 0;
 }
 

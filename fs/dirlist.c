@@ -309,7 +309,7 @@ static int wait_again(struct dirlist *list)
 		return 0;
 	path_dir_scan_prefix(&list->place.dir, key);
 	memcpy(key + list->head_bytes, after->pos, after->pos_bytes);
-	for (size_t n = 1; n + 1 < after->pos_bytes; n++) {
+	for (size_t n = 0; n + 1 < after->pos_bytes; n++) {
 		if (after->pos[n] >= '/')
 			continue;
 		path_step(&list->place.dir, key, list->head_bytes + n, &step);

@@ -57,7 +57,7 @@ int find_in_place(struct tree *tree, const struct place *dir,
 	if (child.kind == PATH_LEAF) {
 		place_init(&place, dir, child.key, child.key_bytes);
 		rc = find_directory(tree, &place, dir_id, name, ret);
-		if (rc != -ENOENT || child.key_bytes == 0)
+		if (rc != -ENOENT)
 			return rc;
 	}
 	rc = aedb_stat(dir->keys, NULL, child.key, child.key_bytes, &entry);

@@ -466,8 +466,6 @@ int path_parse(const char *path, size_t path_bytes,
 		memcpy(ret, child.key, child.key_bytes);
 		path_dir_init(&dir, ret, child.key_bytes);
 	}
-	if (child.key_bytes == 0)
-		return -EINVAL;
 	memcpy(ret, child.key, child.key_bytes);
 	*ret_bytes = child.key_bytes;
 	return 0;

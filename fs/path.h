@@ -23,7 +23,7 @@
 
 struct path_dir {
 	const uint8_t *key;	/* borrowed from who made it */
-	size_t key_bytes;	/* may be 0 below the root too: first name empty */
+	size_t key_bytes;	/* may be 0 below the root too: its name empty */
 	bool is_root;		/* the scope itself */
 	bool is_wide;		/* its name is so long (over 250 bytes) that it
 				 * also holds keys not beginning with key + "/" */
@@ -60,8 +60,7 @@ enum path_kind {
 struct path_child {
 	enum path_kind kind;	/* PATH_LEAF, or PATH_OWN: no directory can have
 				 * this name (mkdir: EINVAL) */
-	size_t key_bytes;	/* 0: only a directory can have this name (create:
-				 * EINVAL) */
+	size_t key_bytes;
 	uint8_t key[PATH_KEY_BYTES_MAX];
 };
 

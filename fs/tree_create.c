@@ -53,11 +53,10 @@ static int check_free(struct tree *tree, const struct tree_new *new)
 	return rc == 0 ? -EEXIST : rc == -ENOENT ? 0 : rc;
 }
 
-/* In a scope. -EINVAL: no key, or no directory, can have this name. */
+/* In a scope. -EINVAL: no directory can have this name. */
 static int prepare_in_scope(struct tree *tree, const struct tree_caller *caller,
 			    const struct tree_new *new, struct creation *ret)
 {
-	bool is_dir = S_ISDIR(new->mode);
 	int rc = place_of_directory(new->parent, &ret->place);
 
 	if (rc == 0)
@@ -65,7 +64,7 @@ static int prepare_in_scope(struct tree *tree, const struct tree_caller *caller,
 				&ret->child);
 	if (rc < 0)
 		return rc;
-	if (is_dir ? ret->child.kind != PATH_LEAF : ret->child.key_bytes == 0)
+	if (S_ISDIR(new->mode) && ret->child.kind != PATH_LEAF)
 		return -EINVAL;
 	if (ret->child.key_bytes > tree->config.key_bytes_max)
 		return -ENAMETOOLONG;

@@ -53,9 +53,7 @@ static int file_key(struct node *parent, const char *name, uint32_t bytes_max,
 	if (rc < 0)
 		return rc;
 	ret->keys = place.keys;
-	if (ret->child.key_bytes > bytes_max)
-		return -ENAMETOOLONG;
-	return ret->child.key_bytes ? 0 : -EINVAL;
+	return ret->child.key_bytes > bytes_max ? -ENAMETOOLONG : 0;
 }
 
 static int move_file_key(struct job *job, struct node *from,

@@ -22,10 +22,20 @@ struct fs {
 	struct tree_caller me;
 };
 
+/* Scope "s", for the first time or after it was removed. */
+static inline void fs_make_scope(struct fs *fs, struct node *project)
+{
+	struct tree_new new = { project, "s", 0755 };
+	struct tree_entry scope;
+
+	CHECK_OK(tree_mkdir(fs->tree, &fs->me, &new, &scope));
+	fs->scope = scope.node;
+}
+
 static inline void fs_open(struct fs *fs)
 {
 	struct tree_config config = { .defaults = { 1000, 1000, 022 } };
-	struct tree_entry project, scope;
+	struct tree_entry project;
 	struct aedb_options options;
 
 	strcpy(fs->directory, "/tmp/aedb-fs-XXXXXX");
@@ -39,11 +49,9 @@ static inline void fs_open(struct fs *fs)
 	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
 			    &(struct tree_new){ tree_root(fs->tree), "p", 0755 },
 			    &project));
-	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
-			    &(struct tree_new){ project.node, "s", 0755 },
-			    &scope));
+	fs->scope = NULL;
+	fs_make_scope(fs, project.node);
 	tree_forget(fs->tree, project.node, 1);
-	fs->scope = scope.node;
 }
 
 static inline void fs_close(struct fs *fs)

@@ -152,6 +152,7 @@ TEST(path_escapes, "what a file name cannot carry is escaped")
 	CHECK_KEY("/", "%empty/%empty");
 	CHECK_KEY("a//b", "a/%empty/b");
 	CHECK_KEY("a/", "a/%empty");
+	CHECK_KEY("", "%empty");
 	CHECK_KEY("./..", "%./%..");
 	CHECK_KEY("\0", "%00");
 }
@@ -305,8 +306,7 @@ TEST(path_names, "any path of names a user can create is the path of its key")
 
 		if (rc < 0) {
 			CHECK_EQ(rc, -EINVAL);
-			CHECK_THAT(strstr((char *)names.bytes, "/%/") ||
-				   strncmp((char *)names.bytes, "%empty", 6) == 0,
+			CHECK_THAT(strstr((char *)names.bytes, "/%/") != NULL,
 				   "%s is refused", (char *)names.bytes);
 			continue;
 		}

@@ -285,6 +285,16 @@ const struct aedb_entry *aedb_reader_entry(const struct aedb_reader *reader);
 /* Reads up to n bytes; *ret is fewer only at the value's end. */
 int aedb_reader_read(struct aedb_reader *reader, void *buf, size_t n,
 		     uint64_t offset, size_t *ret);
+/* The first offset at or above this one that holds data, or that is in a hole
+ * or at the end. Holes are what is not stored; a value of at most
+ * AEDB_VALUE_INLINE_MAX bytes has none. AEDB_NOT_FOUND: the offset is at or past
+ * the end, or only a hole follows. */
+enum aedb_extent {
+	AEDB_EXTENT_DATA,
+	AEDB_EXTENT_HOLE,
+};
+int aedb_reader_seek(struct aedb_reader *reader, enum aedb_extent what,
+		     uint64_t offset, uint64_t *ret);
 /* Bytes the value occupies: holes do not count. */
 uint64_t aedb_reader_allocated_bytes(const struct aedb_reader *reader);
 void aedb_reader_close(struct aedb_reader *reader);
@@ -305,6 +315,9 @@ int aedb_stage_write(struct aedb_stage *stage, const void *buf, size_t n,
 int aedb_stage_read(struct aedb_stage *stage, void *buf, size_t n,
 		    uint64_t offset, size_t *ret);
 int aedb_stage_truncate(struct aedb_stage *stage, uint64_t bytes);
+/* As aedb_reader_seek; what was written is data, zeros too. */
+int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
+		    uint64_t offset, uint64_t *ret);
 uint64_t aedb_stage_bytes(const struct aedb_stage *stage);
 uint64_t aedb_stage_allocated_bytes(const struct aedb_stage *stage);
 /* True when something was written or truncated that no commit holds yet. */

@@ -30,6 +30,17 @@ struct value_source {
 	const struct value_ref *ref;
 };
 
+/* The byte an extent found from `offset` on begins with, in a value of so many
+ * bytes. */
+static inline uint64_t value_extent_offset(uint64_t chunk, uint64_t offset,
+					   uint64_t bytes)
+{
+	uint64_t start = chunk * VALUE_CHUNK_BYTES;
+
+	start = start > offset ? start : offset;
+	return start < bytes ? start : bytes;
+}
+
 /* What one seal gives; pointers are borrowed until the next call on the stage. */
 struct stage_sealed {
 	bool is_ref;
@@ -60,6 +71,10 @@ int stage_write(struct stage *stage, const void *buf, size_t n,
 int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	       size_t *ret);
 int stage_truncate(struct stage *stage, uint64_t bytes);
+
+/* As aedb_stage_seek. */
+int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
+	       uint64_t *ret);
 
 uint64_t stage_bytes(const struct stage *stage);
 /* What the value would occupy if it were sealed now: holes do not count. */

@@ -88,6 +88,12 @@ int aedb_reader_read(struct aedb_reader *reader, void *buf, size_t n,
 	return value_reader_read(reader->value, buf, n, offset, ret);
 }
 
+int aedb_reader_seek(struct aedb_reader *reader, enum aedb_extent what,
+		     uint64_t offset, uint64_t *ret)
+{
+	return value_reader_seek(reader->value, what, offset, ret);
+}
+
 uint64_t aedb_reader_allocated_bytes(const struct aedb_reader *reader)
 {
 	return value_reader_allocated_bytes(reader->value);
@@ -171,6 +177,12 @@ int aedb_stage_truncate(struct aedb_stage *stage, uint64_t bytes)
 	int rc = value_api_check_bytes(stage->db, bytes);
 
 	return rc < 0 ? rc : stage_truncate(stage->stage, bytes);
+}
+
+int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
+		    uint64_t offset, uint64_t *ret)
+{
+	return stage_seek(stage->stage, what, offset, ret);
 }
 
 uint64_t aedb_stage_bytes(const struct aedb_stage *stage)

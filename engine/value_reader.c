@@ -222,3 +222,40 @@ int value_reader_read(struct value_reader *reader, void *buf, size_t n,
 		*ret = n;
 	return rc;
 }
+
+static int seek_hole(struct value_reader *reader, uint64_t chunk, uint64_t *ret)
+{
+	uint64_t chunks = (reader->bytes - 1) / VALUE_CHUNK_BYTES + 1;
+	struct value_record_ref ref;
+
+	if (!reader->is_ref || reader->tree.chunks == chunks)
+		chunk = chunks;
+	for (; chunk < chunks; chunk++) {
+		int rc = value_tree_get(&reader->tree, chunk, &ref);
+
+		if (rc < 0)
+			return rc;
+		if (!ref.file)
+			break;
+	}
+	*ret = chunk;
+	return 0;
+}
+
+int value_reader_seek(struct value_reader *reader, enum aedb_extent what,
+		      uint64_t offset, uint64_t *ret)
+{
+	uint64_t chunk = offset / VALUE_CHUNK_BYTES;
+	int rc = 0;
+
+	if (offset >= reader->bytes)
+		return AEDB_NOT_FOUND;
+	if (what == AEDB_EXTENT_HOLE)
+		rc = seek_hole(reader, chunk, &chunk);
+	else if (reader->is_ref)
+		rc = value_tree_next(&reader->tree, chunk, &chunk);
+	if (rc < 0)
+		return rc;
+	*ret = value_extent_offset(chunk, offset, reader->bytes);
+	return 0;
+}

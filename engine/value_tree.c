@@ -293,6 +293,30 @@ int value_tree_get(struct value_tree *tree, uint64_t chunk,
 	return rc;
 }
 
+int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret)
+{
+	size_t i = map_index(tree, (uint32_t)(chunk / VALUE_MAP_REFS));
+
+	for (; i < tree->n_maps; i++) {
+		struct value_map *map = &tree->maps[i];
+		uint64_t start = (uint64_t)map->number * VALUE_MAP_REFS;
+		uint64_t slot = chunk > start ? chunk - start : 0;
+		int rc = 0;
+
+		if (map->table || map->ref.file)
+			rc = table_load(tree, map);
+		if (rc < 0)
+			return rc;
+		for (; map->table && slot < VALUE_MAP_REFS; slot++) {
+			if (map->table[slot].file) {
+				*ret = start + slot;
+				return 0;
+			}
+		}
+	}
+	return AEDB_NOT_FOUND;
+}
+
 /* Holds a loaded table. */
 static void slot_clear(struct value_tree *tree, struct value_map *map,
 		       uint64_t chunk)

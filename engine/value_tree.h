@@ -45,6 +45,8 @@ int value_tree_get(struct value_tree *tree, uint64_t chunk,
 		   struct value_record_ref *ret);
 int value_tree_set(struct value_tree *tree, uint64_t chunk,
 		   const struct value_record_ref *ref);
+/* The first chunk at or above this one that is no hole; AEDB_NOT_FOUND. */
+int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret);
 /* Drops the chunks from this number on. After a failure those from some higher
  * number on are gone. */
 int value_tree_cut(struct value_tree *tree, uint64_t first_chunk);

@@ -6,8 +6,7 @@
 
 #include "check.h"
 #include "err.h"
-#include "stage.h"
-#include "value_reader.h"
+#include "value_holes.h"
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
@@ -174,6 +173,7 @@ static void version_check(struct values *values, struct version *v)
 	CHECK_MEM(got, v->bytes, v->n);
 	CHECK_OK(value_reader_read(reader, got, 1, v->n, &n));
 	CHECK_EQ(n, 0);
+	holes_check(seek_in_reader, reader, v->bytes, v->n);
 	value_reader_close(reader);
 	free(got);
 }
@@ -273,6 +273,7 @@ static void model_check_all(struct model *m, struct stage *stage)
 	CHECK_OK(stage_read(stage, buf, MODEL_BYTES_MAX, 0, &got));
 	CHECK_EQ(got, m->n);
 	CHECK_MEM(buf, m->bytes, got);
+	holes_check(seek_in_stage, stage, m->bytes, m->n);
 	free(buf);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ll_handlers.h"
 #include "log.h"
@@ -128,6 +129,72 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		return;
 	}
 	ll_end_bytes(req, rc, buf, n);
+}
+
+/* ---- data and holes ---------------------------------------------------- */
+
+struct cold_seek {
+	struct work_item item;
+	fuse_req_t req;
+	struct pin *pin;		/* counted */
+	struct tree_seek seek;
+};
+
+static void reply_seek(fuse_req_t req, int rc, uint64_t offset)
+{
+	if (rc == -ENOENT)
+		fuse_reply_err(req, ENXIO);
+	else if (rc < 0)
+		fuse_reply_err(req, ll_errno(rc, "lseek"));
+	else
+		fuse_reply_lseek(req, (off_t)offset);
+}
+
+static void seek_cold(struct work_item *item)
+{
+	struct cold_seek *cold = (struct cold_seek *)item;
+	struct tree *tree = ll_config(cold->req)->tree;
+	uint64_t offset = 0;
+	int rc = pin_seek(cold->pin, cold->seek.what, cold->seek.offset,
+			  &offset);
+
+	reply_seek(cold->req, rc, offset);
+	tree_lock(tree);
+	pin_unref(cold->pin);
+	tree_unlock(tree);
+	free(cold);
+}
+
+void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi)
+{
+	struct cold_seek *cold = malloc(sizeof(*cold));
+	struct tree_seek seek = { whence == SEEK_DATA ? AEDB_EXTENT_DATA :
+							AEDB_EXTENT_HOLE,
+				  (uint64_t)offset };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req);
+	struct pin *pin = NULL;
+	uint64_t found = 0;
+	int rc = -ENOMEM;
+
+	(void)ino;
+	if (cold)
+		rc = tree_seek(tree, &caller, handle_of(fi), &seek, &found,
+			       &pin);
+	tree_unlock(tree);
+	if (rc < 0 || !pin) {
+		reply_seek(req, rc, found);
+		free(cold);
+		return;
+	}
+	*cold = (struct cold_seek){
+		.item = { .run = seek_cold, .lane = WORK_READ },
+		.req = req,
+		.pin = pin,
+		.seek = seek,
+	};
+	work_submit(ll_config(req)->pool, &cold->item);
 }
 
 /* ---- writing ----------------------------------------------------------- */

@@ -45,6 +45,8 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi);
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	      struct fuse_file_info *fi);
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		  off_t n, struct fuse_file_info *fi);
 

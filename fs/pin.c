@@ -95,3 +95,14 @@ int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
 	pthread_mutex_unlock(&pin->lock);
 	return rc;
 }
+
+int pin_seek(struct pin *pin, enum aedb_extent what, uint64_t offset,
+	     uint64_t *ret)
+{
+	int rc;
+
+	pthread_mutex_lock(&pin->lock);
+	rc = aedb_reader_seek(pin->reader, what, offset, ret);
+	pthread_mutex_unlock(&pin->lock);
+	return rc;
+}

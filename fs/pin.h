@@ -24,6 +24,10 @@ bool pin_is_resident(const struct pin *pin);
 int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
 	     size_t *ret);
 
+/* As aedb_reader_seek. */
+int pin_seek(struct pin *pin, enum aedb_extent what, uint64_t offset,
+	     uint64_t *ret);
+
 /* A reader of the node's newest committed version. Owned; aedb_reader_close. */
 int pin_reader_open(struct node *node, struct aedb_reader **ret);
 /* The same of a removed file, for one user at a time; NULL: it held nothing.

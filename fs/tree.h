@@ -182,6 +182,16 @@ int tree_read(struct tree *tree, const struct tree_caller *caller,
 	      struct handle *handle, const struct tree_read *read, size_t *ret,
 	      struct pin **ret_pin);
 
+struct tree_seek {
+	enum aedb_extent what;
+	uint64_t offset;
+};
+/* As aedb_reader_seek, in what the handle sees; *ret_pin as for tree_read, for
+ * pin_seek. */
+int tree_seek(struct tree *tree, const struct tree_caller *caller,
+	      struct handle *handle, const struct tree_seek *seek, uint64_t *ret,
+	      struct pin **ret_pin);
+
 struct tree_write {
 	const void *buf;
 	size_t n;

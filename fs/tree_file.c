@@ -70,6 +70,27 @@ int tree_read(struct tree *tree, const struct tree_caller *caller,
 	return 0;
 }
 
+int tree_seek(struct tree *tree, const struct tree_caller *caller,
+	      struct handle *handle, const struct tree_seek *seek, uint64_t *ret,
+	      struct pin **ret_pin)
+{
+	struct view view;
+	int rc = view_of_handle(tree, caller, handle, seek->offset, &view);
+
+	if (rc < 0)
+		return rc;
+	*ret_pin = NULL;
+	if (view.copy && view.copy->stage)
+		return aedb_stage_seek(view.copy->stage, seek->what,
+				       seek->offset, ret);
+	if (!view.pin)
+		return -ENOENT;
+	if (pin_is_resident(view.pin))
+		return pin_seek(view.pin, seek->what, seek->offset, ret);
+	*ret_pin = pin_ref(view.pin);
+	return 0;
+}
+
 /* What was not committed is not in the copy either: the writer was told. */
 static int commit_record(struct tree *tree, struct handle *handle,
 			 bool was_clean, uint64_t old_bytes)
@@ -111,7 +132,7 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
-/* Those in the midst of a value; more would keep everybody waiting. */
+/* Of data in the midst of a value; more would keep everybody waiting. */
 #define ZEROS_BYTES_MAX (UINT64_C(256) << 20)
 
 static int write_zeros(struct tree *tree, struct handle *handle,
@@ -120,8 +141,6 @@ static int write_zeros(struct tree *tree, struct handle *handle,
 	static const char zeros[65536];
 	int rc = 0;
 
-	if (n > ZEROS_BYTES_MAX)
-		return -EOPNOTSUPP;
 	while (rc == 0 && n > 0) {
 		size_t part = n < sizeof(zeros) ? n : sizeof(zeros);
 		struct tree_write write = { zeros, part, offset, false };
@@ -134,6 +153,47 @@ static int write_zeros(struct tree *tree, struct handle *handle,
 	return rc;
 }
 
+/* The data in a range: from *offset on, *ret_n bytes. -ENOENT: none is left. */
+static int next_data(struct working *copy, uint64_t *offset, uint64_t end,
+		     uint64_t *ret_n)
+{
+	uint64_t hole = 0;
+	int rc = aedb_stage_seek(copy->stage, AEDB_EXTENT_DATA, *offset, offset);
+
+	if (rc == 0 && *offset >= end)
+		rc = -ENOENT;
+	if (rc == 0)
+		rc = aedb_stage_seek(copy->stage, AEDB_EXTENT_HOLE, *offset,
+				     &hole);
+	*ret_n = (hole < end ? hole : end) - *offset;
+	return rc;
+}
+
+/* In the midst of a value. Holes stay holes, and zeros become such. */
+static int clear_data(struct tree *tree, struct handle *handle, uint64_t offset,
+		      uint64_t end)
+{
+	struct working *copy = handle->copy;
+	uint64_t at, n, sum = 0;
+	int rc = working_prepare(tree, handle->node->file, copy);
+
+	for (at = offset; rc == 0; at += n) {
+		rc = next_data(copy, &at, end, &n);
+		if (rc == 0)
+			sum += n;
+		if (sum > ZEROS_BYTES_MAX)
+			return -EOPNOTSUPP;
+	}
+	if (rc == -ENOENT)
+		rc = 0;
+	for (at = offset; rc == 0; at += n) {
+		rc = next_data(copy, &at, end, &n);
+		if (rc == 0)
+			rc = write_zeros(tree, handle, at, n);
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* Of a value of so many bytes. */
 static int clear_range(struct tree *tree, struct handle *handle,
 		       uint64_t bytes, uint64_t offset, uint64_t n)
@@ -144,7 +204,7 @@ static int clear_range(struct tree *tree, struct handle *handle,
 	if (offset >= bytes)
 		return 0;
 	if (n < bytes - offset)
-		return write_zeros(tree, handle, offset, n);
+		return clear_data(tree, handle, offset, offset + n);
 	rc = working_truncate(tree, file, handle->copy, offset);
 	return rc < 0 ? rc : working_truncate(tree, file, handle->copy, bytes);
 }

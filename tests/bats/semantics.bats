@@ -810,8 +810,39 @@ END
 	fallocate -p -o 2 -l 2T sparse
 	[ "$(stat -c %s sparse)" = $(((1 << 40) + 4096)) ]
 	[ "$(head -c 4 sparse | xxd -p)" = 68650000 ]
-	run fallocate -p -o 4096 -l 512G sparse
+	fallocate -p -o 4096 -l 512G sparse
+	run fallocate -c -l 4096 sparse
 	[[ $status = 1 && $output == *"supported"* ]]
+}
+
+@test "programs find the holes of a huge value, and a range in its midst can be cleared" {
+	truncate -s 1T huge
+	for at in 1 300 700; do
+		echo "at $at" | dd of=huge bs=1G seek=$at conv=notrunc status=none
+	done
+	cp --sparse=always huge copy
+	tar -cSf "$DIR/huge.tar" huge
+	mkdir out
+	tar -C out -xf "$DIR/huge.tar"
+	fallocate -p -o 200G -l 400G huge
+	[ "$(stat -c '%s %b' huge)" = '1099511627776 64' ]
+	for file in copy out/huge; do
+		[ "$(stat -c '%s %b' $file)" = '1099511627776 96' ]
+		[ "$(tail -c +$(((700 << 30) + 1)) $file | head -c 6)" = 'at 700' ]
+	done
+	act <<'END'
+a = actor()
+a("f = os.open('copy', os.O_RDWR)")
+same(a("os.lseek(f, 0, os.SEEK_DATA)"), 1 << 30)
+same(a("os.lseek(f, 1 << 30, os.SEEK_HOLE)"), (1 << 30) + 16384)
+same(a("os.lseek(f, 701 << 30, os.SEEK_DATA)"), "ENXIO")
+same(a("os.lseek(f, 1 << 40, os.SEEK_HOLE)"), "ENXIO")
+a("os.pwrite(f, b'staged', 500 << 30)")
+same(a("os.lseek(f, 400 << 30, os.SEEK_DATA)"), 500 << 30)
+same(a("os.pwrite(f, b'x', 1 << 50)"), "EFBIG")
+a("put('small', b'abc'); s = os.open('small', os.O_RDONLY)")
+same(a("(os.lseek(s, 1, os.SEEK_DATA), os.lseek(s, 1, os.SEEK_HOLE))"), (1, 3))
+END
 }
 
 @test "random operations through several handles agree with a copy in memory, over kills of the daemon" {

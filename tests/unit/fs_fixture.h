@@ -32,7 +32,8 @@ static inline void fs_make_scope(struct fs *fs, struct node *project)
 	fs->scope = scope.node;
 }
 
-static inline void fs_open(struct fs *fs)
+/* With at most so many operations in a commit. */
+static inline void fs_open_small(struct fs *fs, uint32_t ops_max)
 {
 	struct tree_config config = { .defaults = { 1000, 1000, 022 } };
 	struct tree_entry project;
@@ -43,6 +44,7 @@ static inline void fs_open(struct fs *fs)
 	aedb_options_init(&options);
 	options.mode = AEDB_OPEN_CREATE;
 	options.durability = AEDB_OS;
+	options.txn_ops_max = ops_max;
 	CHECK_OK(aedb_open(fs->directory, &options, &fs->db));
 	CHECK_OK(tree_open(fs->db, &config, &fs->tree));
 	fs->me = (struct tree_caller){ getpid(), 0, 0 };
@@ -52,6 +54,11 @@ static inline void fs_open(struct fs *fs)
 	fs->scope = NULL;
 	fs_make_scope(fs, project.node);
 	tree_forget(fs->tree, project.node, 1);
+}
+
+static inline void fs_open(struct fs *fs)
+{
+	fs_open_small(fs, 1000000);
 }
 
 static inline void fs_close(struct fs *fs)

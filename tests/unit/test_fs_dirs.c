@@ -254,6 +254,36 @@ TEST(move, "a renamed directory takes everything beneath along, numbers and open
 	fs_close(&fs);
 }
 
+TEST(too_large, "a directory of more than one commit holds is EXDEV, and nothing has moved")
+{
+	char name[16];
+	size_t moved = 0;
+	struct fs fs;
+
+	fs_open_small(&fs, 20);
+	fs_mkdir(&fs, "d");
+	fs_mkdir(&fs, "other");
+	fs_put(&fs, "f", "file");
+	for (int i = 0; i < 25; i++) {
+		snprintf(name, sizeof(name), "d/k%02d", i);
+		fs_put(&fs, name, "v");
+		if (fs_rename(&fs, "d", "other/d", 0) == 0) {
+			CHECK_OK(fs_rename(&fs, "other/d", "d", 0));
+			moved++;
+			continue;
+		}
+		CHECK_EQ(fs_rename(&fs, "d", "other/d", 0), -EXDEV);
+		CHECK_EQ(fs_rename(&fs, "d", "other", RENAME_EXCHANGE), -EXDEV);
+		CHECK_EQ(fs_rename(&fs, "f", "d", RENAME_EXCHANGE), -EXDEV);
+		CHECK_STR(fs_content(&fs, name), "v");
+		CHECK_STR(fs_content(&fs, "f"), "file");
+		CHECK_STR(list(&fs, "other", 9), "");
+	}
+	CHECK(moved > 10 && moved < 20);
+	CHECK_STR(fs_content(&fs, "d/k00"), "v");
+	fs_close(&fs);
+}
+
 TEST(replace, "a directory replaces an empty one and no other")
 {
 	struct fs fs;

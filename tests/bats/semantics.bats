@@ -956,6 +956,45 @@ END
 	[ -z "$(ls -A)" ]
 }
 
+@test "every name works for files, directories and links, and reads back as it was given" {
+	act <<'END'
+a = actor()
+names = [b"%00", b"%2F", b"%%", b"%25", b"%2500", b"a%", b"%.", b"%..", b"%+x", b"%empty", b"%%empty", b".x",
+         b"end ", b"new\nline", b"\xff\xfe", b"n" * 255, b"%" * 255, b"\xff" * 255, b"%00" * 85]
+a(f"names = sorted({names!r})")
+for place in ".", "dir":
+    a(f"os.makedirs('{place}', exist_ok=True); os.chdir('{place}')")
+    for make, remove in (("put(n, n)", "unlink"), ("os.mkdir(n)", "rmdir"), ("os.symlink(n, n)", "unlink")):
+        a(f"[{make} for n in names]")
+        same((place, make, a("sorted(os.listdir(b'.')) == names")), (place, make, True))
+        a("[(os.rename(n, b'plain'), os.rename(b'plain', n)) for n in names]")
+        same((place, make, a("sorted(os.listdir(b'.')) == names")), (place, make, True))
+        a(f"[os.{remove}(n) for n in names]")
+    same(a("os.listdir(b'.')"), [])
+a("put('%', b'own'); os.mkdir('in')")
+same(a("os.mkdir('in/%')"), "EINVAL")
+same(a("get('../dir/%')"), b"own")
+END
+	cd /
+	mount_stop
+	[ "$(aedb get "$DB" p/s dir)" = own ]
+}
+
+@test "a directory removed while it is open is empty, and nothing is made in it" {
+	act <<'END'
+a, b = actor(), actor()
+a("os.mkdir('d'); f = os.open('d', os.O_RDONLY)")
+b("os.rmdir('d')")
+same(a("os.listdir(f)"), [])
+same(a("os.fstat(f).st_nlink"), 0)
+same(a("os.open('x', os.O_CREAT | os.O_WRONLY, dir_fd=f)"), "ENOENT")
+same(a("os.mkdir('x', dir_fd=f)"), "ENOENT")
+same(a("os.symlink('t', 'x', dir_fd=f)"), "ENOENT")
+b("os.mkdir('d'); put('d/k', b'new')")
+same(a("os.listdir(f)"), [])
+END
+}
+
 @test "keys that no file name can carry have a path, and the path is the key's" {
 	cd /
 	mount_stop

@@ -2,31 +2,12 @@
  * The mapping between keys and paths. Random inputs are built from the pieces
  * that the escapes are made of, with lengths around the limits of a name.
  */
-#include "check.h"
-#include "path.h"
+#include "random_key.h"
 
 #include <errno.h>
 
 #define ROUNDS 4000
 #define KEYS_MAX 64
-
-struct key {
-	size_t n;
-	uint8_t bytes[PATH_KEY_BYTES_MAX];
-};
-
-static size_t below(size_t n)
-{
-	return check_random() % n;
-}
-
-static void key_add(struct key *key, const void *bytes, size_t n)
-{
-	if (key->n + n > sizeof(key->bytes))
-		return;
-	memcpy(key->bytes + key->n, bytes, n);
-	key->n += n;
-}
 
 /* A length that is short, or near what fills one or two names. */
 static size_t length_pick(void)

@@ -15,6 +15,7 @@
 #include "mem_tree.h"
 
 #define PREFETCH_SLOTS 8
+#define CACHE_LINE_BYTES 64
 
 static const struct mem_node *slot_node(const struct mem_cursor *c, int slot)
 {
@@ -23,10 +24,35 @@ static const struct mem_node *slot_node(const struct mem_cursor *c, int slot)
 					   __ATOMIC_ACQUIRE));
 }
 
+/* Head and key. */
+static inline void slot_prefetch(const struct mem_cursor *c, int slot)
+{
+	const char *node;
+
+	if (slot < 0 || slot >= c->slots)
+		return;
+	node = (const char *)slot_node(c, slot);
+	__builtin_prefetch(node);
+	__builtin_prefetch(node + CACHE_LINE_BYTES);
+}
+
+/* The attributes, which lie behind the value: of a node whose head should be in
+ * the cache by now. */
+static inline void slot_prefetch_end(const struct mem_cursor *c, int slot)
+{
+	const struct mem_node *n;
+
+	if (slot < 0 || slot >= c->slots)
+		return;
+	n = slot_node(c, slot);
+	if (node_flags(n) & NODE_EXTRA)
+		__builtin_prefetch((const char *)n + node_bytes(n) - 1);
+}
+
 static void slots_prefetch(const struct mem_cursor *c, int from, int to)
 {
-	for (int i = from < 0 ? 0 : from; i < to && i < c->slots; i++)
-		__builtin_prefetch(slot_node(c, i));
+	for (int i = from; i < to; i++)
+		slot_prefetch(c, i);
 }
 
 static void cursor_stand_in(struct mem_cursor *c, const struct mem_place *place)
@@ -76,8 +102,8 @@ static bool cursor_forward(struct mem_cursor *c)
 
 	for (;;) {
 		for (; c->slot < c->slots; c->slot++) {
-			slots_prefetch(c, c->slot + PREFETCH_SLOTS,
-				       c->slot + PREFETCH_SLOTS + 1);
+			slot_prefetch(c, c->slot + PREFETCH_SLOTS);
+			slot_prefetch_end(c, c->slot + PREFETCH_SLOTS / 2);
 			if (slot_read(c))
 				return true;
 			if (slot_is_outside(c, false))
@@ -91,8 +117,10 @@ static bool cursor_forward(struct mem_cursor *c)
 		cursor_stand_in(c, &place);
 		if (!c->leaf)
 			break;
-		c->slot = mem_leaf_search(c->tree, c->leaf, c->slots, high->key,
-					  high->bytes);
+		/* Mostly it is the next leaf, all of it. */
+		c->slot = mem_cursor_leaf_is_from(c, high->key, high->bytes) ?
+			  0 : mem_leaf_search(c->tree, c->leaf, c->slots,
+					      high->key, high->bytes);
 		slots_prefetch(c, c->slot, c->slot + PREFETCH_SLOTS);
 	}
 out:
@@ -106,8 +134,8 @@ static bool cursor_backward(struct mem_cursor *c)
 
 	for (;;) {
 		for (; c->slot >= 0; c->slot--) {
-			slots_prefetch(c, c->slot - PREFETCH_SLOTS,
-				       c->slot - PREFETCH_SLOTS + 1);
+			slot_prefetch(c, c->slot - PREFETCH_SLOTS);
+			slot_prefetch_end(c, c->slot - PREFETCH_SLOTS / 2);
 			if (slot_read(c))
 				return true;
 			if (slot_is_outside(c, true))

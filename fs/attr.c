@@ -46,8 +46,8 @@ static uint32_t read_u32(struct byte_reader *r)
 	return (uint32_t)v;
 }
 
-/* Reads the head; the reader then stands at the xattrs. */
-static int head_read(struct byte_reader *r, struct fs_attr *attr)
+/* Reads the head up to the mode. */
+static inline int head_begin(struct byte_reader *r, struct fs_attr *attr)
 {
 	uint8_t version = byte_reader_u8(r);
 
@@ -58,6 +58,16 @@ static int head_read(struct byte_reader *r, struct fs_attr *attr)
 		return -EIO;
 	if (attr->present & ATTR_MODE)
 		attr->mode = read_u32(r);
+	return r->is_bad ? -EIO : 0;
+}
+
+/* Reads the head; the reader then stands at the xattrs. */
+static int head_read(struct byte_reader *r, struct fs_attr *attr)
+{
+	int rc = head_begin(r, attr);
+
+	if (rc < 0)
+		return rc;
 	if (attr->present & ATTR_UID)
 		attr->uid = read_u32(r);
 	if (attr->present & ATTR_GID)
@@ -89,6 +99,22 @@ int attr_decode(const void *blob, size_t blob_bytes, mode_t type,
 	}
 	*ret = attr;
 	return 0;
+}
+
+int attr_decode_type(const void *blob, size_t blob_bytes, mode_t type,
+		     mode_t *ret)
+{
+	struct fs_attr attr = { .mode = type };
+	struct byte_reader r;
+	int rc = 0;
+
+	if (blob && blob_bytes) {
+		byte_reader_init(&r, blob, blob_bytes);
+		rc = head_begin(&r, &attr);
+	}
+	if (rc == 0)
+		*ret = attr.mode & S_IFMT;
+	return rc;
 }
 
 size_t attr_encode(const struct fs_attr *attr, uint8_t ret[ATTR_HEAD_BYTES_MAX])

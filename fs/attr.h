@@ -51,6 +51,9 @@ struct attr_defaults {
  * version. */
 int attr_decode(const void *blob, size_t blob_bytes, mode_t type,
 		const struct attr_defaults *defaults, struct fs_attr *ret);
+/* Of the mode the type alone (S_IFMT). */
+int attr_decode_type(const void *blob, size_t blob_bytes, mode_t type,
+		     mode_t *ret);
 /* 0 when the whole blob, with its xattrs, is well-formed. */
 int attr_validate(const void *blob, size_t blob_bytes);
 /* One line per field and xattr. */

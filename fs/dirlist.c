@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAITING_MIN 4
 #define CHILD_TAIL_MAX (DIRLIST_POS_BYTES_MAX - 2)
 
 /* One source's next child, with the place where it comes in its key space. */
@@ -28,12 +27,13 @@ struct arrival {
 	bool is_there;
 	size_t at_bytes;		/* of the entry's position: with or
 					 * without the "/" */
-	struct dirlist_entry entry;
+	struct dirlist_entry *entry;	/* owned; NULL: none taken yet */
 };
 
 struct dirlist {
 	struct tree *tree;
 	struct node *dir;		/* borrowed until dirlist_close */
+	enum dirlist_detail detail;
 	struct dirlist_mark after;
 	struct place place;
 	size_t head_bytes;		/* of keys in this directory before the
@@ -43,8 +43,9 @@ struct dirlist {
 					 * pending */
 	size_t n_pending, next_pending;
 	struct arrival from_keys, from_records, from_pending;
-	struct dirlist_entry *waiting;
-	size_t n_waiting, waiting_max;
+	struct dirlist_entry *waiting;	/* a stack; owned */
+	struct dirlist_entry *given;	/* the last one returned; owned */
+	struct dirlist_entry *spare;	/* a list; owned */
 };
 
 static int compare(const uint8_t *a, size_t a_bytes, const uint8_t *b,
@@ -61,15 +62,54 @@ static int compare_marks(const struct dirlist_mark *a,
 	return compare(a->pos, a->pos_bytes, b->pos, b->pos_bytes);
 }
 
+/* ---- entries ----------------------------------------------------------- */
+
+static void entry_spare(struct dirlist *list, struct dirlist_entry *entry)
+{
+	if (!entry)
+		return;
+	entry->below = list->spare;
+	list->spare = entry;
+}
+
+/* An entry that waited before, or a new one; NULL when there is no memory. */
+static struct dirlist_entry *entry_take(struct dirlist *list)
+{
+	struct dirlist_entry *entry = list->spare;
+
+	if (!entry)
+		return malloc(sizeof(*entry));
+	list->spare = entry->below;
+	return entry;
+}
+
+static void entries_free(struct dirlist_entry *entry)
+{
+	while (entry) {
+		struct dirlist_entry *below = entry->below;
+
+		free(entry);
+		entry = below;
+	}
+}
+
 /* ---- sources ----------------------------------------------------------- */
+
+/* Makes room for a source's next child. */
+static int arrival_begin(struct dirlist *list, struct arrival *arrival)
+{
+	arrival->is_there = false;
+	if (!arrival->entry)
+		arrival->entry = entry_take(list);
+	return arrival->entry ? 0 : -ENOMEM;
+}
 
 /* The child whose key's part here is `tail`. */
 static int set_position(struct dirlist_entry *entry, const uint8_t *tail,
-			size_t tail_bytes, const struct path_step *step)
+			size_t tail_bytes)
 {
 	if (tail_bytes > CHILD_TAIL_MAX)
 		return -EIO;
-	memcpy(entry->name, step->name, step->name_bytes + 1);
 	memcpy(entry->mark.pos, tail, tail_bytes);
 	entry->mark.pos[tail_bytes] = '/';
 	entry->mark.pos_bytes = (uint16_t)(tail_bytes + 1);
@@ -77,21 +117,28 @@ static int set_position(struct dirlist_entry *entry, const uint8_t *tail,
 	return 0;
 }
 
-static int take_file(struct dirlist *list, const struct aedb_entry *key,
-		     const struct path_step *step, struct arrival *ret)
+static int decode(struct dirlist *list, const struct aedb_entry *entry,
+		  mode_t type, struct object *ret)
 {
-	struct found *found = &ret->entry.found;
-	int rc = set_position(&ret->entry,
+	if (list->detail == DIRLIST_TYPES)
+		return object_decode_type(entry, type, ret);
+	return object_decode(entry, type, &list->tree->config.defaults, ret);
+}
+
+static int take_file(struct dirlist *list, const struct aedb_entry *key,
+		     struct arrival *ret)
+{
+	struct found *found = &ret->entry->found;
+	int rc = set_position(ret->entry,
 			      (const uint8_t *)key->key + list->head_bytes,
-			      key->key_bytes - list->head_bytes, step);
+			      key->key_bytes - list->head_bytes);
 
 	if (rc < 0)
 		return rc;
-	ret->at_bytes = ret->entry.mark.pos_bytes - 1u;
+	ret->at_bytes = ret->entry->mark.pos_bytes - 1u;
 	found->kind = NODE_FILE;
 	found->is_made = false;
-	return object_decode(key, S_IFREG, &list->tree->config.defaults,
-			     &found->object);
+	return decode(list, key, S_IFREG, &found->object);
 }
 
 /* Where a directory with a long name holds keys that do not continue with "/",
@@ -105,7 +152,7 @@ static int is_first_inside(struct dirlist *list, const struct aedb_entry *key,
 	struct place child;
 	int rc;
 
-	*ret = compare_marks(&list->from_keys.entry.mark, &list->after) > 0;
+	*ret = compare_marks(&list->from_keys.entry->mark, &list->after) > 0;
 	if (!*ret)
 		return 0;
 	place_init(&child, &list->place, key->key, step->child_bytes);
@@ -119,18 +166,18 @@ static int is_first_inside(struct dirlist *list, const struct aedb_entry *key,
 }
 
 static int take_implied(struct dirlist *list, const struct aedb_entry *key,
-			const struct path_step *step, struct arrival *ret)
+			struct arrival *ret)
 {
-	struct dirlist_entry *entry = &ret->entry;
+	struct dirlist_entry *entry = ret->entry;
 	int rc = set_position(entry,
 			      (const uint8_t *)key->key + list->head_bytes,
-			      step->child_bytes - list->head_bytes, step);
+			      entry->step.child_bytes - list->head_bytes);
 
 	if (rc < 0)
 		return rc;
 	entry->found.kind = NODE_DIR;
 	entry->found.is_made = false;
-	object_implicit(list->dir->id, entry->name, key,
+	object_implicit(list->dir->id, entry->step.name, key,
 			&list->tree->config.defaults, &entry->found.object);
 	ret->at_bytes = entry->mark.pos_bytes;
 	return 0;
@@ -139,29 +186,31 @@ static int take_implied(struct dirlist *list, const struct aedb_entry *key,
 static int next_key(struct dirlist *list)
 {
 	struct arrival *ret = &list->from_keys;
+	struct path_step *step;
 	struct aedb_entry key;
-	struct path_step step;
 	bool is_first;
-	int rc;
+	int rc = arrival_begin(list, ret);
 
-	ret->is_there = false;
+	if (rc < 0)
+		return rc;
+	step = &ret->entry->step;
 	while ((rc = aedb_scan_next(list->keys, &key)) == 0) {
-		path_step(&list->place.dir, key.key, key.key_bytes, &step);
+		path_step(&list->place.dir, key.key, key.key_bytes, step);
 		is_first = true;
-		if (step.kind == PATH_OWN)
+		if (step->kind == PATH_OWN)
 			continue;
-		if (step.kind == PATH_LEAF)
-			rc = take_file(list, &key, &step, ret);
-		else if (step.kind == PATH_BELOW)
-			rc = take_implied(list, &key, &step, ret);
-		if (rc == 0 && step.kind == PATH_BELOW && step.may_repeat)
-			rc = is_first_inside(list, &key, &step, &is_first);
-		if (rc == 0 && step.kind != PATH_LEAF)
+		if (step->kind == PATH_LEAF)
+			rc = take_file(list, &key, ret);
+		else if (step->kind == PATH_BELOW)
+			rc = take_implied(list, &key, ret);
+		if (rc == 0 && step->kind == PATH_BELOW && step->may_repeat)
+			rc = is_first_inside(list, &key, step, &is_first);
+		if (rc == 0 && step->kind != PATH_LEAF)
 			rc = aedb_scan_skip(list->keys, key.key,
-					    step.skip_bytes);
+					    step->skip_bytes);
 		if (rc < 0)
 			return rc;
-		if (step.kind == PATH_ELSEWHERE || !is_first)
+		if (step->kind == PATH_ELSEWHERE || !is_first)
 			continue;
 		ret->is_there = true;
 		return 0;
@@ -170,75 +219,78 @@ static int next_key(struct dirlist *list)
 }
 
 static int take_made(struct dirlist *list, const struct aedb_entry *record,
-		     const struct path_dir *dir, const struct path_step *step)
+		     const struct path_dir *dir)
 {
 	struct arrival *ret = &list->from_records;
-	struct found *found = &ret->entry.found;
-	int rc = set_position(&ret->entry, dir->key + list->head_bytes,
-			      dir->key_bytes - list->head_bytes, step);
+	struct found *found = &ret->entry->found;
+	int rc = set_position(ret->entry, dir->key + list->head_bytes,
+			      dir->key_bytes - list->head_bytes);
 
 	if (rc < 0)
 		return rc;
-	ret->at_bytes = ret->entry.mark.pos_bytes - 1u;
+	ret->at_bytes = ret->entry->mark.pos_bytes - 1u;
 	ret->is_there = true;
 	found->kind = NODE_DIR;
 	found->is_made = true;
-	return object_decode(record, S_IFDIR, &list->tree->config.defaults,
-			     &found->object);
+	return decode(list, record, S_IFDIR, &found->object);
 }
 
 static int next_record(struct dirlist *list)
 {
 	struct aedb_entry record;
-	struct path_step step;
+	struct path_step *step;
 	struct path_dir dir;
 	size_t extra;
-	int rc;
+	int rc = arrival_begin(list, &list->from_records);
 
-	list->from_records.is_there = false;
+	if (rc < 0)
+		return rc;
+	step = &list->from_records.entry->step;
 	while ((rc = aedb_scan_next(list->records, &record)) == 0) {
 		path_dir_init_record(&dir, record.key, record.key_bytes);
 		if (dir.is_root)
 			continue;
-		path_step(&list->place.dir, dir.key, dir.key_bytes, &step);
-		if (step.kind == PATH_OWN)
+		path_step(&list->place.dir, dir.key, dir.key_bytes, step);
+		if (step->kind == PATH_OWN)
 			continue;
-		if (step.kind == PATH_LEAF)
-			return take_made(list, &record, &dir, &step);
+		if (step->kind == PATH_LEAF)
+			return take_made(list, &record, &dir);
 		extra = record.key_bytes - dir.key_bytes;
 		rc = aedb_scan_skip(list->records, record.key,
-				    step.skip_bytes + extra);
+				    step->skip_bytes + extra);
 		if (rc < 0)
 			return rc;
 	}
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static void next_pending(struct dirlist *list)
+static int next_pending(struct dirlist *list)
 {
 	struct arrival *ret = &list->from_pending;
 	struct path_child child;
-	struct path_step step;
 	struct node *node;
+	int rc = arrival_begin(list, ret);
 
-	ret->is_there = false;
+	if (rc < 0)
+		return rc;
 	while (list->next_pending < list->n_pending) {
 		node = list->pending[list->next_pending++];
 		if (path_child(&list->place.dir, node->name, strlen(node->name),
 			       &child) < 0 || child.kind != PATH_LEAF)
 			continue;
-		path_step(&list->place.dir, child.key, child.key_bytes, &step);
-		if (set_position(&ret->entry, child.key + list->head_bytes,
-				 child.key_bytes - list->head_bytes,
-				 &step) < 0 ||
-		    compare_marks(&ret->entry.mark, &list->after) <= 0)
+		path_step(&list->place.dir, child.key, child.key_bytes,
+			  &ret->entry->step);
+		if (set_position(ret->entry, child.key + list->head_bytes,
+				 child.key_bytes - list->head_bytes) < 0 ||
+		    compare_marks(&ret->entry->mark, &list->after) <= 0)
 			continue;
-		ret->at_bytes = ret->entry.mark.pos_bytes - 1u;
-		ret->entry.found.kind = NODE_FILE;
-		ret->entry.found.object = node->draft->object;
+		ret->at_bytes = ret->entry->mark.pos_bytes - 1u;
+		ret->entry->found.kind = NODE_FILE;
+		ret->entry->found.object = node->draft->object;
 		ret->is_there = true;
-		return;
+		break;
 	}
+	return 0;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -271,29 +323,14 @@ static int collect_pending(struct dirlist *list)
 /* ---- waiting ----------------------------------------------------------- */
 
 /* The top is the first in the order. */
-static int wait(struct dirlist *list, const struct dirlist_entry *entry)
+static void wait(struct dirlist *list, struct dirlist_entry *entry)
 {
-	size_t at;
+	struct dirlist_entry **at = &list->waiting;
 
-	if (list->n_waiting == list->waiting_max) {
-		size_t max = list->waiting_max ? list->waiting_max * 2 :
-						 WAITING_MIN;
-		struct dirlist_entry *grown =
-			realloc(list->waiting, max * sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		list->waiting = grown;
-		list->waiting_max = max;
-	}
-	at = list->n_waiting++;
-	while (at > 0 && compare_marks(&list->waiting[at - 1].mark,
-				       &entry->mark) < 0) {
-		list->waiting[at] = list->waiting[at - 1];
-		at--;
-	}
-	list->waiting[at] = *entry;
-	return 0;
+	while (*at && compare_marks(&(*at)->mark, &entry->mark) < 0)
+		at = &(*at)->below;
+	entry->below = *at;
+	*at = entry;
 }
 
 /* The children that wait behind the mark: their keys are beginnings of its. */
@@ -301,8 +338,7 @@ static int wait_again(struct dirlist *list)
 {
 	struct dirlist_mark *after = &list->after;
 	uint8_t key[PATH_RECORD_BYTES_MAX];
-	struct dirlist_entry entry;
-	struct path_step step;
+	struct dirlist_entry *entry;
 	int rc;
 
 	if (after->pos_bytes == 0)
@@ -312,18 +348,23 @@ static int wait_again(struct dirlist *list)
 	for (size_t n = 0; n + 1 < after->pos_bytes; n++) {
 		if (after->pos[n] >= '/')
 			continue;
-		path_step(&list->place.dir, key, list->head_bytes + n, &step);
-		if (step.kind != PATH_LEAF)
-			continue;
-		rc = find_in_place(list->tree, &list->place, list->dir->id,
-				   step.name, &entry.found);
-		if (rc == -ENOENT)
-			continue;
+		entry = entry_take(list);
+		if (!entry)
+			return -ENOMEM;
+		path_step(&list->place.dir, key, list->head_bytes + n,
+			  &entry->step);
+		rc = -ENOENT;
+		if (entry->step.kind == PATH_LEAF)
+			rc = find_in_place(list->tree, &list->place,
+					   list->dir->id, entry->step.name,
+					   &entry->found);
 		if (rc == 0)
-			rc = set_position(&entry, after->pos, n, &step);
+			rc = set_position(entry, after->pos, n);
 		if (rc == 0)
-			rc = wait(list, &entry);
-		if (rc < 0)
+			wait(list, entry);
+		else
+			entry_spare(list, entry);
+		if (rc < 0 && rc != -ENOENT)
 			return rc;
 	}
 	return 0;
@@ -339,18 +380,16 @@ static int open_scan(struct dirlist *list, struct aedb_scope *scope,
 	struct aedb_range range = { .prefix = prefix,
 				    .prefix_bytes = prefix_bytes };
 	struct dirlist_mark *after = &list->after;
-	int rc;
 
-	memcpy(from, prefix, prefix_bytes);
-	memcpy(from + prefix_bytes, after->pos, after->pos_bytes);
 	if (after->pos_bytes) {
+		memcpy(from, prefix, prefix_bytes);
+		memcpy(from + prefix_bytes, after->pos, after->pos_bytes);
 		range.from = from;
 		range.from_bytes = prefix_bytes + after->pos_bytes;
+		/* Behind all that lies in the entry as a directory, too. */
+		from[range.from_bytes - 1] = '/' + 1;
 	}
-	rc = aedb_scan_open(scope, NULL, &range, ret);
-	if (rc < 0 || !after->pos_bytes)
-		return rc;
-	return aedb_scan_skip(*ret, range.from, range.from_bytes);
+	return aedb_scan_open(scope, NULL, &range, ret);
 }
 
 static int open_in_scope(struct dirlist *list)
@@ -375,12 +414,12 @@ static int open_in_scope(struct dirlist *list)
 		rc = next_key(list);
 	if (rc == 0)
 		rc = next_record(list);
-	next_pending(list);
-	return rc;
+	return rc < 0 ? rc : next_pending(list);
 }
 
 int dirlist_open(struct tree *tree, struct node *dir,
-		 const struct dirlist_mark *after, struct dirlist **ret)
+		 enum dirlist_detail detail, const struct dirlist_mark *after,
+		 struct dirlist **ret)
 {
 	struct dirlist *list = calloc(1, sizeof(*list));
 	int rc = 0;
@@ -389,6 +428,7 @@ int dirlist_open(struct tree *tree, struct node *dir,
 		return -ENOMEM;
 	list->tree = tree;
 	list->dir = dir;
+	list->detail = detail;
 	list->after = *after;
 	if (!node_is_orphan(dir) &&
 	    (dir->kind == NODE_SCOPE || dir->kind == NODE_DIR))
@@ -415,15 +455,14 @@ static int next_in_catalog(struct dirlist *list, struct dirlist_entry *ret)
 			     &entry);
 	if (rc < 0)
 		return rc;
-	memcpy(ret->name, entry.key, entry.key_bytes);
-	ret->name[entry.key_bytes] = '\0';
+	memcpy(ret->step.name, entry.key, entry.key_bytes);
+	ret->step.name[entry.key_bytes] = '\0';
 	memcpy(after->pos, entry.key, entry.key_bytes);
 	after->pos_bytes = (uint16_t)entry.key_bytes;
 	ret->mark = *after;
 	ret->found.kind = dir->kind == NODE_ROOT ? NODE_PROJECT : NODE_SCOPE;
 	ret->found.is_made = true;
-	rc = object_decode(&entry, S_IFDIR, &list->tree->config.defaults,
-			   &ret->found.object);
+	rc = decode(list, &entry, S_IFDIR, &ret->found.object);
 	aedb_unpin(&entry);
 	return rc;
 }
@@ -438,7 +477,7 @@ static int next_own(struct dirlist *list, struct dirlist_entry *ret)
 	if (list->place.dir.is_root)
 		return -ENOENT;
 	node = node_find(list->tree->nodes, list->dir, "%");
-	strcpy(ret->name, "%");
+	strcpy(ret->step.name, "%");
 	ret->mark = list->after;
 	if (node && node_is_pending(node)) {
 		ret->found.kind = NODE_FILE;
@@ -458,70 +497,61 @@ static struct arrival *first_arrival(struct dirlist *list)
 				  &list->from_pending };
 	struct arrival *first = NULL;
 
+	if (!list->from_records.is_there && !list->from_pending.is_there)
+		return list->from_keys.is_there ? &list->from_keys : NULL;
 	for (size_t i = 0; i < 3; i++) {
 		if (!all[i]->is_there)
 			continue;
-		if (!first || compare(all[i]->entry.mark.pos, all[i]->at_bytes,
-				      first->entry.mark.pos,
+		if (!first || compare(all[i]->entry->mark.pos, all[i]->at_bytes,
+				      first->entry->mark.pos,
 				      first->at_bytes) < 0)
 			first = all[i];
 	}
 	return first;
 }
 
-static int pass(struct dirlist *list, struct arrival *arrival)
+/* Puts the arrival on the stack, or in the place of a child of the same name
+ * there, and takes its source's next. */
+static int arrive(struct dirlist *list, struct arrival *arrival)
 {
+	struct dirlist_entry *top = list->waiting, *entry = arrival->entry;
+
+	if (top && compare_marks(&top->mark, &entry->mark) == 0) {
+		if (top->found.kind == NODE_FILE) {
+			list->waiting = top->below;
+			entry_spare(list, top);
+			wait(list, entry);
+			arrival->entry = NULL;
+		}
+	} else {
+		wait(list, entry);
+		arrival->entry = NULL;
+	}
 	if (arrival == &list->from_keys)
 		return next_key(list);
 	if (arrival == &list->from_records)
 		return next_record(list);
-	next_pending(list);
-	return 0;
-}
-
-/* Puts the arrival on the stack, or in the place of a child of the same name
- * there. */
-static int arrive(struct dirlist *list, struct arrival *arrival)
-{
-	struct dirlist_entry *top = NULL;
-	int rc = 0;
-
-	if (list->n_waiting)
-		top = &list->waiting[list->n_waiting - 1];
-	if (!top || compare_marks(&top->mark, &arrival->entry.mark) != 0)
-		rc = wait(list, &arrival->entry);
-	else if (top->found.kind == NODE_FILE)
-		*top = arrival->entry;
-	return rc < 0 ? rc : pass(list, arrival);
+	return next_pending(list);
 }
 
 static bool is_next(const struct dirlist_entry *top,
 		    const struct arrival *arrival)
 {
 	return !arrival || compare(top->mark.pos, top->mark.pos_bytes,
-				   arrival->entry.mark.pos,
+				   arrival->entry->mark.pos,
 				   arrival->at_bytes) < 0;
 }
 
-int dirlist_next(struct dirlist *list, struct dirlist_entry *ret)
+static int next_in_scope(struct dirlist *list)
 {
 	struct arrival *arrival;
 	int rc;
 
-	if (node_is_orphan(list->dir))
-		return -ENOENT;
-	if (list->dir->kind == NODE_ROOT || list->dir->kind == NODE_PROJECT)
-		return next_in_catalog(list, ret);
-	if (!list->after.is_past_own) {
-		rc = next_own(list, ret);
-		if (rc != -ENOENT)
-			return rc;
-	}
 	for (;;) {
 		arrival = first_arrival(list);
-		if (list->n_waiting &&
-		    is_next(&list->waiting[list->n_waiting - 1], arrival)) {
-			*ret = list->waiting[--list->n_waiting];
+		if (list->waiting && is_next(list->waiting, arrival)) {
+			list->given = list->waiting;
+			list->waiting = list->given->below;
 			return 0;
 		}
 		if (!arrival)
@@ -530,6 +560,42 @@ int dirlist_next(struct dirlist *list, struct dirlist_entry *ret)
 		if (rc < 0)
 			return rc;
 	}
+}
+
+/* An entry that comes without waiting. */
+static int next_alone(struct dirlist *list,
+		      int (*find)(struct dirlist *, struct dirlist_entry *))
+{
+	struct dirlist_entry *entry = entry_take(list);
+	int rc = entry ? find(list, entry) : -ENOMEM;
+
+	if (rc < 0)
+		entry_spare(list, entry);
+	else
+		list->given = entry;
+	return rc;
+}
+
+int dirlist_next(struct dirlist *list, const struct dirlist_entry **ret)
+{
+	enum node_kind kind = list->dir->kind;
+	int rc = -ENOENT;
+
+	entry_spare(list, list->given);
+	list->given = NULL;
+	if (node_is_orphan(list->dir))
+		return -ENOENT;
+	if (kind == NODE_ROOT || kind == NODE_PROJECT) {
+		rc = next_alone(list, next_in_catalog);
+	} else {
+		if (!list->after.is_past_own)
+			rc = next_alone(list, next_own);
+		if (rc == -ENOENT)
+			rc = next_in_scope(list);
+	}
+	if (rc == 0)
+		*ret = list->given;
+	return rc;
 }
 
 void dirlist_close(struct dirlist *list)
@@ -541,6 +607,11 @@ void dirlist_close(struct dirlist *list)
 	if (list->records)
 		aedb_scan_close(list->records);
 	free(list->pending);
-	free(list->waiting);
+	free(list->from_keys.entry);
+	free(list->from_records.entry);
+	free(list->from_pending.entry);
+	free(list->given);
+	entries_free(list->waiting);
+	entries_free(list->spare);
 	free(list);
 }

@@ -3,7 +3,7 @@
  * that one may stop after any entry and go on there later, however the
  * directory changed in between.
  *
- *	dirlist_open(tree, dir, &mark, &list);
+ *	dirlist_open(tree, dir, DIRLIST_OBJECTS, &mark, &list);
  *	while (dirlist_next(list, &entry) == 0) …
  *	dirlist_close(list);
  *
@@ -24,19 +24,26 @@ struct dirlist_mark {
 	uint8_t pos[DIRLIST_POS_BYTES_MAX];
 };
 
+enum dirlist_detail {
+	DIRLIST_OBJECTS,
+	DIRLIST_TYPES,		/* of the objects only id and type */
+};
+
 struct dirlist_entry {
-	char name[PATH_NAME_BYTES_MAX + 1];
+	struct dirlist_entry *below;	/* the list's own */
 	struct found found;
 	struct dirlist_mark mark;	/* behind this entry */
+	struct path_step step;		/* to it from the directory: its name */
 };
 
 struct dirlist;
 
 /* Goes on behind the mark, as the directory is now. Owned; dirlist_close. */
 int dirlist_open(struct tree *tree, struct node *dir,
-		 const struct dirlist_mark *after, struct dirlist **ret);
-/* -ENOENT at the end. */
-int dirlist_next(struct dirlist *list, struct dirlist_entry *ret);
+		 enum dirlist_detail detail, const struct dirlist_mark *after,
+		 struct dirlist **ret);
+/* Borrowed until the next call. -ENOENT at the end. */
+int dirlist_next(struct dirlist *list, const struct dirlist_entry **ret);
 /* Takes NULL. */
 void dirlist_close(struct dirlist *list);
 

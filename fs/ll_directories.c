@@ -37,15 +37,21 @@ void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 static size_t add_plain(fuse_req_t req, struct tree_dir *dir,
 			const struct tree_dirent *entry, char *at, size_t room)
 {
+	struct stat stat;
+
 	(void)dir;
-	return fuse_add_direntry(req, at, room, entry->name, &entry->stat,
+	/* All that libfuse looks at. */
+	stat.st_ino = entry->id;
+	stat.st_mode = entry->mode;
+	return fuse_add_direntry(req, at, room, entry->name, &stat,
 				 (off_t)entry->next);
 }
 
 static size_t add_plus(fuse_req_t req, struct tree_dir *dir,
 		       const struct tree_dirent *entry, char *at, size_t room)
 {
-	struct fuse_entry_param param = { .attr = entry->stat };
+	struct fuse_entry_param param = { .attr = { .st_ino = entry->id,
+						    .st_mode = entry->mode } };
 	size_t n = fuse_add_direntry_plus(req, NULL, 0, entry->name, NULL, 0);
 	struct tree_caller caller = ll_caller(req);
 	struct tree_entry found;
@@ -96,7 +102,8 @@ static void read_directory(fuse_req_t req, size_t size, off_t offset,
 	struct tree *tree = ll_begin(req);
 	struct tree_dir *dir = dir_of(fi);
 	size_t n = 0;
-	int rc = tree_dir_seek(tree, dir, (uint64_t)offset);
+	int rc = tree_dir_seek(tree, dir, form == FORM_PLUS ? TREE_ENTRIES :
+			       TREE_NAMES, (uint64_t)offset);
 
 	if (size > sizeof(list))
 		size = sizeof(list);

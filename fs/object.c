@@ -25,6 +25,14 @@ int object_decode(const struct aedb_entry *entry, mode_t type,
 	return 0;
 }
 
+int object_decode_type(const struct aedb_entry *entry, mode_t type,
+		       struct object *ret)
+{
+	ret->id = entry->id;
+	return attr_decode_type(entry->attr, entry->attr_bytes, type,
+				&ret->attr.mode);
+}
+
 static uint64_t implicit_id(uint64_t parent_id, const char *name)
 {
 	uint64_t h = (parent_id + 1) * UINT64_C(0x9E3779B97F4A7C15);

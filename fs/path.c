@@ -283,6 +283,55 @@ static size_t piece_bytes(const struct piece *piece, const struct path_dir *chil
 	return (size_t)(child->key + child->key_bytes - piece->raw);
 }
 
+#define BYTES_OF(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0 if one of the eight bytes is 0. */
+static uint64_t has_zero(uint64_t word)
+{
+	return (word - BYTES_OF(1)) & ~word & BYTES_OF(0x80);
+}
+
+/* How many bytes come before the first "/", "%" or NUL. */
+static size_t plain_bytes(const uint8_t *raw, size_t n)
+{
+	uint64_t word;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+		memcpy(&word, raw + i, sizeof(word));
+		if (has_zero(word) | has_zero(word ^ BYTES_OF('/')) |
+		    has_zero(word ^ BYTES_OF('%')))
+			break;
+	}
+	while (i < n && raw[i] && raw[i] != '/' && raw[i] != '%')
+		i++;
+	return i;
+}
+
+/* step_inside where the name is short and needs no escape, as nearly all do;
+ * false: it does not. */
+static bool step_plain(const struct path_dir *dir, const uint8_t *key,
+		       size_t key_bytes, struct path_step *ret)
+{
+	size_t start = dir->is_root ? 0 : dir->key_bytes + 1, n;
+	const uint8_t *raw = key + start;
+
+	if (start >= key_bytes || (start && raw[-1] != '/') || raw[0] == '.')
+		return false;
+	n = plain_bytes(raw, key_bytes - start);
+	if (n == 0 || n > RAW_NARROW_MAX ||
+	    (n < key_bytes - start && raw[n] != '/'))
+		return false;
+	memcpy(ret->name, raw, n);
+	ret->name[n] = '\0';
+	ret->name_bytes = n;
+	ret->child_bytes = start + n;
+	ret->skip_bytes = start + n + 1;
+	ret->kind = start + n == key_bytes ? PATH_LEAF : PATH_BELOW;
+	ret->may_repeat = false;
+	return true;
+}
+
 /* path_step for a key inside the directory and not its own. */
 static void step_inside(const struct path_dir *dir, const uint8_t *key,
 			size_t key_bytes, struct path_step *ret,
@@ -307,6 +356,8 @@ void path_step(const struct path_dir *dir, const void *key, size_t key_bytes,
 	struct path_dir child;
 
 	assert(dir->is_root || key_bytes >= dir->key_bytes);
+	if (step_plain(dir, bytes, key_bytes, ret))
+		return;
 	if (!dir->is_root && key_bytes == dir->key_bytes) {
 		*ret = (struct path_step){ .kind = PATH_OWN, .name = "%",
 					   .name_bytes = 1 };

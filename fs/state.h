@@ -23,6 +23,7 @@ struct tree {
 	struct node_table *nodes;
 	struct tree_effects effects;		/* of the running operation */
 	LIST_HEAD(, file) open_files;
+	size_t marks_bytes;			/* of open directories */
 };
 
 /* The attributes of this node changed: the kernel is to be told if it may

@@ -216,13 +216,20 @@ struct tree_dir;
 
 int tree_opendir(struct tree *tree, struct node *node, struct tree_dir **ret);
 void tree_releasedir(struct tree *tree, struct tree_dir *dir);
-/* Starts reading behind the entry with this offset, 0 for the first. */
-int tree_dir_seek(struct tree *tree, struct tree_dir *dir, uint64_t offset);
+enum tree_listing {
+	TREE_ENTRIES,
+	TREE_NAMES,		/* with ids and types; nothing is looked up */
+};
+/* Starts a round of reading behind the entry with this offset, 0 for the
+ * first. */
+int tree_dir_seek(struct tree *tree, struct tree_dir *dir,
+		  enum tree_listing listing, uint64_t offset);
 
 struct tree_dirent {
 	const char *name;	/* borrowed until the next call */
 	uint64_t next;		/* offset behind it */
-	struct stat stat;	/* st_ino and the type at least */
+	uint64_t id;
+	mode_t mode;		/* the type at least */
 	bool is_dot;		/* "." or "..", of which nothing is looked up */
 };
 /* The next entry, not yet taken. -ENOENT at the end. */
@@ -230,7 +237,7 @@ int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
 		  struct tree_dirent *ret);
 /* Takes the entry that was peeked. -ENOMEM. */
 int tree_dir_take(struct tree_dir *dir);
-/* Ends this round of reading; the position stays. */
+/* Ends the round; the position stays. */
 void tree_dir_pause(struct tree_dir *dir);
 /* A lookup of the entry that was peeked (and is not "." or ".."). */
 int tree_dir_lookup(struct tree *tree, const struct tree_caller *caller,

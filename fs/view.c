@@ -179,7 +179,8 @@ static bool is_stat_lasting(struct node *node)
 }
 
 void view_entry_of_object(const struct tree_caller *caller, struct node *node,
-			  struct object *object, struct tree_entry *ret)
+			  const struct object *object,
+			  struct tree_entry *ret)
 {
 	ret->node = node;
 	ret->is_name_lasting = !node->draft;

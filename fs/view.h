@@ -15,7 +15,8 @@ int view_entry(struct tree *tree, const struct tree_caller *caller,
 	       struct tree_entry *ret);
 /* The same for an object that nobody has open. */
 void view_entry_of_object(const struct tree_caller *caller, struct node *node,
-			  struct object *object, struct tree_entry *ret);
+			  const struct object *object,
+			  struct tree_entry *ret);
 
 /* The copy whose attributes the caller's process would change: a writing handle
  * of its own has staged data in it. NULL: none. */

@@ -60,11 +60,11 @@ static const char *list(struct fs *fs, const char *path, size_t n)
 	size_t used = 0, in_round = 0;
 	uint64_t offset = 2;
 
-	CHECK_OK(tree_dir_seek(fs->tree, dir, offset));
+	CHECK_OK(tree_dir_seek(fs->tree, dir, TREE_NAMES, offset));
 	while (tree_dir_peek(fs->tree, dir, &entry) == 0) {
 		if (in_round++ == n) {
 			tree_dir_pause(dir);
-			CHECK_OK(tree_dir_seek(fs->tree, dir, offset));
+			CHECK_OK(tree_dir_seek(fs->tree, dir, TREE_NAMES, offset));
 			in_round = 0;
 			continue;
 		}
@@ -209,7 +209,7 @@ TEST(seek, "an offset leads back to its entry while others come and go before it
 		fs_put(&fs, name, "v");
 	}
 	dir = open_dir(&fs, "");
-	CHECK_OK(tree_dir_seek(fs.tree, dir, 0));
+	CHECK_OK(tree_dir_seek(fs.tree, dir, TREE_NAMES, 0));
 	for (int i = 0; i < 80; i++) {
 		CHECK_OK(tree_dir_peek(fs.tree, dir, &entry));
 		if (strcmp(entry.name, "k50") == 0)
@@ -220,11 +220,220 @@ TEST(seek, "an offset leads back to its entry while others come and go before it
 	CHECK_OK(fs_unlink(&fs, "k10"));
 	fs_put(&fs, "k20x", "v");
 	fs_put(&fs, "k21x", "v");
-	CHECK_OK(tree_dir_seek(fs.tree, dir, at_50));
+	CHECK_OK(tree_dir_seek(fs.tree, dir, TREE_NAMES, at_50));
 	CHECK_OK(tree_dir_peek(fs.tree, dir, &entry));
 	CHECK_STR(entry.name, "k51");
 	tree_releasedir(fs.tree, dir);
 	fs_close(&fs);
+}
+
+enum presence { ABSENT, FILE_THERE, PENDING, MADE, IMPLIED };
+enum showing { DUE, SHOWN, PASSED };
+
+#define CHANGING 200
+#define READERS 3
+#define ROUNDS 3000
+
+/* A directory that changes, and those who read it. */
+struct changing {
+	struct fs fs;
+	char names[CHANGING][NAME_BYTES];	/* in the listing's order */
+	enum presence presence[CHANGING];
+	struct handle *creator[CHANGING];
+	struct reader {
+		struct tree_dir *dir;
+		uint64_t offset;
+		enum showing showing[CHANGING];
+		bool was_absent[CHANGING];	/* since this reader's rewind */
+		uint64_t given[CHANGING];	/* offsets behind the entries; 0 */
+	} readers[READERS];
+};
+
+/* Where an entry stands: as if it were a directory. */
+static int compare_positions(const void *a, const void *b)
+{
+	char x[NAME_BYTES + 2], y[NAME_BYTES + 2];
+
+	strcpy(stpcpy(x, a), "/");
+	strcpy(stpcpy(y, b), "/");
+	return strcmp(x, y);
+}
+
+static void changing_open(struct changing *c)
+{
+	static const char letters[] = "ab-.c9";
+
+	memset(c, 0, sizeof(*c));
+	fs_open(&c->fs);
+	for (int i = 0; i < CHANGING; i++) {
+		char *at = c->names[i];
+
+		/* All different, and many begin with another. */
+		*at++ = 'n';
+		for (int n = i; n > 0; n /= 6)
+			*at++ = letters[n % 6];
+	}
+	qsort(c->names, CHANGING, NAME_BYTES, compare_positions);
+	for (int i = 0; i < READERS; i++)
+		c->readers[i].dir = open_dir(&c->fs, "");
+}
+
+static const char *key_inside(const char *name)
+{
+	static char key[NAME_BYTES + 2];
+
+	snprintf(key, sizeof(key), "%s/x", name);
+	return key;
+}
+
+static void make(struct changing *c, int i)
+{
+	struct fs *fs = &c->fs;
+	const char *name = c->names[i];
+
+	c->presence[i] = (enum presence)(1 + check_random() % 4);
+	switch (c->presence[i]) {
+	case FILE_THERE:
+		fs_put(fs, name, "v");
+		break;
+	case PENDING:
+		c->creator[i] = fs_handle(fs, fs->me.tid, name,
+					  O_CREAT | O_EXCL | O_WRONLY);
+		break;
+	case MADE:
+		fs_mkdir(fs, name);
+		break;
+	default:
+		put_key(fs, key_inside(name));
+	}
+}
+
+static void take_away(struct changing *c, int i)
+{
+	struct fs *fs = &c->fs;
+	const char *name = c->names[i];
+
+	if (c->presence[i] == IMPLIED)
+		CHECK_OK(fs_unlink(fs, key_inside(name)));
+	if (c->presence[i] == FILE_THERE)
+		CHECK_OK(fs_unlink(fs, name));
+	else
+		CHECK_OK(fs_rmdir(fs, name));
+	c->presence[i] = ABSENT;
+	for (int r = 0; r < READERS; r++)
+		c->readers[r].was_absent[i] = true;
+}
+
+/* What was listed as pending stays there. */
+static void finish_creation(struct changing *c, int i)
+{
+	fs_flush_as(&c->fs, c->fs.me.tid, c->creator[i]);
+	CHECK_OK(tree_release(c->fs.tree, c->creator[i]));
+	c->presence[i] = FILE_THERE;
+}
+
+static void change_something(struct changing *c)
+{
+	int i = (int)(check_random() % CHANGING);
+
+	if (c->presence[i] == ABSENT)
+		make(c, i);
+	else if (c->presence[i] == PENDING)
+		finish_creation(c, i);
+	else
+		take_away(c, i);
+}
+
+static void rewind_reader(struct changing *c, struct reader *r)
+{
+	r->offset = 0;
+	for (int i = 0; i < CHANGING; i++) {
+		r->showing[i] = DUE;
+		r->given[i] = 0;
+		r->was_absent[i] = c->presence[i] == ABSENT;
+	}
+}
+
+/* To a place it was told before, or goes on. */
+static void seek_somewhere(struct reader *r)
+{
+	int at = (int)(check_random() % CHANGING);
+
+	if (check_random() % 4 || !r->given[at])
+		return;
+	r->offset = r->given[at];
+	for (int i = 0; i < CHANGING; i++)
+		r->showing[i] = i <= at ? PASSED : DUE;
+}
+
+static void take_entry(struct changing *c, struct reader *r,
+		       const struct tree_dirent *entry)
+{
+	int i = 0;
+
+	r->offset = entry->next;
+	if (entry->is_dot)
+		return;
+	while (i < CHANGING && strcmp(c->names[i], entry->name) != 0)
+		i++;
+	CHECK(i < CHANGING);
+	CHECK_EQ(r->showing[i], DUE);
+	CHECK_EQ(S_ISDIR(entry->mode), c->presence[i] >= MADE);
+	r->showing[i] = SHOWN;
+	r->given[i] = entry->next;
+}
+
+static void check_end(const struct reader *r)
+{
+	for (int i = 0; i < CHANGING; i++)
+		CHECK(r->showing[i] != DUE || r->was_absent[i]);
+}
+
+/* What the kernel asks for at once; it may go on before the last entry. */
+static void read_round(struct changing *c, struct reader *r)
+{
+	size_t n = 1 + check_random() % 40;
+	struct tree_dirent entry;
+	int rc = 0;
+
+	CHECK_OK(tree_dir_seek(c->fs.tree, r->dir, check_random() % 2 ?
+			       TREE_NAMES : TREE_ENTRIES, r->offset));
+	while (n-- > 0 && rc == 0) {
+		rc = tree_dir_peek(c->fs.tree, r->dir, &entry);
+		if (rc == 0) {
+			take_entry(c, r, &entry);
+			CHECK_OK(tree_dir_take(r->dir));
+		}
+	}
+	tree_dir_pause(r->dir);
+	if (rc == 0)
+		return;
+	CHECK_EQ(rc, -ENOENT);
+	check_end(r);
+	rewind_reader(c, r);
+}
+
+TEST(changes, "readers of a changing directory see what stays once, from any place told them")
+{
+	static struct changing c;
+
+	changing_open(&c);
+	for (int i = 0; i < READERS; i++)
+		rewind_reader(&c, &c.readers[i]);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct reader *r = &c.readers[check_random() % READERS];
+
+		for (size_t n = check_random() % 12; n > 0; n--)
+			change_something(&c);
+		seek_somewhere(r);
+		read_round(&c, r);
+	}
+	for (int i = 0; i < CHANGING; i++)
+		if (c.presence[i] == PENDING)
+			finish_creation(&c, i);
+	for (int i = 0; i < READERS; i++)
+		tree_releasedir(c.fs.tree, c.readers[i].dir);
+	fs_close(&c.fs);
 }
 
 TEST(move, "a renamed directory takes everything beneath along, numbers and open files too")

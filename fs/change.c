@@ -124,7 +124,7 @@ int change_put_copy(struct change *change, struct file *file,
 	int rc = place_of_directory(node->parent, &place);
 
 	if (rc == 0)
-		rc = path_child(&place.dir, node->name, strlen(node->name),
+		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
 				&child);
 	if (rc == 0 && !copy->is_private)
 		rc = working_prepare(change->tree, file, copy);
@@ -148,7 +148,7 @@ int change_delete_file(struct change *change, struct node *node)
 	int rc = place_of_directory(node->parent, &place);
 
 	if (rc == 0)
-		rc = path_child(&place.dir, node->name, strlen(node->name),
+		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
 				&child);
 	return rc < 0 ? rc : aedb_txn_delete(change->txn, place.keys, child.key,
 					     child.key_bytes);
@@ -195,7 +195,7 @@ static int set_file_attr(struct change *change, struct node *node,
 	int rc = place_of_directory(node->parent, &place);
 
 	if (rc == 0)
-		rc = path_child(&place.dir, node->name, strlen(node->name),
+		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
 				&child);
 	if (rc < 0)
 		return rc;

@@ -39,8 +39,8 @@ struct dirlist {
 	size_t head_bytes;		/* of keys in this directory before the
 					 * child's part */
 	struct aedb_scan *keys, *records;
-	struct node **pending;		/* sorted by position; counted by being
-					 * pending */
+	struct object_draft **pending;	/* sorted by position; borrowed: nothing
+					 * is committed during a listing */
 	size_t n_pending, next_pending;
 	struct arrival from_keys, from_records, from_pending;
 	struct dirlist_entry *waiting;	/* a stack; owned */
@@ -267,15 +267,17 @@ static int next_record(struct dirlist *list)
 static int next_pending(struct dirlist *list)
 {
 	struct arrival *ret = &list->from_pending;
+	struct object_draft *draft;
 	struct path_child child;
-	struct node *node;
+	const char *name;
 	int rc = arrival_begin(list, ret);
 
 	if (rc < 0)
 		return rc;
 	while (list->next_pending < list->n_pending) {
-		node = list->pending[list->next_pending++];
-		if (path_child(&list->place.dir, node->name, strlen(node->name),
+		draft = list->pending[list->next_pending++];
+		name = node_name(draft->node);
+		if (path_child(&list->place.dir, name, strlen(name),
 			       &child) < 0 || child.kind != PATH_LEAF)
 			continue;
 		path_step(&list->place.dir, child.key, child.key_bytes,
@@ -286,7 +288,7 @@ static int next_pending(struct dirlist *list)
 			continue;
 		ret->at_bytes = ret->entry->mark.pos_bytes - 1u;
 		ret->entry->found.kind = NODE_FILE;
-		ret->entry->found.object = node->draft->object;
+		ret->entry->found.object = draft->object;
 		ret->is_there = true;
 		break;
 	}
@@ -295,28 +297,29 @@ static int next_pending(struct dirlist *list)
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct node *const *x = a, *const *y = b;
+	const struct object_draft *const *x = a, *const *y = b;
 
-	return strcmp((*x)->name, (*y)->name);
+	return strcmp(node_name((*x)->node), node_name((*y)->node));
 }
 
 /* By name, which for keys without escapes is by key; what is out of order is
  * listed late, and once. */
 static int collect_pending(struct dirlist *list)
 {
-	struct node *node;
+	struct node_directory *dir = node_directory(list->dir);
+	struct object_draft *draft;
 	size_t n = 0;
 
-	LIST_FOREACH(node, &list->dir->pending, next_pending)
+	LIST_FOREACH(draft, &dir->pending, next_pending)
 		n++;
 	if (n == 0)
 		return 0;
-	list->pending = malloc(n * sizeof(struct node *));
+	list->pending = malloc(n * sizeof(*list->pending));
 	if (!list->pending)
 		return -ENOMEM;
-	LIST_FOREACH(node, &list->dir->pending, next_pending)
-		list->pending[list->n_pending++] = node;
-	qsort(list->pending, n, sizeof(struct node *), compare_names);
+	LIST_FOREACH(draft, &dir->pending, next_pending)
+		list->pending[list->n_pending++] = draft;
+	qsort(list->pending, n, sizeof(*list->pending), compare_names);
 	return 0;
 }
 
@@ -451,7 +454,8 @@ static int next_in_catalog(struct dirlist *list, struct dirlist_entry *ret)
 	memcpy(name, after->pos, after->pos_bytes);
 	name[after->pos_bytes] = '\0';
 	rc = aedb_place_next(list->tree->db, NULL,
-			     dir->kind == NODE_ROOT ? NULL : dir->name, name,
+			     dir->kind == NODE_ROOT ? NULL : node_name(dir),
+			     name,
 			     &entry);
 	if (rc < 0)
 		return rc;

@@ -75,7 +75,7 @@ static int find_in_catalog(struct tree *tree, struct node *parent,
 	int rc;
 
 	if (parent->kind == NODE_PROJECT)
-		place = (struct aedb_place){ parent->name, name };
+		place = (struct aedb_place){ node_name(parent), name };
 	rc = aedb_place_stat(tree->db, NULL, place, &entry);
 	if (rc == -EINVAL || rc == -ENAMETOOLONG)
 		return -ENOENT;
@@ -114,7 +114,7 @@ int find_node_of(struct tree *tree, struct node *parent, const char *name,
 		return 0;
 	}
 	if (found->kind == NODE_SCOPE) {
-		rc = aedb_scope_open(tree->db, parent->name, name, &scope);
+		rc = aedb_scope_open(tree->db, node_name(parent), name, &scope);
 		if (rc < 0)
 			return rc;
 	}
@@ -126,7 +126,8 @@ int find_node_of(struct tree *tree, struct node *parent, const char *name,
 	}
 	node->id = found->object.id;
 	node->is_made = found->is_made;
-	node->scope = scope;
+	if (scope)
+		node_directory(node)->scope = scope;
 	*ret = node;
 	return 0;
 }
@@ -154,8 +155,8 @@ static int find_dir_object(struct tree *tree, struct node *node,
 	int rc = place_of_directory(node, &place);
 
 	if (rc == 0)
-		rc = find_directory(tree, &place, node->parent->id, node->name,
-				    &found);
+		rc = find_directory(tree, &place, node->parent->id,
+				    node_name(node), &found);
 	if (rc == 0)
 		*ret = found.object;
 	return rc;
@@ -233,7 +234,7 @@ int find_check_empty(struct tree *tree, struct node *dir)
 	struct place place;
 	int rc;
 
-	if (!LIST_EMPTY(&dir->pending))
+	if (!LIST_EMPTY(&node_directory(dir)->pending))
 		return -ENOTEMPTY;
 	if (dir->kind == NODE_PROJECT) {
 		rc = aedb_place_next(tree->db, NULL, catalog.project, "",

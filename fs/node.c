@@ -15,29 +15,96 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS_MIN 1024
+#include "bytes.h"
+#include "node_index.h"
+#include "node_slab.h"
+
+/* Of a node, before its name. */
+#define HEAD_BYTES offsetof(struct node, name_bytes)
+_Static_assert(HEAD_BYTES == 52, "a node is small");
 
 struct node_table {
-	struct node root;
-	struct node **buckets;
-	size_t n_buckets;		/* a power of two */
-	size_t n_nodes;
+	struct node_slab *slab;
+	struct node_index index;	/* of all but the root */
+	struct node *root;
 };
 
 static uint32_t hash_name(const struct node *parent, const char *name)
 {
 	uint64_t h = (uint64_t)(uintptr_t)parent * UINT64_C(0x9E3779B97F4A7C15);
+	size_t n = strlen(name);
 
-	for (; *name; name++)
+	for (; n >= 8; n -= 8, name += 8) {
+		h = (h ^ bytes_load_le64(name)) * UINT64_C(0xD6E8FEB86659FD93);
+		h ^= h >> 32;
+	}
+	for (; n > 0; n--, name++)
 		h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001B3);
 	h ^= h >> 32;
 	h *= UINT64_C(0xD6E8FEB86659FD93);
 	return (uint32_t)(h >> 32);
 }
 
-static struct node **bucket_of(struct node_table *table, uint32_t hash)
+static char *name_outside(const struct node *node)
 {
-	return &table->buckets[hash & (table->n_buckets - 1)];
+	char *name;
+
+	memcpy(&name, node->name_bytes, sizeof(name));
+	return name;
+}
+
+const char *node_name(const struct node *node)
+{
+	return node->has_name_outside ? name_outside(node) : node->name_bytes;
+}
+
+/* A directory's block begins with its struct node_directory. */
+struct node_directory *node_directory(const struct node *node)
+{
+	assert(node->kind != NODE_FILE);
+	return (struct node_directory *)node - 1;
+}
+
+static size_t bytes_before(enum node_kind kind)
+{
+	return kind == NODE_FILE ? 0 : sizeof(struct node_directory);
+}
+
+/* Bytes of the name's own memory, for a pointer too. */
+static size_t name_room(size_t name_bytes)
+{
+	size_t n = name_bytes + 1;
+
+	return n < sizeof(char *) ? sizeof(char *) : n;
+}
+
+static struct node *create(struct node_slab *slab, const char *name,
+			   enum node_kind kind)
+{
+	size_t before = bytes_before(kind), n = strlen(name);
+	uint8_t *block = node_slab_take(slab, before + HEAD_BYTES +
+					name_room(n));
+	struct node *node;
+
+	if (!block)
+		return NULL;
+	node = (struct node *)(block + before);
+	memset(block, 0, before + HEAD_BYTES);
+	memcpy(node->name_bytes, name, n + 1);
+	node->kind = kind;
+	node->refs = 1;
+	return node;
+}
+
+static void destroy(struct node_slab *slab, struct node *node)
+{
+	assert(!node->file);
+	if (node->kind == NODE_SCOPE && node_directory(node)->scope)
+		aedb_scope_close(node_directory(node)->scope);
+	object_draft_free(node->draft);
+	if (node->has_name_outside)
+		free(name_outside(node));
+	node_slab_give(slab, (uint8_t *)node - bytes_before(node->kind));
 }
 
 struct node_table *node_table_new(void)
@@ -46,109 +113,61 @@ struct node_table *node_table_new(void)
 
 	if (!table)
 		return NULL;
-	table->n_buckets = BUCKETS_MIN;
-	table->buckets = calloc(table->n_buckets, sizeof(*table->buckets));
-	if (!table->buckets) {
-		free(table);
+	table->slab = node_slab_new();
+	if (table->slab)
+		table->root = create(table->slab, "", NODE_ROOT);
+	if (!table->root || node_index_init(&table->index) < 0) {
+		node_table_free(table);
 		return NULL;
 	}
-	table->root.kind = NODE_ROOT;
-	table->root.refs = 1;
-	table->root.name = "";
 	return table;
-}
-
-static void destroy(struct node *node)
-{
-	assert(!node->file);
-	if (node->scope)
-		aedb_scope_close(node->scope);
-	object_draft_free(node->draft);
-	free(node->name);
-	free(node);
 }
 
 void node_table_free(struct node_table *table)
 {
 	if (!table)
 		return;
-	for (size_t i = 0; i < table->n_buckets; i++) {
-		struct node *node = table->buckets[i];
+	for (size_t i = 0; i < table->index.n_buckets; i++) {
+		struct node *node = table->index.buckets[i];
 
 		while (node) {
 			struct node *next = node->next_in_bucket;
 
-			destroy(node);
+			destroy(table->slab, node);
 			node = next;
 		}
 	}
-	free(table->buckets);
+	node_index_release(&table->index);
+	node_slab_delete(table->slab);
 	free(table);
 }
 
 struct node *node_table_root(struct node_table *table)
 {
-	return &table->root;
+	return table->root;
 }
 
-/* The table stays as it is when there is no memory: it only gets slower. */
-static void grow(struct node_table *table)
+size_t node_table_bytes(const struct node_table *table)
 {
-	size_t n = table->n_buckets * 2;
-	struct node **buckets = calloc(n, sizeof(*buckets));
-
-	if (!buckets)
-		return;
-	for (size_t i = 0; i < table->n_buckets; i++) {
-		struct node *node = table->buckets[i];
-
-		while (node) {
-			struct node *next = node->next_in_bucket;
-			struct node **bucket = &buckets[node->hash & (n - 1)];
-
-			node->next_in_bucket = *bucket;
-			*bucket = node;
-			node = next;
-		}
-	}
-	free(table->buckets);
-	table->buckets = buckets;
-	table->n_buckets = n;
+	return node_slab_bytes(table->slab) + node_index_bytes(&table->index);
 }
 
 static void insert(struct node_table *table, struct node *node)
 {
-	struct node **bucket;
-
-	if (table->n_nodes >= table->n_buckets)
-		grow(table);
 	/* Orphans are not looked for: only spread. */
-	node->hash = node->parent ? hash_name(node->parent, node->name) :
+	node->hash = node->parent ? hash_name(node->parent, node_name(node)) :
 				    hash_name(node, "");
-	bucket = bucket_of(table, node->hash);
-	node->next_in_bucket = *bucket;
-	*bucket = node;
-	table->n_nodes++;
-}
-
-static void take_out(struct node_table *table, struct node *node)
-{
-	struct node **at = bucket_of(table, node->hash);
-
-	while (*at != node)
-		at = &(*at)->next_in_bucket;
-	*at = node->next_in_bucket;
-	table->n_nodes--;
+	node_index_add(&table->index, node);
 }
 
 struct node *node_find(struct node_table *table, struct node *parent,
 		       const char *name)
 {
 	uint32_t hash = hash_name(parent, name);
-	struct node *node = *bucket_of(table, hash);
+	struct node *node = node_index_first(&table->index, hash);
 
 	while (node && (node->hash != hash || node->parent != parent ||
-			strcmp(node->name, name) != 0))
+			strcmp(node_name(node), name) != 0))
 		node = node->next_in_bucket;
 	return node ? node_ref(node) : NULL;
 }
@@ -156,17 +175,10 @@ struct node *node_find(struct node_table *table, struct node *parent,
 struct node *node_add(struct node_table *table, struct node *parent,
 		      const char *name, enum node_kind kind)
 {
-	struct node *node = calloc(1, sizeof(*node));
+	struct node *node = create(table->slab, name, kind);
 
 	if (!node)
 		return NULL;
-	node->name = strdup(name);
-	if (!node->name) {
-		free(node);
-		return NULL;
-	}
-	node->kind = kind;
-	node->refs = 1;
 	node->parent = node_ref(parent);
 	insert(table, node);
 	return node;
@@ -187,10 +199,27 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n)
 		node->refs -= n;
 		if (node->refs > 0 || node->kind == NODE_ROOT)
 			return;
-		take_out(table, node);
-		destroy(node);
+		node_index_remove(&table->index, node);
+		destroy(table->slab, node);
 		node = parent;
 		n = 1;
+	}
+}
+
+/* Takes the name over, in the node's own memory if it fits. */
+static void set_name(struct node *node, char *name)
+{
+	size_t before = bytes_before(node->kind), n = strlen(name) + 1;
+	size_t room = node_slab_room((uint8_t *)node - before);
+
+	if (node->has_name_outside)
+		free(name_outside(node));
+	node->has_name_outside = before + HEAD_BYTES + n > room;
+	if (node->has_name_outside) {
+		memcpy(node->name_bytes, &name, sizeof(name));
+	} else {
+		memcpy(node->name_bytes, name, n);
+		free(name);
 	}
 }
 
@@ -199,29 +228,29 @@ void node_move(struct node_table *table, struct node *node,
 {
 	struct node *old = node->parent;
 
-	take_out(table, node);
-	free(node->name);
-	node->name = name;
+	node_index_remove(&table->index, node);
+	set_name(node, name);
 	node->parent = node_ref(parent);
 	if (node->draft) {
-		LIST_REMOVE(node, next_pending);
-		LIST_INSERT_HEAD(&parent->pending, node, next_pending);
+		LIST_REMOVE(node->draft, next_pending);
+		LIST_INSERT_HEAD(&node_directory(parent)->pending, node->draft,
+				 next_pending);
 	}
 	insert(table, node);
 	node_unref(table, old, 1);
 }
 
-void node_exchange(struct node_table *table, struct node *a, struct node *b)
+void node_exchange(struct node_table *table, struct node *a, char *a_name,
+		   struct node *b, char *b_name)
 {
 	struct node *parent = a->parent;
-	char *name = a->name;
 
-	take_out(table, a);
-	take_out(table, b);
+	node_index_remove(&table->index, a);
+	node_index_remove(&table->index, b);
 	a->parent = b->parent;
-	a->name = b->name;
 	b->parent = parent;
-	b->name = name;
+	set_name(a, a_name);
+	set_name(b, b_name);
 	insert(table, a);
 	insert(table, b);
 }
@@ -230,7 +259,7 @@ void node_orphan(struct node_table *table, struct node *node)
 {
 	struct node *parent = node->parent;
 
-	take_out(table, node);
+	node_index_remove(&table->index, node);
 	node->parent = NULL;
 	insert(table, node);
 	node_unref(table, parent, 1);
@@ -239,21 +268,23 @@ void node_orphan(struct node_table *table, struct node *node)
 void node_set_pending(struct node *node, struct object_draft *draft)
 {
 	node->draft = draft;
-	LIST_INSERT_HEAD(&node->parent->pending, node, next_pending);
+	draft->node = node;
+	LIST_INSERT_HEAD(&node_directory(node->parent)->pending, draft,
+			 next_pending);
 	node_ref(node);
 }
 
 void node_publish_pending(struct node_table *table, struct node *node)
 {
+	LIST_REMOVE(node->draft, next_pending);
 	object_draft_free(node->draft);
 	node->draft = NULL;
-	LIST_REMOVE(node, next_pending);
 	node_unref(table, node, 1);
 }
 
 void node_forget_pending(struct node_table *table, struct node *node)
 {
-	LIST_REMOVE(node, next_pending);
+	LIST_REMOVE(node->draft, next_pending);
 	node_orphan(table, node);
 	node_unref(table, node, 1);
 }

@@ -6,6 +6,9 @@
  * node. A node without a parent (other than the root) is an orphan: its object
  * was removed while something still held it.
  *
+ * Memory: 48 bytes, the name (renaming may put a longer one elsewhere) and a
+ * bucket of 8; what only open or uncommitted files have lies elsewhere.
+ *
  * Ownership: every node returned is counted for the caller; node_unref.
  * Threads: everything here is guarded by the tree lock.
  */
@@ -33,19 +36,23 @@ enum node_kind {
 struct node {
 	struct node *parent;		/* counted; NULL: root or orphan */
 	struct node *next_in_bucket;
-	uint32_t hash;
-	uint32_t refs;			/* kernel's lookups, children, handles */
-	pid_t attr_told;		/* see node_attr_tell */
-	uint64_t id;			/* the object's, 52 bits */
-	enum node_kind kind;
-	bool is_made;			/* NODE_DIR: it has a record of its own */
-	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
 	struct file *file;		/* NODE_FILE: while it is open; owned by
 					 * who made it */
 	struct object_draft *draft;	/* while it is in no commit; owned */
-	LIST_HEAD(, node) pending;	/* created here and not yet committed */
-	LIST_ENTRY(node) next_pending;
-	char *name;			/* owned; as the kernel writes it */
+	uint64_t id : 52;		/* the object's */
+	enum node_kind kind : 4;
+	bool is_made : 1;		/* NODE_DIR: it has a record of its own */
+	bool has_name_outside : 1;	/* name_bytes is a pointer; owned */
+	uint32_t hash;
+	uint32_t refs;			/* kernel's lookups, children, handles */
+	pid_t attr_told;		/* see node_attr_tell */
+	char name_bytes[];		/* node_name */
+};
+
+/* What a node has besides if it is a directory of any kind. */
+struct node_directory {
+	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
+	LIST_HEAD(, object_draft) pending;	/* created here, not yet committed */
 };
 
 struct node_table;
@@ -57,11 +64,19 @@ struct node_table *node_table_new(void);
 void node_table_free(struct node_table *table);
 /* Borrowed until node_table_free. */
 struct node *node_table_root(struct node_table *table);
+/* Of all nodes and what finds them. */
+size_t node_table_bytes(const struct node_table *table);
+
+/* As the kernel writes it. Borrowed until the node moves. */
+const char *node_name(const struct node *node);
+/* Not of NODE_FILE. */
+struct node_directory *node_directory(const struct node *node);
 
 /* The child that is known by that name; NULL if none is. */
 struct node *node_find(struct node_table *table, struct node *parent,
 		       const char *name);
-/* A new child; there must be none of that name. NULL when there is no memory. */
+/* A new child; there must be none of that name, which has up to 255 bytes. NULL
+ * when there is no memory. */
 struct node *node_add(struct node_table *table, struct node *parent,
 		      const char *name, enum node_kind kind);
 struct node *node_ref(struct node *node);
@@ -72,8 +87,10 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n);
  * allocated with malloc and is the node's from now on. */
 void node_move(struct node_table *table, struct node *node,
 	       struct node *parent, char *name);
-/* The two nodes trade parents and names. */
-void node_exchange(struct node_table *table, struct node *a, struct node *b);
+/* The two nodes trade parents and names, of which copies are given as to
+ * node_move. */
+void node_exchange(struct node_table *table, struct node *a, char *a_name,
+		   struct node *b, char *b_name);
 /* Its object is gone. The caller holds a count of the node. */
 void node_orphan(struct node_table *table, struct node *node);
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #include "aedb.h"
@@ -27,9 +28,13 @@ struct object {
 	struct fs_attr attr;
 };
 
+struct node;
+
 /* An object that is in no commit (not yet, or no more), with its attributes as
  * they would be stored. */
 struct object_draft {
+	struct node *node;	/* pending: whose it is */
+	LIST_ENTRY(object_draft) next_pending;	/* in its directory */
 	struct object object;
 	struct attr_blob blob;	/* owned */
 	struct aedb_reader *value;	/* of a removed file: what it held last;

@@ -26,7 +26,7 @@ int pin_reader_open(struct node *node, struct aedb_reader **ret)
 		return -ENOENT;
 	rc = place_of_directory(node->parent, &place);
 	if (rc == 0)
-		rc = path_child(&place.dir, node->name, strlen(node->name),
+		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
 				&child);
 	return rc < 0 ? rc : aedb_reader_open(place.keys, NULL, child.key,
 					      child.key_bytes, ret);

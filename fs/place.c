@@ -43,11 +43,11 @@ int place_of_directory(struct node *dir, struct place *ret)
 	if (!dir || node_is_orphan(dir))
 		return -ENOENT;
 	ret->scope = dir;
-	ret->keys = dir->scope;
-	ret->dirs = aedb_scope_dirs(dir->scope);
+	ret->keys = node_directory(dir)->scope;
+	ret->dirs = aedb_scope_dirs(ret->keys);
 	path_dir_root(&ret->dir);
 	while (depth > 0) {
-		rc = descend(ret, path[--depth]->name);
+		rc = descend(ret, node_name(path[--depth]));
 		if (rc < 0)
 			return rc;
 	}
@@ -58,9 +58,10 @@ struct aedb_place place_in_catalog(const struct node *node)
 {
 	switch (node->kind) {
 	case NODE_SCOPE:
-		return (struct aedb_place){ node->parent->name, node->name };
+		return (struct aedb_place){ node_name(node->parent),
+					    node_name(node) };
 	case NODE_PROJECT:
-		return (struct aedb_place){ node->name, NULL };
+		return (struct aedb_place){ node_name(node), NULL };
 	default:
 		return (struct aedb_place){ NULL, NULL };
 	}
@@ -96,8 +97,8 @@ int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret)
 	case NODE_FILE:
 		rc = place_of_directory(node->parent, &place);
 		if (rc == 0)
-			rc = path_child(&place.dir, node->name,
-					strlen(node->name), &child);
+			rc = path_child(&place.dir, node_name(node),
+					strlen(node_name(node)), &child);
 		return rc < 0 ? rc : aedb_stat(place.keys, NULL, child.key,
 					       child.key_bytes, ret);
 	case NODE_DIR:

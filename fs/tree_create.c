@@ -148,7 +148,7 @@ static int make_in_catalog(struct tree *tree, const struct tree_caller *caller,
 	int rc;
 
 	if (new->parent->kind == NODE_PROJECT)
-		place = (struct aedb_place){ new->parent->name, new->name };
+		place = (struct aedb_place){ node_name(new->parent), new->name };
 	rc = check_free(tree, new);
 	if (rc == 0)
 		rc = inherit(tree, caller, new, &creation);

@@ -61,7 +61,7 @@ static int move_file_key(struct job *job, struct node *from,
 {
 	uint32_t max = job->tree->config.key_bytes_max;
 	struct file_key a, b;
-	int rc = file_key(from->parent, from->name, max, &a);
+	int rc = file_key(from->parent, node_name(from), max, &a);
 
 	if (rc == 0)
 		rc = file_key(parent, name, max, &b);
@@ -229,7 +229,7 @@ static struct aedb_place new_place(const struct job *job)
 
 	if (rename->new_parent->kind == NODE_ROOT)
 		return (struct aedb_place){ rename->new_name, NULL };
-	return (struct aedb_place){ rename->new_parent->name,
+	return (struct aedb_place){ node_name(rename->new_parent),
 				    rename->new_name };
 }
 
@@ -281,10 +281,10 @@ static int exchange_files(struct job *job)
 {
 	struct node *from = job->from, *to = job->to;
 	struct file_key a, b;
-	int rc = file_key(from->parent, from->name, UINT32_MAX, &a);
+	int rc = file_key(from->parent, node_name(from), UINT32_MAX, &a);
 
 	if (rc == 0)
-		rc = file_key(to->parent, to->name, UINT32_MAX, &b);
+		rc = file_key(to->parent, node_name(to), UINT32_MAX, &b);
 	return rc < 0 ? rc :
 	       aedb_txn_exchange(job->change.txn, a.keys, a.child.key,
 				 a.child.key_bytes, b.keys, b.child.key,
@@ -320,7 +320,8 @@ static int exchange_file_and_directory(struct job *job, struct node *file,
 				       struct node *dir)
 {
 	struct place from, to;
-	int rc = directory_places(dir, file->parent, file->name, &from, &to);
+	int rc = directory_places(dir, file->parent, node_name(file), &from,
+				  &to);
 
 	if (rc == 0)
 		rc = move_inside_for_key(&job->change, &from, &to);
@@ -365,7 +366,9 @@ static int fill_exchange(struct job *job)
 
 static int exchange(struct job *job)
 {
-	int rc = publish(job, job->from);
+	char *from_name = strdup(job->rename->new_name);
+	char *to_name = strdup(job->rename->name);
+	int rc = from_name && to_name ? publish(job, job->from) : -ENOMEM;
 
 	if (rc == 0)
 		rc = publish(job, job->to);
@@ -373,12 +376,15 @@ static int exchange(struct job *job)
 		rc = change_begin(job->tree, &job->change);
 	if (rc == 0)
 		rc = change_commit(&job->change, fill_exchange(job));
-	if (rc < 0)
+	if (rc < 0) {
+		free(from_name);
+		free(to_name);
 		return rc;
+	}
 	note_both_parents(job);
 	tree_note_stale(job->tree, job->from);
 	tree_note_stale(job->tree, job->to);
-	node_exchange(job->tree->nodes, job->from, job->to);
+	node_exchange(job->tree->nodes, job->from, from_name, job->to, to_name);
 	return 0;
 }
 

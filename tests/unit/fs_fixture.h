@@ -81,7 +81,8 @@ static inline struct node *fs_parent(struct fs *fs, const char *path,
 	const char *slash;
 	char name[256];
 
-	tree_lookup(fs->tree, &fs->me, fs->scope->parent, fs->scope->name,
+	tree_lookup(fs->tree, &fs->me, fs->scope->parent,
+		    node_name(fs->scope),
 		    &entry);
 	while ((slash = strchr(path, '/'))) {
 		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);

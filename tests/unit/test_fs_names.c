@@ -143,7 +143,7 @@ static int remove_file(struct fs *fs, struct node *dir, const char *name,
 		       struct keys *keys)
 {
 	(void)keys;
-	return tree_unlink(fs->tree, dir, name);
+	return tree_unlink(fs->tree, &fs->me, dir, name);
 }
 
 /* To a plain name, the scope's key number so-and-so, and back. */
@@ -184,7 +184,7 @@ static void walk(struct fs *fs, struct node *node, const struct visit *visit,
 
 	CHECK_OK(tree_opendir(fs->tree, node, &dir));
 	for (;;) {
-		CHECK_OK(tree_dir_seek(fs->tree, dir, offset));
+		CHECK_OK(tree_dir_seek(fs->tree, dir, TREE_NAMES, offset));
 		if (tree_dir_peek(fs->tree, dir, &entry) < 0)
 			break;
 		for (size_t skip = below(3); skip > 0; skip--) {
@@ -193,19 +193,19 @@ static void walk(struct fs *fs, struct node *node, const struct visit *visit,
 				break;
 		}
 		tree_dir_pause(dir);
-		CHECK_OK(tree_dir_seek(fs->tree, dir, offset));
+		CHECK_OK(tree_dir_seek(fs->tree, dir, TREE_NAMES, offset));
 		CHECK_OK(tree_dir_peek(fs->tree, dir, &entry));
 		strcpy(name, entry.name);
 		offset = entry.next;
 		CHECK_OK(tree_dir_take(dir));
 		tree_dir_pause(dir);
 		CHECK_OK(tree_lookup(fs->tree, &fs->me, node, name, &child));
-		CHECK_EQ(child.stat.st_ino, entry.stat.st_ino);
-		CHECK_EQ(child.stat.st_mode & S_IFMT, entry.stat.st_mode & S_IFMT);
+		CHECK_EQ(child.stat.st_ino, entry.id);
+		CHECK_EQ(child.stat.st_mode & S_IFMT, entry.mode & S_IFMT);
 		if (S_ISDIR(child.stat.st_mode)) {
 			walk(fs, child.node, visit, keys);
 			if (visit->is_removing)
-				CHECK_OK(tree_rmdir(fs->tree, node, name));
+				CHECK_OK(tree_rmdir(fs->tree, &fs->me, node, name));
 		} else {
 			CHECK_OK(visit->file(fs, node, name, keys));
 		}
@@ -229,7 +229,7 @@ static void renew_scope(struct fs *fs)
 
 	CHECK_OK(tree_lookup(fs->tree, &fs->me, tree_root(fs->tree), "p",
 			     &project));
-	CHECK_OK(tree_rmdir(fs->tree, project.node, "s"));
+	CHECK_OK(tree_rmdir(fs->tree, &fs->me, project.node, "s"));
 	tree_forget(fs->tree, fs->scope, 1);
 	fs_make_scope(fs, project.node);
 	tree_forget(fs->tree, project.node, 1);

@@ -110,6 +110,7 @@ static void read_directory(fuse_req_t req, size_t size, off_t offset,
 	if (rc == 0)
 		rc = fill(req, dir, size, form, &n);
 	tree_dir_pause(dir);
+	ll_relieve(ll_config(req));
 	ll_end_bytes(req, rc, list, n);
 }
 

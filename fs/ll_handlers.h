@@ -4,6 +4,9 @@
 
 #include "ll_reply.h"
 
+/* ll_relief.c: when there are too many nodes. Under the tree lock. */
+void ll_relieve(struct ll_config *config);
+
 /* ll_names.c */
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);

@@ -8,9 +8,11 @@ void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
+	int rc = tree_lookup(tree, &caller, ll_node(req, parent), name,
+			     &reply.entry);
 
-	ll_end(req, tree_lookup(tree, &caller, ll_node(req, parent), name,
-				&reply.entry), &reply);
+	ll_relieve(ll_config(req));
+	ll_end(req, rc, &reply);
 }
 
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)

@@ -8,6 +8,7 @@
 #define LL_OPS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct fuse_args;
 struct fuse_session;
@@ -20,6 +21,8 @@ struct ll_config {
 	bool waits_durable;	/* durability full: commits are answered when
 				 * they are on the disk */
 	bool has_no_xattr;
+	const char *mount_point;	/* borrowed as the config is */
+	dev_t device;			/* of the mount */
 	struct fuse_session *fuse;	/* set by ll_session_new */
 };
 

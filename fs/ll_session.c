@@ -55,7 +55,7 @@ struct work_pool {
 };
 
 static const unsigned lane_running_max[WORK_LANES] = {
-	[WORK_READ] = 16, [WORK_SYNC] = 128,
+	[WORK_READ] = 16, [WORK_SYNC] = 128, [WORK_FORGET] = 1,
 };
 
 static void lane_append(struct lane *lane, struct work_item *item)

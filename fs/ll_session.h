@@ -27,11 +27,12 @@ struct work_pool;
 enum work_lane {
 	WORK_READ,	/* the disk: a cold read */
 	WORK_SYNC,	/* durability: fsync, a commit in `full` */
+	WORK_FORGET,	/* the kernel, dropping what it keeps of the mount */
 	WORK_LANES,
 };
 
 /* Embedded in what it works on; the caller's until run is called, then run's.
- * run may free it, and must reply to the request it stands for. */
+ * run may free it, and must reply to the request it stands for, if any. */
 struct work_item {
 	void (*run)(struct work_item *item);
 	struct work_item *next;		/* the pool's */

@@ -42,6 +42,7 @@
 #define DRAIN_SECONDS 10
 #define DRAIN_LOOK_NS 10000000		/* between two looks at staged handles */
 #define UMASK_DEFAULT 022
+#define NODE_BYTES_USUAL 96		/* with a name of 40 bytes */
 
 struct server {
 	struct options options;		/* constant after open */
@@ -128,6 +129,7 @@ static int open_tree(struct server *s)
 {
 	struct tree_config config = {
 		.defaults = s->options.defaults,
+		.nodes_max = s->options.memory_bytes / 2 / NODE_BYTES_USUAL,
 		.is_read_only = s->options.is_read_only,
 		.host_fd = s->host_fd,
 	};
@@ -168,6 +170,7 @@ static int mount_session(struct server *s)
 		.pool = s->pool,
 		.waits_durable = options->durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
+		.mount_point = s->point,
 	};
 	fuse_set_log_func(fuse_log_take);
 	s->fuse = ll_session_new(&args, &s->config);
@@ -176,6 +179,7 @@ static int mount_session(struct server *s)
 		return startup_fail(&s->startup, STATUS_FAILED, "mounting on %s: %s",
 				    s->point, *fuse_line ? fuse_line : "refused");
 	s->device = mount_point_device(s->point);
+	s->config.device = s->device;
 	return STATUS_OK;
 }
 

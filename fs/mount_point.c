@@ -4,6 +4,7 @@
 #include "mount_point.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -110,6 +111,22 @@ dev_t mount_point_device(const char *point)
 		free(text);
 	}
 	return device;
+}
+
+int mount_point_forget_unused(const char *point, dev_t device)
+{
+	int fd, rc = 0;
+
+	if (mount_point_device(point) != device)
+		return -ENOENT;
+	fd = fspick(AT_FDCWD, point, FSPICK_CLOEXEC | FSPICK_NO_AUTOMOUNT);
+	if (fd < 0)
+		return -errno;
+	/* Changes nothing; it begins with dropping all unused names. */
+	if (fsconfig(fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
 }
 
 /* Only the set-user-id program may do it for users. */

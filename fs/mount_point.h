@@ -26,6 +26,9 @@ int mount_point_check(struct startup *startup, const char *path,
 		      const char *database, char ret[PATH_MAX]);
 /* The device number of the newest mount at an absolute path; 0: none. */
 dev_t mount_point_device(const char *point);
+/* Makes the kernel forget every name and file of the mount that nobody uses.
+ * Needs the privilege to mount: -EPERM without it, or another negative errno. */
+int mount_point_forget_unused(const char *point, dev_t device);
 /* Detaches the mount from the directory, lazily, if it is still the newest one
  * there. 0, or -EIO: it is still there. */
 int mount_point_detach(const char *point, dev_t device);

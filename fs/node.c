@@ -27,6 +27,7 @@ struct node_table {
 	struct node_slab *slab;
 	struct node_index index;	/* of all but the root */
 	struct node *root;
+	uint64_t n_made;
 };
 
 static uint32_t hash_name(const struct node *parent, const char *name)
@@ -152,6 +153,16 @@ size_t node_table_bytes(const struct node_table *table)
 	return node_slab_bytes(table->slab) + node_index_bytes(&table->index);
 }
 
+size_t node_table_count(const struct node_table *table)
+{
+	return table->index.n_nodes;
+}
+
+uint64_t node_table_made(const struct node_table *table)
+{
+	return table->n_made;
+}
+
 static void insert(struct node_table *table, struct node *node)
 {
 	/* Orphans are not looked for: only spread. */
@@ -179,6 +190,7 @@ struct node *node_add(struct node_table *table, struct node *parent,
 
 	if (!node)
 		return NULL;
+	table->n_made++;
 	node->parent = node_ref(parent);
 	insert(table, node);
 	return node;

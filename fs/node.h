@@ -67,6 +67,10 @@ struct node *node_table_root(struct node_table *table);
 /* Of all nodes and what finds them. */
 size_t node_table_bytes(const struct node_table *table);
 
+size_t node_table_count(const struct node_table *table);
+/* How many were ever added. */
+uint64_t node_table_made(const struct node_table *table);
+
 /* As the kernel writes it. Borrowed until the node moves. */
 const char *node_name(const struct node *node);
 /* Not of NODE_FILE. */

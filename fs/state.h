@@ -21,6 +21,8 @@ struct tree {
 	struct tree_config config;		/* constant after open */
 	struct proc_table *procs;		/* constant after open */
 	struct node_table *nodes;
+	size_t nodes_max;			/* 0: any number */
+	uint64_t made_at_relief;		/* nodes, when fewer were asked for */
 	struct tree_effects effects;		/* of the running operation */
 	LIST_HEAD(, file) open_files;
 	size_t marks_bytes;			/* of open directories */

@@ -25,6 +25,7 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 		return -ENOMEM;
 	tree->db = db;
 	tree->config = *config;
+	tree->nodes_max = config->nodes_max;
 	if (!tree->config.key_bytes_max)
 		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
 	tree->nodes = node_table_new();
@@ -129,6 +130,23 @@ int tree_drain(struct tree *tree, size_t *ret_dropped)
 	close_handles(tree);
 	tree_unlock(tree);
 	return aedb_wait_durable(tree->db, aedb_visible_seq(tree->db));
+}
+
+bool tree_wants_fewer_nodes(struct tree *tree)
+{
+	size_t max = tree->nodes_max;
+	uint64_t made = node_table_made(tree->nodes);
+
+	if (!max || node_table_count(tree->nodes) <= max ||
+	    made - tree->made_at_relief < max / 4)
+		return false;
+	tree->made_at_relief = made;
+	return true;
+}
+
+void tree_keep_nodes(struct tree *tree)
+{
+	tree->nodes_max = 0;
 }
 
 int tree_statvfs(struct tree *tree, struct statvfs *ret)

@@ -41,6 +41,7 @@ struct tree_config {
 	struct attr_defaults defaults;
 	bool is_read_only;
 	uint32_t key_bytes_max;	/* of the database's options; 0: 1 KiB */
+	size_t nodes_max;	/* the kernel should keep; 0: any number */
 	int host_fd;		/* a file or directory on the database's file
 				 * system, for statvfs; borrowed until tree_close */
 };
@@ -85,6 +86,12 @@ size_t tree_staged_handles(struct tree *tree);
  * durable. *ret_dropped: how many handles lost data. Without the tree lock. */
 int tree_drain(struct tree *tree, size_t *ret_dropped);
 int tree_statvfs(struct tree *tree, struct statvfs *ret);
+
+/* The kernel keeps more nodes than it should; said again only after a quarter
+ * of that was newly made. */
+bool tree_wants_fewer_nodes(struct tree *tree);
+/* Nothing can be done about it. */
+void tree_keep_nodes(struct tree *tree);
 
 /* ---- names ------------------------------------------------------------- */
 

@@ -55,3 +55,20 @@ daemon_kib() {
 	forgot() { [ $(($(daemon_kib) - before)) -le 1024 ]; }
 	wait_for 20 forgot
 }
+
+@test "beyond half of the memory budget the kernel is made to forget files nobody uses" {
+	[ -z "${MODE-}" ] || [ "$MODE" = release ] || skip "other memory in a build for checks"
+	mount_stop
+	"$STRESS/fill" "$DB" p s 100000
+	mount_start -o memory=1M
+	exec 5<"$MNT/p/s/d050/user:0050500"
+	cd "$MNT/p/s/d077"
+	before=$(daemon_kib)
+	[ "$(find "$MNT/p/s" -type f -printf '%s\n' | wc -l)" = 100000 ]
+	few() { [ $(($(daemon_kib) - before)) -le 3072 ]; }
+	wait_for 20 few
+	[ "$(cat <&5)" = value ]
+	[ "$(find . -type f | wc -l)" = 1000 ]
+	[ "$(cat user:0077077)" = value ]
+	exec 5<&-
+}

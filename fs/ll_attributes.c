@@ -35,15 +35,8 @@ static int64_t ns_of(const struct timespec *ts)
 	return ts->tv_sec * INT64_C(1000000000) + ts->tv_nsec;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return ns_of(&now);
-}
-
-static void set_of(const struct stat *attr, int to_set, struct tree_set *ret)
+static void set_of(const struct stat *attr, int to_set, int64_t now_ns,
+		   struct tree_set *ret)
 {
 	*ret = (struct tree_set){
 		.mode = attr->st_mode & 07777,
@@ -64,9 +57,9 @@ static void set_of(const struct stat *attr, int to_set, struct tree_set *ret)
 	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
 		ret->fields |= TREE_SET_MTIME;
 	ret->atime_ns = to_set & FUSE_SET_ATTR_ATIME_NOW ?
-			now_ns() : ns_of(&attr->st_atim);
+			now_ns : ns_of(&attr->st_atim);
 	ret->mtime_ns = to_set & FUSE_SET_ATTR_MTIME_NOW ?
-			now_ns() : ns_of(&attr->st_mtim);
+			now_ns : ns_of(&attr->st_mtim);
 }
 
 void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
@@ -77,7 +70,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct tree *tree = ll_begin(req);
 	struct tree_set set;
 
-	set_of(attr, to_set, &set);
+	set_of(attr, to_set, aedb_next_time_ns(tree_db(tree)), &set);
 	ll_end(req, tree_setattr(tree, &caller, ll_node(req, ino),
 				 handle_of(fi), &set, &reply.entry), &reply);
 }

@@ -53,6 +53,8 @@ struct node {
 struct node_directory {
 	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
 	LIST_HEAD(, object_draft) pending;	/* created here, not yet committed */
+	int64_t touched_ns;		/* when a file became pending in it, or
+					 * went again; 0: not */
 };
 
 struct node_table;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "change.h"
 #include "find.h"
@@ -32,7 +31,8 @@ static int inherit(struct tree *tree, const struct tree_caller *caller,
 		.mode = new->mode,
 		.uid = caller->uid,
 		.gid = caller->gid,
-		.present = ATTR_MODE | ATTR_UID | ATTR_GID,
+		.atime_ns = aedb_next_time_ns(tree->db),
+		.present = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME,
 	};
 	if (parent.attr.mode & S_ISGID) {
 		ret->attr.gid = parent.attr.gid;
@@ -200,7 +200,6 @@ static struct object_draft *draft_of(struct tree *tree,
 				     const struct creation *creation)
 {
 	struct object_draft *draft = calloc(1, sizeof(*draft));
-	struct timespec now;
 
 	if (!draft)
 		return NULL;
@@ -211,11 +210,10 @@ static struct object_draft *draft_of(struct tree *tree,
 	}
 	memcpy(draft->blob.bytes, creation->blob, creation->blob_bytes);
 	draft->blob.n = creation->blob_bytes;
-	clock_gettime(CLOCK_REALTIME, &now);
 	draft->object.attr = creation->attr;
 	draft->object.id = aedb_reserve_id(tree->db);
-	draft->object.ctime_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-	draft->object.mtime_ns = draft->object.ctime_ns;
+	draft->object.ctime_ns = creation->attr.atime_ns;
+	draft->object.mtime_ns = creation->attr.atime_ns;
 	return draft;
 }
 
@@ -239,6 +237,8 @@ static int create_pending(struct tree *tree, const struct tree_caller *caller,
 	}
 	node->id = draft->object.id;
 	node_set_pending(node, draft);
+	node_directory(new->parent)->touched_ns = creation.attr.atime_ns;
+	tree_note_dropped(tree, caller, new->parent);
 	*ret = node;
 	return 0;
 }

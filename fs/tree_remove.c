@@ -32,6 +32,14 @@ static int remove_committed(struct tree *tree, const struct tree_caller *caller,
 	return 0;
 }
 
+static void forget_pending(struct tree *tree, const struct tree_caller *caller,
+			   struct node *node)
+{
+	node_directory(node->parent)->touched_ns = aedb_next_time_ns(tree->db);
+	tree_note_dropped(tree, caller, node->parent);
+	node_forget_pending(tree->nodes, node);
+}
+
 int tree_unlink(struct tree *tree, const struct tree_caller *caller,
 		struct node *parent, const char *name)
 {
@@ -45,7 +53,7 @@ int tree_unlink(struct tree *tree, const struct tree_caller *caller,
 	else if (tree->config.is_read_only)
 		rc = -EROFS;
 	else if (node_is_pending(node))
-		node_forget_pending(tree->nodes, node);
+		forget_pending(tree, caller, node);
 	else
 		rc = remove_committed(tree, caller, node, change_delete_file);
 	node_unref(tree->nodes, node, 1);

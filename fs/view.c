@@ -178,6 +178,20 @@ static bool is_stat_lasting(struct node *node)
 	return !file || (!file->n_writing && !has_outdated_reader(file));
 }
 
+/* A file that is pending in a directory is listed, and shows in its times. */
+static void show_directory(const struct node *dir, const struct object *object,
+			   struct stat *ret)
+{
+	int64_t touched_ns = node_directory(dir)->touched_ns;
+	struct object shown = *object;
+
+	if (touched_ns > shown.mtime_ns)
+		shown.mtime_ns = touched_ns;
+	if (touched_ns > shown.ctime_ns)
+		shown.ctime_ns = touched_ns;
+	object_stat(&shown, ret);
+}
+
 void view_entry_of_object(const struct tree_caller *caller, struct node *node,
 			  const struct object *object,
 			  struct tree_entry *ret)
@@ -187,7 +201,10 @@ void view_entry_of_object(const struct tree_caller *caller, struct node *node,
 	ret->is_stat_lasting = is_stat_lasting(node);
 	if (ret->is_stat_lasting)
 		node_attr_tell(node, caller->tid);
-	object_stat(object, &ret->stat);
+	if (node_is_directory(node))
+		show_directory(node, object, &ret->stat);
+	else
+		object_stat(object, &ret->stat);
 	if (node_is_orphan(node))
 		ret->stat.st_nlink = 0;
 }

@@ -43,8 +43,7 @@ static int make_directory(struct change *change, const struct place *place,
 	return aedb_txn_put(change->txn, place->dirs, &put);
 }
 
-/* With every directory above that keys beneath alone made exist: they may go. */
-static int make_with_parents(struct change *change, struct node *dir)
+int change_make_directory(struct change *change, struct node *dir)
 {
 	struct aedb_entry entry;
 	struct place place;
@@ -70,7 +69,7 @@ static int touch_directory(struct change *change, struct node *dir)
 	uint8_t record[PATH_RECORD_BYTES_MAX];
 	struct place place;
 	size_t n;
-	int rc = make_with_parents(change, dir);
+	int rc = change_make_directory(change, dir);
 
 	if (rc == 0)
 		rc = place_of_directory(dir, &place);

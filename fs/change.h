@@ -27,6 +27,9 @@ int change_commit(struct change *change, int rc);
 /* The directory's entries change: raises its times, and makes an implicit one a
  * made one. Whoever commits it notes that its attributes changed. */
 int change_directory(struct change *change, struct node *dir);
+/* Gives an implicit directory a record, and every directory above that keys
+ * beneath alone made exist: they may go. */
+int change_make_directory(struct change *change, struct node *dir);
 /* Stores what is staged in a file's copy under the file's key, a pending one's
  * attributes too. */
 int change_put_copy(struct change *change, struct file *file,

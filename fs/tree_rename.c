@@ -303,9 +303,9 @@ static int exchange_directories(struct job *job)
 		rc = place_of_directory(job->to, &b);
 	/* Both have records, so that these can be exchanged. */
 	if (rc == 0)
-		rc = change_directory(&job->change, job->from);
+		rc = change_make_directory(&job->change, job->from);
 	if (rc == 0)
-		rc = change_directory(&job->change, job->to);
+		rc = change_make_directory(&job->change, job->to);
 	if (rc == 0)
 		rc = move_exchange_inside(&job->change, &a, &b);
 	if (rc < 0)

@@ -275,3 +275,39 @@ size_t proc_ancestors(struct proc_table *table, struct proc_id id,
 	}
 	return n;
 }
+
+static bool groups_hold(const char *list, gid_t gid)
+{
+	char *end;
+
+	for (;; list = end) {
+		unsigned long group = strtoul(list, &end, 10);
+
+		if (end == list)
+			return false;
+		if (group == gid)
+			return true;
+	}
+}
+
+bool proc_is_in_group(pid_t tid, gid_t gid)
+{
+	static const char title[] = "Groups:";
+	char *line = NULL, path[64];
+	size_t room = 0;
+	bool is_in = false;
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	status = fopen(path, "re");
+	if (!status)
+		return false;
+	while (getline(&line, &room, status) > 0)
+		if (strncmp(line, title, sizeof(title) - 1) == 0) {
+			is_in = groups_hold(line + sizeof(title) - 1, gid);
+			break;
+		}
+	free(line);
+	fclose(status);
+	return is_in;
+}

@@ -46,6 +46,8 @@ bool proc_is_alive(struct proc_table *table, struct proc_id id);
  * last FLUSH waits. Threads that end because another one called exit were not
  * killed. */
 bool proc_was_killed(struct proc_table *table, pid_t tid);
+/* Is this one of the thread's supplementary groups? */
+bool proc_is_in_group(pid_t tid, gid_t gid);
 /* Parent, its parent and so on, nearest first, at most max; returns how many.
  * Process 1 is left out, being everybody's. */
 size_t proc_ancestors(struct proc_table *table, struct proc_id id,

@@ -3,6 +3,28 @@
 
 #include "find.h"
 
+/* A set-group-id bit without the right to execute asks for mandatory locks, and
+ * stays with those who may set it. */
+static bool may_keep_group(const struct tree_caller *caller,
+			   const struct fs_attr *attr)
+{
+	return !(attr->mode & S_IXGRP) &&
+	       (caller->uid == 0 || caller->gid == attr->gid ||
+		proc_is_in_group(caller->tid, attr->gid));
+}
+
+mode_t set_id_cleared(const struct tree_caller *caller,
+		      const struct fs_attr *attr)
+{
+	mode_t mode = attr->mode;
+
+	if (S_ISDIR(mode))
+		return mode;
+	if (mode & S_ISGID && !may_keep_group(caller, attr))
+		mode &= ~(mode_t)S_ISGID;
+	return mode & ~(mode_t)S_ISUID;
+}
+
 int set_id_clear_on_write(struct tree *tree, const struct tree_caller *caller,
 			  struct file *file, struct working *copy)
 {
@@ -16,8 +38,11 @@ int set_id_clear_on_write(struct tree *tree, const struct tree_caller *caller,
 	if (rc < 0)
 		return rc;
 	staged_attr_show(&copy->attr, &object);
-	set.mode = set_id_cleared(object.attr.mode);
-	if (set.mode != object.attr.mode)
-		staged_attr_add(&copy->attr, &set);
+	set.mode = set_id_cleared(caller, &object.attr);
+	if (set.mode == object.attr.mode)
+		return 0;
+	if (file->node->draft)
+		return draft_set(tree, file->node, &set);
+	staged_attr_add(&copy->attr, &set);
 	return 0;
 }

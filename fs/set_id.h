@@ -7,14 +7,9 @@
 
 #include "file.h"
 
-/* The mode without the bits that a change by somebody takes away. */
-static inline mode_t set_id_cleared(mode_t mode)
-{
-	if (S_ISDIR(mode))
-		return mode;
-	mode &= ~(mode_t)S_ISUID;
-	return mode & S_IXGRP ? mode & ~(mode_t)S_ISGID : mode;
-}
+/* The mode without the bits that a change by the caller takes away. */
+mode_t set_id_cleared(const struct tree_caller *caller,
+		      const struct fs_attr *attr);
 
 /* Stages the cleared mode beside what is written. Root keeps the bits. For each
  * write: the mode may have changed since the last one. */

@@ -122,3 +122,20 @@ int staged_attr_blob(struct tree *tree, struct node *node,
 	attr_blob_release(&old);
 	return rc;
 }
+
+int draft_set(struct tree *tree, struct node *node, const struct tree_set *set)
+{
+	struct object_draft *draft = node->draft;
+	struct staged_attr staged = { 0 };
+	struct attr_blob blob;
+	int rc;
+
+	staged_attr_add(&staged, set);
+	rc = staged_attr_blob(tree, node, &staged, &blob);
+	if (rc < 0)
+		return rc;
+	attr_blob_release(&draft->blob);
+	draft->blob = blob;
+	staged_attr_show(&staged, &draft->object);
+	return 0;
+}

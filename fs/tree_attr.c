@@ -5,7 +5,6 @@
  * and those of a pending file; all others are a commit each.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "change.h"
 #include "commit.h"
@@ -33,18 +32,10 @@ static struct working *pending_copy(struct tree *tree,
 static int set_pending(struct tree *tree, const struct tree_caller *caller,
 		       struct node *node, const struct tree_set *set)
 {
-	struct object_draft *draft = node->draft;
-	struct staged_attr staged = { 0 };
-	struct attr_blob blob;
-	int rc;
+	int rc = draft_set(tree, node, set);
 
-	staged_attr_add(&staged, set);
-	rc = staged_attr_blob(tree, node, &staged, &blob);
 	if (rc < 0)
 		return rc;
-	attr_blob_release(&draft->blob);
-	draft->blob = blob;
-	staged_attr_show(&staged, &draft->object);
 	if (node->file && set->fields & TREE_SET_MTIME) {
 		struct tree_set mtime = { .fields = TREE_SET_MTIME,
 					  .mtime_ns = set->mtime_ns };
@@ -75,9 +66,12 @@ static int set_committed(struct tree *tree, struct node *node,
 				     &staged.mtime_ns : NULL);
 	rc = change_commit(&change, rc);
 	attr_blob_release(&blob);
-	if (rc == 0)
-		tree_note_stale(tree, node);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (node_is_directory(node) && staged.fields & TREE_SET_MTIME)
+		node_directory(node)->touched_ns = 0;
+	tree_note_stale(tree, node);
+	return 0;
 }
 
 static int set_fields(struct tree *tree, const struct tree_caller *caller,
@@ -149,25 +143,49 @@ static int set_size(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
-/* chown takes the set-id bits away, from whoever calls it. */
-static int add_cleared_mode(struct tree *tree, struct node *node,
-			    struct tree_set *set)
+/* chown takes the set-id bits away, from whoever calls it. One that names no
+ * owner comes without any field and unchecked; the file's owner and root change
+ * the file with it all the same. */
+static void add_cleared_mode(const struct tree_caller *caller,
+			     const struct object *object, struct tree_set *set)
 {
-	struct object object;
+	const struct fs_attr *attr = &object->attr;
+	bool is_chown = set->fields & (TREE_SET_UID | TREE_SET_GID);
+	bool is_bare = !set->fields &&
+		       (caller->uid == 0 || caller->uid == attr->uid);
 	mode_t cleared;
-	int rc;
 
-	if (!(set->fields & (TREE_SET_UID | TREE_SET_GID)) ||
-	    set->fields & TREE_SET_MODE)
-		return 0;
-	rc = find_object(tree, node, &object);
-	if (rc < 0)
-		return rc;
-	cleared = set_id_cleared(object.attr.mode);
-	if (cleared != object.attr.mode) {
+	if (set->fields & TREE_SET_MODE || !(is_chown || is_bare))
+		return;
+	cleared = set_id_cleared(caller, attr);
+	if (is_bare || cleared != attr->mode) {
 		set->fields |= TREE_SET_MODE;
 		set->mode = cleared;
 	}
+}
+
+/* An access time that was the modification's so far stays what it was. */
+static void add_shown_atime(const struct object *object, struct tree_set *set)
+{
+	if (!(set->fields & TREE_SET_MTIME) || set->fields & TREE_SET_ATIME ||
+	    object->attr.present & ATTR_ATIME)
+		return;
+	set->fields |= TREE_SET_ATIME;
+	set->atime_ns = object->mtime_ns;
+}
+
+/* What changes besides the fields that were asked for. */
+static int add_consequences(struct tree *tree,
+			    const struct tree_caller *caller,
+			    struct node *node, struct tree_set *set)
+{
+	struct object object;
+	int rc = find_object(tree, node, &object);
+
+	if (rc < 0)
+		return rc;
+	add_cleared_mode(caller, &object, set);
+	add_shown_atime(&object, set);
 	return 0;
 }
 
@@ -183,7 +201,7 @@ int tree_setattr(struct tree *tree, const struct tree_caller *caller,
 	if (set->fields & TREE_SET_SIZE)
 		rc = set_size(tree, caller, node, handle, set->bytes);
 	if (rc == 0)
-		rc = add_cleared_mode(tree, node, &all);
+		rc = add_consequences(tree, caller, node, &all);
 	if (rc == 0)
 		rc = set_fields(tree, caller, node, &all);
 	if (rc == 0)

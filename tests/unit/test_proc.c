@@ -45,6 +45,18 @@ static void child_wait_zombie(pid_t pid)
 	CHECK_OK(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
 }
 
+TEST(proc_groups, "a process is in its supplementary groups and in no other")
+{
+	gid_t groups[256];
+	int n = getgroups(256, groups);
+
+	CHECK(n >= 0);
+	for (int i = 0; i < n; i++)
+		CHECK(proc_is_in_group(getpid(), groups[i]));
+	CHECK(!proc_is_in_group(getpid(), 3999999999u));
+	CHECK(!proc_is_in_group(0, 0));
+}
+
 TEST(proc_self, "a process is known by number and birth, and is alive")
 {
 	struct proc_table *table = table_new(4);

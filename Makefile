@@ -56,6 +56,8 @@ TOOL_OBJ := $(call obj,tools/*.c)
 TEST_OBJ := $(call obj,tests/*.c)
 UNIT := $(call programs,tests/unit,test_*.c)
 STRESS := $(call programs,tests/stress,*.c)
+CONFORM := $(B)/tests/conformance/conform
+CONFORM_OBJ := $(call obj,tests/conformance/*.c)
 BENCH := $(call programs,bench,bench_*.c) $(call programs,bench,floor*.c)
 BENCH_OBJ := $(filter-out $(BENCH:$(B)/%=$(B)/obj/%.o),$(call obj,bench/*.c))
 
@@ -99,6 +101,10 @@ $(UNIT) $(STRESS): $(B)/%: $(B)/obj/%.o $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS) -lsqlite3
 
+$(CONFORM): $(CONFORM_OBJ)
+	@mkdir -p $(@D)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 $(BENCH): $(B)/%: $(B)/obj/%.o $(B)/obj/libbench.a $(LIB)
 	@mkdir -p $(@D)
 	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(B)/obj/libbench.a $(LIB) \
@@ -116,9 +122,9 @@ $(B)/obj/%.o: %.c Makefile
 		$(INCLUDE_$(firstword $(subst /, ,$<))) -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(ENGINE_OBJ) $(FS_OBJ) $(TOOL_OBJ) $(TEST_OBJ) \
-	$(BENCH_OBJ)) $(patsubst $(B)/%,$(B)/obj/%.d,$(UNIT) $(STRESS) $(BENCH))
+	$(CONFORM_OBJ) $(BENCH_OBJ)) $(patsubst $(B)/%,$(B)/obj/%.d,$(UNIT) $(STRESS) $(BENCH))
 
-tests: all $(UNIT) $(STRESS)
+tests: all $(UNIT) $(STRESS) $(CONFORM)
 	@:
 
 benches: all $(BENCH)

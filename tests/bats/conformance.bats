@@ -34,3 +34,9 @@ conforms() {
 @test "the system calls do the same when every commit waits for the disk" {
 	conforms ",durability=full"
 }
+
+@test "random calls of several users do on a mount what they do on the disk beside it" {
+	mount_start -o allow_other
+	mkdir -p "$MNT/p/s/tree" "$DIR/control"
+	"$AEDB_BUILD/tests/stress/differ" "$DIR/control" "$MNT/p/s/tree" 1500
+}

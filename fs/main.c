@@ -330,6 +330,8 @@ int main(int argc, char **argv)
 	const struct attr_defaults owner = { getuid(), getgid(), UMASK_DEFAULT };
 	static struct server server = { .host_fd = -1 };
 
+	if (!startup_open_descriptors())
+		return STATUS_FAILED;
 	if (options_parse(argc, argv, &owner, &server.options) < 0) {
 		fprintf(stderr, "aedbfs: %s\nTry 'aedbfs --help'.\n",
 			server.options.message);

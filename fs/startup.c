@@ -66,6 +66,14 @@ static _Noreturn void wait_for_word(int fd, pid_t pid)
 	exit(status);
 }
 
+bool startup_open_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int startup_begin_foreground(struct startup *ret)
 {
 	*ret = (struct startup){ .pipe_fd = -1 };

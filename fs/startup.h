@@ -9,6 +9,8 @@
 #ifndef STARTUP_H
 #define STARTUP_H
 
+#include <stdbool.h>
+
 /* Exit statuses of the program, the same as aedb's. */
 enum exit_status {
 	STATUS_OK,
@@ -24,6 +26,11 @@ struct startup {
 	int pipe_fd;	/* to the starting process; -1: this one is it */
 	int is_told;	/* atomic: it knows how it ended */
 };
+
+/* First of all: the standard descriptors that are closed become /dev/null, so
+ * that no file of the database gets their numbers, and the log's lines with
+ * them. */
+bool startup_open_descriptors(void);
 
 /* In the foreground: nothing. Else goes on in a new process, in the background;
  * the starting one waits for its word and exits, and returns from here only

@@ -301,6 +301,21 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 	flock --nonblock "$DIR/lock" true
 }
 
+@test "a start with closed standard descriptors keeps the database's files off them" {
+	aedbfs -f "$DB" "$MNT" <&- >&- 2>&- 3>&- 4>&- &
+	pid=$!
+	wait_for 20 mountpoint -q "$MNT"
+	for fd in 0 1 2; do
+		[ "$(readlink "/proc/$pid/fd/$fd")" = /dev/null ]
+	done
+	mount_stop
+	mount_start <&- >&- 2>&-
+	pid=$(mount_pid)
+	for fd in 0 1 2; do
+		[ "$(readlink "/proc/$pid/fd/$fd")" = /dev/null ]
+	done
+}
+
 @test "in the foreground it logs to standard error and ends with 0 at SIGTERM" {
 	aedbfs -f "$DB" "$MNT" 2>"$DIR/log" 3>&- 4>&- &
 	pid=$!

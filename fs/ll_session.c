@@ -214,6 +214,8 @@ struct session {
 	pthread_t receiver;		/* constant after open */
 	pthread_t watcher;		/* constant after open */
 	atomic_bool stop;		/* atomic: set once by the watcher */
+	atomic_bool is_draining;	/* atomic: set once by the watcher, which
+					 * wants a kick after every request */
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	bool receiver_ended;		/* guarded by lock */
@@ -259,6 +261,45 @@ static void receiver_stop(struct session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static bool has_ended(struct session *s)
+{
+	bool ended;
+
+	pthread_mutex_lock(&s->lock);
+	ended = s->receiver_ended;
+	pthread_mutex_unlock(&s->lock);
+	return ended;
+}
+
+/* What is left until a time of CLOCK_MONOTONIC; false: nothing. */
+static bool time_left(const struct timespec *until, struct timespec *ret)
+{
+	clock_gettime(CLOCK_MONOTONIC, ret);
+	ret->tv_sec = until->tv_sec - ret->tv_sec;
+	ret->tv_nsec = until->tv_nsec - ret->tv_nsec;
+	if (ret->tv_nsec < 0) {
+		ret->tv_sec--;
+		ret->tv_nsec += 1000000000;
+	}
+	return ret->tv_sec >= 0;
+}
+
+/* Signals are all it waits for: a kick may have drained it. */
+static void drain(struct session *s, const sigset_t *signals)
+{
+	const struct session_hooks *hooks = &s->hooks;
+	struct timespec until, left;
+	int signo = SESSION_KICK;
+
+	hooks->detach(hooks->arg);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += hooks->drain_seconds;
+	atomic_store(&s->is_draining, true);
+	while ((signo == SESSION_KICK || signo < 0) && !has_ended(s) &&
+	       !hooks->is_drained(hooks->arg) && time_left(&until, &left))
+		signo = sigtimedwait(signals, NULL, &left);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct session *s = arg;
@@ -269,8 +310,7 @@ static void *watcher_main(void *arg)
 	sigaddset(&set, SESSION_KICK);
 	if (sigwait(&set, &signo) != 0 || signo == SESSION_KICK)
 		return NULL;
-	if (s->hooks.drain)
-		s->hooks.drain(s->hooks.arg);
+	drain(s, &set);
 	receiver_stop(s);
 	return NULL;
 }
@@ -336,8 +376,11 @@ int session_run(struct fuse_session *fuse, const struct session_hooks *hooks)
 		return AEDB_NO_MEMORY;
 	rc = watcher_start(&s);
 	if (rc == 0) {
-		while (rc == 0 && !atomic_load(&s.stop))
+		while (rc == 0 && !atomic_load(&s.stop)) {
 			rc = request_serve(&s);
+			if (atomic_load(&s.is_draining))
+				pthread_kill(s.watcher, SESSION_KICK);
+		}
 		watcher_end(&s);
 	}
 	free(s.buffer);

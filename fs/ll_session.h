@@ -17,6 +17,7 @@
 #ifndef LL_SESSION_H
 #define LL_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fuse_session;
@@ -52,18 +53,21 @@ void work_submit(struct work_pool *pool, struct work_item *item);
  * kernel's, so handlers call it inline, before they reply. */
 void notify_attributes(struct fuse_session *fuse, uint64_t nodeid);
 struct session_hooks {
-	/* Called once, on a thread of the session's own, at the first SIGTERM,
-	 * SIGINT or SIGHUP, while requests are still served; the session ends
-	 * when it returns. It detaches the mount and waits for staged data.
-	 * NULL: end at once. */
-	void (*drain)(void *arg);
+	/* At the first SIGTERM, SIGINT or SIGHUP, on a thread of the session's
+	 * own, while requests are still served: takes the mount from its
+	 * directory. */
+	void (*detach)(void *arg);
+	/* From then on before the session ends, and after every request: may it?
+	 * A second signal, or the deadline, ends it anyway. */
+	bool (*is_drained)(void *arg);
+	unsigned drain_seconds;
 	void *arg;
 };
 
 /* In the calling thread and those it starts; before any other thread. */
 void session_signals_block(void);
-/* Serves until the file system is unmounted or a signal's drain returned; 0
- * then. The handlers' thread is the caller. AEDB_IO: the device failed or the
+/* Serves until the file system is unmounted or drained after a signal; 0 then.
+ * The handlers' thread is the caller. AEDB_IO: the device failed or the
  * kernel's protocol was refused. */
 int session_run(struct fuse_session *fuse, const struct session_hooks *hooks);
 

@@ -3,7 +3,8 @@
  *
  * Life: options, a process in the background, checks, the database, the mount,
  * the session; then in the reverse order. A SIGTERM detaches the mount, and the
- * session goes on until no handle has staged data, DRAIN_SECONDS at most.
+ * session goes on until no handle has staged data, DRAIN_SECONDS at most, or
+ * until a second signal.
  *
  * Invariants:
  * 1. Nothing is made or changed before the options and the mount point were
@@ -27,7 +28,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "aedb.h"
@@ -40,7 +40,6 @@
 #include "tree.h"
 
 #define DRAIN_SECONDS 10
-#define DRAIN_LOOK_NS 10000000		/* between two looks at staged handles */
 #define UMASK_DEFAULT 022
 #define NODE_BYTES_USUAL 96		/* with a name of 40 bytes */
 
@@ -202,29 +201,33 @@ static void *ask_mount(void *arg)
 	return NULL;
 }
 
-/* The mount is detached; what is staged gets time to be committed. */
-static void drain(void *arg)
+static void detach(void *arg)
 {
-	const struct timespec look = { .tv_nsec = DRAIN_LOOK_NS };
 	struct server *s = arg;
-	size_t staged = 1;
 
-	startup_notify("STOPPING=1");
-	if (mount_point_detach(s->point, s->device) < 0)
+	startup_notify("STOPPING=1\nSTATUS=Waiting for open files with data that "
+		       "is not committed");
+	if (mount_point_detach_all(s->database, s->device) < 0)
 		log_line(LOG_ERR, "%s could not be detached", s->point);
-	for (int i = 0; i < DRAIN_SECONDS * (1000000000 / DRAIN_LOOK_NS); i++) {
-		tree_lock(s->tree);
-		staged = tree_staged_handles(s->tree);
-		tree_unlock(s->tree);
-		if (!staged)
-			break;
-		nanosleep(&look, NULL);
-	}
+}
+
+static bool is_drained(void *arg)
+{
+	struct server *s = arg;
+	size_t staged;
+
+	tree_lock(s->tree);
+	staged = tree_staged_handles(s->tree);
+	tree_unlock(s->tree);
+	return staged == 0;
 }
 
 static int serve(struct server *s)
 {
-	const struct session_hooks hooks = { .drain = drain, .arg = s };
+	const struct session_hooks hooks = {
+		.detach = detach, .is_drained = is_drained,
+		.drain_seconds = DRAIN_SECONDS, .arg = s,
+	};
 	pthread_t asking;
 	int rc;
 

@@ -22,6 +22,7 @@
 #define TABLE "/proc/self/mountinfo"
 #define TYPE "fuse.aedbfs"
 #define DEAD_MOUNTS_MAX 16	/* one over the other */
+#define POINTS_MAX 64		/* of one mount: where it was bound to */
 
 extern char **environ;
 
@@ -73,8 +74,15 @@ static bool parse_line(char *text, struct line *ret)
 	return true;
 }
 
-/* The newest mount at the point. Owned through *ret_text; free. False: none. */
-static bool find_newest(const char *point, struct line *ret, char **ret_text)
+static dev_t device_of(const struct line *line)
+{
+	return makedev(line->device_major, line->device_minor);
+}
+
+/* The newest mount at a point, or of a device; NULL and 0 match all. Owned
+ * through *ret_text; free. False: none. */
+static bool find_newest(const char *point, dev_t device, struct line *ret,
+			char **ret_text)
 {
 	FILE *table = fopen(TABLE, "re");
 	char *text = NULL;
@@ -85,7 +93,9 @@ static bool find_newest(const char *point, struct line *ret, char **ret_text)
 	if (!table)
 		return false;
 	while (getline(&text, &size, table) > 0) {
-		if (!parse_line(text, &line) || strcmp(line.point, point) != 0)
+		if (!parse_line(text, &line) ||
+		    (point && strcmp(line.point, point) != 0) ||
+		    (device && device_of(&line) != device))
 			continue;
 		if (is_found)
 			free(*ret_text);
@@ -106,8 +116,8 @@ dev_t mount_point_device(const char *point)
 	dev_t device = 0;
 	char *text;
 
-	if (find_newest(point, &line, &text)) {
-		device = makedev(line.device_major, line.device_minor);
+	if (find_newest(point, 0, &line, &text)) {
+		device = device_of(&line);
 		free(text);
 	}
 	return device;
@@ -145,13 +155,35 @@ static int run_fusermount(const char *point)
 	return status == 0 ? 0 : -EIO;
 }
 
+static int detach_point(const char *point)
+{
+	if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	return errno == EPERM ? run_fusermount(point) : -EIO;
+}
+
 int mount_point_detach(const char *point, dev_t device)
 {
 	if (!device || mount_point_device(point) != device)
 		return 0;
-	if (umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		return 0;
-	return errno == EPERM ? run_fusermount(point) : -EIO;
+	return detach_point(point);
+}
+
+int mount_point_detach_all(const char *database, dev_t device)
+{
+	struct line line;
+	char *text;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && device && i < POINTS_MAX &&
+			find_newest(NULL, device, &line, &text); i++) {
+		/* Another one over it is not ours to take. */
+		rc = !strcmp(line.source, database) &&
+		     mount_point_device(line.point) == device ?
+		     detach_point(line.point) : -EIO;
+		free(text);
+	}
+	return rc;
 }
 
 bool mount_point_resolve(const char *path, char ret[PATH_MAX])
@@ -208,12 +240,11 @@ static void detach_dead(const char *point, const char *database)
 		 * ECONNABORTED. */
 		if (statfs(point, &st) == 0 ||
 		    (errno != ENOTCONN && errno != ECONNABORTED) ||
-		    !find_newest(point, &line, &text))
+		    !find_newest(point, 0, &line, &text))
 			return;
 		is_ours = !strcmp(line.type, TYPE) && !strcmp(line.source, database);
 		free(text);
-		if (!is_ours || mount_point_detach(
-			    point, makedev(line.device_major, line.device_minor)) < 0)
+		if (!is_ours || detach_point(point) < 0)
 			return;
 	}
 }
@@ -224,7 +255,7 @@ static int check_free(struct startup *startup, const char *point)
 	char *text;
 	int rc = STATUS_OK;
 
-	if (!find_newest(point, &line, &text))
+	if (!find_newest(point, 0, &line, &text))
 		return STATUS_OK;
 	if (!strcmp(line.type, TYPE))
 		rc = startup_fail(startup, STATUS_BUSY,

@@ -150,6 +150,17 @@ static int unmount(const char *point, bool is_lazy)
 	return failure_system(errno, "%s", point);
 }
 
+/* Is the mount to be seen in another directory, where somebody needs it? */
+static bool is_mounted_elsewhere(const struct mount *mount)
+{
+	struct mount other;
+	int rc = mount_find_source(mount->source, &other);
+
+	if (rc > 0)
+		mount_release(&other);
+	return rc != 0;
+}
+
 static int wait_for_end(int pidfd, const struct mount *mount,
 			unsigned long long seconds)
 {
@@ -215,6 +226,9 @@ int cmd_umount(int argc, char **argv)
 		return rc;
 	pidfd = open_daemon(mount.source);
 	rc = unmount(mount.point, is_lazy);
+	/* Another mount namespace may hold it for ever. */
+	if (rc == 0 && pidfd >= 0 && !is_lazy && !is_mounted_elsewhere(&mount))
+		syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
 	if (rc == 0 && pidfd >= 0)
 		rc = wait_for_end(pidfd, &mount, seconds);
 	if (rc == 0)

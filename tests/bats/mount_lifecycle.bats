@@ -235,6 +235,91 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 	[ "$(cat "$MNT/p/s/k")" = old ]
 }
 
+@test "a second SIGTERM ends the daemon although data is staged" {
+	mount_start
+	scope_make
+	pid=$(mount_pid)
+	writer_start
+	kill -TERM "$pid"
+	wait_for 20 mount_is_detached
+	run ! process_is_gone "$pid"
+	kill -TERM "$pid"
+	wait_for 5 process_is_gone "$pid"
+	echo >&"$go"
+	run ! wait "$writer"
+	mount_start
+	[ ! -e "$MNT/p/s/k" ]
+}
+
+@test "SIGTERM detaches a mount that was moved, and one bound to a second place" {
+	mount_start
+	mkdir "$DIR/bound" "$DIR/parent" "$DIR/parent/moved"
+	mount --bind "$MNT" "$DIR/bound"
+	mount --move "$MNT" "$DIR/parent/moved" || {
+		# a mount in a shared tree cannot be moved
+		umount "$MNT" && mount --bind "$DIR/bound" "$DIR/parent/moved"
+	}
+	pid=$(mount_pid)
+	kill -TERM "$pid"
+	wait_for 20 process_is_gone "$pid"
+	run ! grep -F " $DIR/" /proc/self/mounts
+}
+
+# Enters a mount namespace of its own, which keeps what is mounted now, until a
+# line comes to $go.
+namespace_start() {
+	unshare -m true || skip "no mount namespaces here"
+	mkfifo "$DIR/go"
+	exec {go}<>"$DIR/go"
+	unshare -m --propagation private sh -c 'echo in >"$1"; read -r _ <"$2"' sh \
+		"$DIR/said" "$DIR/go" 3>&- 4>&- {go}>&- &
+	namespace=$!
+	wait_for 20 grep -q in "$DIR/said"
+}
+
+@test "aedb umount and SIGTERM end a daemon whose mount another namespace keeps" {
+	mount_start
+	namespace_start
+	pid=$(mount_pid)
+	aedb umount --timeout=30 "$MNT"
+	process_is_gone "$pid"
+	echo >&"$go"
+	wait "$namespace"
+	rm "$DIR/go" "$DIR/said"
+	mount_start
+	namespace_start
+	pid=$(mount_pid)
+	kill -TERM "$pid"
+	wait_for 20 process_is_gone "$pid"
+	echo >&"$go"
+	wait "$namespace"
+}
+
+@test "a pipe behind the start ends when the mount answers" {
+	aedbfs "$DB" "$MNT" 3>&- 4>&- | cat
+	mountpoint -q "$MNT"
+	pid=$(mount_pid)
+	[ "$(awk '/^Umask/ { print $2 }' "/proc/$pid/status")" = 0000 ]
+	[ "$(cat "/proc/$pid/oom_score_adj")" = "$(cat /proc/self/oom_score_adj)" ]
+}
+
+@test "a symbolic link to the directory, and one relative path to each, are mounted on" {
+	ln -s mnt "$DIR/link"
+	(cd "$DIR" && aedbfs ./db link 3>&- 4>&-)
+	mountpoint -q "$MNT"
+	aedb umount "$DIR/link"
+	(cd "$MNT/.." && aedbfs db/ ../"${DIR##*/}"/mnt/ 3>&- 4>&-)
+	mountpoint -q "$MNT"
+}
+
+@test "a directory that is not empty is mounted on, and is as it was afterwards" {
+	echo below >"$MNT/file"
+	mount_start
+	[ ! -e "$MNT/file" ]
+	mount_stop
+	[ "$(cat "$MNT/file")" = below ]
+}
+
 @test "the mount's source is the database, and LOCK names the daemon" {
 	cd "$DIR"
 	mkdir "sub dir, with \\ things"

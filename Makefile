@@ -3,6 +3,8 @@
 
 MODE ?= release
 PREFIX ?= /usr/local
+# mount(8) looks for its helpers here only; empty: they are not installed.
+HELPERDIR ?= /sbin
 CC = gcc
 AR = ar
 
@@ -149,6 +151,16 @@ bench: packages-bench
 	$(MAKE) benches
 	B=$(B) bench/run $(T)
 
+MAN_PAGES := $(wildcard docs/man/*.[1578])
+MOUNT_HELPERS := mount.aedbfs mount.fuse.aedbfs
+# Below PREFIX, from tools/.
+INSTALLED_TEXTS := lib/systemd/system/aedbfs@.service \
+	share/bash-completion/completions/aedb \
+	share/bash-completion/completions/aedbfs \
+	share/zsh/site-functions/_aedb share/zsh/site-functions/_aedbfs \
+	share/fish/vendor_completions.d/aedb.fish \
+	share/fish/vendor_completions.d/aedbfs.fish
+
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include \
 		$(DESTDIR)$(PREFIX)/lib/pkgconfig
@@ -161,19 +173,39 @@ install: all
 		'Cflags: -I$${prefix}/include' \
 		'Libs: -L$${prefix}/lib -laedb -pthread' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc
-	for page in $(wildcard docs/man/*.[158]); do \
+	for page in $(MAN_PAGES); do \
 		dir=$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}; \
 		mkdir -p $$dir && install -m 644 $$page $$dir || exit 1; \
 	done
+	mkdir -p $(addprefix $(DESTDIR)$(PREFIX)/,$(dir $(INSTALLED_TEXTS)))
+	sed 's,@bindir@,$(PREFIX)/bin,' tools/aedbfs@.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/aedbfs@.service
+	for shell in bash zsh fish; do \
+		install -m 644 tools/completions/$$shell/* \
+			$(DESTDIR)$(PREFIX)/share/$$(case $$shell in \
+				bash) echo bash-completion/completions ;; \
+				zsh) echo zsh/site-functions ;; \
+				fish) echo fish/vendor_completions.d ;; esac) || exit 1; \
+	done
+ifneq ($(HELPERDIR),)
+	mkdir -p $(DESTDIR)$(HELPERDIR)
+	for helper in $(MOUNT_HELPERS); do \
+		ln -sf $(PREFIX)/bin/aedbfs $(DESTDIR)$(HELPERDIR)/$$helper || exit 1; \
+	done
+endif
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/aedb $(DESTDIR)$(PREFIX)/bin/aedbfs \
 		$(DESTDIR)$(PREFIX)/lib/libaedb.a \
 		$(DESTDIR)$(PREFIX)/include/aedb.h \
-		$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc
-	for page in $(notdir $(wildcard docs/man/*.[158])); do \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc \
+		$(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED_TEXTS))
+	for page in $(notdir $(MAN_PAGES)); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; \
 	done
+ifneq ($(HELPERDIR),)
+	rm -f $(addprefix $(DESTDIR)$(HELPERDIR)/,$(MOUNT_HELPERS))
+endif
 
 # A demonstration that is still mounted would be removed with its data.
 clean:
@@ -191,6 +223,7 @@ help:
 	'                T=TEXT: only files or sentences with TEXT; V=1: all output' \
 	'make lint       layers, headers, sizes, names, shellcheck, locks' \
 	'make bench      benchmarks beside their peers; GATES=1: gates decide' \
-	'make install    DESTDIR=, PREFIX=$(PREFIX); make uninstall' \
+	'make install    DESTDIR=, PREFIX=$(PREFIX), HELPERDIR=$(HELPERDIR);' \
+	'                make uninstall' \
 	'make clean      remove build/' \
 	'MODE=debug|asan|tsan|cov with any of them builds into build/MODE'

@@ -61,7 +61,7 @@ static size_t add_plus(fuse_req_t req, struct tree_dir *dir,
 	/* Without a node the kernel looks it up itself, later. */
 	if (!entry->is_dot && tree_dir_lookup(ll_config(req)->tree, &caller,
 					      dir, &found) == 0)
-		ll_fill_entry(&found, &param);
+		ll_fill_entry(req, &found, &param);
 	return fuse_add_direntry_plus(req, at, room, entry->name, &param,
 				      (off_t)entry->next);
 }

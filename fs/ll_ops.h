@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "shown.h"
+
 struct fuse_args;
 struct fuse_session;
 struct tree;
@@ -23,6 +25,7 @@ struct ll_config {
 	bool has_no_xattr;
 	const char *mount_point;	/* borrowed as the config is */
 	dev_t device;			/* of the mount */
+	struct shown shown;
 	struct fuse_session *fuse;	/* set by ll_session_new */
 };
 

@@ -48,7 +48,7 @@ int ll_errno(int rc, const char *what)
 	}
 }
 
-void ll_fill_entry(const struct tree_entry *entry,
+void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 		   struct fuse_entry_param *ret)
 {
 	*ret = (struct fuse_entry_param){
@@ -57,6 +57,7 @@ void ll_fill_entry(const struct tree_entry *entry,
 		.attr_timeout = entry->is_stat_lasting ? LASTING_SECONDS : 0,
 		.entry_timeout = entry->is_name_lasting ? LASTING_SECONDS : 0,
 	};
+	shown_apply(&ll_config(req)->shown, &ret->attr);
 }
 
 struct tree *ll_begin(fuse_req_t req)
@@ -92,10 +93,11 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		rc = fuse_reply_err(req, 0);
 		break;
 	case LL_ENTRY:
-		ll_fill_entry(&reply->entry, &entry);
+		ll_fill_entry(req, &reply->entry, &entry);
 		rc = fuse_reply_entry(req, &entry);
 		break;
 	case LL_ATTR:
+		shown_apply(&ll_config(req)->shown, &reply->entry.stat);
 		rc = fuse_reply_attr(req, &reply->entry.stat,
 				     reply->entry.is_stat_lasting ?
 				     LASTING_SECONDS : 0);
@@ -104,7 +106,7 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		rc = fuse_reply_open(req, &reply->file);
 		break;
 	case LL_CREATE:
-		ll_fill_entry(&reply->entry, &entry);
+		ll_fill_entry(req, &reply->entry, &entry);
 		rc = fuse_reply_create(req, &entry, &reply->file);
 		break;
 	case LL_WRITTEN:

@@ -48,7 +48,8 @@ void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n);
 /* An error as the kernel gets it, positive; what was damaged or failed on disk
  * is logged with its reason. */
 int ll_errno(int rc, const char *what);
-void ll_fill_entry(const struct tree_entry *entry,
+/* The entry with the owner and permissions to be shown. */
+void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 		   struct fuse_entry_param *ret);
 
 #endif

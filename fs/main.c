@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@
 #define DRAIN_SECONDS 10
 #define UMASK_DEFAULT 022
 #define NODE_BYTES_USUAL 96		/* with a name of 40 bytes */
+#define FUSE_LINE_BYTES 256
 
 struct server {
 	struct options options;		/* constant after open */
@@ -59,7 +61,7 @@ struct server {
 };
 
 /* libfuse's last line, until the mount is ready. */
-static char fuse_line[256];
+static char fuse_line[FUSE_LINE_BYTES];
 static atomic_bool is_serving;	/* atomic: set once the mount has answered */
 
 static void fuse_log_take(enum fuse_log_level level, const char *format,
@@ -127,8 +129,8 @@ static int open_database(struct server *s)
 static int open_tree(struct server *s)
 {
 	struct tree_config config = {
-		.defaults = s->options.defaults,
 		.nodes_max = s->options.memory_bytes / 2 / NODE_BYTES_USUAL,
+		.defaults = { getuid(), getgid(), UMASK_DEFAULT },
 		.is_read_only = s->options.is_read_only,
 		.host_fd = s->host_fd,
 	};
@@ -140,6 +142,41 @@ static int open_tree(struct server *s)
 }
 
 /* ---- the mount ---- */
+
+/* The last line of a file, in place of *ret if there is one. */
+static void take_last_line(int fd, char ret[FUSE_LINE_BYTES])
+{
+	char text[FUSE_LINE_BYTES], *line;
+	off_t end = lseek(fd, 0, SEEK_END), room = sizeof(text) - 1;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, end > room ? end - room : 0);
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	line = strrchr(text, '\n');
+	strcpy(ret, line ? line + 1 : text);
+}
+
+/* What users see of a failure comes from fusermount3, on its standard error. */
+static int mount_catching_errors(struct server *s)
+{
+	int file = memfd_create("errors", MFD_CLOEXEC), kept = dup(2), rc;
+
+	if (file >= 0 && kept >= 0)
+		dup2(file, 2);
+	rc = fuse_session_mount(s->fuse, s->point);
+	if (file >= 0 && kept >= 0) {
+		dup2(kept, 2);
+		take_last_line(file, fuse_line);
+	}
+	if (kept >= 0)
+		close(kept);
+	if (file >= 0)
+		close(file);
+	return rc;
+}
 
 /* In an option a comma and a backslash stand behind a backslash. */
 static void escape_option(const char *text, char ret[2 * PATH_MAX])
@@ -160,8 +197,9 @@ static int mount_session(struct server *s)
 
 	escape_option(s->database, source);
 	snprintf(list, sizeof(list),
-		 "fsname=%s,subtype=aedbfs,default_permissions%s%s%s%s", source,
+		 "fsname=%s,subtype=aedbfs,default_permissions%s%s%s%s%s", source,
 		 options->has_allow_other ? ",allow_other" : "",
+		 options->has_allow_root ? ",allow_root" : "",
 		 options->is_read_only ? ",ro" : "",
 		 *options->kernel ? "," : "", options->kernel);
 	s->config = (struct ll_config){
@@ -170,11 +208,12 @@ static int mount_session(struct server *s)
 		.waits_durable = options->durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
 		.mount_point = s->point,
+		.shown = options->shown,
 	};
 	fuse_set_log_func(fuse_log_take);
 	s->fuse = ll_session_new(&args, &s->config);
 	fuse_opt_free_args(&args);
-	if (!s->fuse || fuse_session_mount(s->fuse, s->point) < 0)
+	if (!s->fuse || mount_catching_errors(s) < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "mounting on %s: %s",
 				    s->point, *fuse_line ? fuse_line : "refused");
 	s->device = mount_point_device(s->point);
@@ -328,26 +367,48 @@ static int start(struct server *s)
 	return run(s);
 }
 
+static int print_and_flush(void (*print)(FILE *out))
+{
+	print(stdout);
+	return fflush(stdout) ? STATUS_FAILED : STATUS_OK;
+}
+
+static void print_version(FILE *out)
+{
+	fprintf(out, "aedbfs %s\n", AEDB_VERSION);
+}
+
+static int perform(struct server *s)
+{
+	switch (s->options.action) {
+	case OPTIONS_HELP:
+		return print_and_flush(options_print_help);
+	case OPTIONS_VERSION:
+		return print_and_flush(print_version);
+	case OPTIONS_FAKE:
+		return STATUS_OK;
+	case OPTIONS_REMOUNT:
+		startup_begin_foreground(&s->startup);
+		return mount_point_remount(&s->startup, s->options.mount_point,
+					   s->options.kernel_flags);
+	default:
+		return start(s);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	const struct attr_defaults owner = { getuid(), getgid(), UMASK_DEFAULT };
 	static struct server server = { .host_fd = -1 };
+	int status = STATUS_USAGE, rc;
 
 	if (!startup_open_descriptors())
 		return STATUS_FAILED;
-	if (options_parse(argc, argv, &owner, &server.options) < 0) {
+	rc = options_parse(argc, argv, &server.options);
+	server.startup.is_for_mount = server.options.is_for_mount;
+	if (rc < 0)
 		fprintf(stderr, "aedbfs: %s\nTry 'aedbfs --help'.\n",
 			server.options.message);
-		return STATUS_USAGE;
-	}
-	switch (server.options.action) {
-	case OPTIONS_HELP:
-		options_print_help(stdout);
-		return fflush(stdout) ? STATUS_FAILED : STATUS_OK;
-	case OPTIONS_VERSION:
-		printf("aedbfs %s\n", AEDB_VERSION);
-		return fflush(stdout) ? STATUS_FAILED : STATUS_OK;
-	default:
-		return start(&server);
-	}
+	else
+		status = perform(&server);
+	return startup_exit_status(&server.startup, status);
 }

@@ -293,3 +293,30 @@ int mount_point_check(struct startup *startup, const char *path,
 				    "directory of the database", path);
 	return check_free(startup, ret);
 }
+
+int mount_point_remount(struct startup *startup, const char *path,
+			unsigned long flags)
+{
+	char point[PATH_MAX];
+	struct line line;
+	char *text;
+	bool is_ours;
+
+	if (!realpath(path, point))
+		return startup_fail(startup, STATUS_NO, "%s: %s", path,
+				    strerror(errno));
+	is_ours = find_newest(point, 0, &line, &text);
+	if (is_ours) {
+		is_ours = !strcmp(line.type, TYPE);
+		free(text);
+	}
+	if (!is_ours)
+		return startup_fail(startup, STATUS_NO, "%s: no database is "
+				    "mounted there", path);
+	if (mount(NULL, point, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV | flags,
+		  NULL) < 0)
+		return startup_fail(startup, errno == EBUSY ? STATUS_BUSY :
+				    STATUS_FAILED, "%s: remounting: %s", path,
+				    strerror(errno));
+	return STATUS_OK;
+}

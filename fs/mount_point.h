@@ -24,6 +24,10 @@ bool mount_point_resolve(const char *path, char ret[PATH_MAX]);
  * wrong was told with startup_fail. */
 int mount_point_check(struct startup *startup, const char *path,
 		      const char *database, char ret[PATH_MAX]);
+/* Gives the mount of a database there other flags, MS_… of mount(2); it stays
+ * nosuid and nodev. Returns enum exit_status, as mount_point_check. */
+int mount_point_remount(struct startup *startup, const char *path,
+			unsigned long flags);
 /* The device number of the newest mount at an absolute path; 0: none. */
 dev_t mount_point_device(const char *point);
 /* Makes the kernel forget every name and file of the mount that nobody uses.

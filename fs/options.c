@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #define ITEM_BYTES_MAX 256
 #define SYNC_INTERVAL_MS_MAX 60000
@@ -56,15 +57,24 @@ static int parse_u32(struct options *options, const char *name, const char *text
 	return 0;
 }
 
-static int parse_umask(struct options *options, const char *text)
+static int parse_mask(struct options *options, const char *name,
+		      const char *text)
 {
+	struct shown *shown = &options->shown;
 	uint64_t v;
 	char *end;
 
 	if (!read_number(text, 8, 0777, &end, &v) || *end)
-		return refuse(options, "option umask=%s: not an octal number up "
-			      "to 777", text);
-	options->defaults.umask = (uint32_t)v;
+		return refuse(options, "option %s=%s: not an octal number up to "
+			      "777", name, text);
+	if (*name != 'f') {
+		shown->has_dir_mask = true;
+		shown->dir_mask = (uint32_t)v;
+	}
+	if (*name != 'd') {
+		shown->has_file_mask = true;
+		shown->file_mask = (uint32_t)v;
+	}
 	return 0;
 }
 
@@ -132,15 +142,33 @@ static bool has_item(const char *list, const char *name)
 	return false;
 }
 
-static int add_kernel(struct options *options, const char *name)
+struct kernel_option {
+	const char *name;
+	unsigned long flag;
+};
+
+static const struct kernel_option *find_kernel(const char *name)
+{
+	static const struct kernel_option table[] = {
+		{ "noexec", MS_NOEXEC }, { "noatime", MS_NOATIME },
+		{ "sync", MS_SYNCHRONOUS }, { "dirsync", MS_DIRSYNC },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (!strcmp(table[i].name, name))
+			return &table[i];
+	return NULL;
+}
+
+static void add_kernel(struct options *options, const struct kernel_option *added)
 {
 	size_t n = strlen(options->kernel);
 
 	/* Each stands there once, so the few there are have room. */
-	if (!has_item(options->kernel, name))
+	if (!has_item(options->kernel, added->name))
 		snprintf(options->kernel + n, sizeof(options->kernel) - n, "%s%s",
-			 n ? "," : "", name);
-	return 0;
+			 n ? "," : "", added->name);
+	options->kernel_flags |= added->flag;
 }
 
 static bool is_among(const char *name, const char *const *names)
@@ -154,40 +182,51 @@ static bool is_ignored(const char *name)
 {
 	static const char *const names[] = {
 		"defaults", "default_permissions", "nofail", "_netdev", "auto",
-		"noauto", "user", "users", "nouser", "owner", "group", "exec",
-		"suid", "nosuid", "dev", "nodev", "async", "atime", "relatime",
-		"norelatime", "strictatime", "nostrictatime", "diratime",
-		"nodiratime", "lazytime", "nolazytime", "nonempty", NULL,
+		"noauto", "user", "users", "nouser", "nousers", "owner",
+		"noowner", "group", "nogroup", "exec", "suid", "nosuid", "dev",
+		"nodev", "async", "atime", "relatime", "norelatime",
+		"strictatime", "nostrictatime", "diratime", "nodiratime",
+		"lazytime", "nolazytime", "mand", "nomand", "iversion",
+		"noiversion", "silent", "loud", "nonempty", NULL,
 	};
 
 	return is_among(name, names) || !strncmp(name, "x-", 2) ||
 	       !strncmp(name, "X-", 2);
 }
 
-static bool is_kernel(const char *name)
+/* user_id and group_id stand in the table of mounts, from which mount(8) takes
+ * the options of a remount. */
+static bool is_ignored_value(const char *name)
 {
 	static const char *const names[] = {
-		"noexec", "noatime", "sync", "dirsync", NULL,
+		"comment", "user", "user_id", "group_id", "uhelper", "helper", NULL,
 	};
 
-	return is_among(name, names);
+	return is_among(name, names) || !strncmp(name, "x-", 2) ||
+	       !strncmp(name, "X-", 2);
 }
 
 static int apply_flag(struct options *options, const char *name)
 {
-	if (!strcmp(name, "ro"))
+	const struct kernel_option *kernel = find_kernel(name);
+
+	if (kernel)
+		add_kernel(options, kernel);
+	else if (!strcmp(name, "ro"))
 		options->is_read_only = true;
 	else if (!strcmp(name, "rw"))
 		options->is_read_only = false;
 	else if (!strcmp(name, "allow_other"))
 		options->has_allow_other = true;
+	else if (!strcmp(name, "allow_root"))
+		options->has_allow_root = true;
 	else if (!strcmp(name, "noxattr"))
 		options->has_no_xattr = true;
 	else if (!strcmp(name, "create"))
 		options->creates = true;
-	else if (is_kernel(name))
-		return add_kernel(options, name);
-	else if (!is_ignored(name))
+	else if (!strcmp(name, "remount"))
+		options->action = OPTIONS_REMOUNT;
+	else if (!is_ignored(name) && !options->is_sloppy)
 		return refuse(options, "unknown option: %s", name);
 	return 0;
 }
@@ -195,20 +234,26 @@ static int apply_flag(struct options *options, const char *name)
 static int apply_value(struct options *options, const char *name,
 		       const char *text)
 {
-	if (!strcmp(name, "uid"))
-		return parse_u32(options, name, text, &options->defaults.uid);
-	if (!strcmp(name, "gid"))
-		return parse_u32(options, name, text, &options->defaults.gid);
-	if (!strcmp(name, "umask"))
-		return parse_umask(options, text);
+	struct shown *shown = &options->shown;
+
+	if (!strcmp(name, "uid")) {
+		shown->has_uid = true;
+		return parse_u32(options, name, text, &shown->uid);
+	}
+	if (!strcmp(name, "gid")) {
+		shown->has_gid = true;
+		return parse_u32(options, name, text, &shown->gid);
+	}
+	if (!strcmp(name, "umask") || !strcmp(name, "fmask") ||
+	    !strcmp(name, "dmask"))
+		return parse_mask(options, name, text);
 	if (!strcmp(name, "durability"))
 		return parse_durability(options, text);
 	if (!strcmp(name, "sync_interval"))
 		return parse_interval(options, text);
 	if (!strcmp(name, "memory"))
 		return parse_memory(options, text);
-	if (!strncmp(name, "x-", 2) || !strncmp(name, "X-", 2) ||
-	    !strcmp(name, "comment"))
+	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return refuse(options, "unknown option: %s=%s", name, text);
 }
@@ -216,8 +261,8 @@ static int apply_value(struct options *options, const char *name,
 static int apply_item(struct options *options, char *item)
 {
 	static const char *const valued[] = {
-		"uid", "gid", "umask", "durability", "sync_interval", "memory",
-		NULL,
+		"uid", "gid", "umask", "fmask", "dmask", "durability",
+		"sync_interval", "memory", NULL,
 	};
 	char *text = strchr(item, '=');
 
@@ -272,11 +317,52 @@ static int check_operands(struct options *options, int argc, char **argv)
 		return refuse(options, "an argument is empty");
 	if (options->creates && options->is_read_only)
 		return refuse(options, "options create and ro exclude each other");
+	if (options->has_allow_other && options->has_allow_root)
+		return refuse(options, "options allow_other and allow_root exclude "
+			      "each other");
 	return 0;
 }
 
-int options_parse(int argc, char **argv, const struct attr_defaults *owner,
-		  struct options *ret)
+/* Is the program called as mount.aedbfs or mount.fuse.aedbfs? */
+static bool is_name_of_mount(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return program && !strncmp(slash ? slash + 1 : program, "mount.", 6);
+}
+
+static int apply_letter(struct options *options, int letter)
+{
+	switch (letter) {
+	case 'f':
+		if (options->is_for_mount)
+			options->action = OPTIONS_FAKE;
+		options->is_foreground = !options->is_for_mount;
+		return 0;
+	case 'o':
+		return apply_list(options, optarg);
+	case 's':
+		options->is_sloppy = true;
+		return 0;
+	case 'n':	/* of mount(8): no /etc/mtab; there is none */
+	case 'v':
+	case 't':
+		return 0;
+	case 'N':
+		return refuse(options, "option -N: mount in a namespace with "
+			      "'nsenter --mount=…' instead");
+	case 'h':
+		options->action = OPTIONS_HELP;
+		return 0;
+	case 'V':
+		options->action = OPTIONS_VERSION;
+		return 0;
+	default:
+		return refuse(options, "unknown option: -%c", optopt);
+	}
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
 {
 	static const struct option longs[] = {
 		{ "help", no_argument, NULL, 'h' },
@@ -284,34 +370,30 @@ int options_parse(int argc, char **argv, const struct attr_defaults *owner,
 		{ NULL, 0, NULL, 0 },
 	};
 	struct aedb_options engine;
+	const char *letters;
 	int c, rc = 0;
 
 	aedb_options_init(&engine);
 	*ret = (struct options){
+		.is_for_mount = is_name_of_mount(argv[0]),
 		.durability = AEDB_BATCH,
 		.sync_interval_ms = engine.sync_interval_ms,
 		.memory_bytes = engine.memory_bytes,
-		.defaults = *owner,
 	};
+	letters = ret->is_for_mount ? ":sfnvN:o:t:hV" : ":fo:hV";
 	optind = 0;
 	opterr = 0;
-	while (rc == 0 && (c = getopt_long(argc, argv, ":fo:hV", longs, NULL)) >= 0) {
-		if (c == 'f')
-			ret->is_foreground = true;
-		else if (c == 'o')
-			rc = apply_list(ret, optarg);
-		else if (c == 'h')
-			ret->action = OPTIONS_HELP;
-		else if (c == 'V')
-			ret->action = OPTIONS_VERSION;
-		else if (c == ':')
+	while (rc == 0 && (c = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
+		if (c == ':')
 			rc = refuse(ret, "option -%c wants a value", optopt);
-		else if (optopt)
-			rc = refuse(ret, "unknown option: -%c", optopt);
-		else
+		else if (c == '?' && !optopt)
 			rc = refuse(ret, "unknown option: %s", argv[optind - 1]);
+		else
+			rc = apply_letter(ret, c);
 	}
-	if (rc < 0 || ret->action != OPTIONS_MOUNT)
+	ret->kernel_flags |= ret->is_read_only ? MS_RDONLY : 0;
+	if (rc < 0 || ret->action == OPTIONS_HELP ||
+	    ret->action == OPTIONS_VERSION)
 		return rc;
 	return check_operands(ret, argc, argv);
 }
@@ -331,14 +413,18 @@ void options_print_help(FILE *out)
 	      "     sync_interval=MS of durability=batch, 1-60000 (10)\n"
 	      "     memory=SIZE      memory budget, with K, M, G (256M)\n"
 	      "     allow_other      other users may use the mount\n"
-	      "     uid=N,gid=N      owner of what was stored without one\n"
-	      "     umask=OCTAL      missing permissions of the same (022)\n"
+	      "     allow_root       root may, too\n"
+	      "     uid=N,gid=N      owner shown of everything\n"
+	      "     umask=OCTAL      permissions shown: 777 without these;\n"
+	      "                      fmask= for files, dmask= for directories\n"
 	      "     noxattr          no extended attributes: faster O_TRUNC\n"
 	      "     noexec,noatime,sync,dirsync\n"
 	      "                      as in mount(8); nofail, x-* and the like\n"
 	      "                      are accepted and ignored\n"
+	      "     remount          of a mount that is there: only ro, rw and\n"
+	      "                      the last four change\n"
 	      "  -h, --help          this text\n"
 	      "  -V, --version       the version\n"
 	      "\n"
-	      "Unmount with: aedb umount DIRECTORY. See aedbfs(1).\n", out);
+	      "Unmount with: aedb umount DIRECTORY. See aedbfs(1), aedbfs-options(5).\n", out);
 }

@@ -1,5 +1,7 @@
 /*
- * The command line of aedbfs: aedbfs [-f] [-o OPTION,…] DATABASE DIRECTORY.
+ * The command line of aedbfs: aedbfs [-f] [-o OPTION,…] DATABASE DIRECTORY, and
+ * that of a helper of mount(8), known by the program's name:
+ * mount.aedbfs DATABASE DIRECTORY [-sfnv] [-N NAMESPACE] [-o OPTION,…] [-t TYPE].
  *
  * Pure: it looks at nothing but its arguments. Not thread-safe (getopt).
  */
@@ -12,12 +14,14 @@
 #include <stdio.h>
 
 #include "aedb.h"
-#include "attr.h"
+#include "shown.h"
 
 enum options_action {
 	OPTIONS_MOUNT,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+	OPTIONS_REMOUNT,	/* -o remount: flags of a mount that is there */
+	OPTIONS_FAKE,		/* mount --fake: nothing */
 };
 
 #define OPTIONS_KERNEL_BYTES 128
@@ -27,23 +31,26 @@ struct options {
 	enum options_action action;
 	const char *database;		/* borrowed from argv */
 	const char *mount_point;	/* borrowed from argv */
+	bool is_for_mount;		/* called by mount(8) */
+	bool is_sloppy;			/* mount -s: unknown options are ignored */
 	bool is_foreground;
 	bool is_read_only;
 	bool has_allow_other;
+	bool has_allow_root;
 	bool has_no_xattr;		/* extended attributes are switched off */
 	bool creates;			/* a database where there is none */
 	enum aedb_durability durability;
 	uint32_t sync_interval_ms;
 	uint64_t memory_bytes;
-	struct attr_defaults defaults;
+	struct shown shown;
+	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */
 	char message[OPTIONS_MESSAGE_BYTES];	/* what is wrong with argv */
 };
 
-/* Reads argv over defaults: durability batch, and the owner and umask given.
- * AEDB_INVALID with ret->message set, naming the argument. */
-int options_parse(int argc, char **argv, const struct attr_defaults *owner,
-		  struct options *ret);
+/* Reads argv over the defaults. AEDB_INVALID with ret->message set, naming the
+ * argument. */
+int options_parse(int argc, char **argv, struct options *ret);
 void options_print_help(FILE *out);
 
 #endif

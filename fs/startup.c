@@ -27,6 +27,9 @@
 #include "log.h"
 
 #define MESSAGE_BYTES_MAX 1024
+/* Of mount(8). */
+#define MOUNT_EXIT_USAGE 1
+#define MOUNT_EXIT_FAILED 32
 #define PIPE_FD 3		/* in the daemon, which keeps no other descriptor */
 
 /* ---- the starting process ---- */
@@ -45,7 +48,15 @@ static size_t read_all(int fd, char *buf, size_t size)
 	return n;
 }
 
-static _Noreturn void wait_for_word(int fd, pid_t pid)
+int startup_exit_status(const struct startup *startup, int status)
+{
+	if (!startup->is_for_mount || status == STATUS_OK)
+		return status;
+	return status == STATUS_USAGE ? MOUNT_EXIT_USAGE : MOUNT_EXIT_FAILED;
+}
+
+static _Noreturn void wait_for_word(const struct startup *startup, int fd,
+				    pid_t pid)
 {
 	char word[1 + MESSAGE_BYTES_MAX + 1];
 	size_t n = read_all(fd, word, sizeof(word) - 1);
@@ -63,7 +74,7 @@ static _Noreturn void wait_for_word(int fd, pid_t pid)
 	} else if (status != STATUS_OK) {
 		fprintf(stderr, "aedbfs: %s\n", word + 1);
 	}
-	exit(status);
+	exit(startup_exit_status(startup, status));
 }
 
 bool startup_open_descriptors(void)
@@ -76,7 +87,7 @@ bool startup_open_descriptors(void)
 
 int startup_begin_foreground(struct startup *ret)
 {
-	*ret = (struct startup){ .pipe_fd = -1 };
+	ret->pipe_fd = -1;
 	return STATUS_OK;
 }
 
@@ -95,7 +106,7 @@ int startup_begin_background(struct startup *ret)
 				    strerror(errno));
 	if (pid > 0) {
 		close(fds[1]);
-		wait_for_word(fds[0], pid);
+		wait_for_word(ret, fds[0], pid);
 	}
 	setsid();
 	/* Nothing that the starting process had open stays open here. */
@@ -188,7 +199,8 @@ void startup_ready(struct startup *startup)
 
 	if (!claim_word(startup))
 		return;
-	snprintf(state, sizeof(state), "READY=1\nMAINPID=%ld", (long)getpid());
+	snprintf(state, sizeof(state), "READY=1\nSTATUS=Mounted\nMAINPID=%ld",
+		 (long)getpid());
 	startup_notify(state);
 	if (startup->pipe_fd < 0)
 		return;

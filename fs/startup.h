@@ -25,7 +25,12 @@ enum exit_status {
 struct startup {
 	int pipe_fd;	/* to the starting process; -1: this one is it */
 	int is_told;	/* atomic: it knows how it ended */
+	bool is_for_mount;	/* constant after open: exits as mount(8) */
 };
+
+/* What the starting process exits with: as it is, or in the words of mount(8),
+ * which hands on the status of the helper it ran. */
+int startup_exit_status(const struct startup *startup, int status);
 
 /* First of all: the standard descriptors that are closed become /dev/null, so
  * that no file of the database gets their numbers, and the log's lines with

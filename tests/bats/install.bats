@@ -13,9 +13,25 @@ setup() {
 	[ -x "$ROOT/opt/aedb/bin/aedb" ]
 	[ -x "$ROOT/opt/aedb/bin/aedbfs" ]
 	[ -f "$ROOT/opt/aedb/lib/libaedb.a" ]
-	for page in "$TOP"/docs/man/*.[158]; do
+	for page in "$TOP"/docs/man/*.[1578]; do
 		[ -f "$ROOT/opt/aedb/share/man/man${page##*.}/${page##*/}" ]
 	done
+}
+
+@test "make install puts helpers where mount(8) looks, a unit, and completions" {
+	make -s -C "$TOP" install DESTDIR="$ROOT" PREFIX=/opt/aedb
+	for helper in mount.aedbfs mount.fuse.aedbfs; do
+		[ "$(readlink "$ROOT/sbin/$helper")" = /opt/aedb/bin/aedbfs ]
+	done
+	grep -q '^ExecStart=/opt/aedb/bin/aedbfs ' \
+		"$ROOT/opt/aedb/lib/systemd/system/aedbfs@.service"
+	for file in bash-completion/completions/aedb bash-completion/completions/aedbfs \
+		zsh/site-functions/_aedb zsh/site-functions/_aedbfs \
+		fish/vendor_completions.d/aedb.fish fish/vendor_completions.d/aedbfs.fish; do
+		[ -s "$ROOT/opt/aedb/share/$file" ]
+	done
+	make -s -C "$TOP" install DESTDIR="$ROOT/none" HELPERDIR=
+	[ ! -e "$ROOT/none/sbin" ]
 }
 
 @test "a program builds with the installed library by pkg-config alone" {

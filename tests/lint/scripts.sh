@@ -4,7 +4,7 @@ set -u
 scripts=$(find . -name .git -prune -o -path ./build -prune -o -type f -print |
 	while read -r file; do
 		case $file in
-		*.sh | *.bash | *.bats) echo "$file" ;;
+		*.sh | *.bash | *.bats | */completions/bash/*) echo "$file" ;;
 		*.*/run | */run) head -n 1 "$file" | grep -qE '^#!.*sh$' && echo "$file" ;;
 		esac
 	done)

@@ -2,7 +2,7 @@
 #include "check.h"
 #include "options.h"
 
-static const struct attr_defaults owner = { 7, 8, 022 };
+#include <sys/mount.h>
 
 /* Parses a NULL-ended list of arguments. */
 #define PARSE(ret, ...) parse((ret), (char *[]){ "aedbfs", __VA_ARGS__, NULL })
@@ -13,7 +13,7 @@ static int parse(struct options *ret, char **argv)
 
 	while (argv[argc])
 		argc++;
-	return options_parse(argc, argv, &owner, ret);
+	return options_parse(argc, argv, ret);
 }
 
 #define CHECK_REFUSED(message_, ...) do {                                  \
@@ -35,9 +35,8 @@ TEST(options_plain, "without options a database is mounted in batch mode")
 	CHECK_EQ(o.durability, AEDB_BATCH);
 	CHECK_EQ(o.sync_interval_ms, 10);
 	CHECK_EQ(o.memory_bytes, 256 << 20);
-	CHECK_EQ(o.defaults.uid, 7);
-	CHECK_EQ(o.defaults.gid, 8);
-	CHECK_EQ(o.defaults.umask, 022);
+	CHECK(!o.shown.has_uid && !o.shown.has_gid && !o.shown.has_file_mask &&
+	      !o.shown.has_dir_mask);
 	CHECK_STR(o.kernel, "");
 }
 
@@ -50,9 +49,12 @@ TEST(options_all, "every option is understood, in any place")
 		       "-o", "sync_interval=60000"));
 	CHECK(o.is_foreground && o.is_read_only && o.has_allow_other &&
 	      o.has_no_xattr);
-	CHECK_EQ(o.defaults.uid, 1);
-	CHECK_EQ(o.defaults.gid, 4294967294);
-	CHECK_EQ(o.defaults.umask, 077);
+	CHECK(o.shown.has_uid && o.shown.has_gid && o.shown.has_file_mask &&
+	      o.shown.has_dir_mask);
+	CHECK_EQ(o.shown.uid, 1);
+	CHECK_EQ(o.shown.gid, 4294967294);
+	CHECK_EQ(o.shown.file_mask, 077);
+	CHECK_EQ(o.shown.dir_mask, 077);
 	CHECK_EQ(o.durability, AEDB_FULL);
 	CHECK_EQ(o.memory_bytes, INT64_C(2) << 30);
 	CHECK_EQ(o.sync_interval_ms, 60000);
@@ -74,6 +76,53 @@ TEST(options_fstab, "what mount(8) passes on is accepted")
 	CHECK_STR(o.kernel, "");
 	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "noexec,dirsync,,sync,noexec"));
 	CHECK_STR(o.kernel, "noexec,dirsync,sync");
+}
+
+TEST(options_masks, "fmask and dmask are for files and directories alone")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "fmask=133"));
+	CHECK(o.shown.has_file_mask && !o.shown.has_dir_mask);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "umask=077,dmask=022"));
+	CHECK_EQ(o.shown.file_mask, 077);
+	CHECK_EQ(o.shown.dir_mask, 022);
+	CHECK_REFUSED("option dmask=9: not an octal number up to 777", "db", "mnt",
+		      "-o", "dmask=9");
+}
+
+static int parse_as_mount(struct options *ret, char **argv)
+{
+	argv[0] = "/sbin/mount.aedbfs";
+	return parse(ret, argv);
+}
+
+TEST(options_mount, "called by mount(8) its letters have mount's meaning")
+{
+	struct options o;
+
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "d b", "mnt", "-n", "-v", "-o",
+		"ro,nofail,user=me", "-t", "fuse.aedbfs", NULL }));
+	CHECK_STR(o.database, "d b");
+	CHECK(o.is_for_mount && o.is_read_only && !o.is_foreground);
+	CHECK_EQ(o.action, OPTIONS_MOUNT);
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-f", NULL }));
+	CHECK_EQ(o.action, OPTIONS_FAKE);
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-s", "-o",
+		"frob,frob=1", NULL }));
+	CHECK_EQ(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-N", "1", NULL }),
+		 AEDB_INVALID);
+	CHECK_EQ(PARSE(&o, "db", "mnt", "-s"), AEDB_INVALID);
+}
+
+TEST(options_remount, "a remount takes flags and the options a mount shows")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "ro,nosuid,nodev,noexec,relatime,"
+		       "remount,user_id=0,group_id=0,default_permissions"));
+	CHECK_EQ(o.action, OPTIONS_REMOUNT);
+	CHECK_EQ(o.kernel_flags, MS_RDONLY | MS_NOEXEC);
 }
 
 TEST(options_other, "help and version need no arguments")
@@ -103,6 +152,8 @@ TEST(options_refused, "what is wrong is named")
 	CHECK_REFUSED("option uid wants a value: uid=…", "-o", "uid", "db", "mnt");
 	CHECK_REFUSED("options create and ro exclude each other", "-o",
 		      "create,ro", "db", "mnt");
+	CHECK_REFUSED("options allow_other and allow_root exclude each other", "-o",
+		      "allow_root,allow_other", "db", "mnt");
 }
 
 TEST(options_values, "values out of their range are refused")

@@ -1,0 +1,37 @@
+# fish completion of aedb.
+
+function __aedb_in
+	__fish_seen_subcommand_from $argv
+end
+
+set -l commands init mount umount get put del mv ls scan show help
+complete -c aedb -n "not __aedb_in $commands" -f
+for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
+	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \
+	'ls:List one level' 'scan:List keys' 'show:Print a file of a database' \
+	'help:Explain a command'
+	set -l words (string split -m 1 : $pair)
+	complete -c aedb -n "not __aedb_in $commands" -a $words[1] -d $words[2]
+end
+complete -c aedb -n "not __aedb_in $commands" -l version -d 'Print the version'
+complete -c aedb -l json -d 'Results as JSON'
+complete -c aedb -l help -d 'Explain the command'
+complete -c aedb -n '__aedb_in help' -x -a "$commands"
+complete -c aedb -n '__aedb_in mount' -s f -d 'Stay in the foreground'
+complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
+complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
+complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
+complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
+complete -c aedb -n '__aedb_in get ls scan' -l permissive -d 'Also of a damaged database'
+complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'
+complete -c aedb -n '__aedb_in put' -s n -l new -d 'Only if there is none'
+complete -c aedb -n '__aedb_in put' -s p -l parents -d 'Make project and scope'
+complete -c aedb -n '__aedb_in del' -s r -l recursive -d 'Everything inside'
+complete -c aedb -n '__aedb_in del scan' -l prefix -x -d 'Keys that begin with it'
+complete -c aedb -n '__aedb_in ls scan' -s l -l long -d 'With size, version and time'
+complete -c aedb -n '__aedb_in ls scan' -s 0 -l null -d 'Names ended by NUL bytes'
+complete -c aedb -n '__aedb_in scan' -l from -x -d 'First key'
+complete -c aedb -n '__aedb_in scan' -l to -x -d 'Key to stop before'
+complete -c aedb -n '__aedb_in scan' -s r -l reverse -d 'Last key first'
+complete -c aedb -n '__aedb_in scan' -l limit -x -d 'At most so many'
+complete -c aedb -n '__aedb_in scan' -l values -d 'With the values'

@@ -84,7 +84,7 @@ mount_options() {
 				grep -qE "(^|[^a-z])$option($|[^a-z])" "$TOP/tools/completions/$file" ||
 					{ echo "$option is not in $file"; return 1; }
 			done
-			tr -d '\\' <"$TOP/docs/man/aedb.1" | grep -qE "(--|aedb )$option" ||
+			sed 's/[\]//g' "$TOP/docs/man/aedb.1" | grep -qE "(--|aedb )$option" ||
 				{ echo "$option is not in aedb(1)"; return 1; }
 		done
 	done

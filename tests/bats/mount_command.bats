@@ -12,7 +12,8 @@ teardown() { mount_cleanup "$BATS_TEST_TMPDIR/a b"; }
 # in_namespace SCRIPT: runs it where mount(8) finds the helpers, with S, the
 # database as fstab writes it, and P, the directory in the same way.
 in_namespace() {
-	[ "$(id -u)" = 0 ] && [ -c /dev/fuse ] || skip "needs root and /dev/fuse"
+	[ "$(id -u)" = 0 ] || skip "only root makes mount namespaces"
+	[ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
 	mkdir -p "$BATS_TEST_TMPDIR/o"
 	printf '%s\n' 'set -eu' 'cd "$4"' \
 		'mount -t tmpfs none "$1"' 'mkdir "$1/up" "$1/work"' \

@@ -19,7 +19,7 @@ setup() {
 	cp "$AEDB_BUILD/aedb" "$AEDB_BUILD/aedbfs" "$top/bin"
 	AEDB_BUILD=$top/bin PATH=$top/bin:$PATH
 	mount_prepare "$top/dir"
-	chown -R $USER_ID:$USER_ID "$top/dir"
+	chown -R "$USER_ID:$USER_ID" "$top/dir"
 	mkfifo "$top/end"
 	mkdir "$top/dev"
 	unshare -m --propagation private sh -c '
@@ -51,12 +51,12 @@ as() {
 }
 
 @test "a user mounts, uses and unmounts a database" {
-	as $USER_ID aedb mount "$DB" "$MNT"
-	as $USER_ID mountpoint -q "$MNT"
-	as $USER_ID sh -c 'mkdir -p "$MNT/p/s"; echo v >"$MNT/p/s/k"'
-	[ "$(as $USER_ID stat -c %u:%g "$MNT" "$MNT/p" "$MNT/p/s/k" | sort -u)" = \
-		$USER_ID:$USER_ID ]
-	run as $USER_ID chown 1 "$MNT/p/s/k"
+	as "$USER_ID" aedb mount "$DB" "$MNT"
+	as "$USER_ID" mountpoint -q "$MNT"
+	as "$USER_ID" sh -c 'mkdir -p "$MNT/p/s"; echo v >"$MNT/p/s/k"'
+	[ "$(as "$USER_ID" stat -c %u:%g "$MNT" "$MNT/p" "$MNT/p/s/k" | sort -u)" = \
+		"$USER_ID:$USER_ID" ]
+	run as "$USER_ID" chown 1 "$MNT/p/s/k"
 	[ "$status" != 0 ]
 	[[ $output == *"Operation not permitted"* ]]
 	# nobody else, not even root
@@ -65,33 +65,33 @@ as() {
 	run as 4712 ls "$MNT"
 	[[ $output == *"Permission denied"* ]]
 	pid=$(cat "$DB/LOCK")
-	as $USER_ID aedb umount "$MNT"
+	as "$USER_ID" aedb umount "$MNT"
 	process_is_gone "$pid"
-	as $USER_ID aedbfs "$DB" "$MNT"
+	as "$USER_ID" aedbfs "$DB" "$MNT"
 	pid=$(cat "$DB/LOCK")
-	as $USER_ID fusermount3 -u "$MNT"
+	as "$USER_ID" fusermount3 -u "$MNT"
 	wait_for 20 process_is_gone "$pid"
-	[ "$(as $USER_ID aedb get "$DB" p/s k)" = v ]
+	[ "$(as "$USER_ID" aedb get "$DB" p/s k)" = v ]
 }
 
 @test "SIGTERM unmounts for a user, and a start takes its own dead mount away" {
-	as $USER_ID aedbfs "$DB" "$MNT"
+	as "$USER_ID" aedbfs "$DB" "$MNT"
 	pid=$(cat "$DB/LOCK")
 	kill -TERM "$pid"
 	wait_for 20 process_is_gone "$pid"
 	run ! inside mountpoint -q "$MNT"
-	as $USER_ID aedbfs "$DB" "$MNT"
+	as "$USER_ID" aedbfs "$DB" "$MNT"
 	pid=$(cat "$DB/LOCK")
 	kill -KILL "$pid"
 	wait_for 20 process_is_gone "$pid"
-	as $USER_ID aedbfs "$DB" "$MNT"
-	as $USER_ID mkdir "$MNT/p"
+	as "$USER_ID" aedbfs "$DB" "$MNT"
+	as "$USER_ID" mkdir "$MNT/p"
 	[ "$(inside grep -cF " $MNT fuse" /proc/self/mounts)" = 1 ]
 }
 
 @test "allow_other is refused to users unless fuse.conf allows it, in fusermount3's words" {
 	! grep -q '^user_allow_other' /etc/fuse.conf 2>/dev/null || skip "it is allowed here"
-	run -3 as $USER_ID aedbfs -o allow_other "$DB" "$MNT"
+	run -3 as "$USER_ID" aedbfs -o allow_other "$DB" "$MNT"
 	[[ $output == "aedbfs: mounting on $MNT: "*user_allow_other* ]]
 	[ "${#lines[@]}" = 1 ]
 	run ! inside mountpoint -q "$MNT"
@@ -101,26 +101,26 @@ as() {
 	inside aedbfs -o allow_other "$DB" "$MNT"
 	inside sh -c 'mkdir -p "$MNT/p/s"; echo v >"$MNT/p/s/k"
 		umask 077; echo v >"$MNT/p/s/mine"'
-	[ "$(as $USER_ID cat "$MNT/p/s/k")" = v ]
-	run as $USER_ID cat "$MNT/p/s/mine"
+	[ "$(as "$USER_ID" cat "$MNT/p/s/k")" = v ]
+	run as "$USER_ID" cat "$MNT/p/s/mine"
 	[[ $output == *"Permission denied"* ]]
 	inside aedb umount "$MNT"
 	inside aedbfs -o allow_root "$DB" "$MNT"
 	[ "$(inside cat "$MNT/p/s/k")" = v ]
-	run as $USER_ID cat "$MNT/p/s/k"
+	run as "$USER_ID" cat "$MNT/p/s/k"
 	[[ $output == *"Permission denied"* ]]
-	run as $USER_ID ls "$MNT"
+	run as "$USER_ID" ls "$MNT"
 	[[ $output == *"Permission denied"* ]]
 }
 
 @test "a database or directory of somebody else is refused, naming it" {
 	chown -R 0:0 "$DB"
-	run -3 as $USER_ID aedbfs "$DB" "$MNT"
+	run -3 as "$USER_ID" aedbfs "$DB" "$MNT"
 	[[ $output == "aedbfs: $DB"*"ermission denied" ]]
 	[ "${#lines[@]}" = 1 ]
-	chown -R $USER_ID "$DB"
+	chown -R "$USER_ID" "$DB"
 	chown 0:0 "$MNT"
-	run -3 as $USER_ID aedbfs "$DB" "$MNT"
+	run -3 as "$USER_ID" aedbfs "$DB" "$MNT"
 	[[ $output == "aedbfs: mounting on $MNT: "* ]]
 	[ "${#lines[@]}" = 1 ]
 	run ! inside mountpoint -q "$MNT"
@@ -129,7 +129,7 @@ as() {
 
 @test "without fusermount3 the message names it" {
 	inside mount --bind /dev/null "$(command -v fusermount3)"
-	run as $USER_ID aedbfs "$DB" "$MNT"
+	run as "$USER_ID" aedbfs "$DB" "$MNT"
 	echo "$output"
 	[ "$status" = 3 ]
 	[[ $output == "aedbfs: mounting on $MNT: "*fusermount3* ]]
@@ -147,8 +147,8 @@ as() {
 }
 
 @test "root of a user namespace mounts there" {
-	as $USER_ID unshare -Urm true || skip "no user namespaces here"
-	as $USER_ID unshare -Urm sh -c '
+	as "$USER_ID" unshare -Urm true || skip "no user namespaces here"
+	as "$USER_ID" unshare -Urm sh -c '
 		aedbfs "$DB" "$MNT" && mkdir -p "$MNT/p/s" && echo v >"$MNT/p/s/k" &&
 		[ "$(cat "$MNT/p/s/k")" = v ] && aedb umount "$MNT"'
 	[ "$(aedb get "$DB" p/s k)" = v ]

@@ -51,8 +51,8 @@ static int parse_u32(struct options *options, const char *name, const char *text
 
 	/* The last one is "no owner" to the system calls. */
 	if (!read_number(text, 10, UINT32_MAX - 1, &end, &v) || *end)
-		return refuse(options, "option %s=%s: not a number of an owner",
-			      name, text);
+		return refuse(options, "option %s=%s: not a number from 0 to %u",
+			      name, text, UINT32_MAX - 1);
 	*ret = (uint32_t)v;
 	return 0;
 }

@@ -135,12 +135,16 @@ bool handle_belongs_to(struct tree *tree, struct handle *handle,
 struct handle *handle_of_writer(struct tree *tree, struct file *file,
 				struct proc_id proc)
 {
-	struct handle *h;
+	struct handle *h, *last = NULL;
 
-	LIST_FOREACH(h, &file->handles, next)
-		if (h->copy && handle_belongs_to(tree, h, proc))
-			return h;
-	return NULL;
+	LIST_FOREACH(h, &file->handles, next) {
+		if (!h->copy || !handle_belongs_to(tree, h, proc))
+			continue;
+		if (!last || (h->copy != last->copy &&
+			      working_is_newer(h->copy, last->copy)))
+			last = h;
+	}
+	return last;
 }
 
 static void forget_dead_writers(struct tree *tree, struct handle *handle)

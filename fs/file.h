@@ -24,6 +24,8 @@ struct working {
 	uint64_t base_bytes;
 	int64_t shown_ns;		/* the time its holders were shown since the
 					 * last change, for the commit; 0: none */
+	uint64_t changed;		/* which change of the file's copies was its
+					 * last; O_TRUNC is one */
 	struct staged_attr attr;
 	struct proc_id last_writer;
 	bool is_writer_killed;
@@ -68,6 +70,7 @@ struct file {
 	uint32_t n_writing;
 	uint64_t generation;	/* raised by commits that are no appends */
 	struct pin *latest;	/* newest committed version; NULL: not asked for */
+	uint64_t changes;	/* of copies */
 	struct working shared;
 };
 
@@ -92,7 +95,8 @@ void handle_close(struct tree *tree, struct handle *handle);
 struct proc_id handle_caller(struct tree *tree, struct handle *handle,
 			     const struct tree_caller *caller);
 struct proc_id handle_opener(struct tree *tree, struct handle *handle);
-/* The newest writing handle that this process opened or wrote to; NULL. */
+/* Of the writing handles that this process opened or wrote to the one whose copy
+ * was written last, of equal ones the newest; NULL: there is none. */
 struct handle *handle_of_writer(struct tree *tree, struct file *file,
 				struct proc_id proc);
 bool handle_belongs_to(struct tree *tree, struct handle *handle,

@@ -27,7 +27,7 @@ static int bind_reader(struct file *file, struct handle *handle)
 static void bind_writer(struct file *file, struct handle *handle)
 {
 	if (handle->flags & O_TRUNC) {
-		working_init_private(&handle->own);
+		working_init_private(file, &handle->own);
 		handle->copy = &handle->own;
 		if (file->shared.stage)
 			handle->mark = aedb_stage_mark(file->shared.stage);

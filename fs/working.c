@@ -15,11 +15,12 @@ void working_init(struct working *copy)
 	copy->is_append = true;
 }
 
-void working_init_private(struct working *copy)
+void working_init_private(struct file *file, struct working *copy)
 {
 	memset(copy, 0, sizeof(*copy));
 	copy->is_private = true;
 	copy->is_dirty = true;
+	copy->changed = ++file->changes;
 }
 
 void working_release(struct working *copy)
@@ -33,6 +34,15 @@ void working_release(struct working *copy)
 bool working_has_staged(const struct working *copy)
 {
 	return copy->is_dirty || !staged_attr_is_empty(&copy->attr);
+}
+
+bool working_is_newer(const struct working *copy, const struct working *other)
+{
+	bool has_staged = working_has_staged(copy);
+
+	if (has_staged != working_has_staged(other))
+		return has_staged;
+	return copy->changed > other->changed;
 }
 
 void working_settle(struct working *copy)
@@ -98,9 +108,10 @@ int64_t working_time_ns(struct tree *tree, struct working *copy)
 	return copy->shown_ns;
 }
 
-static void note_change(struct working *copy, uint64_t from)
+static void note_change(struct file *file, struct working *copy, uint64_t from)
 {
 	copy->shown_ns = 0;
+	copy->changed = ++file->changes;
 	copy->attr.fields &= ~(unsigned)TREE_SET_MTIME;
 	copy->is_dirty = true;
 	copy->has_data = true;
@@ -117,7 +128,7 @@ int working_write(struct tree *tree, struct file *file, struct working *copy,
 		rc = aedb_stage_write(copy->stage, write->buf, write->n,
 				      write->offset);
 	if (rc == 0)
-		note_change(copy, write->offset);
+		note_change(file, copy, write->offset);
 	return rc;
 }
 
@@ -129,7 +140,7 @@ int working_truncate(struct tree *tree, struct file *file, struct working *copy,
 	if (rc == 0)
 		rc = aedb_stage_truncate(copy->stage, bytes);
 	if (rc == 0)
-		note_change(copy, bytes);
+		note_change(file, copy, bytes);
 	return rc;
 }
 

@@ -11,11 +11,13 @@
 /* The copy that a file's writers share. */
 void working_init(struct working *copy);
 /* An O_TRUNC handle's own: empty, and so different from what is committed. */
-void working_init_private(struct working *copy);
+void working_init_private(struct file *file, struct working *copy);
 /* Drops what is staged. */
 void working_release(struct working *copy);
 /* Something is staged, bytes or attributes. */
 bool working_has_staged(const struct working *copy);
+/* Is what is staged in the one newer than what is in the other? */
+bool working_is_newer(const struct working *copy, const struct working *other);
 /* What is staged is now committed. */
 void working_settle(struct working *copy);
 

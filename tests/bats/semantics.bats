@@ -78,6 +78,20 @@ a("os.close(f)")
 END
 }
 
+@test "a process that has a file open for writing twice sees by path what it wrote last" {
+	echo -n old >k
+	act <<'END'
+a, b = actor(), actor()
+a("f = os.open('k', os.O_RDWR | os.O_TRUNC); g = os.open('k', os.O_RDWR)")
+a("os.write(f, b'longer')")
+same(a("(size('k'), os.fstat(f).st_size, get('k'))"), (6, 6, b"longer"))
+a("os.rename('k', 'moved')")
+same(b("get('moved')"), b"longer")
+a("h = os.open('moved', os.O_RDWR | os.O_TRUNC); os.write(g, b'in place')")
+same(a("(size('moved'), get('moved'))"), (8, b"in place"))
+END
+}
+
 @test "in-place writers share one working copy, and one's commit takes all of it" {
 	echo -n 0123456789 >k
 	act <<'END'

@@ -57,3 +57,133 @@ teardown() {
 @test "rounds of mixed work leave the daemon with no more memory, threads and descriptors" {
 	"$STRESS/steady" "$MNT/p/s" "$(mount_pid)" 45
 }
+
+act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }
+
+@test "a client stopped amid a value, a new key, a lock, a large read delays nobody" {
+	cd "$MNT/p/s"
+	head -c 20M /dev/urandom >large
+	echo -n old >k
+	act <<'END'
+a, b = actor(), actor()
+a("f = os.open('k', os.O_WRONLY | os.O_TRUNC); os.write(f, b'half of')")
+a("n = os.open('new', os.O_WRONLY | os.O_CREAT | os.O_EXCL); os.write(n, b'new')")
+a("i = os.open('in-place', os.O_RDWR | os.O_CREAT); fcntl.flock(i, fcntl.LOCK_EX); os.write(i, b'!')")
+a("r = os.open('large', os.O_RDONLY); os.read(r, 1 << 20); d = os.scandir('.'); next(d)")
+os.kill(a.pid, signal.SIGSTOP)
+same(b("get('k')"), b"old")
+same(b("os.open('new', os.O_WRONLY | os.O_CREAT | os.O_EXCL)"), "EEXIST")
+same(b("sorted(os.listdir('.'))"), ["in-place", "k", "large", "new"])
+same(b("len(get('large'))"), 20 << 20)
+b("put('large', b'small'); os.rename('large', 'small'); os.unlink('small')")
+b("i = os.open('in-place', os.O_RDWR); os.pwrite(i, b'?', 1); os.fsync(i)")
+same(b("fcntl.flock(i, fcntl.LOCK_EX | fcntl.LOCK_NB)"), "EAGAIN")
+b("os.mkdir('d'); put('d/x', b'x'); os.rename('d', 'e'); os.unlink('e/x'); os.rmdir('e')")
+b("put('k', b'other'); os.unlink('new')")
+os.kill(a.pid, signal.SIGCONT)
+a("os.write(f, b' it'); os.close(f); os.close(n)")
+same(b("(get('k'), get('in-place'))"), (b"half of it", b"!?"))
+same(len(a("os.read(r, 1 << 20)")), 1 << 20)
+same(b("sorted(os.listdir('.'))"), ["in-place", "k"])
+END
+}
+
+# The daemon's syncs wait as long as the file $DIR/hold is there.
+mount_with_held_syncs() {
+	case $AEDB_BUILD in */asan | */tsan) skip "a sanitizer wants to be loaded first" ;; esac
+	mount_stop
+	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/held.so" -x c - <<'END'
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int fdatasync(int fd)
+{
+	while (access(getenv("HOLD"), F_OK) == 0)
+		usleep(1000);
+	return syscall(SYS_fdatasync, fd);
+}
+int fsync(int fd)
+{
+	return fdatasync(fd);
+}
+END
+	HOLD=$DIR/hold LD_PRELOAD=$DIR/held.so mount_start "$@"
+}
+
+@test "150 clients stuck in fsync, some of them killed there, delay nobody" {
+	mount_with_held_syncs
+	cd "$MNT/p/s"
+	head -c 3M /dev/urandom >large
+	touch "$DIR/hold"
+	for i in $(seq 150); do
+		dd if=/dev/zero of="stuck-$i" bs=100 count=1 conv=fsync status=none 3>&- &
+		echo $! >>"$DIR/pids"
+	done
+	# fsync commits, then waits for the disk.
+	everyone_is_stuck() {
+		[ "$(find . -name 'stuck-*' -size 100c | wc -l)" = 150 ]
+	}
+	wait_for 30 everyone_is_stuck
+	head -n 20 "$DIR/pids" | xargs kill -KILL
+	for i in $(seq 100); do
+		echo "$i" >"x-$i"
+		[ "$(cat "x-$i")" = "$i" ]
+		mv "x-$i" y
+		stat y >/dev/null
+		rm y
+	done
+	mkdir d
+	head -c 3000000 large >/dev/null
+	cp large d/copy
+	rm -r d
+	[ "$(find . -name 'stuck-*' | wc -l)" = 150 ]
+	[ -e "$DIR/hold" ]
+	rm "$DIR/hold"
+	wait
+	[ "$(cat stuck-* | wc -c)" = 15000 ]
+}
+
+@test "with durability=full a client whose close waits for the disk delays no other's reads and names elsewhere" {
+	mount_with_held_syncs -o durability=full
+	cd "$MNT/p/s"
+	mkdir elsewhere
+	echo old >k
+	cp k elsewhere/kept
+	touch "$DIR/hold"
+	echo new >k 3>&- &
+	is_visible() { [ "$(cat k)" = new ]; }
+	wait_for 20 is_visible
+	kill -KILL $!
+	[ "$(cat elsewhere/kept)" = old ]
+	[ "$(ls elsewhere)" = kept ]
+	[ "$(stat -c %s k)" = 4 ]
+	[ -e "$DIR/hold" ]
+	rm "$DIR/hold"
+	wait
+	mv elsewhere/kept moved
+	[ "$(cat k moved)" = $'new\nold' ]
+}
+
+@test "an interrupted or killed copy of a large value leaves nothing, and others go on" {
+	cd "$MNT/p/s"
+	head -c 50M /dev/urandom >large
+	for signal in INT KILL TERM; do
+		mkfifo "$DIR/slow.$signal"
+		exec 5<>"$DIR/slow.$signal"
+		# A shell's background commands ignore SIGINT.
+		perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' cp "$DIR/slow.$signal" copy 3>&- 5>&- &
+		copier=$!
+		head -c 3M large >&5
+		has_begun() { [ -e copy ]; }
+		wait_for 20 has_begun
+		kill -$signal $copier
+		echo $signal >other
+		[ "$(cat other)" = $signal ]
+		wait $copier || true
+		exec 5>&-
+		wait_for 20 test ! -e copy
+	done
+	timeout --signal=KILL 0.05 cat large large large large >/dev/null || true
+	cmp large large
+	[ "$(ls)" = $'large\nother' ]
+}

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "content.h"
@@ -260,6 +261,47 @@ static void do_rewrite(struct run *run)
 	check(run, close(fd) == 0, "close of a whole value");
 }
 
+/* A shared mapping cannot be had; a private one of what is committed is it. */
+static void do_map(struct run *run)
+{
+	int fd = open(run->path, O_RDWR | O_CREAT, 0644);
+	const uint8_t *map;
+
+	check(run, fd >= 0, "open to map");
+	check(run, fsync(fd) == 0, "fsync before mapping");
+	map = mmap(NULL, run->size + 1, PROT_READ, MAP_SHARED, fd, 0);
+	check(run, map == MAP_FAILED && errno == ENODEV, "a shared mapping");
+	map = mmap(NULL, run->size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+		   0);
+	check(run, map != MAP_FAILED, "a private mapping");
+	check(run, memcmp(map, run->bytes, run->size) == 0, "content mapped");
+	munmap((void *)map, run->size + 1);
+	check(run, close(fd) == 0, "close of what was mapped");
+}
+
+/* From one place of the value to another that does not overlap it. */
+static void do_copy(struct run *run)
+{
+	size_t from = any_offset(run, SIZE_MAX_BYTES / 2);
+	size_t to = from + CONTENT_BYTES_MAX + below(run, 100000);
+	off_t in = (off_t)from, out = (off_t)to;
+	size_t left = from < run->size ? run->size - from : 0;
+	size_t n = any_length(run, to);
+	int i = any_handle(run);
+	ssize_t done;
+
+	if (n > left)
+		n = left;
+	if (run->is_append[i])
+		return;
+	done = copy_file_range(run->fd[i], &in, run->fd[i], &out, n, 0);
+	check(run, done >= 0 && (size_t)done <= n && (done > 0 || n == 0),
+	      "copy_file_range");
+	memcpy(run->bytes + to, run->bytes + from, (size_t)done);
+	if (done > 0 && to + (size_t)done > run->size)
+		run->size = to + (size_t)done;
+}
+
 static void do_replace(struct run *run)
 {
 	char other[4096];
@@ -292,9 +334,13 @@ static void operate(struct run *run)
 		do_rewrite(run);
 	else if (which < 88)
 		do_replace(run);
-	else if (which < 91)
+	else if (which < 89)
+		do_map(run);
+	else if (which < 92)
+		do_copy(run);
+	else if (which < 94)
 		check(run, fsync(run->fd[any_handle(run)]) == 0, "fsync");
-	else if (which < 97)
+	else if (which < 98)
 		close_handle(run, (int)below(run, HANDLES));
 	else
 		check_all(run);

@@ -166,7 +166,8 @@ void stage_chunk_copy_out(uint8_t *to, uint32_t n, const uint8_t *data,
 	memset(to + have, 0, n - have);
 }
 
-/* Reads what the tree, or the inline base, has for a chunk. */
+/* Reads what the tree, or the inline base, has for a chunk. A hole with a spill
+ * mark is one that was written: zeros over the base. */
 int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 			const struct value_source *inline_base, uint64_t index,
 			struct stage_beneath *ret)
@@ -188,7 +189,7 @@ int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 		}
 		b.data = b.record + VALUE_RECORD_HEADER_BYTES;
 		b.bytes = values_chunk_bytes(b.record);
-	} else if (stage_chunk_start(index) < inline_base->n) {
+	} else if (!b.generation && stage_chunk_start(index) < inline_base->n) {
 		size_t left = inline_base->n - stage_chunk_start(index);
 
 		b.data = (const uint8_t *)inline_base->bytes + stage_chunk_start(index);

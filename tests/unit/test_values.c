@@ -616,6 +616,38 @@ TEST(zeros, "chunks of zeros that were written become holes")
 	disk_close();
 }
 
+TEST(zeros_over_base, "zeros over a small value stay when it grows and they leave memory")
+{
+	static uint8_t base[40000], zeros[VALUE_CHUNK_BYTES], got[sizeof(base)];
+	struct values *values;
+	struct stage *stage;
+	struct stage_sealed sealed;
+	struct value_reader *reader;
+	size_t n;
+
+	disk_open();
+	values = open_values();
+	values_set_staged_max(values, 0);
+	fill(base, sizeof(base), 1);
+	CHECK_OK(stage_open(values, &(struct value_source){
+		.bytes = base, .n = sizeof(base) }, &stage));
+	CHECK_OK(stage_write(stage, zeros, sizeof(zeros), 0));
+	for (uint64_t i = 10; i < 60; i++)
+		CHECK_OK(stage_write(stage, "y", 1, i * VALUE_CHUNK_BYTES));
+	memset(base, 0, sizeof(zeros));
+	CHECK_OK(stage_read(stage, got, sizeof(got), 0, &n));
+	CHECK_MEM(got, base, sizeof(base));
+	CHECK_OK(stage_seal(stage, &sealed));
+	CHECK_OK(value_reader_open(values, &(struct value_source){
+		.ref = &sealed.ref }, &reader));
+	CHECK_OK(value_reader_read(reader, got, sizeof(got), 0, &n));
+	CHECK_MEM(got, base, sizeof(base));
+	value_reader_close(reader);
+	stage_close(stage);
+	values_close(values);
+	disk_close();
+}
+
 TEST(streams, "a stream of 96 MiB uses a few MiB of memory and few extents")
 {
 	const uint64_t total = 96 * MIB, piece = 128 * KIB;

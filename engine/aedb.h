@@ -318,6 +318,8 @@ int aedb_stage_truncate(struct aedb_stage *stage, uint64_t bytes);
 /* As aedb_reader_seek; what was written is data, zeros too. */
 int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
 		    uint64_t offset, uint64_t *ret);
+/* Zeros what the value has of this range; large parts of it become holes. */
+int aedb_stage_zero(struct aedb_stage *stage, uint64_t offset, uint64_t n);
 uint64_t aedb_stage_bytes(const struct aedb_stage *stage);
 uint64_t aedb_stage_allocated_bytes(const struct aedb_stage *stage);
 /* True when something was written or truncated that no commit holds yet. */

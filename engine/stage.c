@@ -306,6 +306,46 @@ int stage_write(struct stage *stage, const void *buf, size_t n,
 	return rc;
 }
 
+/* As zeros written there and spilled: a hole that is staged as a whole. */
+static int zero_chunk(struct stage *stage, uint64_t index)
+{
+	static const struct value_record_ref hole;
+	int rc = value_tree_set(&stage->tree, index, &hole);
+
+	if (rc == 0)
+		rc = value_tree_set_spilled(&stage->tree, index, stage->now);
+	if (rc < 0)
+		return rc;
+	if (stage_chunk_get(stage, index))
+		stage_chunk_drop(stage, stage_chunk_find(stage, index));
+	staged_now(stage, stage_chunk_start(index + 1));
+	return 0;
+}
+
+int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
+{
+	static const uint8_t zeros[VALUE_CHUNK_BYTES];
+	uint64_t left = offset < stage->bytes ? stage->bytes - offset : 0;
+	int rc = 0;
+
+	if (n > left)
+		n = left;
+	while (rc == 0 && n > 0) {
+		uint32_t piece = VALUE_CHUNK_BYTES - offset % VALUE_CHUNK_BYTES;
+
+		if (piece > n)
+			piece = (uint32_t)n;
+		if (piece == VALUE_CHUNK_BYTES && offset >= stage->base_bytes)
+			rc = zero_chunk(stage, offset / VALUE_CHUNK_BYTES);
+		else
+			rc = stage_write(stage, zeros, piece, offset);
+		offset += piece;
+		n -= piece;
+	}
+	stage_charge(stage);
+	return rc;
+}
+
 static int read_beneath(struct stage *stage, uint8_t *to, uint32_t n,
 			uint64_t index, uint32_t from)
 {

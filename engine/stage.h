@@ -71,6 +71,8 @@ int stage_write(struct stage *stage, const void *buf, size_t n,
 int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	       size_t *ret);
 int stage_truncate(struct stage *stage, uint64_t bytes);
+/* Zeros what the value has of this range; whole chunks cost no bytes. */
+int stage_zero(struct stage *stage, uint64_t offset, uint64_t n);
 
 /* As aedb_stage_seek. */
 int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,

@@ -185,6 +185,11 @@ int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
 	return stage_seek(stage->stage, what, offset, ret);
 }
 
+int aedb_stage_zero(struct aedb_stage *stage, uint64_t offset, uint64_t n)
+{
+	return stage_zero(stage->stage, offset, n);
+}
+
 uint64_t aedb_stage_bytes(const struct aedb_stage *stage)
 {
 	return stage_bytes(stage->stage);

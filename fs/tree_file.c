@@ -133,25 +133,7 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 }
 
 /* Of data in the midst of a value; more would keep everybody waiting. */
-#define ZEROS_BYTES_MAX (UINT64_C(256) << 20)
-
-static int write_zeros(struct tree *tree, struct handle *handle,
-		       uint64_t offset, uint64_t n)
-{
-	static const char zeros[65536];
-	int rc = 0;
-
-	while (rc == 0 && n > 0) {
-		size_t part = n < sizeof(zeros) ? n : sizeof(zeros);
-		struct tree_write write = { zeros, part, offset, false };
-
-		rc = working_write(tree, handle->node->file, handle->copy,
-				   &write);
-		offset += part;
-		n -= part;
-	}
-	return rc;
-}
+#define ZEROS_BYTES_MAX (UINT64_C(1) << 30)
 
 /* The data in a range: from *offset on, *ret_n bytes. -ENOENT: none is left. */
 static int next_data(struct working *copy, uint64_t *offset, uint64_t end,
@@ -169,13 +151,14 @@ static int next_data(struct working *copy, uint64_t *offset, uint64_t end,
 	return rc;
 }
 
-/* In the midst of a value. Holes stay holes, and zeros become such. */
+/* In the midst of a value. Holes stay holes, and whole chunks become such. */
 static int clear_data(struct tree *tree, struct handle *handle, uint64_t offset,
 		      uint64_t end)
 {
+	struct file *file = handle->node->file;
 	struct working *copy = handle->copy;
 	uint64_t at, n, sum = 0;
-	int rc = working_prepare(tree, handle->node->file, copy);
+	int rc = working_prepare(tree, file, copy);
 
 	for (at = offset; rc == 0; at += n) {
 		rc = next_data(copy, &at, end, &n);
@@ -189,7 +172,7 @@ static int clear_data(struct tree *tree, struct handle *handle, uint64_t offset,
 	for (at = offset; rc == 0; at += n) {
 		rc = next_data(copy, &at, end, &n);
 		if (rc == 0)
-			rc = write_zeros(tree, handle, at, n);
+			rc = working_zero(tree, file, copy, at, n);
 	}
 	return rc == -ENOENT ? 0 : rc;
 }

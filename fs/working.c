@@ -132,6 +132,18 @@ int working_write(struct tree *tree, struct file *file, struct working *copy,
 	return rc;
 }
 
+int working_zero(struct tree *tree, struct file *file, struct working *copy,
+		 uint64_t offset, uint64_t n)
+{
+	int rc = working_prepare(tree, file, copy);
+
+	if (rc == 0)
+		rc = aedb_stage_zero(copy->stage, offset, n);
+	if (rc == 0)
+		note_change(file, copy, offset);
+	return rc;
+}
+
 int working_truncate(struct tree *tree, struct file *file, struct working *copy,
 		     uint64_t bytes)
 {

@@ -31,6 +31,8 @@ int working_bytes(struct file *file, const struct working *copy, uint64_t *ret);
 int64_t working_time_ns(struct tree *tree, struct working *copy);
 int working_write(struct tree *tree, struct file *file, struct working *copy,
 		  const struct tree_write *write);
+int working_zero(struct tree *tree, struct file *file, struct working *copy,
+		 uint64_t offset, uint64_t n);
 int working_truncate(struct tree *tree, struct file *file, struct working *copy,
 		     uint64_t bytes);
 /* Somebody used it through this handle. */

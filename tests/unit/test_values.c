@@ -6,73 +6,14 @@
 
 #include "check.h"
 #include "err.h"
+#include "stage.h"
+#include "value_disk.h"
 #include "value_holes.h"
+#include "value_reader.h"
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
 #define MODEL_BYTES_MAX (80 * VALUE_CHUNK_BYTES)
-
-static const uint8_t uuid[16] = "value file test";
-
-static struct {
-	char path[64];
-	struct vfs *vfs;
-	struct vfs_ops real, ops;
-	int64_t writes_left;	/* before one fails; negative: none does */
-	int write_error, sync_error;
-	uint64_t bytes_written;
-} disk = { .writes_left = -1 };
-
-static int disk_write(struct vfs_file *file, const struct iovec *iov,
-		      int iovcnt, uint64_t offset)
-{
-	if (disk.writes_left >= 0 && disk.writes_left-- == 0)
-		return err_set(disk.write_error, "no more");
-	for (int i = 0; i < iovcnt; i++)
-		__atomic_fetch_add(&disk.bytes_written, iov[i].iov_len,
-				   __ATOMIC_RELAXED);
-	return disk.real.write(file, iov, iovcnt, offset);
-}
-
-static int disk_sync(struct vfs_file *file)
-{
-	if (disk.sync_error)
-		return err_set(disk.sync_error, "sync failed");
-	return disk.real.sync(file);
-}
-
-static void disk_open(void)
-{
-	strcpy(disk.path, "/tmp/test_values.XXXXXX");
-	CHECK(mkdtemp(disk.path));
-	CHECK_OK(vfs_posix_open(disk.path, &disk.vfs));
-	disk.real = disk.ops = *disk.vfs->ops;
-	disk.ops.write = disk_write;
-	disk.ops.sync = disk_sync;
-	disk.vfs->ops = &disk.ops;
-	disk.writes_left = -1;
-	disk.sync_error = 0;
-	disk.bytes_written = 0;
-}
-
-static void disk_close(void)
-{
-	char command[128];
-
-	vfs_close(disk.vfs);
-	snprintf(command, sizeof(command), "rm -r %s", disk.path);
-	CHECK_EQ(system(command), 0);
-}
-
-static struct values *open_values(void)
-{
-	struct values *values;
-	file_id_t next;
-
-	CHECK_OK(values_find_next_file(disk.vfs, &next));
-	CHECK_OK(values_open(disk.vfs, uuid, next, &values));
-	return values;
-}
 
 static void fill(uint8_t *bytes, size_t n, uint64_t seed)
 {
@@ -315,6 +256,17 @@ static void random_write(struct model *m, struct stage *stage)
 	model_write(m, buf, n, at);
 }
 
+static void random_zero(struct model *m, struct stage *stage)
+{
+	static const uint8_t zeros[6 * VALUE_CHUNK_BYTES];
+	size_t at = random_position(m);
+	size_t n = 1 + check_random() % sizeof(zeros);
+
+	CHECK_OK(stage_zero(stage, at, n));
+	if (at < m->n)
+		model_write(m, zeros, n < m->n - at ? n : m->n - at, at);
+}
+
 static void random_truncate(struct model *m, struct stage *stage)
 {
 	size_t n = random_position(m);
@@ -408,8 +360,10 @@ static void random_step(struct run *run)
 {
 	uint64_t dice = check_random() % 100;
 
-	if (dice < 50)
+	if (dice < 47)
 		random_write(run->model, run->stage);
+	else if (dice < 50)
+		random_zero(run->model, run->stage);
 	else if (dice < 58)
 		random_truncate(run->model, run->stage);
 	else if (dice < 80)
@@ -466,8 +420,10 @@ TEST(random_spills, "a stage that must spill reads and seals the same")
 	for (int i = 0; i < 6000; i++) {
 		uint64_t dice = check_random() % 100;
 
-		if (dice < 60)
+		if (dice < 57)
 			random_write(run.model, run.stage);
+		else if (dice < 60)
+			random_zero(run.model, run.stage);
 		else if (dice < 66)
 			random_truncate(run.model, run.stage);
 		else if (dice < 92)

@@ -407,7 +407,7 @@ int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
 int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place);
 
 /* The time that a commit made now would have, and the wish to have it: a commit
- * gets it if no other came between and it passed less than 10 ms ago. */
+ * gets it if no other came between and it is less than 10 ms from now. */
 int64_t aedb_next_time_ns(struct aedb *db);
 void aedb_txn_set_time(struct aedb_txn *txn, int64_t time_ns);
 

@@ -37,8 +37,8 @@ uint64_t db_clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* How far back a transaction's own time may lie: the coarse clock's step. */
-#define TIME_BACK_MAX_US 10000
+/* How far from now a transaction's own time may lie: the coarse clock's step. */
+#define TIME_OFF_MAX_US 10000
 
 /* Microseconds since 1970, above every earlier commit's; the wanted ones if
  * they are and have only just passed. */
@@ -49,7 +49,8 @@ static uint64_t time_next(struct commit_queue *queue, uint64_t wanted_us)
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	now_us = (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000;
-	if (wanted_us <= now_us && wanted_us + TIME_BACK_MAX_US >= now_us)
+	if (wanted_us <= now_us + TIME_OFF_MAX_US &&
+	    wanted_us + TIME_OFF_MAX_US >= now_us)
 		now_us = wanted_us;
 	return now_us > last_us ? now_us : last_us + 1;
 }

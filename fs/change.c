@@ -9,11 +9,16 @@
 
 int change_begin(struct tree *tree, struct change *ret)
 {
+	int rc;
+
 	ret->tree = tree;
 	ret->txn = NULL;
 	if (tree->config.is_read_only)
 		return -EROFS;
-	return aedb_txn_begin(tree->db, &ret->txn);
+	rc = aedb_txn_begin(tree->db, &ret->txn);
+	if (rc == 0)
+		aedb_txn_set_time(ret->txn, tree_time_ns(tree));
+	return rc;
 }
 
 int change_commit(struct change *change, int rc)

@@ -98,6 +98,19 @@ static int settle_removed(struct tree *tree, struct file *file,
 	return 0;
 }
 
+int commit_directory(struct tree *tree, struct node *dir)
+{
+	struct change change;
+	int rc = change_begin(tree, &change);
+
+	if (rc == 0)
+		rc = change_directory(&change, dir);
+	rc = change_commit(&change, rc);
+	if (rc == 0)
+		tree_note_stale(tree, dir);
+	return rc;
+}
+
 int commit_copy(struct tree *tree, struct file *file, struct working *copy)
 {
 	struct change change;

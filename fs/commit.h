@@ -12,6 +12,9 @@
 /* Commits all of a copy, a pending creation included, also when nothing is
  * staged in it. Of an orphan: nothing, and no error. */
 int commit_copy(struct tree *tree, struct file *file, struct working *copy);
+/* The directory's times say that something in it, of which there is no commit,
+ * came or went. */
+int commit_directory(struct tree *tree, struct node *dir);
 /* The copy was stored by a change that is now committed. */
 void commit_settle_copy(struct tree *tree, struct file *file,
 			struct working *copy);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "told.h"
 #include "working.h"
 
 static bool is_writing(int flags)
@@ -51,7 +52,7 @@ static int bind(struct tree *tree, struct file *file, struct handle *handle)
 	/* Opened with O_TRUNC, the kernel drops what it believes, and what is
 	 * on its way. */
 	if (handle->flags & O_TRUNC)
-		node_attr_drop(file->node, file->node->attr_told);
+		told_drop_all(file->node);
 	else if (!node_is_pending(file->node))
 		tree_note_stale(tree, file->node);
 	return 0;

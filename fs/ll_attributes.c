@@ -70,7 +70,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 	struct tree *tree = ll_begin(req);
 	struct tree_set set;
 
-	set_of(attr, to_set, aedb_next_time_ns(tree_db(tree)), &set);
+	set_of(attr, to_set, tree_time_ns(tree), &set);
 	ll_end(req, tree_setattr(tree, &caller, ll_node(req, ino),
 				 handle_of(fi), &set, &reply.entry), &reply);
 }

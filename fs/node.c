@@ -322,17 +322,3 @@ bool node_is_above(const struct node *node, const struct node *below)
 		below = below->parent;
 	return below != NULL;
 }
-
-void node_attr_tell(struct node *node, pid_t tid)
-{
-	if (tid <= 0 || (node->attr_told != NODE_ATTR_TOLD_NONE &&
-			 node->attr_told != tid))
-		tid = NODE_ATTR_TOLD_SEVERAL;
-	node->attr_told = tid;
-}
-
-void node_attr_drop(struct node *node, pid_t tid)
-{
-	if (node->attr_told == tid)
-		node->attr_told = NODE_ATTR_TOLD_NONE;
-}

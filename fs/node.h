@@ -45,7 +45,7 @@ struct node {
 	bool has_name_outside : 1;	/* name_bytes is a pointer; owned */
 	uint32_t hash;
 	uint32_t refs;			/* kernel's lookups, children, handles */
-	pid_t attr_told;		/* see node_attr_tell */
+	pid_t told;			/* told.h */
 	char name_bytes[];		/* node_name */
 };
 
@@ -53,8 +53,8 @@ struct node {
 struct node_directory {
 	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
 	LIST_HEAD(, object_draft) pending;	/* created here, not yet committed */
-	int64_t touched_ns;		/* when a file became pending in it, or
-					 * went again; 0: not */
+	int64_t touched_ns;		/* when a file became pending in it; 0:
+					 * never */
 };
 
 struct node_table;
@@ -106,22 +106,6 @@ void node_set_pending(struct node *node, struct object_draft *draft);
 void node_publish_pending(struct node_table *table, struct node *node);
 /* It never will be: an orphan now. */
 void node_forget_pending(struct node_table *table, struct node *node);
-
-/*
- * What the kernel may still believe of a node's attributes: nothing, or what
- * was answered as lasting to one thread, or to several.
- *
- * The kernel itself drops attributes at the end of what changes them. Answers
- * on their way to other threads may come later than that; one to the same
- * thread cannot. So only when nobody else was answered it needs no notice.
- */
-#define NODE_ATTR_TOLD_NONE ((pid_t)0)
-#define NODE_ATTR_TOLD_SEVERAL ((pid_t)-1)
-
-/* Lasting attributes are answered to a thread; 0: unknown. */
-void node_attr_tell(struct node *node, pid_t tid);
-/* The kernel drops the attributes when this thread has its answer. */
-void node_attr_drop(struct node *node, pid_t tid);
 
 bool node_is_orphan(const struct node *node);
 /* Created, but in no commit yet. */

@@ -23,6 +23,7 @@ struct tree {
 	struct node_table *nodes;
 	size_t nodes_max;			/* 0: any number */
 	uint64_t made_at_relief;		/* nodes, when fewer were asked for */
+	int64_t last_time_ns;
 	struct tree_effects effects;		/* of the running operation */
 	LIST_HEAD(, file) open_files;
 	size_t marks_bytes;			/* of open directories */

@@ -12,9 +12,11 @@
 
 #include "file.h"
 #include "state.h"
+#include "told.h"
 
 #define PROC_FILES_MAX 256
 #define KEY_BYTES_MAX_DEFAULT 1024
+#define TIME_STEP_NS 1000		/* commits' times are microseconds */
 
 int tree_open(struct aedb *db, const struct tree_config *config,
 	      struct tree **ret)
@@ -84,18 +86,27 @@ void tree_note_stale(struct tree *tree, struct node *node)
 {
 	struct tree_effects *effects = &tree->effects;
 
-	if (node->attr_told == NODE_ATTR_TOLD_NONE ||
-	    effects->n_stale == TREE_STALE_MAX)
+	if (!told_anybody(node) || effects->n_stale == TREE_STALE_MAX)
 		return;
-	node->attr_told = NODE_ATTR_TOLD_NONE;
+	told_drop_all(node);
 	effects->stale[effects->n_stale++] = node;
 }
 
 void tree_note_dropped(struct tree *tree, const struct tree_caller *caller,
 		       struct node *node)
 {
-	node_attr_drop(node, caller->tid);
+	told_drop(node, caller->tid);
 	tree_note_stale(tree, node);
+}
+
+int64_t tree_time_ns(struct tree *tree)
+{
+	int64_t now_ns = aedb_next_time_ns(tree->db);
+
+	if (now_ns <= tree->last_time_ns)
+		now_ns = tree->last_time_ns + TIME_STEP_NS;
+	tree->last_time_ns = now_ns;
+	return now_ns;
 }
 
 struct aedb *tree_db(struct tree *tree)

@@ -78,6 +78,9 @@ void tree_close(struct tree *tree);
 void tree_lock(struct tree *tree);
 void tree_unlock(struct tree *tree);
 void tree_take_effects(struct tree *tree, struct tree_effects *ret);
+/* The time of what happens now, nanoseconds since 1970, above every one given
+ * before. A commit made next has it too. */
+int64_t tree_time_ns(struct tree *tree);
 struct aedb *tree_db(struct tree *tree);
 struct node *tree_root(struct tree *tree);
 /* How many open handles have staged data. */

@@ -8,6 +8,7 @@
 #include "find.h"
 #include "handle.h"
 #include "state.h"
+#include "told.h"
 #include "view.h"
 
 /* A name that is free in its directory, and what it will be. */
@@ -31,7 +32,7 @@ static int inherit(struct tree *tree, const struct tree_caller *caller,
 		.mode = new->mode,
 		.uid = caller->uid,
 		.gid = caller->gid,
-		.atime_ns = aedb_next_time_ns(tree->db),
+		.atime_ns = tree_time_ns(tree),
 		.present = ATTR_MODE | ATTR_UID | ATTR_GID | ATTR_ATIME,
 	};
 	if (parent.attr.mode & S_ISGID) {
@@ -282,7 +283,7 @@ int tree_create(struct tree *tree, const struct tree_caller *caller,
 		node_unref(tree->nodes, node, 1);
 		return rc;
 	}
-	node_attr_drop(new->parent, caller->tid);
+	told_drop(new->parent, caller->tid);
 	*ret = handle;
 	return 0;
 }

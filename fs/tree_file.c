@@ -13,6 +13,7 @@
 #include "handle.h"
 #include "set_id.h"
 #include "state.h"
+#include "told.h"
 #include "view.h"
 #include "working.h"
 
@@ -265,7 +266,7 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 	/* The kernel dropped size and times at the end of the WRITE, and what
 	 * was on its way; nothing lasting was answered since. */
 	if (copy->has_data && handle->writer_tid == caller->tid)
-		node_attr_drop(handle->node, handle->node->attr_told);
+		told_drop_all(handle->node);
 	if (handle->kind == HANDLE_WHOLE &&
 	    (working_has_staged(copy) || node_is_pending(handle->node)))
 		return flush_whole(tree, caller, handle);
@@ -324,9 +325,17 @@ static int release_pending(struct tree *tree, struct handle *handle)
 						      &file->shared);
 }
 
+static bool is_last_handle(const struct handle *handle)
+{
+	const struct file *file = handle->node->file;
+
+	return LIST_FIRST(&file->handles) == handle && !LIST_NEXT(handle, next);
+}
+
 int tree_release(struct tree *tree, struct handle *handle)
 {
 	struct working *copy = handle->copy;
+	struct node *node = handle->node;
 	int rc = 0;
 
 	/* Every close(2) is a FLUSH: its process was killed in open(2). */
@@ -335,8 +344,11 @@ int tree_release(struct tree *tree, struct handle *handle)
 		copy->is_writer_killed = true;
 	if (copy && working_has_staged(copy))
 		rc = release_staged(tree, handle);
-	if (rc == 0 && node_is_pending(handle->node))
+	if (rc == 0 && node_is_pending(node))
 		rc = release_pending(tree, handle);
+	/* It goes; the error would reach nobody. */
+	if (node_is_pending(node) && is_last_handle(handle))
+		(void)commit_directory(tree, node->parent);
 	handle_close(tree, handle);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "change.h"
+#include "commit.h"
 #include "find.h"
 #include "removal.h"
 #include "state.h"
@@ -32,12 +33,13 @@ static int remove_committed(struct tree *tree, const struct tree_caller *caller,
 	return 0;
 }
 
-static void forget_pending(struct tree *tree, const struct tree_caller *caller,
-			   struct node *node)
+static int remove_pending(struct tree *tree, struct node *node)
 {
-	node_directory(node->parent)->touched_ns = aedb_next_time_ns(tree->db);
-	tree_note_dropped(tree, caller, node->parent);
-	node_forget_pending(tree->nodes, node);
+	int rc = commit_directory(tree, node->parent);
+
+	if (rc == 0)
+		node_forget_pending(tree->nodes, node);
+	return rc;
 }
 
 int tree_unlink(struct tree *tree, const struct tree_caller *caller,
@@ -53,7 +55,7 @@ int tree_unlink(struct tree *tree, const struct tree_caller *caller,
 	else if (tree->config.is_read_only)
 		rc = -EROFS;
 	else if (node_is_pending(node))
-		forget_pending(tree, caller, node);
+		rc = remove_pending(tree, node);
 	else
 		rc = remove_committed(tree, caller, node, change_delete_file);
 	node_unref(tree->nodes, node, 1);

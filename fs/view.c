@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "find.h"
+#include "told.h"
 #include "working.h"
 
 #define ANCESTORS_MAX 32
@@ -185,9 +186,9 @@ static void show_directory(const struct node *dir, const struct object *object,
 	int64_t touched_ns = node_directory(dir)->touched_ns;
 	struct object shown = *object;
 
-	if (touched_ns > shown.mtime_ns)
+	if (touched_ns && touched_ns > shown.mtime_ns)
 		shown.mtime_ns = touched_ns;
-	if (touched_ns > shown.ctime_ns)
+	if (touched_ns && touched_ns > shown.ctime_ns)
 		shown.ctime_ns = touched_ns;
 	object_stat(&shown, ret);
 }
@@ -200,7 +201,7 @@ void view_entry_of_object(const struct tree_caller *caller, struct node *node,
 	ret->is_name_lasting = !node->draft;
 	ret->is_stat_lasting = is_stat_lasting(node);
 	if (ret->is_stat_lasting)
-		node_attr_tell(node, caller->tid);
+		told_add(node, caller->tid);
 	if (node_is_directory(node))
 		show_directory(node, object, &ret->stat);
 	else

@@ -104,7 +104,7 @@ int working_bytes(struct file *file, const struct working *copy, uint64_t *ret)
 int64_t working_time_ns(struct tree *tree, struct working *copy)
 {
 	if (!copy->shown_ns)
-		copy->shown_ns = aedb_next_time_ns(tree->db);
+		copy->shown_ns = tree_time_ns(tree);
 	return copy->shown_ns;
 }
 

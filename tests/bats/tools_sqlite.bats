@@ -133,7 +133,7 @@ PYTHON
 	done
 	[ "$(sqlite3 one.db 'SELECT x FROM t')" = 11 ]
 	[ "$(sqlite3 two.db 'SELECT x FROM t')" = 11 ]
-	[ -z "$(ls -d ./*-journal ./*-mj* 2>/dev/null)" ]
+	[ -z "$(ls -d one.db-* two.db-* 2>/dev/null)" ]
 }
 
 @test "backup, VACUUM and temporary files beside the database" {

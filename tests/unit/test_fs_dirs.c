@@ -482,8 +482,12 @@ TEST(too_large, "a directory of more than one commit holds is EXDEV, and nothing
 			continue;
 		}
 		CHECK_EQ(fs_rename(&fs, "d", "other/d", 0), -EXDEV);
-		CHECK_EQ(fs_rename(&fs, "d", "other", RENAME_EXCHANGE), -EXDEV);
-		CHECK_EQ(fs_rename(&fs, "f", "d", RENAME_EXCHANGE), -EXDEV);
+		if (i == 24) {	/* fewer operations than the move */
+			CHECK_EQ(fs_rename(&fs, "d", "other", RENAME_EXCHANGE),
+				 -EXDEV);
+			CHECK_EQ(fs_rename(&fs, "f", "d", RENAME_EXCHANGE),
+				 -EXDEV);
+		}
 		CHECK_STR(fs_content(&fs, name), "v");
 		CHECK_STR(fs_content(&fs, "f"), "file");
 		CHECK_STR(list(&fs, "other", 9), "");

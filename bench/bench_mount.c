@@ -39,6 +39,7 @@
 #define TORN_VALUE_BYTES (64u << 10)
 #define CHANGE_LIMIT 1.3
 #define READ_LIMIT 1.15
+#define LIST_LIMIT 1.3
 #define THROUGHPUT_LIMIT (1 / 0.85)
 
 struct target {
@@ -385,9 +386,9 @@ static const struct op ops[] = {
 	{ "overwrite", "us", CHANGE_LIMIT, false, run_overwrite },
 	{ "rename", "us", CHANGE_LIMIT, false, run_rename },
 	{ "unlink", "us", CHANGE_LIMIT, false, run_unlink },
-	{ "ls", "us/entry", READ_LIMIT, true, run_ls },
-	{ "ls -l, first", "us/entry", CHANGE_LIMIT, true, run_ls_long },
-	{ "ls -l, cached", "us/entry", READ_LIMIT, false, run_ls_long },
+	{ "ls", "us/entry", LIST_LIMIT, true, run_ls },
+	{ "ls -l, first", "us/entry", LIST_LIMIT, true, run_ls_long },
+	{ "ls -l, cached", "us/entry", LIST_LIMIT, false, run_ls_long },
 	{ "big value in", "us/MiB", THROUGHPUT_LIMIT, false, run_big_in },
 	{ "big value out", "us/MiB", THROUGHPUT_LIMIT, false, run_big_out },
 	{ "torn reads", "%", 0, false, run_torn },

@@ -7,8 +7,9 @@
  * 1. One thread receives and answers in order, so nothing is locked.
  * 2. A node lives while it has a name, a lookup of the kernel's, or a handle.
  * 3. The kernel keeps a file's attributes only while nobody writes it, and
- *    from its creation to the first write: they are dropped in an open for
- *    writing and after each flush.
+ *    from its creation to the first write. It is told to drop them in an open
+ *    for writing and after each flush, unless it has none: it drops them itself
+ *    at the end of a write and of an open with O_TRUNC.
  * 4. A directory's entries are in cookie order, and a cookie is never reused.
  *
  * With --backing=FILE one file at a time may outgrow FLOOR_MEMORY_BYTES; all
@@ -52,6 +53,7 @@ struct node {
 	size_t data_bytes;
 	uint64_t lookups;
 	unsigned handles, writers;
+	bool is_told;			/* the kernel may keep its attributes */
 };
 
 /* Where a directory handle stands: valid while nothing was removed. */
@@ -192,9 +194,12 @@ static void node_remove(struct node *n)
 	node_free_unused(n);
 }
 
-static double attr_timeout(const struct node *n)
+static double attr_timeout(struct node *n)
 {
-	return n->writers ? 0 : LONG_TIMEOUT_S;
+	if (n->writers)
+		return 0;
+	n->is_told = true;
+	return LONG_TIMEOUT_S;
 }
 
 static void entry_fill(struct node *n, struct fuse_entry_param *ret)
@@ -219,6 +224,9 @@ static void reply_entry(fuse_req_t req, struct node *n)
 
 static void attributes_drop(struct node *n)
 {
+	if (!n->is_told)
+		return;
+	n->is_told = false;
 	fuse_lowlevel_notify_inval_inode(session, ino_of(n), -1, 0);
 }
 
@@ -483,6 +491,7 @@ static void floor_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	entry_fill(n, &e);
 	/* All views agree until the first WRITE, which makes the kernel drop
 	 * these itself; 0 would cost a GETATTR inside this very open. */
+	n->is_told = true;
 	e.attr_timeout = LONG_TIMEOUT_S;
 	if (fuse_reply_create(req, &e, fi) != 0) {
 		handle_close(n, fi);
@@ -495,8 +504,10 @@ static void floor_open(fuse_req_t req, fuse_ino_t ino,
 {
 	struct node *n = node_of(ino);
 
-	if (fi->flags & O_TRUNC)
+	if (fi->flags & O_TRUNC) {
+		n->is_told = false;
 		node_truncate(n, 0);
+	}
 	handle_open(n, fi);
 	if (opens_for_writing(fi))
 		attributes_drop(n);
@@ -536,6 +547,7 @@ static void floor_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 
 	if (fi->flags & O_APPEND)
 		offset = n->st.st_size;
+	n->is_told = false;
 	rc = node_write(n, buf, bytes, (uint64_t)offset);
 	if (rc < 0)
 		fuse_reply_err(req, -rc);

@@ -114,6 +114,7 @@ static int open_database(struct server *s)
 			    AEDB_BATCH : s->options.durability;
 	engine.sync_interval_ms = s->options.sync_interval_ms;
 	engine.memory_bytes = s->options.memory_bytes;
+	engine.key_bytes_max = s->options.key_bytes_max;
 	rc = aedb_open(s->database, &engine, &s->db);
 	if (rc < 0)
 		return startup_fail_engine(&s->startup, rc, s->database);
@@ -132,6 +133,7 @@ static int open_tree(struct server *s)
 		.nodes_max = s->options.memory_bytes / 2 / NODE_BYTES_USUAL,
 		.defaults = { getuid(), getgid(), UMASK_DEFAULT },
 		.is_read_only = s->options.is_read_only,
+		.key_bytes_max = s->options.key_bytes_max,
 		.host_fd = s->host_fd,
 	};
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "path.h"
+
 #define ITEM_BYTES_MAX 256
 #define SYNC_INTERVAL_MS_MAX 60000
 #define MEMORY_BYTES_MIN (UINT64_C(1) << 20)
@@ -78,16 +80,22 @@ static int parse_mask(struct options *options, const char *name,
 	return 0;
 }
 
-static int parse_interval(struct options *options, const char *text)
+struct count {
+	const char *option, *unit;
+	uint32_t max;		/* the least is 1 */
+};
+
+static int parse_count(struct options *options, const struct count *count,
+		       const char *text, uint32_t *ret)
 {
 	uint64_t v;
 	char *end;
 
-	if (!read_number(text, 10, SYNC_INTERVAL_MS_MAX, &end, &v) || *end || !v)
-		return refuse(options, "option sync_interval=%s: not a number of "
-			      "milliseconds from 1 to %d", text,
-			      SYNC_INTERVAL_MS_MAX);
-	options->sync_interval_ms = (uint32_t)v;
+	if (!read_number(text, 10, count->max, &end, &v) || *end || !v)
+		return refuse(options, "option %s=%s: not a number of %s from 1 "
+			      "to %u", count->option, text, count->unit,
+			      count->max);
+	*ret = (uint32_t)v;
 	return 0;
 }
 
@@ -234,6 +242,12 @@ static int apply_flag(struct options *options, const char *name)
 static int apply_value(struct options *options, const char *name,
 		       const char *text)
 {
+	static const struct count interval = {
+		"sync_interval", "milliseconds", SYNC_INTERVAL_MS_MAX,
+	};
+	static const struct count key = {
+		"key_bytes_max", "bytes", PATH_KEY_BYTES_MAX,
+	};
 	struct shown *shown = &options->shown;
 
 	if (!strcmp(name, "uid")) {
@@ -249,8 +263,11 @@ static int apply_value(struct options *options, const char *name,
 		return parse_mask(options, name, text);
 	if (!strcmp(name, "durability"))
 		return parse_durability(options, text);
-	if (!strcmp(name, "sync_interval"))
-		return parse_interval(options, text);
+	if (!strcmp(name, interval.option))
+		return parse_count(options, &interval, text,
+				   &options->sync_interval_ms);
+	if (!strcmp(name, key.option))
+		return parse_count(options, &key, text, &options->key_bytes_max);
 	if (!strcmp(name, "memory"))
 		return parse_memory(options, text);
 	if (is_ignored_value(name) || options->is_sloppy)
@@ -262,7 +279,7 @@ static int apply_item(struct options *options, char *item)
 {
 	static const char *const valued[] = {
 		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"sync_interval", "memory", NULL,
+		"sync_interval", "memory", "key_bytes_max", NULL,
 	};
 	char *text = strchr(item, '=');
 
@@ -379,6 +396,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 		.durability = AEDB_BATCH,
 		.sync_interval_ms = engine.sync_interval_ms,
 		.memory_bytes = engine.memory_bytes,
+		.key_bytes_max = engine.key_bytes_max,
 	};
 	letters = ret->is_for_mount ? ":sfnvN:o:t:hV" : ":fo:hV";
 	optind = 0;
@@ -412,6 +430,7 @@ void options_print_help(FILE *out)
 	      "                      returns), os (when the kernel writes it)\n"
 	      "     sync_interval=MS of durability=batch, 1-60000 (10)\n"
 	      "     memory=SIZE      memory budget, with K, M, G (256M)\n"
+	      "     key_bytes_max=N  of a new path in its scope, 1-4000 (1024)\n"
 	      "     allow_other      other users may use the mount\n"
 	      "     allow_root       root may, too\n"
 	      "     uid=N,gid=N      owner shown of everything\n"

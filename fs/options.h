@@ -42,6 +42,7 @@ struct options {
 	enum aedb_durability durability;
 	uint32_t sync_interval_ms;
 	uint64_t memory_bytes;
+	uint32_t key_bytes_max;
 	struct shown shown;
 	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */

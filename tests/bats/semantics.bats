@@ -19,9 +19,11 @@ teardown() {
 
 # The same database, served by a new daemon; what a power switch leaves to it.
 again() {
+	local end=$1
+	shift
 	cd /
-	"$1"
-	mount_start
+	"$end"
+	mount_start "$@"
 	cd "$MNT/p/s" || return 1
 }
 
@@ -1081,4 +1083,21 @@ a("d = os.open('.', os.O_RDONLY); os.fsync(d); os.close(f)")
 same(b("get('k')"), b"half and half")
 END
 	sync k .
+}
+
+@test "paths are as long as key_bytes_max says, and 1,024 bytes without it" {
+	part=$(printf 'd%.0s' {1..199})
+	run ! mkdir -p "$part/$part/$part/$part/$part/$part"
+	[[ $output == *"File name too long"* ]]
+	again mount_stop -o key_bytes_max=4000
+	for _ in {1..18}; do
+		mkdir -p "$part"
+		cd "$part" || return 1
+	done
+	mkdir "$part"
+	cd "$part" || return 1
+	printf deep >"$(printf 'f%.0s' {1..200})"
+	run ! touch "$(printf 'f%.0s' {1..201})"
+	again mount_stop
+	[ "$(find . -type f -exec cat {} +)" = deep ]
 }

@@ -62,6 +62,9 @@ TEST(options_all, "every option is understood, in any place")
 	CHECK(o.creates);
 	CHECK_EQ(o.durability, AEDB_OS);
 	CHECK_EQ(o.memory_bytes, 1048576);
+	CHECK_EQ(o.key_bytes_max, 1024);
+	CHECK_OK(PARSE(&o, "-okey_bytes_max=4000", "db", "mnt"));
+	CHECK_EQ(o.key_bytes_max, 4000);
 	CHECK_OK(PARSE(&o, "-o", "ro,rw", "db", "mnt"));
 	CHECK(!o.is_read_only);
 }
@@ -161,6 +164,7 @@ TEST(options_values, "values out of their range are refused")
 	static const char *const bad[] = {
 		"uid=", "uid=x", "uid=-1", "uid=4294967295", "gid=1x", "umask=8",
 		"umask=1000", "umask=", "durability=", "durability=fast",
+		"key_bytes_max=0", "key_bytes_max=4001",
 		"sync_interval=0", "sync_interval=60001", "sync_interval=1s",
 		"memory=0", "memory=1000", "memory=1X", "memory=1MB", "memory=-1M",
 		"memory=99999999T", "memory=18446744073709551616",

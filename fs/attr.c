@@ -35,7 +35,7 @@ _Static_assert(2 + 3 * 5 + 8 + 5 <= ATTR_HEAD_BYTES_MAX, "a head fits");
 static const char user_prefix[] = "user.";
 enum { USER_BYTES = sizeof(user_prefix) - 1 };
 
-/* ---- head ---- */
+/* Head. */
 
 static uint32_t read_u32(struct byte_reader *r)
 {
@@ -137,7 +137,7 @@ size_t attr_encode(const struct fs_attr *attr, uint8_t ret[ATTR_HEAD_BYTES_MAX])
 	return byte_writer_used(&w);
 }
 
-/* ---- xattrs ---- */
+/* Xattrs. */
 
 /* One xattr of a blob; all borrowed from it. */
 struct item {
@@ -310,7 +310,7 @@ int attr_xattr_list(const void *blob, size_t blob_bytes, char *buf, size_t size,
 	return 0;
 }
 
-/* ---- a blob made from another ---- */
+/* A blob made from another. */
 
 void attr_blob_release(struct attr_blob *blob)
 {

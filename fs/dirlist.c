@@ -62,7 +62,7 @@ static int compare_marks(const struct dirlist_mark *a,
 	return compare(a->pos, a->pos_bytes, b->pos, b->pos_bytes);
 }
 
-/* ---- entries ----------------------------------------------------------- */
+/* Entries. */
 
 static void entry_spare(struct dirlist *list, struct dirlist_entry *entry)
 {
@@ -93,7 +93,7 @@ static void entries_free(struct dirlist_entry *entry)
 	}
 }
 
-/* ---- sources ----------------------------------------------------------- */
+/* Sources. */
 
 /* Makes room for a source's next child. */
 static int arrival_begin(struct dirlist *list, struct arrival *arrival)
@@ -323,7 +323,7 @@ static int collect_pending(struct dirlist *list)
 	return 0;
 }
 
-/* ---- waiting ----------------------------------------------------------- */
+/* Waiting. */
 
 /* The top is the first in the order. */
 static void wait(struct dirlist *list, struct dirlist_entry *entry)
@@ -373,7 +373,7 @@ static int wait_again(struct dirlist *list)
 	return 0;
 }
 
-/* ---- the order --------------------------------------------------------- */
+/* The order. */
 
 static int open_scan(struct dirlist *list, struct aedb_scope *scope,
 		     const uint8_t *prefix, size_t prefix_bytes,

@@ -90,7 +90,7 @@ bool file_is_touched(const struct file *file);
  * goes with its last handle. */
 void handle_close(struct tree *tree, struct handle *handle);
 
-/* ---- who --------------------------------------------------------------- */
+/* Who. */
 
 struct proc_id handle_caller(struct tree *tree, struct handle *handle,
 			     const struct tree_caller *caller);

@@ -57,7 +57,7 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	ll_end(req, rc, &reply);
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* Reading. */
 
 struct cold_read {
 	struct work_item item;
@@ -131,7 +131,7 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	ll_end_bytes(req, rc, buf, n);
 }
 
-/* ---- data and holes ---------------------------------------------------- */
+/* Data and holes. */
 
 struct cold_seek {
 	struct work_item item;
@@ -197,7 +197,7 @@ void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	work_submit(ll_config(req)->pool, &cold->item);
 }
 
-/* ---- writing ----------------------------------------------------------- */
+/* Writing. */
 
 void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	      off_t offset, struct fuse_file_info *fi)

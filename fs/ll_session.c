@@ -205,7 +205,7 @@ void notify_attributes(struct fuse_session *fuse, uint64_t nodeid)
 	fuse_lowlevel_notify_inval_inode(fuse, nodeid, -1, 0);
 }
 
-/* The loop and the thread that waits for signals */
+/* The loop and the thread that waits for signals. */
 
 struct session {
 	struct fuse_session *fuse;	/* constant after open */

@@ -78,7 +78,7 @@ static void fuse_log_take(enum fuse_log_level level, const char *format,
 		memcpy(fuse_line, line, sizeof(line));
 }
 
-/* ---- opening ---- */
+/* Opening. */
 
 static int find_paths(struct server *s)
 {
@@ -143,7 +143,7 @@ static int open_tree(struct server *s)
 	return STATUS_OK;
 }
 
-/* ---- the mount ---- */
+/* The mount. */
 
 /* The last line of a file, in place of *ret if there is one. */
 static void take_last_line(int fd, char ret[FUSE_LINE_BYTES])
@@ -284,7 +284,7 @@ static int serve(struct server *s)
 	return rc < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
-/* ---- the end ---- */
+/* The end. */
 
 static void close_session(struct server *s)
 {

@@ -29,7 +29,7 @@ static int refuse(struct options *options, const char *format, ...)
 	return AEDB_INVALID;
 }
 
-/* ---- values ---- */
+/* Values. */
 
 /* A number that begins with a digit and is up to max; *ret_end behind it. */
 static bool read_number(const char *text, int base, uint64_t max, char **ret_end,
@@ -134,7 +134,7 @@ static int parse_durability(struct options *options, const char *text)
 	return 0;
 }
 
-/* ---- -o ---- */
+/* The items of -o. */
 
 static bool has_item(const char *list, const char *name)
 {
@@ -317,7 +317,7 @@ static int apply_list(struct options *options, const char *list)
 	return rc;
 }
 
-/* ---- the command line ---- */
+/* The command line. */
 
 static int check_operands(struct options *options, int argc, char **argv)
 {

@@ -47,7 +47,7 @@ enum {
 
 static const char empty_name[] = "%empty";
 
-/* ---- NUL ---- */
+/* NUL. */
 
 /* Is s a "%", any number of "25" and "00"? */
 static bool is_nul_escape(const uint8_t *s, size_t n)
@@ -97,7 +97,7 @@ static size_t unescape(const uint8_t *s, size_t n, uint8_t *ret)
 	return used;
 }
 
-/* ---- names ---- */
+/* Names. */
 
 static bool dir_continues(const struct path_dir *dir, uint8_t byte)
 {
@@ -180,7 +180,7 @@ static size_t encode_continuation(const uint8_t *raw, size_t n,
 	return used + CONTINUATION_BYTES;
 }
 
-/* ---- one step ---- */
+/* One step. */
 
 /* A name in dir: bytes of a key from `start` on. */
 struct piece {
@@ -370,7 +370,7 @@ void path_step(const struct path_dir *dir, const void *key, size_t key_bytes,
 	}
 }
 
-/* ---- directories ---- */
+/* Directories. */
 
 void path_dir_root(struct path_dir *ret)
 {
@@ -431,7 +431,7 @@ size_t path_dir_scan_prefix(const struct path_dir *dir,
 	return dir->key_bytes + !dir->is_wide;
 }
 
-/* ---- names to keys ---- */
+/* Names to keys. */
 
 static int name_check(const char *name, size_t n)
 {

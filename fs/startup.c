@@ -32,7 +32,7 @@
 #define MOUNT_EXIT_FAILED 32
 #define PIPE_FD 3		/* in the daemon, which keeps no other descriptor */
 
-/* ---- the starting process ---- */
+/* The starting process. */
 
 static size_t read_all(int fd, char *buf, size_t size)
 {
@@ -117,7 +117,7 @@ int startup_begin_background(struct startup *ret)
 	return STATUS_OK;
 }
 
-/* ---- the daemon ---- */
+/* The daemon. */
 
 /* True for the first word only. */
 static bool claim_word(struct startup *startup)

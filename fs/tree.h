@@ -96,7 +96,7 @@ bool tree_wants_fewer_nodes(struct tree *tree);
 /* Nothing can be done about it. */
 void tree_keep_nodes(struct tree *tree);
 
-/* ---- names ------------------------------------------------------------- */
+/* Names. */
 
 int tree_lookup(struct tree *tree, const struct tree_caller *caller,
 		struct node *parent, const char *name, struct tree_entry *ret);
@@ -134,7 +134,7 @@ struct tree_rename {
 int tree_rename(struct tree *tree, const struct tree_caller *caller,
 		const struct tree_rename *rename);
 
-/* ---- attributes -------------------------------------------------------- */
+/* Attributes. */
 
 /* handle may be NULL. */
 int tree_getattr(struct tree *tree, const struct tree_caller *caller,
@@ -174,7 +174,7 @@ int tree_removexattr(struct tree *tree, const struct tree_caller *caller,
 /* At most size - 1 bytes and a NUL. */
 int tree_readlink(struct node *node, char *buf, size_t size);
 
-/* ---- files ------------------------------------------------------------- */
+/* Files. */
 
 int tree_open_file(struct tree *tree, const struct tree_caller *caller,
 		   struct node *node, int flags, struct handle **ret);
@@ -220,7 +220,7 @@ int tree_fsync(struct tree *tree, struct handle *handle);
 /* Closes the handle whatever it returns. */
 int tree_release(struct tree *tree, struct handle *handle);
 
-/* ---- directories ------------------------------------------------------- */
+/* Directories. */
 
 struct tree_dir;
 

@@ -35,7 +35,7 @@ static bool is_in_scope(const struct node *dir)
 	return dir->kind == NODE_SCOPE || dir->kind == NODE_DIR;
 }
 
-/* ---- keys -------------------------------------------------------------- */
+/* Keys. */
 
 struct file_key {
 	struct aedb_scope *keys;
@@ -101,7 +101,7 @@ static int move_directory(struct job *job, struct node *dir,
 	return rc < 0 ? rc : move_record(&job->change, dir, &from, &to);
 }
 
-/* ---- staged data ------------------------------------------------------- */
+/* Staged data. */
 
 /* The copies of a pending file but the last are commits of their own, before
  * the rename's. */
@@ -145,7 +145,7 @@ static int staged_copy(struct job *job, struct node *node, struct working **ret)
 	return 0;
 }
 
-/* ---- files and directories --------------------------------------------- */
+/* Files and directories. */
 
 static int change_both_parents(struct job *job)
 {
@@ -221,7 +221,7 @@ static int move_in_scope(struct job *job)
 	return rc;
 }
 
-/* ---- projects and scopes ----------------------------------------------- */
+/* Projects and scopes. */
 
 static struct aedb_place new_place(const struct job *job)
 {
@@ -267,7 +267,7 @@ static int move_in_catalog(struct job *job)
 	return rc;
 }
 
-/* ---- exchange ---------------------------------------------------------- */
+/* Exchange. */
 
 static int publish(struct job *job, struct node *node)
 {
@@ -388,7 +388,7 @@ static int exchange(struct job *job)
 	return 0;
 }
 
-/* ---- what may become what ---------------------------------------------- */
+/* What may become what. */
 
 static int check_parents(const struct job *job)
 {

@@ -27,7 +27,7 @@ again() {
 	cd "$MNT/p/s" || return 1
 }
 
-# ---- who sees what ---------------------------------------------------------
+# Who sees what.
 
 @test "nobody else sees what is not closed, and everybody what is" {
 	echo -n old >k
@@ -142,7 +142,7 @@ same(b("(get('moved'), get('k'))"), (b"NEW", b"another"))
 END
 }
 
-# ---- what is one commit ----------------------------------------------------
+# What is one commit.
 
 @test "a group of commands redirected to a key is one commit" {
 	echo old >k
@@ -266,7 +266,7 @@ same(b("(os.stat('k').st_mtime, os.stat('k').st_mode & 0o777, size('k'))"), (1, 
 END
 }
 
-# ---- appends ---------------------------------------------------------------
+# Appends.
 
 @test "every append is visible at once, at the end, whoever else appends" {
 	act <<'END'
@@ -342,7 +342,7 @@ END
 	[ "$(cat "$DIR/seen")" = $'one\ntwo\nthree\nfour' ]
 }
 
-# ---- creation --------------------------------------------------------------
+# Creation.
 
 @test "a key being created is exclusive, and appears whole" {
 	act <<'END'
@@ -408,7 +408,7 @@ same(b("(os.path.exists('k'), os.listdir('.'))"), (False, []))
 END
 }
 
-# ---- killed writers --------------------------------------------------------
+# Killed writers.
 
 @test "a killed writer commits nothing of a whole value, and its creation goes away" {
 	echo -n old >k
@@ -442,7 +442,7 @@ END
 	[ "$(cat k)" = bc ]
 }
 
-# ---- rename ----------------------------------------------------------------
+# Rename.
 
 @test "rename publishes what was written and not yet closed" {
 	echo -n old >k
@@ -537,7 +537,7 @@ END
 	[ "$(ls "$MNT" "$MNT/p")" = "$MNT:"$'\np\n\n'"$MNT/p:"$'\ns' ]
 }
 
-# ---- directories -----------------------------------------------------------
+# Directories.
 
 @test "an empty directory stays, with its attributes" {
 	mkdir -p a/b
@@ -624,7 +624,7 @@ same(a("os.open('k', os.O_RDONLY | os.O_DIRECTORY)"), "ENOTDIR")
 END
 }
 
-# ---- other kinds and attributes --------------------------------------------
+# Other kinds and attributes.
 
 @test "symbolic links, FIFOs and sockets are kept" {
 	ln -s 'a target/ with things' link
@@ -783,7 +783,7 @@ END
 	[[ $before == 2001-01-01* ]]
 }
 
-# ---- mappings, holes, sizes ------------------------------------------------
+# Mappings, holes, sizes.
 
 @test "a private mapping works, a shared one is ENODEV" {
 	head -c 10000 /dev/urandom >k
@@ -926,7 +926,7 @@ END
 	cmp k "$DIR/large"
 }
 
-# ---- names -----------------------------------------------------------------
+# Names.
 
 @test "names of projects and scopes are letters, digits, _ and -, at most 128" {
 	act <<'END'
@@ -1055,7 +1055,7 @@ END
 	[ "$(aedb ls "$DB" p/s dir)" = dir/sub/ ] || [ "$(aedb ls "$DB" p/s dir)" = sub/ ]
 }
 
-# ---- durability ------------------------------------------------------------
+# Durability.
 
 @test "in every durability mode what was closed survives the daemon's death" {
 	cd /

@@ -57,7 +57,6 @@ struct server {
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
 	struct fuse_session *fuse;	/* constant after open */
-	dev_t device;			/* constant after open: of the mount */
 };
 
 /* libfuse's last line, until the mount is ready. */
@@ -218,8 +217,7 @@ static int mount_session(struct server *s)
 	if (!s->fuse || mount_catching_errors(s) < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "mounting on %s: %s",
 				    s->point, *fuse_line ? fuse_line : "refused");
-	s->device = mount_point_device(s->point);
-	s->config.device = s->device;
+	s->config.device = mount_point_device(s->point);
 	return STATUS_OK;
 }
 
@@ -248,7 +246,7 @@ static void detach(void *arg)
 
 	startup_notify("STOPPING=1\nSTATUS=Waiting for open files with data that "
 		       "is not committed");
-	if (mount_point_detach_all(s->database, s->device) < 0)
+	if (mount_point_detach_all(s->database, s->config.device) < 0)
 		log_line(LOG_ERR, "%s could not be detached", s->point);
 }
 
@@ -279,7 +277,7 @@ static int serve(struct server *s)
 	if (rc < 0)
 		log_line(LOG_ERR, "the kernel's requests cannot be read: %s",
 			 aedb_strerror(rc));
-	mount_point_detach(s->point, s->device);
+	mount_point_detach(s->point, s->config.device);
 	pthread_join(asking, NULL);
 	return rc < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -6,7 +6,6 @@
  */
 #include "file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "working.h"

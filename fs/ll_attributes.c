@@ -1,8 +1,6 @@
 /* Requests on attributes. */
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "ll_handlers.h"

@@ -1,7 +1,6 @@
 /* Entries of the engine -> objects -> struct stat. */
 #include "object.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

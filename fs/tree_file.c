@@ -9,7 +9,6 @@
 #include <linux/falloc.h>
 
 #include "commit.h"
-#include "find.h"
 #include "handle.h"
 #include "set_id.h"
 #include "state.h"

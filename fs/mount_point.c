@@ -1,5 +1,6 @@
 /*
- * What is mounted at a directory, from the kernel's table of mounts.
+ * What is mounted at a directory, from the kernel's table of mounts, and calls of
+ * the kernel that change it.
  */
 #include "mount_point.h"
 

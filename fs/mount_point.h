@@ -1,5 +1,6 @@
 /*
- * The directory to mount on: is it one, is it free, is a dead mount there?
+ * The directory to mount on: is it one, is it free, is a dead mount there? And
+ * the mount that is on it: its flags, its unused names, its end.
  *
  * Threads: any. Nothing here asks a mounted file system, so that nothing waits
  * for one that does not answer, except mount_point_check for the last component
@@ -31,7 +32,8 @@ int mount_point_remount(struct startup *startup, const char *path,
 /* The device number of the newest mount at an absolute path; 0: none. */
 dev_t mount_point_device(const char *point);
 /* Makes the kernel forget every name and file of the mount that nobody uses.
- * Needs the privilege to mount: -EPERM without it, or another negative errno. */
+ * -ENOENT: it is not there; -EPERM: this needs the privilege to mount; or another
+ * negative errno value. */
 int mount_point_forget_unused(const char *point, dev_t device);
 /* Detaches the mount from the directory, lazily, if it is still the newest one
  * there. 0, or -EIO: it is still there. */

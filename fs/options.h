@@ -9,7 +9,6 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -44,8 +43,8 @@ struct options {
 	uint64_t memory_bytes;
 	uint32_t key_bytes_max;
 	struct shown shown;
-	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */
+	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */
 	char message[OPTIONS_MESSAGE_BYTES];	/* what is wrong with argv */
 };
 

@@ -21,9 +21,11 @@ struct tree {
 	struct tree_config config;		/* constant after open */
 	struct proc_table *procs;		/* constant after open */
 	struct node_table *nodes;
-	size_t nodes_max;			/* 0: any number */
-	uint64_t made_at_relief;		/* nodes, when fewer were asked for */
-	int64_t last_time_ns;
+	size_t nodes_max;			/* the config's until tree_keep_nodes;
+						 * 0: any number */
+	uint64_t made_at_relief;		/* node_table_made when fewer nodes
+						 * were asked for last */
+	int64_t last_time_ns;			/* given by tree_time_ns */
 	struct tree_effects effects;		/* of the running operation */
 	LIST_HEAD(, file) open_files;
 	size_t marks_bytes;			/* of open directories */

@@ -1,5 +1,5 @@
 /*
- * The tree as a whole: open, close, drain, effects.
+ * The tree as a whole: open, close, drain, effects, the clock, its limits.
  *
  * Every operation runs under the one tree lock and waits for nothing, so the
  * receiver of requests may run it.

@@ -13,7 +13,7 @@
 int view_entry(struct tree *tree, const struct tree_caller *caller,
 	       struct node *node, const struct handle *handle,
 	       struct tree_entry *ret);
-/* The same for an object that nobody has open. */
+/* The same with the object as the caller sees it. */
 void view_entry_of_object(const struct tree_caller *caller, struct node *node,
 			  const struct object *object,
 			  struct tree_entry *ret);
@@ -24,9 +24,9 @@ struct working *view_staged_copy(struct tree *tree,
 				 const struct tree_caller *caller,
 				 struct file *file);
 
-/* What a reading handle reads now: a copy of its own process, or else a pinned
- * version (borrowed; NULL: nothing). n bytes at offset decide whether it goes on
- * into what was appended. */
+/* What a handle reads now: a copy, its own or its process's, or else a pinned
+ * version (borrowed; NULL: nothing). A read up to `end`, beyond the version's
+ * own, goes on into what was appended. */
 struct view {
 	struct working *copy;
 	struct pin *pin;

@@ -139,7 +139,7 @@ void node_table_free(struct node_table *table)
 		}
 	}
 	node_index_release(&table->index);
-	node_slab_delete(table->slab);
+	node_slab_free(table->slab);
 	free(table);
 }
 

@@ -82,7 +82,7 @@ static void chunk_unmap(struct node_slab *slab, struct chunk *chunk)
 		slab->bytes -= CHUNK_BYTES;
 }
 
-void node_slab_delete(struct node_slab *slab)
+void node_slab_free(struct node_slab *slab)
 {
 	struct chunk *chunk;
 

@@ -13,10 +13,10 @@
 
 struct node_slab;
 
-/* Owned; node_slab_delete. NULL when there is no memory. */
+/* Owned; node_slab_free. NULL when there is no memory. */
 struct node_slab *node_slab_new(void);
 /* With every block. Takes NULL. */
-void node_slab_delete(struct node_slab *slab);
+void node_slab_free(struct node_slab *slab);
 
 /* At most NODE_SLAB_BLOCK_MAX bytes; aligned to 8. NULL when there is no
  * memory. */

@@ -54,16 +54,17 @@ int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
 	       uint64_t *ret)
 {
 	uint64_t chunk = offset / VALUE_CHUNK_BYTES;
-	bool is_small = stage->bytes <= AEDB_VALUE_INLINE_MAX;
-	int rc = 0;
+	int rc;
 
 	if (offset >= stage->bytes)
 		return AEDB_NOT_FOUND;
-	if (what == AEDB_EXTENT_HOLE && is_small)
-		chunk = stage->bytes;
-	else if (what == AEDB_EXTENT_HOLE)
+	if (stage->bytes <= AEDB_VALUE_INLINE_MAX) {
+		*ret = what == AEDB_EXTENT_HOLE ? stage->bytes : offset;
+		return 0;
+	}
+	if (what == AEDB_EXTENT_HOLE)
 		rc = next_hole(stage, chunk, &chunk);
-	else if (!is_small)
+	else
 		rc = next_data(stage, chunk, &chunk);
 	stage_charge(stage);
 	if (rc < 0)

@@ -2,7 +2,6 @@
 #include "change.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "staged_attr.h"
 #include "working.h"
@@ -125,11 +124,8 @@ int change_put_copy(struct change *change, struct file *file,
 	struct path_child child;
 	struct place place;
 	struct aedb_put put = { .value = "" };
-	int rc = place_of_directory(node->parent, &place);
+	int rc = place_of_file(node, &place, &child);
 
-	if (rc == 0)
-		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
-				&child);
 	if (rc == 0 && !copy->is_private)
 		rc = working_prepare(change->tree, file, copy);
 	if (rc < 0)
@@ -149,11 +145,8 @@ int change_delete_file(struct change *change, struct node *node)
 {
 	struct path_child child;
 	struct place place;
-	int rc = place_of_directory(node->parent, &place);
+	int rc = place_of_file(node, &place, &child);
 
-	if (rc == 0)
-		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
-				&child);
 	return rc < 0 ? rc : aedb_txn_delete(change->txn, place.keys, child.key,
 					     child.key_bytes);
 }
@@ -196,11 +189,8 @@ static int set_file_attr(struct change *change, struct node *node,
 {
 	struct path_child child;
 	struct place place;
-	int rc = place_of_directory(node->parent, &place);
+	int rc = place_of_file(node, &place, &child);
 
-	if (rc == 0)
-		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
-				&child);
 	if (rc < 0)
 		return rc;
 	put->key = child.key;

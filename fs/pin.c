@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "place.h"
 
@@ -24,10 +23,7 @@ int pin_reader_open(struct node *node, struct aedb_reader **ret)
 
 	if (node_is_orphan(node) || node->draft)
 		return -ENOENT;
-	rc = place_of_directory(node->parent, &place);
-	if (rc == 0)
-		rc = path_child(&place.dir, node_name(node), strlen(node_name(node)),
-				&child);
+	rc = place_of_file(node, &place, &child);
 	return rc < 0 ? rc : aedb_reader_open(place.keys, NULL, child.key,
 					      child.key_bytes, ret);
 }

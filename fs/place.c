@@ -54,6 +54,15 @@ int place_of_directory(struct node *dir, struct place *ret)
 	return 0;
 }
 
+int place_of_file(const struct node *node, struct place *ret_dir,
+		  struct path_child *ret)
+{
+	const char *name = node_name(node);
+	int rc = place_of_directory(node->parent, ret_dir);
+
+	return rc < 0 ? rc : path_child(&ret_dir->dir, name, strlen(name), ret);
+}
+
 struct aedb_place place_in_catalog(const struct node *node)
 {
 	switch (node->kind) {
@@ -95,10 +104,7 @@ int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret)
 		return -ENOENT;
 	switch (node->kind) {
 	case NODE_FILE:
-		rc = place_of_directory(node->parent, &place);
-		if (rc == 0)
-			rc = path_child(&place.dir, node_name(node),
-					strlen(node_name(node)), &child);
+		rc = place_of_file(node, &place, &child);
 		return rc < 0 ? rc : aedb_stat(place.keys, NULL, child.key,
 					       child.key_bytes, ret);
 	case NODE_DIR:

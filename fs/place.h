@@ -28,6 +28,9 @@ int place_of_directory(struct node *dir, struct place *ret);
 /* The place of the directory that has this key in the same scope. */
 void place_init(struct place *ret, const struct place *same_scope,
 		const void *key, size_t key_bytes);
+/* The key of a NODE_FILE, and its directory's place. -ENOENT for an orphan. */
+int place_of_file(const struct node *node, struct place *ret_dir,
+		  struct path_child *ret);
 /* NODE_ROOT, NODE_PROJECT, NODE_SCOPE; borrowed from the nodes. */
 struct aedb_place place_in_catalog(const struct node *node);
 

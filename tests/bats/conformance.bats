@@ -22,7 +22,6 @@ conforms() {
 	mkdir -p "$MNT/p/s"
 	"$AEDB_BUILD/tests/conformance/conform" --mount "$MNT" >"$DIR/checks" ||
 		grep -v -e '^ok ' -e '^# begin' "$DIR/checks"
-	! grep -q '^not ok' "$DIR/checks"
 	[ "$(grep -c '^ok ' "$DIR/checks")" = "$(sed -n 's/^1\.\.//p' "$DIR/checks")" ]
 	[ -z "$(ls "$MNT/p/s")" ]
 }

@@ -41,7 +41,7 @@ in_namespace() {
 			case ,$(options), in ,ro,*) ;; *) exit 1 ;; esac
 			gone
 			mount -f -t $type "$S" "$P"
-			! mountpoint -q "$MNT"
+			! mountpoint -q "$MNT" || exit 1
 			mount -s -t $type -o frob "$S" "$P"
 			gone
 		done'
@@ -86,11 +86,11 @@ in_namespace() {
 		mount -t aedbfs -o durability=full "$S" "$P"
 		mkdir -p "$MNT/p/s"
 		exec 9>"$MNT/p/s/open"
-		! mount -o remount,ro "$P"
+		! mount -o remount,ro "$P" || exit 1
 		exec 9>&-
 		mount -o remount,ro "$P"
 		case ,$(options), in ,ro,nosuid,nodev,*) ;; *) exit 1 ;; esac
-		! mkdir "$MNT/q" 2>said
+		! mkdir "$MNT/q" 2>said || exit 1
 		grep -q Read-only said
 		mount -o remount,rw,noexec "$P"
 		case ,$(options), in ,rw,nosuid,nodev,noexec,*) ;; *) exit 1 ;; esac

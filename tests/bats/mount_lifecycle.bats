@@ -246,7 +246,9 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 	kill -TERM "$pid"
 	wait_for 5 process_is_gone "$pid"
 	echo >&"$go"
-	run ! wait "$writer"
+	status=0
+	wait "$writer" || status=$?
+	[ "$status" != 0 ]
 	mount_start
 	[ ! -e "$MNT/p/s/k" ]
 }

@@ -16,8 +16,6 @@ teardown() {
 	mount_cleanup
 }
 
-act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }
-
 # A mount that waits for a process which waits for it is ended by nothing but
 # the death of the daemon.
 act_or_end() {

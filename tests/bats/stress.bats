@@ -58,8 +58,6 @@ teardown() {
 	"$STRESS/steady" "$MNT/p/s" "$(mount_pid)" 45
 }
 
-act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }
-
 @test "a client stopped amid a value, a new key, a lock, a large read delays nobody" {
 	cd "$MNT/p/s"
 	head -c 20M /dev/urandom >large
@@ -137,7 +135,6 @@ END
 	cp large d/copy
 	rm -r d
 	[ "$(find . -name 'stuck-*' | wc -l)" = 150 ]
-	[ -e "$DIR/hold" ]
 	rm "$DIR/hold"
 	wait
 	[ "$(cat stuck-* | wc -c)" = 15000 ]
@@ -157,7 +154,6 @@ END
 	[ "$(cat elsewhere/kept)" = old ]
 	[ "$(ls elsewhere)" = kept ]
 	[ "$(stat -c %s k)" = 4 ]
-	[ -e "$DIR/hold" ]
 	rm "$DIR/hold"
 	wait
 	mv elsewhere/kept moved
@@ -167,6 +163,7 @@ END
 @test "an interrupted or killed copy of a large value leaves nothing, and others go on" {
 	cd "$MNT/p/s"
 	head -c 50M /dev/urandom >large
+	sum=$(cksum <large)
 	for signal in INT KILL TERM; do
 		mkfifo "$DIR/slow.$signal"
 		exec 5<>"$DIR/slow.$signal"
@@ -184,6 +181,6 @@ END
 		wait_for 20 test ! -e copy
 	done
 	timeout --signal=KILL 0.05 cat large large large large >/dev/null || true
-	cmp large large
+	[ "$(cksum <large)" = "$sum" ]
 	[ "$(ls)" = $'large\nother' ]
 }

@@ -64,7 +64,9 @@ teardown() {
 	head -c 3000000 /dev/zero >&9
 	pkill -KILL -P $!
 	exec 9>&-
-	run ! wait $!
+	status=0
+	wait $! || status=$?
+	[ "$status" != 0 ]
 	[ "$(cat mnt/p/s/k)" = old ]
 }
 

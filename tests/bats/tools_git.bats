@@ -52,7 +52,7 @@ is_sound() {
 	[ -z "$(find . -name '*.lock' -o -name 'tmp_obj_*')" ]
 }
 
-@test "two hundred commits" {
+@test "two hundred commits leave a repository that is clean and sound" {
 	for i in $(seq $COMMITS); do
 		mkdir -p "d$((i % 7))"
 		echo "$i" >"d$((i % 7))/f$i"

@@ -118,7 +118,7 @@ spoil() {
 	quietly rsync -rtX --fsync "$SOURCE/linux/" in/linux/
 }
 
-@test "rsync keeps holes" {
+@test "rsync keeps holes into the mount and out of it" {
 	rm in/sparse
 	quietly rsync -aXS "$SOURCE/" in/
 	cmp in/sparse "$SOURCE/sparse"

@@ -35,7 +35,7 @@ static bool is_in_scope(const struct node *dir)
 	return dir->kind == NODE_SCOPE || dir->kind == NODE_DIR;
 }
 
-/* Keys. */
+/* Keys and places. */
 
 struct file_key {
 	struct aedb_scope *keys;
@@ -101,6 +101,27 @@ static int move_directory(struct job *job, struct node *dir,
 	return rc < 0 ? rc : move_record(&job->change, dir, &from, &to);
 }
 
+static struct aedb_place new_place(const struct job *job)
+{
+	const struct tree_rename *rename = job->rename;
+
+	if (rename->new_parent->kind == NODE_ROOT)
+		return (struct aedb_place){ rename->new_name, NULL };
+	return (struct aedb_place){ node_name(rename->new_parent),
+				    rename->new_name };
+}
+
+static int move_in_catalog(struct job *job)
+{
+	struct aedb_place to = new_place(job);
+	int rc = 0;
+
+	if (job->to)
+		rc = aedb_txn_drop(job->change.txn, to, AEDB_DROP_EMPTY);
+	return rc < 0 ? rc : aedb_txn_rename(job->change.txn,
+					     place_in_catalog(job->from), to);
+}
+
 /* Staged data. */
 
 /* The copies of a pending file but the last are commits of their own, before
@@ -145,7 +166,7 @@ static int staged_copy(struct job *job, struct node *node, struct working **ret)
 	return 0;
 }
 
-/* Files and directories. */
+/* Move. */
 
 static int change_both_parents(struct job *job)
 {
@@ -167,7 +188,9 @@ static int fill_move(struct job *job, struct working *copy)
 	struct node *from = job->from;
 	int rc = 0;
 
-	if (from->kind == NODE_DIR)
+	if (from->kind == NODE_PROJECT || from->kind == NODE_SCOPE)
+		rc = move_in_catalog(job);
+	else if (from->kind == NODE_DIR)
 		rc = move_directory(job, from, rename->new_parent,
 				    rename->new_name);
 	else if (copy)
@@ -197,7 +220,7 @@ static void settle_move(struct job *job, struct working *copy, char *name,
 		commit_settle_copy(job->tree, from->file, copy);
 }
 
-static int move_in_scope(struct job *job)
+static int move(struct job *job)
 {
 	struct removal removal;
 	struct working *copy;
@@ -214,52 +237,6 @@ static int move_in_scope(struct job *job)
 		rc = change_commit(&job->change, fill_move(job, copy));
 	if (rc == 0) {
 		settle_move(job, copy, name, &removal);
-		return 0;
-	}
-	removal_cancel(&removal);
-	free(name);
-	return rc;
-}
-
-/* Projects and scopes. */
-
-static struct aedb_place new_place(const struct job *job)
-{
-	const struct tree_rename *rename = job->rename;
-
-	if (rename->new_parent->kind == NODE_ROOT)
-		return (struct aedb_place){ rename->new_name, NULL };
-	return (struct aedb_place){ node_name(rename->new_parent),
-				    rename->new_name };
-}
-
-static int fill_move_in_catalog(struct job *job)
-{
-	struct aedb_place to = new_place(job);
-	int rc = 0;
-
-	if (job->to)
-		rc = aedb_txn_drop(job->change.txn, to, AEDB_DROP_EMPTY);
-	if (rc == 0)
-		rc = aedb_txn_rename(job->change.txn,
-				     place_in_catalog(job->from), to);
-	return rc < 0 ? rc : change_both_parents(job);
-}
-
-static int move_in_catalog(struct job *job)
-{
-	struct removal removal;
-	char *name;
-	int rc = removal_prepare(job->tree, job->to, &removal);
-
-	if (rc < 0)
-		return rc;
-	name = strdup(job->rename->new_name);
-	rc = name ? change_begin(job->tree, &job->change) : -ENOMEM;
-	if (rc == 0)
-		rc = change_commit(&job->change, fill_move_in_catalog(job));
-	if (rc == 0) {
-		settle_move(job, NULL, name, &removal);
 		return 0;
 	}
 	removal_cancel(&removal);
@@ -439,11 +416,7 @@ static int run(struct job *job)
 		rc = check_target(job);
 	if (rc < 0)
 		return rc;
-	if (job->rename->flags & FLAG_EXCHANGE)
-		return exchange(job);
-	if (job->from->kind == NODE_FILE || job->from->kind == NODE_DIR)
-		return move_in_scope(job);
-	return move_in_catalog(job);
+	return job->rename->flags & FLAG_EXCHANGE ? exchange(job) : move(job);
 }
 
 int tree_rename(struct tree *tree, const struct tree_caller *caller,

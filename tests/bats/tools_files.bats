@@ -8,7 +8,7 @@ load beside
 setup_file() { beside_prepare; }
 teardown_file() { mount_cleanup "$BATS_FILE_TMPDIR"; }
 
-@test "cp with attributes, links, holes, backups" {
+@test "cp keeps attributes, links and holes, and makes backups, as in a plain directory" {
 	alike <<'END'
 mkdir src src/d src/e
 echo a > src/a; echo b > src/d/b; ln -s a src/l; mkfifo src/d/p; ln -s nowhere src/dang
@@ -50,7 +50,7 @@ cp -x -a src xcopy
 END
 }
 
-@test "mv within, between scopes and projects, in and out" {
+@test "mv within, between scopes and projects, in and out, does as in a plain directory" {
 	alike <<'END'
 echo a > a; echo b > b; mkdir d d/e; echo c > d/c
 mv a aa; mv -n aa b; cat b; mv -f aa b; cat b
@@ -73,7 +73,7 @@ echo 1 > 1; echo 2 > 2; mv -v 1 2; mv -u 2 3
 END
 }
 
-@test "install, ln, touch, truncate, dd, split, shred" {
+@test "install, ln, touch, truncate, dd, split and shred do as in a plain directory" {
 	alike <<'END'
 echo a > a
 install -m 751 a i

@@ -7,7 +7,7 @@ load beside
 setup_file() { beside_prepare; }
 teardown_file() { mount_cleanup "$BATS_FILE_TMPDIR"; }
 
-@test "redirections of every form, in bash and dash" {
+@test "redirections of every form do as in a plain directory, in bash and dash" {
 	for shell in bash dash; do
 		alike $shell -eu <<'END'
 echo one > k
@@ -72,7 +72,7 @@ END
 	done
 }
 
-@test "what bash adds to redirections" {
+@test "what bash adds to redirections does as in a plain directory" {
 	alike <<'END'
 echo both &> k
 cat k
@@ -219,7 +219,7 @@ cat /dev/fd/6
 END
 }
 
-@test "FIFOs, sockets, programs, libraries, locks and lost directories" {
+@test "FIFOs, sockets, programs, libraries, locks and lost directories do as in a plain directory" {
 	alike <<'END'
 mkfifo p; echo through > p & cat p; wait
 cat p > got & seq 3 > p; wait; cat got

@@ -41,7 +41,8 @@ static long field(const char *text, const char *of)
 {
 	const char *at = strstr(text, of);
 
-	return at ? strtol(at + strlen(of), NULL, 10) : -1;
+	must(at != NULL, "find", of);
+	return strtol(at + strlen(of), NULL, 10);
 }
 
 static void take_held(const char *pid, struct held *ret)

@@ -4,7 +4,8 @@
  *
  * The kernel itself drops attributes at the end of what changes them. Answers on
  * their way to other threads may come later than that; one to the same thread
- * cannot. So only when nobody else was answered it needs no notice.
+ * cannot. So only when nobody else was answered it needs no notice
+ * (docs/decisions/0012-attributes-told.md).
  *
  * Threads: guarded by the tree lock.
  */

@@ -15,7 +15,11 @@
  * synced it.
  */
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/xattr.h>
 
+#include "content.h"
 #include "crowd.h"
 #include "step.h"
 

@@ -1,91 +1,32 @@
-/*
- * One random call on a file tree, which can be made in two trees alike.
- *
- *	step_choose(&scene, &step);		what, on which names and files
- *	for each side: step_make(&scene, &step, side);
- *	step_keep(&scene, &step);		files it opened or closed
- *
- * A scene is a root directory on each side and the files a process has open
- * there. Names are few, so that calls meet: a name may be a file, a directory,
- * a link or nothing by then, and every call may fail. What a call returns is in
- * the step: result, error, and what it reports as text.
- */
-#ifndef STEP_H
-#define STEP_H
+/* The calls, how one is chosen, and what it reports. */
+#include "step.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "content.h"
-
-#define STEP_SIDES_MAX 2
-#define STEP_FILES 8
-#define STEP_PATH_BYTES 1024
-#define STEP_REPORT_BYTES (64u << 10)
-#define STEP_SIZE_MAX (1u << 20)
-/* Times that are set lie before all that a clock gives. */
-#define STEP_SET_TIME_MAX 1000000000
-
-struct step_file {
-	int fd[STEP_SIDES_MAX];		/* -1: closed */
-	bool is_dir;
-	bool is_fresh;			/* opened with O_TRUNC, never synced */
-};
-
-struct scene {
-	int sides;
-	int root[STEP_SIDES_MAX];
-	uint64_t random;
-	struct step_file files[STEP_FILES];
-};
-
-struct step {
-	const struct step_kind *kind;
-	struct step_file *base, *file, *other;	/* base NULL: the root */
-	char path[2][STEP_PATH_BYTES];
-	int flags;
-	mode_t mode;
-	size_t offset, n;
-	size_t choice;			/* any number */
-	int fd[STEP_SIDES_MAX];		/* opened by it, or -1 */
-	long result[STEP_SIDES_MAX];
-	int error[STEP_SIDES_MAX];
-	size_t report_bytes[STEP_SIDES_MAX];
-	uint8_t report[STEP_SIDES_MAX][STEP_REPORT_BYTES];
-};
-
-struct step_kind {
-	const char *name;
-	unsigned weight;
-	long (*make)(struct scene *scene, struct step *step, int side);
-};
+#include "stress/content.h"
 
 static uint8_t step_bytes[STEP_SIZE_MAX + 8];
 
-static inline size_t step_below(struct scene *scene, size_t n)
+static size_t step_below(struct scene *scene, size_t n)
 {
 	return n ? content_next(&scene->random) % n : 0;
 }
 
-/* The directory that a step's paths begin in. */
-static inline int step_base(const struct scene *scene, const struct step *step,
-			    int side)
+int step_base(const struct scene *scene, const struct step *step, int side)
 {
 	return step->base ? step->base->fd[side] : scene->root[side];
 }
 
-static inline void step_report(struct step *step, int side, const void *bytes,
-			       long n)
+void step_report(struct step *step, int side, const void *bytes, long n)
 {
 	size_t room = STEP_REPORT_BYTES - step->report_bytes[side];
 
@@ -99,7 +40,7 @@ static inline void step_report(struct step *step, int side, const void *bytes,
 
 /* Calls on names. */
 
-static long step_open(struct scene *scene, struct step *step, int side)
+long step_open(struct scene *scene, struct step *step, int side)
 {
 	step->fd[side] = openat(step_base(scene, step, side), step->path[0],
 				step->flags | O_NONBLOCK, step->mode);
@@ -220,7 +161,7 @@ static long step_readlink(struct scene *scene, struct step *step, int side)
 	return n;
 }
 
-static void step_report_stat(struct step *step, int side, const struct stat *st)
+void step_report_stat(struct step *step, int side, const struct stat *st)
 {
 	char text[128];
 	bool is_dir = S_ISDIR(st->st_mode);
@@ -315,7 +256,7 @@ static long step_read(struct scene *scene, struct step *step, int side)
 	return n;
 }
 
-static long step_seek(struct scene *scene, struct step *step, int side)
+long step_seek(struct scene *scene, struct step *step, int side)
 {
 	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END };
 	long at = (long)(step->offset % 5000);
@@ -330,7 +271,7 @@ static long step_ftruncate(struct scene *scene, struct step *step, int side)
 	return ftruncate(step->file->fd[side], (off_t)step->offset);
 }
 
-static long step_fallocate(struct scene *scene, struct step *step, int side)
+long step_fallocate(struct scene *scene, struct step *step, int side)
 {
 	static const int modes[] = {
 		0, FALLOC_FL_KEEP_SIZE, FALLOC_FL_ZERO_RANGE,
@@ -431,8 +372,7 @@ static const struct step_kind step_kinds[] = {
 
 /* Choosing. */
 
-static inline void step_choose_path(struct scene *scene,
-				    char ret[STEP_PATH_BYTES])
+static void step_choose_path(struct scene *scene, char ret[STEP_PATH_BYTES])
 {
 	static const char long_name[] = /* 250 bytes with the digits */
 		"long-0123456789-0123456789-0123456789-0123456789-0123456789-"
@@ -451,7 +391,7 @@ static inline void step_choose_path(struct scene *scene,
 	}
 }
 
-static inline int step_choose_flags(struct scene *scene)
+static int step_choose_flags(struct scene *scene)
 {
 	static const int access[] = { O_RDONLY, O_RDWR, O_RDWR, O_WRONLY };
 	static const int more[] = { 0, O_CREAT, O_CREAT, O_CREAT,
@@ -466,7 +406,7 @@ static inline int step_choose_flags(struct scene *scene)
 				     flags | access[step_below(scene, 4)];
 }
 
-static inline const struct step_kind *step_choose_kind(struct scene *scene)
+static const struct step_kind *step_choose_kind(struct scene *scene)
 {
 	const size_t n = sizeof(step_kinds) / sizeof(step_kinds[0]);
 	size_t sum = 0, at;
@@ -482,7 +422,7 @@ static inline const struct step_kind *step_choose_kind(struct scene *scene)
 	return &step_kinds[0];
 }
 
-static inline void step_choose(struct scene *scene, struct step *step)
+void step_choose(struct scene *scene, struct step *step)
 {
 	uint64_t content = content_next(&scene->random);
 
@@ -508,14 +448,14 @@ static inline void step_choose(struct scene *scene, struct step *step)
 	}
 }
 
-static inline void step_make(struct scene *scene, struct step *step, int side)
+void step_make(struct scene *scene, struct step *step, int side)
 {
 	errno = 0;
 	step->result[side] = step->kind->make(scene, step, side);
 	step->error[side] = step->result[side] < 0 ? errno : 0;
 }
 
-static inline void step_close_file(struct scene *scene, struct step_file *file)
+void step_close_file(struct scene *scene, struct step_file *file)
 {
 	for (int side = 0; side < scene->sides; side++) {
 		if (file->fd[side] >= 0)
@@ -524,8 +464,7 @@ static inline void step_close_file(struct scene *scene, struct step_file *file)
 	}
 }
 
-/* What was opened takes a file's place, unless it is none to keep. */
-static inline void step_keep(struct scene *scene, struct step *step)
+void step_keep(struct scene *scene, struct step *step)
 {
 	struct step_file *file = step->other;
 	struct stat st;
@@ -543,7 +482,7 @@ static inline void step_keep(struct scene *scene, struct step *step)
 		step_close_file(scene, file);
 }
 
-static inline void scene_open(struct scene *scene, int sides, char **roots)
+void scene_open(struct scene *scene, int sides, char **roots)
 {
 	scene->sides = sides;
 	for (int side = 0; side < sides; side++) {
@@ -557,10 +496,8 @@ static inline void scene_open(struct scene *scene, int sides, char **roots)
 	}
 }
 
-static inline void scene_close_files(struct scene *scene)
+void scene_close_files(struct scene *scene)
 {
 	for (int i = 0; i < STEP_FILES; i++)
 		step_close_file(scene, &scene->files[i]);
 }
-
-#endif

@@ -5,11 +5,6 @@
 
 #include "ll_handlers.h"
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return fi ? (struct handle *)(uintptr_t)fi->fh : NULL;
-}
-
 void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_ATTR };
@@ -17,7 +12,7 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct tree *tree = ll_begin(req);
 
 	ll_end(req, tree_getattr(tree, &caller, ll_node(req, ino),
-				 handle_of(fi), &reply.entry), &reply);
+				 ll_handle(fi), &reply.entry), &reply);
 }
 
 /* What nanoseconds can hold: the years 1678 to 2261. */
@@ -70,7 +65,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 
 	set_of(attr, to_set, tree_time_ns(tree), &set);
 	ll_end(req, tree_setattr(tree, &caller, ll_node(req, ino),
-				 handle_of(fi), &set, &reply.entry), &reply);
+				 ll_handle(fi), &set, &reply.entry), &reply);
 }
 
 void ll_readlink(fuse_req_t req, fuse_ino_t ino)

@@ -13,11 +13,6 @@
 #include "log.h"
 #include "pin.h"
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 static void show_handle(struct ll_reply *reply)
 {
 	struct fuse_file_info *fi = &reply->file;
@@ -122,7 +117,7 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	(void)ino;
 	if (read.n > sizeof(buf))
 		read.n = sizeof(buf);
-	rc = tree_read(tree, &caller, handle_of(fi), &read, &n, &pin);
+	rc = tree_read(tree, &caller, ll_handle(fi), &read, &n, &pin);
 	if (rc == 0 && pin) {
 		tree_unlock(tree);
 		submit_read(req, pin, &read);
@@ -180,7 +175,7 @@ void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 
 	(void)ino;
 	if (cold)
-		rc = tree_seek(tree, &caller, handle_of(fi), &seek, &found,
+		rc = tree_seek(tree, &caller, ll_handle(fi), &seek, &found,
 			       &pin);
 	tree_unlock(tree);
 	if (rc < 0 || !pin) {
@@ -212,11 +207,11 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 				  .waits_for_all = is_sync };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
-	int rc = tree_write(tree, &caller, handle_of(fi), &write);
+	int rc = tree_write(tree, &caller, ll_handle(fi), &write);
 
 	(void)ino;
 	if (rc == 0 && is_sync)
-		rc = tree_fsync(tree, handle_of(fi));
+		rc = tree_fsync(tree, ll_handle(fi));
 	ll_end(req, rc, &reply);
 }
 
@@ -228,7 +223,7 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 	struct tree *tree = ll_begin(req);
 
 	(void)ino;
-	ll_end(req, tree_fallocate(tree, &caller, handle_of(fi), mode,
+	ll_end(req, tree_fallocate(tree, &caller, ll_handle(fi), mode,
 				   (uint64_t)offset, (uint64_t)n), &reply);
 }
 
@@ -237,13 +232,13 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct ll_reply reply = {
 		.kind = LL_STATUS,
 		.waits_for_all = ll_config(req)->waits_durable &&
-				 tree_handle_is_writing(handle_of(fi)),
+				 tree_handle_is_writing(ll_handle(fi)),
 	};
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req);
 
 	(void)ino;
-	ll_end(req, tree_flush(tree, &caller, handle_of(fi)), &reply);
+	ll_end(req, tree_flush(tree, &caller, ll_handle(fi)), &reply);
 }
 
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
@@ -254,14 +249,14 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 	(void)ino;
 	(void)datasync;
-	ll_end(req, tree_fsync(tree, handle_of(fi)), &reply);
+	ll_end(req, tree_fsync(tree, ll_handle(fi)), &reply);
 }
 
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_STATUS, .waits_never = true };
 	struct tree *tree = ll_begin(req);
-	int rc = tree_release(tree, handle_of(fi));
+	int rc = tree_release(tree, ll_handle(fi));
 
 	(void)ino;
 	/* Nobody gets this error. */

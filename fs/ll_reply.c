@@ -27,6 +27,11 @@ static fuse_ino_t ll_ino(struct tree *tree, const struct node *node)
 					 (fuse_ino_t)(uintptr_t)node;
 }
 
+struct handle *ll_handle(const struct fuse_file_info *fi)
+{
+	return fi ? (struct handle *)(uintptr_t)fi->fh : NULL;
+}
+
 struct tree_caller ll_caller(fuse_req_t req)
 {
 	const struct fuse_ctx *ctx = fuse_req_ctx(req);

@@ -39,6 +39,8 @@ struct ll_reply {
 
 struct ll_config *ll_config(fuse_req_t req);
 struct node *ll_node(fuse_req_t req, fuse_ino_t ino);
+/* NULL when the request names none. */
+struct handle *ll_handle(const struct fuse_file_info *fi);
 struct tree_caller ll_caller(fuse_req_t req);
 struct tree *ll_begin(fuse_req_t req);
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply);

@@ -88,8 +88,10 @@ static int find_paths(struct server *s)
 	    !(errno == ENOENT && s->options.creates &&
 	      mount_point_resolve(database, s->database)))
 		return startup_fail(&s->startup, STATUS_NO, "%s: %s", database,
-				    errno == ENOENT ? "no database is there"
-						    : strerror(errno));
+				    errno != ENOENT ? strerror(errno) :
+				    s->options.creates ?
+				    "there is no directory to make it in" :
+				    "no database is there");
 	status = mount_point_check(&s->startup, s->options.mount_point,
 				   s->database, s->point);
 	/* The daemon holds no directory of its starter's busy. */

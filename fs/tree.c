@@ -6,6 +6,7 @@
  */
 #include "tree.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,9 @@ void tree_note_stale(struct tree *tree, struct node *node)
 {
 	struct tree_effects *effects = &tree->effects;
 
-	if (!told_anybody(node) || effects->n_stale == TREE_STALE_MAX)
+	if (!told_anybody(node))
 		return;
+	assert(effects->n_stale < TREE_STALE_MAX);
 	told_drop_all(node);
 	effects->stale[effects->n_stale++] = node;
 }

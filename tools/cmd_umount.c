@@ -1,9 +1,10 @@
 /*
  * aedb umount: unmounts a database and waits for its daemon.
  *
- * The daemon holds a lock on the file LOCK of the database and has written its
- * process id there: its end is waited for through a descriptor of the process,
- * got before the unmount, so that no other process can be taken for it.
+ * The daemon holds a lock on the file LOCK of the database: its end is waited for
+ * through a descriptor of the process, got before the unmount, so that no other
+ * process can be taken for it. One that writes has put its process id there;
+ * those that only read share the lock, and are found in /proc/locks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +80,38 @@ static int find_mount(const char *path, struct mount *ret)
 	return rc;
 }
 
+/* The one other process that has this file locked; 0 if there is none, or several
+ * of which nobody knows which serves the mount. */
+static long find_reader(int fd)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	unsigned long major, minor, inode;
+	struct stat st;
+	long found = 0, pid;
+	size_t room = 0;
+	char *line = NULL;
+
+	if (!locks || fstat(fd, &st) < 0)
+		goto out;
+	while (getline(&line, &room, locks) > 0) {
+		if (sscanf(line, "%*d: FLOCK %*s %*s %ld %lx:%lx:%lu", &pid,
+			   &major, &minor, &inode) != 4 ||
+		    inode != st.st_ino || pid == getpid() ||
+		    makedev(major, minor) != st.st_dev)
+			continue;
+		if (found) {
+			found = 0;
+			break;
+		}
+		found = pid;
+	}
+out:
+	free(line);
+	if (locks)
+		fclose(locks);
+	return found;
+}
+
 /* A descriptor of the process that has the database open; -1 if there is none
  * (any more), or none that can be seen from here. */
 static int open_daemon(const char *database)
@@ -91,8 +126,10 @@ static int open_daemon(const char *database)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
-	    pread(fd, text, sizeof(text) - 1, 0) > 0)
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+		pid = find_reader(fd);
+	else if (errno == EWOULDBLOCK &&
+		 pread(fd, text, sizeof(text) - 1, 0) > 0)
 		pid = strtol(text, NULL, 10);
 	close(fd);
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;

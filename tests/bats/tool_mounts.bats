@@ -204,3 +204,13 @@ teardown() {
 	run ! mountpoint -q mnt
 	aedb mount --help | grep -q 'Usage: aedb mount'
 }
+
+@test "umount waits for the daemon of a read-only mount too" {
+	aedb umount mnt
+	mount_start -o ro
+	pid=$(mount_pid)
+	kill -STOP "$pid"
+	run -4 aedb umount --timeout=1 mnt
+	kill -CONT "$pid"
+	wait_for 20 process_is_gone "$pid"
+}

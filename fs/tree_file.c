@@ -208,10 +208,13 @@ int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
 	rc = working_bytes(file, handle->copy, &bytes);
 	if (rc == 0)
 		rc = set_id_clear_on_write(tree, caller, file, handle->copy);
+	/* First what may fail. */
+	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && offset + n > bytes) {
+		bytes = offset + n;
+		rc = working_truncate(tree, file, handle->copy, bytes);
+	}
 	if (rc == 0 && mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		rc = clear_range(tree, handle, bytes, offset, n);
-	if (rc == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && offset + n > bytes)
-		rc = working_truncate(tree, file, handle->copy, offset + n);
 	if (rc == 0)
 		handle_note_write(tree, caller, handle);
 	return rc;

@@ -210,6 +210,12 @@ CONFORM(file_allocate, "fallocate grows, keeps the size, punches and zeroes")
 	CHECK_EQ(posix_fallocate(fd, 100, 100), 0);
 	WORKS(close(fd));
 	CHECK_EQ(look("f").st_size, 200);
+	fd = open("f", O_RDWR);
+	FAILS(EFBIG, fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, INT64_MAX));
+	CHECK_EQ(pread(fd, text, 8, 0), 8);
+	CHECK_MEM(text, "12\0\0" "56\0" "8", 8);
+	CHECK_EQ(look("f").st_size, 200);
+	WORKS(close(fd));
 	fd = open("f", O_RDONLY);
 	FAILS(EBADF, fallocate(fd, 0, 0, 5));
 	WORKS(close(fd));

@@ -47,9 +47,9 @@ static void close_handles(struct tree *tree)
 {
 	struct file *file;
 
+	/* The last handle's file goes with it. */
 	while ((file = LIST_FIRST(&tree->open_files)))
-		while (file->node->file == file && !LIST_EMPTY(&file->handles))
-			handle_close(tree, LIST_FIRST(&file->handles));
+		handle_close(tree, LIST_FIRST(&file->handles));
 }
 
 void tree_close(struct tree *tree)

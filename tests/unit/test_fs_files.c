@@ -415,6 +415,28 @@ TEST(told_empty, "a new file that is closed unwritten changes its times, with a 
 	fs_close(&fs);
 }
 
+TEST(drain, "a tree that ends counts the handles whose writes it drops, and closes all")
+{
+	struct handle *h;
+	size_t dropped;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "old");
+	h = fs_handle(&fs, fs.me.tid, "k", O_WRONLY | O_TRUNC);
+	fs_write_as(&fs, fs.me.tid, h, 0, "rewritten");
+	fs_handle(&fs, fs.me.tid, "k", O_RDONLY);
+	h = fs_handle(&fs, fs.me.tid, "new", O_RDWR | O_CREAT);
+	fs_write_as(&fs, fs.me.tid, h, 0, "text");
+	CHECK_OK(tree_drain(fs.tree, &dropped));
+	CHECK_EQ(dropped, 2);
+	CHECK(!fs_is_there(&fs, "new"));
+	CHECK_STR(fs_content(&fs, "k"), "old");
+	CHECK_OK(tree_drain(fs.tree, &dropped));
+	CHECK_EQ(dropped, 0);
+	fs_close(&fs);
+}
+
 TEST(told_directory, "a change in a directory needs a notice only when others had asked for it")
 {
 	struct tree_caller other = { 1, 0, 0 };

@@ -485,6 +485,7 @@ static int next_own(struct dirlist *list, struct dirlist_entry *ret)
 	ret->mark = list->after;
 	if (node && node_is_pending(node)) {
 		ret->found.kind = NODE_FILE;
+		ret->found.is_made = false;
 		ret->found.object = node->draft->object;
 	} else {
 		rc = find_in_place(list->tree, &list->place, list->dir->id, "%",

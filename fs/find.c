@@ -64,6 +64,7 @@ int find_in_place(struct tree *tree, const struct place *dir,
 	if (rc < 0)
 		return rc;
 	ret->kind = NODE_FILE;
+	ret->is_made = false;
 	return decode(tree, &entry, S_IFREG, &ret->object);
 }
 

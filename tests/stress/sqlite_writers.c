@@ -122,6 +122,7 @@ int main(int argc, char **argv)
 	char *integrity;
 	sqlite3 *db;
 	int failed;
+	bool is_whole;
 
 	if (argc != 6)
 		crowd_die("sqlite_writers FILE PROCESSES TRANSACTIONS JOURNAL "
@@ -143,5 +144,8 @@ int main(int argc, char **argv)
 	printf("%d processes, %s, %s: %ld transactions, rows %ld, counter %ld, "
 	       "integrity %s, failed processes %d\n", crowd.n, job.journal,
 	       job.synchronous, want, rows, counter, integrity, failed);
-	return failed || rows != want || counter != want || strcmp(integrity, "ok");
+	is_whole = !strcmp(integrity, "ok");
+	free(integrity);
+	sqlite3_close(db);
+	return failed || rows != want || counter != want || !is_whole;
 }

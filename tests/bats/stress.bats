@@ -55,6 +55,9 @@ teardown() {
 }
 
 @test "rounds of mixed work leave the daemon with no more memory, threads and descriptors" {
+	mount_stop
+	# What was freed and is kept to be recognised is no growth.
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:quarantine_size_mb=1 mount_start
 	"$STRESS/steady" "$MNT/p/s" "$(mount_pid)" 45
 }
 
@@ -88,7 +91,7 @@ END
 
 # The daemon's syncs wait as long as the file $DIR/hold is there.
 mount_with_held_syncs() {
-	case $AEDB_BUILD in */asan | */tsan) skip "a sanitizer wants to be loaded first" ;; esac
+	case $AEDB_BUILD in */tsan) skip "this sanitizer wants to be loaded first" ;; esac
 	mount_stop
 	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/held.so" -x c - <<'END'
 #include <stdlib.h>

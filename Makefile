@@ -19,7 +19,8 @@ MODE_CFLAGS := -Og -DAEDB_DEBUG
 else ifeq ($(MODE),asan)
 MODE_CFLAGS := -O1 -DAEDB_DEBUG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
-MODE_LDFLAGS := -fsanitize=address,undefined
+# Not static, the second does not know where the first writes its reports.
+MODE_LDFLAGS := -fsanitize=address,undefined -static-libasan -static-libubsan
 else ifeq ($(MODE),tsan)
 MODE_CFLAGS := -O1 -DAEDB_DEBUG -fsanitize=thread
 MODE_LDFLAGS := -fsanitize=thread

@@ -30,6 +30,12 @@ mount_start() {
 	mountpoint -q "$MNT"
 }
 
+# Skips where no mount namespace can be made: without the right to, or in a
+# chroot whose root is not a mount point.
+needs_namespaces() {
+	unshare -m true || skip "no mount namespaces here"
+}
+
 # The process that serves MNT.
 mount_pid() {
 	local proc

@@ -13,6 +13,7 @@ teardown() { mount_cleanup "$BATS_TEST_TMPDIR/a b"; }
 # database as fstab writes it, and P, the directory in the same way.
 in_namespace() {
 	[ "$(id -u)" = 0 ] || skip "only root makes mount namespaces"
+	needs_namespaces
 	[ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
 	mkdir -p "$BATS_TEST_TMPDIR/o"
 	printf '%s\n' 'set -eu' 'cd "$4"' \

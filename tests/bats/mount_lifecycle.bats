@@ -270,7 +270,7 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 # Enters a mount namespace of its own, which keeps what is mounted now, until a
 # line comes to $go.
 namespace_start() {
-	unshare -m true || skip "no mount namespaces here"
+	needs_namespaces
 	mkfifo "$DIR/go"
 	exec {go}<>"$DIR/go"
 	unshare -m --propagation private sh -c 'echo in >"$1"; read -r _ <"$2"' sh \

@@ -11,6 +11,7 @@ USER_ID=$(id -u nobody)
 # mount namespace in which /dev/fuse is everybody's, as it is outside containers.
 setup() {
 	[ "$(id -u)" = 0 ] || skip "only root can become another user"
+	needs_namespaces
 	[ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
 	[ -u "$(command -v fusermount3)" ] || skip "fusermount3 is not set-user-id"
 	top=$(mktemp -d /tmp/aedbfs-user.XXXXXX)

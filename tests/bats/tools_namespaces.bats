@@ -8,6 +8,7 @@ load mount
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
+	needs_namespaces
 	mount_prepare
 	mount_start
 	mkdir -p "$MNT/p/s/root/bin" "$DIR/at"

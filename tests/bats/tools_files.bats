@@ -319,7 +319,7 @@ test m/7 -ef m/7
 install -d i j
 tree . >/dev/null 2>&1 || true
 chattr 2>/dev/null || true
-mknod ff p; ls -l ff | cut -c 1-10; mkfifo -m 600 gg; dircolors >/dev/null
+mknod ff p; ls -l ff | cut -c 1-10; mkfifo -m 600 gg; dircolors -b >/dev/null
 END
 }
 

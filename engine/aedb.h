@@ -285,6 +285,9 @@ const struct aedb_entry *aedb_reader_entry(const struct aedb_reader *reader);
 /* Reads up to n bytes; *ret is fewer only at the value's end. */
 int aedb_reader_read(struct aedb_reader *reader, void *buf, size_t n,
 		     uint64_t offset, size_t *ret);
+/* Whether reading that touches no disk. */
+bool aedb_reader_has(const struct aedb_reader *reader, size_t n,
+		     uint64_t offset);
 /* The first offset at or above this one that holds data, or that is in a hole
  * or at the end. Holes are what is not stored; a value of at most
  * AEDB_VALUE_INLINE_MAX bytes has none. AEDB_NOT_FOUND: the offset is at or past

@@ -88,6 +88,12 @@ int aedb_reader_read(struct aedb_reader *reader, void *buf, size_t n,
 	return value_reader_read(reader->value, buf, n, offset, ret);
 }
 
+bool aedb_reader_has(const struct aedb_reader *reader, size_t n,
+		     uint64_t offset)
+{
+	return value_reader_has(reader->value, n, offset);
+}
+
 int aedb_reader_seek(struct aedb_reader *reader, enum aedb_extent what,
 		     uint64_t offset, uint64_t *ret)
 {

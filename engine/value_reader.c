@@ -1,11 +1,11 @@
 /*
  * Reads ranges of one committed value: chunks that lie one after the other in
  * their file come with one read, and the last such run stays for the next call.
+ * Who reads on where the last call ended gets a whole run.
  *
  * Invariants:
  * 1. What is in the run was checked when it was read.
- * 2. A run kept between calls is at most KEEP_CHUNKS long: many readers are
- *    open at a time.
+ * 2. What is read ahead never fails a call that did not ask for it.
  */
 #include "value_reader.h"
 
@@ -15,8 +15,9 @@
 #include "err.h"
 #include "value_tree.h"
 
-#define RUN_CHUNKS 64u		/* in one read */
-#define KEEP_CHUNKS 8u
+/* In one read. Kept by every open reader, and checked and copied while the
+ * processor's cache has it. */
+#define RUN_CHUNKS 8u
 #define READER_TABLES_MAX 2u
 
 struct value_reader {
@@ -29,6 +30,7 @@ struct value_reader {
 
 	uint8_t *run;		/* owned; checked records of chunks, or NULL */
 	uint64_t run_first;	/* its first chunk */
+	uint64_t next;		/* where the last call ended */
 	size_t run_chunks;
 	struct value_record_ref run_refs[RUN_CHUNKS];
 };
@@ -157,6 +159,18 @@ static int run_load(struct value_reader *reader, uint64_t first, uint64_t last)
 	return 0;
 }
 
+/* As run_load, as far as a run goes for a call that reads on. */
+static int run_load_ahead(struct value_reader *reader, uint64_t first,
+			  uint64_t last, bool reads_on)
+{
+	uint64_t ahead = first + RUN_CHUNKS - 1;
+	int rc = AEDB_NOT_FOUND;
+
+	if (reads_on && ahead > last)
+		rc = run_load(reader, first, ahead);
+	return rc < 0 ? run_load(reader, first, last) : rc;
+}
+
 /* Copies part of one chunk out of the run; a hole is one that is not in it. */
 static void run_copy(const struct value_reader *reader, uint64_t chunk,
 		     uint8_t *to, uint32_t n, uint32_t from)
@@ -182,6 +196,7 @@ static int read_chunks(struct value_reader *reader, uint8_t *to, size_t n,
 		       uint64_t offset)
 {
 	uint64_t last = (offset + n - 1) / VALUE_CHUNK_BYTES;
+	bool reads_on = offset == reader->next;
 
 	while (n > 0) {
 		uint64_t chunk = offset / VALUE_CHUNK_BYTES;
@@ -191,7 +206,7 @@ static int read_chunks(struct value_reader *reader, uint8_t *to, size_t n,
 		if (piece > n)
 			piece = (uint32_t)n;
 		if (!run_has(reader, chunk)) {
-			int rc = run_load(reader, chunk, last);
+			int rc = run_load_ahead(reader, chunk, last, reads_on);
 
 			if (rc < 0)
 				return rc;
@@ -216,11 +231,23 @@ int value_reader_read(struct value_reader *reader, void *buf, size_t n,
 		rc = read_chunks(reader, buf, n, offset);
 	else if (n)
 		memcpy(buf, reader->inline_bytes + offset, n);
-	if (reader->run_chunks > KEEP_CHUNKS)
-		run_drop(reader);
-	if (rc == 0)
-		*ret = n;
-	return rc;
+	if (rc < 0)
+		return rc;
+	reader->next = offset + n;
+	*ret = n;
+	return 0;
+}
+
+bool value_reader_has(const struct value_reader *reader, size_t n,
+		      uint64_t offset)
+{
+	uint64_t left = offset < reader->bytes ? reader->bytes - offset : 0;
+
+	if (n > left)
+		n = (size_t)left;
+	return !reader->is_ref || n == 0 ||
+	       (run_has(reader, offset / VALUE_CHUNK_BYTES) &&
+		run_has(reader, (offset + n - 1) / VALUE_CHUNK_BYTES));
 }
 
 static int seek_hole(struct value_reader *reader, uint64_t chunk, uint64_t *ret)

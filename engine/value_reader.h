@@ -28,6 +28,9 @@ uint64_t value_reader_allocated_bytes(const struct value_reader *reader);
 /* Reads up to n bytes; *ret is fewer only at the value's end. */
 int value_reader_read(struct value_reader *reader, void *buf, size_t n,
 		      uint64_t offset, size_t *ret);
+/* As aedb_reader_has. */
+bool value_reader_has(const struct value_reader *reader, size_t n,
+		      uint64_t offset);
 /* As aedb_reader_seek. */
 int value_reader_seek(struct value_reader *reader, enum aedb_extent what,
 		      uint64_t offset, uint64_t *ret);

@@ -92,6 +92,19 @@ int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
 	return rc;
 }
 
+int pin_read_at_once(struct pin *pin, void *buf, size_t n, uint64_t offset,
+		     size_t *ret)
+{
+	int rc = -EAGAIN;
+
+	if (pthread_mutex_trylock(&pin->lock) != 0)
+		return rc;
+	if (aedb_reader_has(pin->reader, n, offset))
+		rc = aedb_reader_read(pin->reader, buf, n, offset, ret);
+	pthread_mutex_unlock(&pin->lock);
+	return rc;
+}
+
 int pin_seek(struct pin *pin, enum aedb_extent what, uint64_t offset,
 	     uint64_t *ret)
 {

@@ -23,7 +23,9 @@ bool pin_is_resident(const struct pin *pin);
 /* Reads up to n bytes; *ret is fewer only at the end. */
 int pin_read(struct pin *pin, void *buf, size_t n, uint64_t offset,
 	     size_t *ret);
-
+/* The same without waiting; -EAGAIN: it is not in memory, or being read. */
+int pin_read_at_once(struct pin *pin, void *buf, size_t n, uint64_t offset,
+		     size_t *ret);
 /* As aedb_reader_seek. */
 int pin_seek(struct pin *pin, enum aedb_extent what, uint64_t offset,
 	     uint64_t *ret);

@@ -63,11 +63,12 @@ int tree_read(struct tree *tree, const struct tree_caller *caller,
 				       read->offset, ret);
 	if (!view.pin)
 		return 0;
-	if (pin_is_resident(view.pin))
-		return pin_read(view.pin, read->buf, read->n, read->offset,
-				ret);
-	*ret_pin = pin_ref(view.pin);
-	return 0;
+	rc = pin_read_at_once(view.pin, read->buf, read->n, read->offset, ret);
+	if (rc == -EAGAIN) {
+		*ret_pin = pin_ref(view.pin);
+		rc = 0;
+	}
+	return rc;
 }
 
 int tree_seek(struct tree *tree, const struct tree_caller *caller,

@@ -42,7 +42,7 @@ teardown() {
 
 # Runs a command in that namespace; as USER-ID: as that user.
 inside() {
-	nsenter --mount --root --target "$namespace" "$@" 3>&- 4>&-
+	nsenter --mount --root --wd --target "$namespace" "$@" 3>&- 4>&-
 }
 
 as() {

@@ -15,9 +15,7 @@
 #include "err.h"
 #include "value_tree.h"
 
-/* In one read. Kept by every open reader, and checked and copied while the
- * processor's cache has it. */
-#define RUN_CHUNKS 8u
+#define RUN_CHUNKS 8u	/* in one read; every open reader keeps them */
 #define READER_TABLES_MAX 2u
 
 struct value_reader {

@@ -49,12 +49,12 @@ static int bind(struct tree *tree, struct file *file, struct handle *handle)
 		handle->kind = handle->flags & O_TRUNC ? HANDLE_WHOLE :
 							 HANDLE_IN_PLACE;
 	bind_writer(file, handle);
-	/* Opened with O_TRUNC, the kernel drops what it believes, and what is
-	 * on its way. */
-	if (handle->flags & O_TRUNC)
-		told_drop_all(file->node);
-	else if (!node_is_pending(file->node))
+	/* With O_TRUNC, too: the kernel sets the size to 0 before it drops the
+	 * attributes, and a stat in between would answer 0. */
+	if (!node_is_pending(file->node))
 		tree_note_stale(tree, file->node);
+	else if (handle->flags & O_TRUNC)
+		told_drop_all(file->node);
 	return 0;
 }
 

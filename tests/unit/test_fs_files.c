@@ -437,6 +437,24 @@ TEST(drain, "a tree that ends counts the handles whose writes it drops, and clos
 	fs_close(&fs);
 }
 
+TEST(told_truncating, "an open that empties a file needs a notice when its attributes were asked for")
+{
+	struct handle *h;
+	struct stat st;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "text");
+	take_stale(&fs);
+	CHECK_OK(fs_stat(&fs, "k", &st));
+	take_stale(&fs);
+	CHECK_OK(fs_stat(&fs, "k", &st));
+	h = fs_handle(&fs, fs.me.tid, "k", O_WRONLY | O_TRUNC);
+	CHECK_EQ(take_stale(&fs), 1);
+	CHECK_OK(tree_release(fs.tree, h));
+	fs_close(&fs);
+}
+
 TEST(told_directory, "a change in a directory needs a notice only when others had asked for it")
 {
 	struct tree_caller other = { 1, 0, 0 };

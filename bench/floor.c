@@ -504,10 +504,8 @@ static void floor_open(fuse_req_t req, fuse_ino_t ino,
 {
 	struct node *n = node_of(ino);
 
-	if (fi->flags & O_TRUNC) {
-		n->is_told = false;
+	if (fi->flags & O_TRUNC)
 		node_truncate(n, 0);
-	}
 	handle_open(n, fi);
 	if (opens_for_writing(fi))
 		attributes_drop(n);

@@ -437,7 +437,8 @@ TEST(drain, "a tree that ends counts the handles whose writes it drops, and clos
 	fs_close(&fs);
 }
 
-TEST(told_truncating, "an open that empties a file needs a notice when its attributes were asked for")
+TEST(told_truncating,
+     "an open that empties a file needs a notice if its attributes were asked for")
 {
 	struct handle *h;
 	struct stat st;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "told.h"
 #include "working.h"
 
 static bool is_writing(int flags)
@@ -51,10 +50,7 @@ static int bind(struct tree *tree, struct file *file, struct handle *handle)
 	bind_writer(file, handle);
 	/* With O_TRUNC, too: the kernel sets the size to 0 before it drops the
 	 * attributes, and a stat in between would answer 0. */
-	if (!node_is_pending(file->node))
-		tree_note_stale(tree, file->node);
-	else if (handle->flags & O_TRUNC)
-		told_drop_all(file->node);
+	tree_note_stale(tree, file->node);
 	return 0;
 }
 

@@ -283,6 +283,7 @@ int tree_create(struct tree *tree, const struct tree_caller *caller,
 		node_unref(tree->nodes, node, 1);
 		return rc;
 	}
+	/* The kernel does so after every CREATE, also of what was there. */
 	told_drop(new->parent, caller->tid);
 	*ret = handle;
 	return 0;

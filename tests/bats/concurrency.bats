@@ -7,17 +7,8 @@ load mount
 
 STRESS=$AEDB_BUILD/tests/stress
 
-setup() {
-	mount_prepare
-	mount_start
-	mkdir -p "$MNT/p/s"
-	cd "$MNT/p/s" || return 1
-}
-
-teardown() {
-	cd /
-	mount_cleanup
-}
+setup() { scope_setup; }
+teardown() { scope_teardown; }
 
 @test "20,000 reads beside writers: none torn, none stale, no wrong size by path or handle" {
 	"$STRESS/torn" . 20000

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2119,SC2120 # test files pass the arguments
 # shellcheck shell=bash
 # Mounts for BATS files: load mount, then
 #
@@ -115,3 +116,23 @@ mount_cleanup() {
 
 # The Python text on stdin, with processes that act step by step: actors.py.
 act() { python3 "$BATS_TEST_DIRNAME/actors.py"; }
+
+# A mount for each test, which runs in an empty scope of it.
+scope_setup() {
+	mount_prepare
+	mount_start
+	mkdir -p "$MNT/p/s"
+	cd "$MNT/p/s" || return 1
+}
+scope_teardown() {
+	cd /
+	mount_cleanup
+}
+
+# One mount for all tests of a file, with the scope $SCOPE in it.
+scope_setup_file() {
+	mount_prepare "$BATS_FILE_TMPDIR"
+	mount_start
+	mkdir -p "$MNT/p/s"
+	export SCOPE=$MNT/p/s
+}

@@ -4,17 +4,8 @@
 bats_require_minimum_version 1.5.0
 load mount
 
-setup() {
-	mount_prepare
-	mount_start
-	mkdir -p "$MNT/p/s"
-	cd "$MNT/p/s" || return 1
-}
-
-teardown() {
-	cd /
-	mount_cleanup
-}
+setup() { scope_setup; }
+teardown() { scope_teardown; }
 
 # A mount that waits for a process which waits for it is ended by nothing but
 # the death of the daemon.

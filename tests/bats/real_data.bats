@@ -7,10 +7,7 @@ bats_require_minimum_version 1.5.0
 load mount
 
 setup_file() {
-	mount_prepare "$BATS_FILE_TMPDIR"
-	mount_start
-	mkdir -p "$MNT/p/s"
-	export SCOPE=$MNT/p/s
+	scope_setup_file
 	export GIT_CONFIG_GLOBAL=$DIR/gitconfig GIT_CONFIG_SYSTEM=/dev/null HOME=$DIR
 	git config --global user.name tester
 	git config --global user.email tester@example.org

@@ -5,17 +5,8 @@
 bats_require_minimum_version 1.5.0
 load mount
 
-setup() {
-	mount_prepare
-	mount_start
-	mkdir -p "$MNT/p/s"
-	cd "$MNT/p/s" || return 1
-}
-
-teardown() {
-	cd /
-	mount_cleanup
-}
+setup() { scope_setup; }
+teardown() { scope_teardown; }
 
 # The same database, served by a new daemon; what a power switch leaves to it.
 again() {

@@ -7,10 +7,7 @@ bats_require_minimum_version 1.5.0
 load mount
 
 setup_file() {
-	mount_prepare "$BATS_FILE_TMPDIR"
-	mount_start
-	mkdir -p "$MNT/p/s"
-	export SCOPE=$MNT/p/s
+	scope_setup_file
 	unset MAKEFLAGS MAKELEVEL MFLAGS MODE B
 }
 

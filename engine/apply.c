@@ -62,9 +62,9 @@ void apply_release(struct apply *apply)
 }
 
 static bool newest_get(struct mem_tree *tree, const void *key, size_t key_bytes,
-		       struct mem_entry *ret)
+		       struct entry *ret)
 {
-	struct mem_entry entry;
+	struct entry entry;
 
 	if (!mem_get(tree, key, key_bytes, SEQ_MAX, &entry, NULL) ||
 	    entry.is_tombstone)
@@ -76,7 +76,7 @@ static bool newest_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 /* Adds a version under the operation's number and notes it. The entry's key
  * must live as long as the payload. */
 static int version_add(struct apply *apply, struct mem_tree *tree,
-		       struct mem_entry *entry)
+		       struct entry *entry)
 {
 	/* room to take back everything, too */
 	int rc = memtable_reserve(apply->db->memtable, apply->n_undos + 2,
@@ -99,7 +99,7 @@ static int version_add(struct apply *apply, struct mem_tree *tree,
 static int tombstone_add(struct apply *apply, struct mem_tree *tree,
 			 const void *key, size_t key_bytes)
 {
-	struct mem_entry entry = {
+	struct entry entry = {
 		.key = key,
 		.key_bytes = (uint32_t)key_bytes,
 		.id = apply->seq,
@@ -140,14 +140,14 @@ static int tree_find(struct apply *apply, uint64_t tree_id,
 }
 
 /* When the value of an entry was last changed. */
-static int64_t entry_mtime(const struct mem_entry *entry)
+static int64_t entry_mtime(const struct entry *entry)
 {
 	return entry->mtime_ns != AEDB_MTIME_NONE ?
 		       entry->mtime_ns :
 		       (int64_t)entry->time_us * 1000;
 }
 
-static void attr_set(struct mem_entry *entry, const struct op *op)
+static void attr_set(struct entry *entry, const struct op *op)
 {
 	if (!(op->flags & OP_HAS_ATTR))
 		return;
@@ -157,7 +157,7 @@ static void attr_set(struct mem_entry *entry, const struct op *op)
 
 static int apply_put(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry = { 0 };
+	struct entry entry = { 0 };
 	struct mem_tree *tree;
 	bool exists;
 	int rc = tree_find(apply, op->key.tree, &tree);
@@ -182,7 +182,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 
 static int apply_delete(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry;
+	struct entry entry;
 	struct mem_tree *tree;
 	int rc = tree_find(apply, op->key.tree, &tree);
 
@@ -195,7 +195,7 @@ static int apply_delete(struct apply *apply, const struct op *op)
 
 /* New attributes over an entry; what is not given stays, the mtime too. */
 static int attr_put(struct apply *apply, struct mem_tree *tree,
-		    struct mem_entry *entry, const struct op *op)
+		    struct entry *entry, const struct op *op)
 {
 	entry->mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						     entry_mtime(entry);
@@ -205,7 +205,7 @@ static int attr_put(struct apply *apply, struct mem_tree *tree,
 
 /* A new time; an mtime set ahead of it stays. */
 static int touch_put(struct apply *apply, struct mem_tree *tree,
-		     struct mem_entry *entry)
+		     struct entry *entry)
 {
 	if (entry->mtime_ns < (int64_t)apply->time_us * 1000)
 		entry->mtime_ns = AEDB_MTIME_NONE;
@@ -214,7 +214,7 @@ static int touch_put(struct apply *apply, struct mem_tree *tree,
 
 static int apply_set_attr(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry;
+	struct entry entry;
 	struct mem_tree *tree;
 	int rc = tree_find(apply, op->key.tree, &tree);
 
@@ -227,7 +227,7 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 
 static int apply_touch(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry;
+	struct entry entry;
 	struct mem_tree *tree;
 	int rc = tree_find(apply, op->key.tree, &tree);
 
@@ -240,9 +240,9 @@ static int apply_touch(struct apply *apply, const struct op *op)
 
 /* Gives `key` the object of `entry`. */
 static int object_put(struct apply *apply, struct mem_tree *tree,
-		      const struct op_key *key, const struct mem_entry *object)
+		      const struct op_key *key, const struct entry *object)
 {
-	struct mem_entry entry = *object;
+	struct entry entry = *object;
 
 	entry.mtime_ns = entry_mtime(object);
 	entry.key = key->at;
@@ -261,7 +261,7 @@ static int two_trees_find(struct apply *apply, const struct op *op,
 static int apply_move(struct apply *apply, const struct op *op)
 {
 	struct mem_tree *from, *to;
-	struct mem_entry object;
+	struct entry object;
 	int rc = two_trees_find(apply, op, &from, &to);
 
 	if (rc < 0)
@@ -277,7 +277,7 @@ static int apply_move(struct apply *apply, const struct op *op)
 
 static int apply_exchange(struct apply *apply, const struct op *op)
 {
-	struct mem_entry object, other;
+	struct entry object, other;
 	struct mem_tree *from, *to;
 	int rc = two_trees_find(apply, op, &from, &to);
 
@@ -296,10 +296,10 @@ static int apply_exchange(struct apply *apply, const struct op *op)
 /* As version_add, for a catalog key in a buffer that will not last: the note
  * takes the memtable's copy. */
 static int place_version_add(struct apply *apply, const struct catalog_key *key,
-			     struct mem_entry *entry)
+			     struct entry *entry)
 {
 	struct mem_tree *tree = apply->db->catalog.tree;
-	struct mem_entry added;
+	struct entry added;
 	int rc;
 
 	entry->key = key->bytes;
@@ -334,7 +334,7 @@ static int place_exists(const struct op_place *place)
 static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
-	struct mem_entry entry;
+	struct entry entry;
 
 	if (catalog_get(&apply->db->catalog, place, SEQ_MAX, &entry, ret_key))
 		return place_exists(place);
@@ -359,7 +359,7 @@ static int scope_make(struct apply *apply, uint64_t id)
 
 static int apply_create(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry = { .mtime_ns = AEDB_MTIME_NONE };
+	struct entry entry = { .mtime_ns = AEDB_MTIME_NONE };
 	struct catalog_key key;
 	int rc = place_check_free(apply, &op->place, &key);
 
@@ -389,7 +389,7 @@ static bool project_has_scope(struct apply *apply, uint64_t project_id)
 static bool scope_has_content(const struct scope_state *state)
 {
 	struct mem_tree *dirs = state->planes[PLANE_DIRS].tree;
-	struct mem_entry own;
+	struct entry own;
 	uint64_t own_count = newest_get(dirs, "", 0, &own);
 
 	return mem_tree_count(state->planes[PLANE_KEYS].tree) > 0 ||
@@ -426,7 +426,7 @@ static bool place_has_content(struct apply *apply, const struct op *op,
 
 static int apply_drop(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry, tombstone = { .is_tombstone = true,
+	struct entry entry, tombstone = { .is_tombstone = true,
 					      .mtime_ns = AEDB_MTIME_NONE };
 	char name[CATALOG_PLACE_TEXT];
 	struct catalog_key key;
@@ -446,7 +446,7 @@ static int apply_drop(struct apply *apply, const struct op *op)
 
 static int apply_rename(struct apply *apply, const struct op *op)
 {
-	struct mem_entry entry, tombstone = { .is_tombstone = true,
+	struct entry entry, tombstone = { .is_tombstone = true,
 					      .mtime_ns = AEDB_MTIME_NONE };
 	struct catalog_key from, to;
 	int rc;
@@ -466,13 +466,13 @@ static int apply_rename(struct apply *apply, const struct op *op)
 /* The entry of a place; the database's own comes into being when it is first
  * written. */
 static int place_get(struct apply *apply, const struct op *op,
-		     struct mem_entry *ret, struct catalog_key *ret_key)
+		     struct entry *ret, struct catalog_key *ret_key)
 {
 	if (catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, ret, ret_key))
 		return 0;
 	if (op->place.project.n)
 		return place_missing(&op->place);
-	*ret = (struct mem_entry){
+	*ret = (struct entry){
 		.id = CATALOG_ROOT_ID,
 		.mtime_ns = (int64_t)manifest_state(apply->db->manifest)
 				    ->created_us * 1000,
@@ -483,7 +483,7 @@ static int place_get(struct apply *apply, const struct op *op,
 static int apply_place_attr(struct apply *apply, const struct op *op)
 {
 	struct catalog_key key;
-	struct mem_entry entry;
+	struct entry entry;
 	int rc = place_get(apply, op, &entry, &key);
 
 	if (rc < 0)
@@ -497,7 +497,7 @@ static int apply_place_attr(struct apply *apply, const struct op *op)
 static int apply_place_touch(struct apply *apply, const struct op *op)
 {
 	struct catalog_key key;
-	struct mem_entry entry;
+	struct entry entry;
 	int rc = place_get(apply, op, &entry, &key);
 
 	if (rc < 0)

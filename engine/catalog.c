@@ -243,9 +243,9 @@ void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret)
 }
 
 static bool entry_get(struct catalog *catalog, const struct catalog_key *key,
-		      seq_t limit, struct mem_entry *ret)
+		      seq_t limit, struct entry *ret)
 {
-	struct mem_entry entry;
+	struct entry entry;
 
 	if (!mem_get(catalog->tree, key->bytes, key->n, limit, &entry, NULL) ||
 	    entry.is_tombstone)
@@ -255,9 +255,9 @@ static bool entry_get(struct catalog *catalog, const struct catalog_key *key,
 }
 
 bool catalog_get(struct catalog *catalog, const struct op_place *place,
-		 seq_t limit, struct mem_entry *ret, struct catalog_key *ret_key)
+		 seq_t limit, struct entry *ret, struct catalog_key *ret_key)
 {
-	struct mem_entry project;
+	struct entry project;
 
 	ret_key->n = 0;
 	if (!place->scope.n) {

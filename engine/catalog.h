@@ -89,7 +89,7 @@ bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq);
 /* Finds a place's entry as of limit, and its key. False: not there; then
  * ret_key is set if the project is there. Inside an epoch. */
 bool catalog_get(struct catalog *catalog, const struct op_place *place,
-		 seq_t limit, struct mem_entry *ret, struct catalog_key *ret_key);
+		 seq_t limit, struct entry *ret, struct catalog_key *ret_key);
 /* Key of a project, and the prefix of the keys of its scopes. */
 void catalog_project_key(struct op_bytes name, struct catalog_key *ret);
 void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret);

@@ -20,7 +20,7 @@ static seq_t range_newest(const struct txn_read *read)
 /* 0 if the key is not known. */
 static seq_t point_newest(const struct txn_read *read)
 {
-	struct mem_entry entry;
+	struct entry entry;
 
 	return mem_get(read->scope->tree, read->from, read->from_bytes, SEQ_MAX,
 		       &entry, NULL) ? entry.seq : 0;

@@ -76,6 +76,7 @@ struct aedb {
 	struct vfs *vfs;		/* these are constant after open, too */
 	struct vfs_file *lock_file;
 	struct manifest *manifest;
+	struct epoch *epoch;		/* of all who read without locks */
 	struct memtable *memtable;
 	struct values *values;
 	struct wal *wal;		/* NULL: read-only */

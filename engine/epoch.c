@@ -2,18 +2,16 @@
  * Epoch-based reclamation with a reader side of plain stores.
  *
  * A reader writes the global epoch number into its slot when it enters and 0
- * when it leaves. The collector gives all that was retired since its last run
- * the current number as a tag, raises the number, makes every running thread
- * pass a full barrier (membarrier(2)), and frees the batches whose tag is below
- * the number of every reader inside.
+ * when it leaves. A stamp is that number, which is raised then. Who asks for the
+ * oldest reader makes every running thread pass a full barrier (membarrier(2))
+ * and looks at all slots.
  *
  * Invariants:
  *  1. A reader that does not show in a slot after the barrier has not read
  *     anything yet, and will see every unlinking done before the barrier.
- *  2. A reader whose slot shows a number above a tag read the global number
- *     after that batch was unlinked.
- *  3. Batches are in ascending order of tag.
- *  4. Slots live as long as the process; a thread or object has one to itself
+ *  2. A reader whose slot shows a number above a stamp read the global number
+ *     after what was unlinked before the stamp was taken.
+ *  3. Slots live as long as the process; a thread or object has one to itself
  *     while it is taken.
  *
  * Where membarrier is not to be had, readers pay the barrier themselves.
@@ -33,7 +31,6 @@
 #include "err.h"
 
 #define SLOTS_PER_GROUP 32
-#define BATCH_BLOCKS 61
 
 struct epoch_slot {
 	uint64_t number;	/* atomic: 0 outside, else the epoch entered in */
@@ -47,25 +44,9 @@ struct slot_group {
 	struct slot_group *next;	/* constant after publication */
 };
 
-struct retired {
-	ref_t ref;
-	uint32_t bytes;
-};
-
-struct batch {
-	struct batch *next;
-	uint64_t tag;		/* 0: not yet closed by a collection */
-	size_t n;
-	struct retired blocks[BATCH_BLOCKS];
-};
-
-/* The writer's, but for what is marked. */
+/* Its address tells domains apart. */
 struct epoch {
-	struct slab *slab;
-	struct batch *first, *last;
-	struct batch *open;	/* the first without a tag */
-	size_t pending_bytes;
-	size_t batches;		/* atomic: read by epoch_bytes */
+	char unused;
 };
 
 static uint64_t global_number = 1;	/* atomic */
@@ -207,62 +188,13 @@ void epoch_slot_leave(struct epoch_slot *s)
 	__atomic_store_n(&s->is_taken, false, __ATOMIC_RELEASE);
 }
 
-static void batches_set(struct epoch *e, size_t n)
+uint64_t epoch_stamp(void)
 {
-	__atomic_store_n(&e->batches, n, __ATOMIC_RELAXED);
-}
-
-void epoch_retire(struct epoch *e, ref_t ref, uint32_t bytes)
-{
-	struct batch *b = e->last;
-
-	if (!b || b->tag || b->n == BATCH_BLOCKS) {
-		b = malloc(sizeof(*b));
-		if (!b)
-			return;
-		b->next = NULL;
-		b->tag = 0;
-		b->n = 0;
-		if (e->last)
-			e->last->next = b;
-		else
-			e->first = b;
-		e->last = b;
-		if (!e->open)
-			e->open = b;
-		batches_set(e, e->batches + 1);
-	}
-	b->blocks[b->n++] = (struct retired){ ref, bytes };
-	e->pending_bytes += bytes;
-}
-
-static void batch_free(struct epoch *e)
-{
-	struct batch *b = e->first;
-
-	for (size_t i = 0; i < b->n; i++) {
-		slab_free(e->slab, b->blocks[i].ref, b->blocks[i].bytes);
-		e->pending_bytes -= b->blocks[i].bytes;
-	}
-	if (e->open == b)
-		e->open = b->next;
-	e->first = b->next;
-	if (!e->first)
-		e->last = NULL;
-	batches_set(e, e->batches - 1);
-	free(b);
-}
-
-static void batches_close(struct epoch *e)
-{
-	uint64_t tag = __atomic_fetch_add(&global_number, 1, __ATOMIC_SEQ_CST);
-
-	for (; e->open; e->open = e->open->next)
-		e->open->tag = tag;
+	return __atomic_fetch_add(&global_number, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The smallest number of a reader inside that counts for the domain. */
-static uint64_t readers_oldest(const struct epoch *e)
+static uint64_t slots_oldest(const struct epoch *e)
 {
 	uint64_t oldest = UINT64_MAX;
 
@@ -283,52 +215,29 @@ static uint64_t readers_oldest(const struct epoch *e)
 	return oldest;
 }
 
-void epoch_collect(struct epoch *e)
+uint64_t epoch_oldest(const struct epoch *e)
 {
-	uint64_t oldest;
-
-	if (!e->first)
-		return;
-	batches_close(e);
 	if (has_membarrier)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 #ifndef __SANITIZE_THREAD__
 	else
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
-	oldest = readers_oldest(e);
-	while (e->first && e->first->tag < oldest)
-		batch_free(e);
+	return slots_oldest(e);
 }
 
-size_t epoch_pending_bytes(const struct epoch *e)
+int epoch_open(struct epoch **ret)
 {
-	return e->pending_bytes;
-}
-
-size_t epoch_bytes(const struct epoch *e)
-{
-	return sizeof(*e) + sizeof(struct batch) *
-		__atomic_load_n(&e->batches, __ATOMIC_RELAXED);
-}
-
-int epoch_open(struct slab *slab, struct epoch **ret)
-{
-	struct epoch *e = calloc(1, sizeof(*e));
+	struct epoch *e = malloc(sizeof(*e));
 
 	if (!e)
 		return err_set(AEDB_NO_MEMORY, "no memory for readers");
 	pthread_once(&process_once, process_init);
-	e->slab = slab;
 	*ret = e;
 	return 0;
 }
 
 void epoch_close(struct epoch *e)
 {
-	if (!e)
-		return;
-	while (e->first)
-		batch_free(e);
 	free(e);
 }

@@ -22,7 +22,7 @@ struct mem_cursor {
 	const void *leaf, *low, *high;
 	int32_t slot;
 	int32_t slots;
-	struct mem_entry entry;	/* valid while the cursor stands on an entry */
+	struct entry entry;	/* valid while the cursor stands on an entry */
 };
 
 enum mem_seek {

@@ -9,11 +9,12 @@
 
 #include <assert.h>
 
+#include "limbo.h"
 #include "mem_node.h"
 
 struct mem_heap {
 	struct slab *slab;	/* constant: owned */
-	struct epoch *epoch;	/* constant: owned */
+	struct limbo limbo;	/* what readers may still see */
 	struct mem_path *path;	/* constant: owned; the way kept */
 	size_t collect_bytes;	/* collects when more than that is retired */
 };
@@ -39,14 +40,14 @@ static inline ref_t mem_block_new(struct mem_heap *heap, size_t bytes)
 static inline void mem_block_retire(struct mem_heap *heap, ref_t ref,
 				    size_t bytes)
 {
-	epoch_retire(heap->epoch, ref, (uint32_t)mem_block_round(bytes));
+	limbo_add(&heap->limbo, ref, (uint32_t)mem_block_round(bytes));
 }
 
 /* A version goes. */
 static inline void mem_node_retire(struct mem_heap *heap, ref_t ref,
 				   const struct mem_node *n)
 {
-	epoch_retire(heap->epoch, ref, (uint32_t)node_bytes(n));
+	limbo_add(&heap->limbo, ref, (uint32_t)node_bytes(n));
 }
 
 #endif

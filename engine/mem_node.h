@@ -112,7 +112,7 @@ static inline size_t node_bytes(const struct mem_node *n)
 }
 
 /* Spells a node out; pointers into it. */
-static inline void node_read(const struct mem_node *n, struct mem_entry *ret)
+static inline void node_read(const struct mem_node *n, struct entry *ret)
 {
 	unsigned int flags = node_flags(n);
 	const char *at = n->parts + (flags & NODE_LINK);

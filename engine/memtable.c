@@ -40,19 +40,19 @@ static void heap_collect(struct mem_heap *heap)
 {
 	size_t more;
 
-	if (epoch_pending_bytes(heap->epoch) < heap->collect_bytes)
+	if (limbo_pending_bytes(&heap->limbo) < heap->collect_bytes)
 		return;
-	epoch_collect(heap->epoch);
+	limbo_collect(&heap->limbo);
 	slab_trim(heap->slab);
 	more = slab_bytes(heap->slab) / 128;
 	if (more < COLLECT_BYTES_MIN)
 		more = COLLECT_BYTES_MIN;
 	if (more > COLLECT_BYTES_MAX)
 		more = COLLECT_BYTES_MAX;
-	heap->collect_bytes = epoch_pending_bytes(heap->epoch) + more;
+	heap->collect_bytes = limbo_pending_bytes(&heap->limbo) + more;
 }
 
-int memtable_open(struct memtable **ret)
+int memtable_open(struct epoch *epoch, struct memtable **ret)
 {
 	struct memtable *mt = calloc(1, sizeof(*mt));
 	int rc;
@@ -62,9 +62,7 @@ int memtable_open(struct memtable **ret)
 	rc = slab_open(&mt->heap.slab);
 	if (rc < 0)
 		goto fail;
-	rc = epoch_open(mt->heap.slab, &mt->heap.epoch);
-	if (rc < 0)
-		goto fail;
+	limbo_init(&mt->heap.limbo, mt->heap.slab, epoch);
 	if (getrandom(&mt->seed, sizeof(mt->seed), 0) != sizeof(mt->seed))
 		mt->seed = (uintptr_t)mt;
 	mt->heap.path = &mt->path;
@@ -83,20 +81,26 @@ void memtable_close(struct memtable *mt)
 	if (!mt)
 		return;
 	mem_versions_release(&mt->versions);
-	epoch_close(mt->heap.epoch);
+	limbo_release(&mt->heap.limbo);
 	slab_close(mt->heap.slab);
 	free(mt);
 }
 
 struct epoch *memtable_epoch(struct memtable *mt)
 {
-	return mt->heap.epoch;
+	return mt->heap.limbo.epoch;
+}
+
+size_t memtable_collect(struct memtable *mt)
+{
+	limbo_collect(&mt->heap.limbo);
+	return limbo_pending_bytes(&mt->heap.limbo);
 }
 
 size_t memtable_bytes(const struct memtable *mt)
 {
 	return sizeof(*mt) + slab_bytes(mt->heap.slab) +
-	       epoch_bytes(mt->heap.epoch) + mem_versions_bytes(&mt->versions);
+	       limbo_bytes(&mt->heap.limbo) + mem_versions_bytes(&mt->versions);
 }
 
 bool memtable_keeps_versions(const struct memtable *mt)
@@ -157,7 +161,7 @@ seq_t mem_tree_purged_seq(const struct mem_tree *tree)
 
 /* Writing. */
 
-static unsigned int entry_flags(const struct mem_entry *e, ref_t older)
+static unsigned int entry_flags(const struct entry *e, ref_t older)
 {
 	unsigned int flags = 0;
 
@@ -182,7 +186,7 @@ static char *bytes_append(char *at, const void *from, size_t bytes)
 	return at + bytes;
 }
 
-static ref_t node_new(struct mem_tree *tree, const struct mem_entry *e,
+static ref_t node_new(struct mem_tree *tree, const struct entry *e,
 		      ref_t older)
 {
 	unsigned int flags = entry_flags(e, older);
@@ -221,7 +225,7 @@ static void live_add(struct mem_tree *tree, int difference)
 			 __ATOMIC_RELAXED);
 }
 
-void mem_put(struct mem_tree *tree, const struct mem_entry *entry)
+void mem_put(struct mem_tree *tree, const struct entry *entry)
 {
 	ref_t old = mem_tree_seek(tree, entry->key, entry->key_bytes);
 	ref_t ref = node_new(tree, entry, old);
@@ -254,7 +258,7 @@ void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n)
 /* Reading. */
 
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
-	     seq_t limit, struct mem_entry *ret, seq_t *ret_newer)
+	     seq_t limit, struct entry *ret, seq_t *ret_newer)
 {
 	ref_t ref = mem_tree_get(tree, key, key_bytes);
 	const struct mem_node *n = mem_node_at(tree, ref);

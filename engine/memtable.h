@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "types.h"
+#include "entry.h"
 #include "epoch.h"
 
 struct memtable;
@@ -23,29 +23,22 @@ struct mem_tree;
 
 /* So many of the latest tombstones stay, to show what was deleted when. */
 #define MEM_TOMBSTONES_KEPT 4096
-/* What a mem_entry may hold at most. */
+/* What an entry in memory may hold at most. */
 #define MEM_KEY_BYTES_MAX 4095
 #define MEM_VALUE_BYTES_MAX (1u << 20)
 #define MEM_ATTR_BYTES_MAX 65535
 
-/* What one version of a key holds. Pointers are borrowed until epoch_leave
- * (reader) or for the call (writer). */
-struct mem_entry {
-	const void *key, *value, *attr;
-	uint32_t key_bytes, value_bytes, attr_bytes;
-	seq_t seq, id;
-	uint64_t time_us;
-	int64_t mtime_ns;	/* AEDB_MTIME_NONE: the commit time is the mtime */
-	bool is_tombstone, is_ref;	/* is_ref: value is an encoded value reference */
-};
-
-/* Opens an empty memtable over a reserved address range. Owned by the caller.
+/* Opens an empty memtable over a reserved address range, whose readers enter
+ * this epoch domain (borrowed until memtable_close). Owned by the caller.
  * AEDB_NO_MEMORY when not even the smallest range can be reserved. */
-int memtable_open(struct memtable **ret);
+int memtable_open(struct epoch *epoch, struct memtable **ret);
 /* Frees everything; no reader may be inside. Takes NULL. */
 void memtable_close(struct memtable *mt);
 /* The epoch domain readers of this memtable enter. Borrowed. */
 struct epoch *memtable_epoch(struct memtable *mt);
+/* Frees what no reader can see any more, which else happens now and then, and
+ * returns the bytes that had to stay. Writer. */
+size_t memtable_collect(struct memtable *mt);
 /* Bytes really allocated for entries, trees and hashes, free slots included. */
 size_t memtable_bytes(const struct memtable *mt);
 /* Whether versions are kept that only snapshots need. Any thread. */
@@ -69,7 +62,7 @@ int memtable_reserve(struct memtable *mt, size_t entries, size_t bytes);
  * earlier one of the key. The predecessor stays linked behind it until
  * mem_settle. Everything is copied. Writer; never fails after
  * memtable_reserve. */
-void mem_put(struct mem_tree *tree, const struct mem_entry *entry);
+void mem_put(struct mem_tree *tree, const struct entry *entry);
 
 /* Takes back the newest version of a key, put and not yet settled: what was
  * there before is the newest again. For an operation of a transaction whose
@@ -85,7 +78,7 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes);
  * that, whether or not a version was found: the one it should have got may have
  * been unlinked by mem_settle. */
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
-	     seq_t limit, struct mem_entry *ret, seq_t *ret_newer);
+	     seq_t limit, struct entry *ret, seq_t *ret_newer);
 
 /* Called by the writer after everything up to `visible` became visible:
  * versions superseded at or below it which no snapshot separates from their

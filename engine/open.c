@@ -101,6 +101,7 @@ static void db_free(struct aedb *db)
 	apply_release(&db->commits.apply);
 	catalog_release(&db->catalog);
 	memtable_close(db->memtable);
+	epoch_close(db->epoch);
 	snapshots_release(db);
 	lock_release_memory(&db->commits.lock);
 	lock_release_memory(&db->commits.pending_lock);
@@ -312,7 +313,9 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 		db->options.hmac_key = db->hmac_key;
 	}
 	commits_init(db);
-	rc = memtable_open(&db->memtable);
+	rc = epoch_open(&db->epoch);
+	if (rc == 0)
+		rc = memtable_open(db->epoch, &db->memtable);
 	if (rc == 0)
 		rc = catalog_init(db);
 	return rc;

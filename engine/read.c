@@ -25,7 +25,7 @@ struct pin {
 
 static bool read_find(struct aedb *db, struct mem_tree *tree,
 		      const struct aedb_snapshot *snapshot, const void *key,
-		      size_t key_bytes, struct mem_entry *ret)
+		      size_t key_bytes, struct entry *ret)
 {
 	seq_t limit = snapshot ? snapshot->seq : db_visible(db);
 	seq_t newer = 0;
@@ -41,7 +41,7 @@ static bool read_find(struct aedb *db, struct mem_tree *tree,
 
 bool read_find_in_scope(struct aedb_scope *scope,
 			const struct aedb_snapshot *snapshot, const void *key,
-			size_t key_bytes, struct mem_entry *ret)
+			size_t key_bytes, struct entry *ret)
 {
 	struct aedb *db = scope->db;
 
@@ -50,7 +50,7 @@ bool read_find_in_scope(struct aedb_scope *scope,
 	       read_find(db, scope->tree, snapshot, key, key_bytes, ret);
 }
 
-static uint64_t value_bytes(const struct mem_entry *entry)
+static uint64_t value_bytes(const struct entry *entry)
 {
 	struct value_ref ref;
 
@@ -62,7 +62,7 @@ static uint64_t value_bytes(const struct mem_entry *entry)
 		       ref.bytes;
 }
 
-void read_entry_fill(const struct mem_entry *from, struct aedb_entry *ret)
+void read_entry_fill(const struct entry *from, struct aedb_entry *ret)
 {
 	ret->key = from->key;
 	ret->key_bytes = from->key_bytes;
@@ -79,7 +79,7 @@ void read_entry_fill(const struct mem_entry *from, struct aedb_entry *ret)
 }
 
 /* Reads a large value into memory, which becomes part of the pin. */
-static int large_value_read(struct aedb *db, const struct mem_entry *entry,
+static int large_value_read(struct aedb *db, const struct entry *entry,
 			    struct pin **ret)
 {
 	struct value_source source = { 0 };
@@ -125,8 +125,8 @@ static void *pin_epoch(struct aedb *db)
 int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	     const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
-	struct epoch *epoch = memtable_epoch(scope->db->memtable);
-	struct mem_entry entry;
+	struct epoch *epoch = scope->db->epoch;
+	struct entry entry;
 	struct pin *pin = NULL;
 	int rc = 0;
 
@@ -151,8 +151,8 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	      const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
-	struct epoch *epoch = memtable_epoch(scope->db->memtable);
-	struct mem_entry entry;
+	struct epoch *epoch = scope->db->epoch;
+	struct entry entry;
 
 	epoch_enter(epoch);
 	if (!read_find_in_scope(scope, snapshot, key, key_bytes, &entry)) {
@@ -180,7 +180,7 @@ void aedb_unpin(struct aedb_entry *entry)
 		free(pin);
 	}
 	entry->pin = NULL;
-	epoch_leave(memtable_epoch(db->memtable));
+	epoch_leave(db->epoch);
 }
 
 /* The database itself, before anything was set on it. */
@@ -194,7 +194,7 @@ static void root_fill(struct aedb *db, struct aedb_entry *ret)
 /* Without a snapshot the version as of `limit` may be given up while it is
  * looked for; what is found counts if nothing became visible meanwhile. */
 static bool place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
-		       const struct op_place *place, struct mem_entry *ret)
+		       const struct op_place *place, struct entry *ret)
 {
 	struct catalog_key key;
 	bool is_found;
@@ -210,8 +210,8 @@ static bool place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    struct aedb_place place, struct aedb_entry *ret)
 {
-	struct epoch *epoch = memtable_epoch(db->memtable);
-	struct mem_entry entry;
+	struct epoch *epoch = db->epoch;
+	struct entry entry;
 	struct op_place checked;
 	int rc = catalog_check_place(place, &checked);
 
@@ -240,7 +240,7 @@ int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 static bool names_prefix(struct aedb *db, const struct aedb_snapshot *snapshot,
 			 struct op_bytes project, struct catalog_key *ret)
 {
-	struct mem_entry entry;
+	struct entry entry;
 
 	if (!project.n) {
 		catalog_project_key(project, ret);
@@ -257,7 +257,7 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    const char *project, const char *after,
 		    struct aedb_entry *ret)
 {
-	struct epoch *epoch = memtable_epoch(db->memtable);
+	struct epoch *epoch = db->epoch;
 	struct op_bytes name = { project, project ? strlen(project) : 0 };
 	size_t after_bytes = strnlen(after, AEDB_NAME_BYTES_MAX);
 	struct catalog_key key;

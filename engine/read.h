@@ -13,9 +13,9 @@
  * False: not there. */
 bool read_find_in_scope(struct aedb_scope *scope,
 			const struct aedb_snapshot *snapshot, const void *key,
-			size_t key_bytes, struct mem_entry *ret);
+			size_t key_bytes, struct entry *ret);
 
 /* What the entry says of itself, without pin; a large value is left out. */
-void read_entry_fill(const struct mem_entry *from, struct aedb_entry *ret);
+void read_entry_fill(const struct entry *from, struct aedb_entry *ret);
 
 #endif

@@ -41,7 +41,7 @@ static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 	if (!catalog_scope_is_live(scope, scan->seq))
 		return err_set(AEDB_NOT_FOUND,
 			       "the scope does not exist any more");
-	rc = epoch_slot_enter(memtable_epoch(scan->db->memtable), &scan->slot);
+	rc = epoch_slot_enter(scan->db->epoch, &scan->slot);
 	if (rc < 0)
 		return rc;
 	mem_cursor_init(&scan->cursor, scope->tree, scan->seq);
@@ -97,7 +97,7 @@ void aedb_scan_close(struct aedb_scan *scan)
 
 static bool is_inside_backward(struct aedb_scan *scan)
 {
-	const struct mem_entry *entry = &scan->cursor.entry;
+	const struct entry *entry = &scan->cursor.entry;
 	const struct range_bounds *b = &scan->bounds;
 
 	if (mem_cursor_leaf_is_from(&scan->cursor, b->from, b->from_bytes))
@@ -108,7 +108,7 @@ static bool is_inside_backward(struct aedb_scan *scan)
 
 static bool is_inside_forward(struct aedb_scan *scan)
 {
-	const struct mem_entry *entry = &scan->cursor.entry;
+	const struct entry *entry = &scan->cursor.entry;
 	const struct range_bounds *b = &scan->bounds;
 
 	if (!b->to || mem_cursor_leaf_is_below(&scan->cursor, b->to, b->to_bytes))
@@ -180,7 +180,7 @@ static bool seek_past(struct aedb_scan *scan, uint8_t *prefix, size_t n)
  * every key with this prefix. */
 static bool is_past(const struct aedb_scan *scan, const void *prefix, size_t n)
 {
-	const struct mem_entry *entry = &scan->cursor.entry;
+	const struct entry *entry = &scan->cursor.entry;
 	size_t common = entry->key_bytes < n ? entry->key_bytes : n;
 	int order = range_compare(entry->key, common, prefix, n);
 

@@ -22,7 +22,7 @@ struct aedb_stage {
 };
 
 static int reader_init(struct aedb_reader *reader, struct aedb *db,
-		       const struct mem_entry *entry)
+		       const struct entry *entry)
 {
 	struct value_source source = { entry->value, entry->value_bytes, NULL };
 	struct value_ref ref;
@@ -57,9 +57,9 @@ int aedb_reader_open(struct aedb_scope *scope,
 		     const struct aedb_snapshot *snapshot, const void *key,
 		     size_t key_bytes, struct aedb_reader **ret)
 {
-	struct epoch *epoch = memtable_epoch(scope->db->memtable);
+	struct epoch *epoch = scope->db->epoch;
 	struct aedb_reader *reader = malloc(sizeof(*reader));
-	struct mem_entry entry;
+	struct entry entry;
 	int rc;
 
 	if (!reader)

@@ -5,24 +5,26 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "epoch.h"
-#include "slab.h"
+#include "limbo.h"
 
 #define BLOCK_BYTES 64
 
 struct domain {
 	struct slab *slab;
 	struct epoch *epoch;
+	struct limbo limbo;
 };
 
 static void domain_open(struct domain *d)
 {
 	CHECK_OK(slab_open(&d->slab));
-	CHECK_OK(epoch_open(d->slab, &d->epoch));
+	CHECK_OK(epoch_open(&d->epoch));
+	limbo_init(&d->limbo, d->slab, d->epoch);
 }
 
 static void domain_close(struct domain *d)
 {
+	limbo_release(&d->limbo);
 	epoch_close(d->epoch);
 	slab_close(d->slab);
 }
@@ -33,9 +35,9 @@ static size_t pending_after_retire(struct domain *d)
 	ref_t ref = slab_alloc(d->slab, BLOCK_BYTES);
 
 	CHECK(ref != 0);
-	epoch_retire(d->epoch, ref, BLOCK_BYTES);
-	epoch_collect(d->epoch);
-	return epoch_pending_bytes(d->epoch);
+	limbo_add(&d->limbo, ref, BLOCK_BYTES);
+	limbo_collect(&d->limbo);
+	return limbo_pending_bytes(&d->limbo);
 }
 
 TEST(nobody, "with nobody inside a retired block is freed by the next collection")
@@ -56,11 +58,11 @@ TEST(nested, "a block stays until the outermost section of the reader ends")
 	epoch_enter(d.epoch);
 	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
 	epoch_leave(d.epoch);
-	epoch_collect(d.epoch);
-	CHECK_EQ(epoch_pending_bytes(d.epoch), BLOCK_BYTES);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), BLOCK_BYTES);
 	epoch_leave(d.epoch);
-	epoch_collect(d.epoch);
-	CHECK_EQ(epoch_pending_bytes(d.epoch), 0);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
 	domain_close(&d);
 }
 
@@ -74,8 +76,8 @@ TEST(later, "a reader that entered after a block was retired does not hold it")
 	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
 	CHECK_OK(epoch_slot_enter(d.epoch, &late));
 	epoch_slot_leave(early);
-	epoch_collect(d.epoch);
-	CHECK_EQ(epoch_pending_bytes(d.epoch), 0);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
 	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
 	epoch_slot_leave(late);
 	domain_close(&d);
@@ -94,10 +96,10 @@ TEST(domains, "a reader of one domain does not hold blocks of another")
 	CHECK_EQ(pending_after_retire(&b), BLOCK_BYTES);
 	epoch_leave(b.epoch);
 	epoch_leave(a.epoch);
-	epoch_collect(a.epoch);
-	epoch_collect(b.epoch);
-	CHECK_EQ(epoch_pending_bytes(a.epoch), 0);
-	CHECK_EQ(epoch_pending_bytes(b.epoch), 0);
+	limbo_collect(&a.limbo);
+	limbo_collect(&b.limbo);
+	CHECK_EQ(limbo_pending_bytes(&a.limbo), 0);
+	CHECK_EQ(limbo_pending_bytes(&b.limbo), 0);
 	domain_close(&a);
 	domain_close(&b);
 }
@@ -126,8 +128,8 @@ TEST(handover, "a participant may be left on another thread")
 	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
 	CHECK_EQ(pthread_create(&thread, NULL, slot_leave_run, slot), 0);
 	pthread_join(thread, NULL);
-	epoch_collect(d.epoch);
-	CHECK_EQ(epoch_pending_bytes(d.epoch), 0);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
 	domain_close(&d);
 }
 
@@ -160,8 +162,8 @@ TEST(recycled, "slots of threads that have ended are used again")
 	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
 	for (int i = 0; i < MANY; i++)
 		epoch_slot_leave(again[i]);
-	epoch_collect(d.epoch);
-	CHECK_EQ(epoch_pending_bytes(d.epoch), 0);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
 	domain_close(&d);
 }
 
@@ -216,15 +218,15 @@ TEST(threads, "a reader never sees a block that was freed")
 		ref_t old = sw.shared;
 
 		__atomic_store_n(&sw.shared, swap_block(n), __ATOMIC_RELEASE);
-		epoch_retire(sw.d.epoch, old, BLOCK_BYTES);
+		limbo_add(&sw.d.limbo, old, BLOCK_BYTES);
 		if (n % 4 == 0)
-			epoch_collect(sw.d.epoch);
+			limbo_collect(&sw.d.limbo);
 	}
 	__atomic_store_n(&sw.is_done, true, __ATOMIC_RELEASE);
 	for (int i = 0; i < 2; i++)
 		pthread_join(readers[i], NULL);
-	epoch_collect(sw.d.epoch);
-	CHECK_EQ(epoch_pending_bytes(sw.d.epoch), 0);
+	limbo_collect(&sw.d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&sw.d.limbo), 0);
 	domain_close(&sw.d);
 }
 

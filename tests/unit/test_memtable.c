@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "check.h"
-#include "epoch.h"
 #include "mem_cursor.h"
 
 #define KEYS 7000
@@ -37,15 +36,25 @@ struct model {
 
 static struct model m;
 
+/* The domain of this file's readers, for as long as it runs. */
+static struct epoch *test_epoch(void)
+{
+	static struct epoch *epoch;
+
+	if (!epoch)
+		CHECK_OK(epoch_open(&epoch));
+	return epoch;
+}
+
 /* What a version holds follows from its number. */
 
 static char filler[70000];
 
-static struct mem_entry entry_of(const struct model_key *k, seq_t seq,
+static struct entry entry_of(const struct model_key *k, seq_t seq,
 				 bool is_tombstone)
 {
 	uint64_t r = seq * 0x9e3779b97f4a7c15u >> 20;
-	struct mem_entry e = {
+	struct entry e = {
 		.key = k->bytes, .key_bytes = k->n,
 		.value = filler + seq % 1000, .attr = filler + seq % 777,
 		.seq = seq, .id = r % 3 ? seq : seq / 2, .time_us = seq * 10,
@@ -58,10 +67,10 @@ static struct mem_entry entry_of(const struct model_key *k, seq_t seq,
 	return e;
 }
 
-static void check_entry(const struct mem_entry *got,
+static void check_entry(const struct entry *got,
 			const struct model_key *k, const struct version *v)
 {
-	struct mem_entry want = entry_of(k, v->seq, v->is_tombstone);
+	struct entry want = entry_of(k, v->seq, v->is_tombstone);
 
 	CHECK_EQ(got->seq, want.seq);
 	CHECK_EQ(got->id, want.id);
@@ -109,7 +118,7 @@ static void model_open(void)
 	for (size_t i = 0; i < sizeof(filler); i++)
 		filler[i] = (char)(i * 31 >> 3);
 	memset(&m, 0, sizeof(m));
-	CHECK_OK(memtable_open(&m.mt));
+	CHECK_OK(memtable_open(test_epoch(), &m.mt));
 	CHECK_OK(mem_tree_new(m.mt, &m.tree));
 	for (size_t i = 0; i < KEYS; i++)
 		key_make(&m.keys[i], i);
@@ -153,7 +162,7 @@ static bool model_shows(const struct model_key *k, seq_t limit)
 
 static void model_put(struct model_key *k, bool is_tombstone)
 {
-	struct mem_entry e;
+	struct entry e;
 
 	if (key_is_twin(k))
 		return;
@@ -172,7 +181,7 @@ static void model_put(struct model_key *k, bool is_tombstone)
 static void check_get(const struct model_key *k, seq_t limit)
 {
 	const struct version *want = model_version(k, limit);
-	struct mem_entry got;
+	struct entry got;
 	seq_t newer;
 	bool is_found = mem_get(m.tree, k->bytes, k->n, limit, &got, &newer);
 
@@ -367,9 +376,9 @@ TEST(model, "random operations read as the sorted array of all versions says")
 
 /* Tombstones. */
 
-static struct mem_entry small_entry(const char *key, seq_t seq)
+static struct entry small_entry(const char *key, seq_t seq)
 {
-	return (struct mem_entry){
+	return (struct entry){
 		.key = key, .key_bytes = (uint32_t)strlen(key),
 		.value = "01234567890123456789012345678901", .value_bytes = 32,
 		.seq = seq, .id = seq, .time_us = seq,
@@ -381,7 +390,7 @@ static void put_with_id(struct mem_tree *tree, unsigned int number, seq_t seq,
 			seq_t id, bool is_tombstone)
 {
 	char key[24];
-	struct mem_entry e;
+	struct entry e;
 
 	snprintf(key, sizeof(key), "key-%011u", number);
 	e = small_entry(key, seq);
@@ -400,7 +409,7 @@ static void put_numbered(struct mem_tree *tree, unsigned int number, seq_t seq,
 }
 
 static bool get_numbered(struct mem_tree *tree, unsigned int number, seq_t limit,
-			 struct mem_entry *ret)
+			 struct entry *ret)
 {
 	char key[24];
 
@@ -412,11 +421,11 @@ TEST(tombstones, "the newest tombstones stay, older ones leave and raise purged_
 {
 	struct memtable *mt;
 	struct mem_tree *tree;
-	struct mem_entry e;
+	struct entry e;
 	unsigned int n = MEM_TOMBSTONES_KEPT + 1000;
 	seq_t seq = 0;
 
-	CHECK_OK(memtable_open(&mt));
+	CHECK_OK(memtable_open(test_epoch(), &mt));
 	CHECK_OK(mem_tree_new(mt, &tree));
 	CHECK_OK(memtable_reserve(mt, 2 * n, 100 * n));
 	for (unsigned int i = 0; i < n; i++)
@@ -439,10 +448,10 @@ TEST(tombstone_snapshot, "a version a snapshot needs outlives its tombstone")
 {
 	struct memtable *mt;
 	struct mem_tree *tree;
-	struct mem_entry e;
+	struct entry e;
 	seq_t seq = 10, snapshot = 10;
 
-	CHECK_OK(memtable_open(&mt));
+	CHECK_OK(memtable_open(test_epoch(), &mt));
 	CHECK_OK(mem_tree_new(mt, &tree));
 	put_numbered(tree, 0, 10, false);
 	mem_settle(mt, seq, 0);
@@ -465,9 +474,9 @@ TEST(undo, "undone versions leave the state before, whatever they superseded")
 {
 	struct memtable *mt;
 	struct mem_tree *tree;
-	struct mem_entry e;
+	struct entry e;
 
-	CHECK_OK(memtable_open(&mt));
+	CHECK_OK(memtable_open(test_epoch(), &mt));
 	CHECK_OK(mem_tree_new(mt, &tree));
 	put_numbered(tree, 0, 10, false);
 	put_numbered(tree, 1, 11, true);
@@ -544,7 +553,7 @@ TEST(bytes_4096, "4,096 entries of 47 bytes, 512 of them updated, cost below 80 
 		order[i] = other;
 	}
 	for (int shuffled = 0; shuffled < 2; shuffled++) {
-		CHECK_OK(memtable_open(&mt));
+		CHECK_OK(memtable_open(test_epoch(), &mt));
 		CHECK_OK(mem_tree_new(mt, &tree));
 		fill_4096(mt, tree, shuffled ? order : NULL);
 		printf("# %s: %.2f bytes an entry\n",
@@ -563,7 +572,7 @@ TEST(bytes_true, "memtable_bytes is what the process grew by, within a tenth")
 	unsigned int n = 300000;
 	seq_t seq = 0;
 
-	CHECK_OK(memtable_open(&mt));
+	CHECK_OK(memtable_open(test_epoch(), &mt));
 	CHECK_OK(mem_tree_new(mt, &tree));
 	before = resident_bytes();
 	for (unsigned int i = 0; i < n; i++) {
@@ -579,7 +588,7 @@ TEST(bytes_true, "memtable_bytes is what the process grew by, within a tenth")
 	CHECK(said < grown + grown / 10);
 #endif
 	mem_tree_free(tree);
-	epoch_collect(memtable_epoch(mt));
+	memtable_collect(mt);
 	CHECK_OK(mem_tree_new(mt, &tree));
 	put_numbered(tree, 0, ++seq, false);
 	mem_settle(mt, seq, 0);
@@ -594,7 +603,7 @@ TEST(trees, "an empty tree costs less than 600 bytes, and freeing trees gives al
 	size_t empty;
 	seq_t seq = 0;
 
-	CHECK_OK(memtable_open(&mt));
+	CHECK_OK(memtable_open(test_epoch(), &mt));
 	empty = memtable_bytes(mt);
 	for (int i = 0; i < TREES; i++)
 		CHECK_OK(mem_tree_new(mt, &trees[i]));
@@ -606,7 +615,7 @@ TEST(trees, "an empty tree costs less than 600 bytes, and freeing trees gives al
 				     ++seq, round % 5 == 4);
 	mem_settle(mt, seq - TREES, seq / 2);
 	for (int i = 0; i < TREES; i++) {
-		struct mem_entry e;
+		struct entry e;
 
 		CHECK(get_numbered(trees[i], (unsigned int)(i * 29 % 23), seq,
 				   &e));
@@ -615,8 +624,7 @@ TEST(trees, "an empty tree costs less than 600 bytes, and freeing trees gives al
 	}
 	for (int i = 0; i < TREES; i++)
 		mem_tree_free(trees[i]);
-	epoch_collect(memtable_epoch(mt));
-	CHECK_EQ(epoch_pending_bytes(memtable_epoch(mt)), 0);
+	CHECK_EQ(memtable_collect(mt), 0);
 	mem_settle(mt, seq, 0);
 	CHECK(memtable_bytes(mt) - empty < 64 * 1024);
 	printf("# %zu bytes left\n", memtable_bytes(mt) - empty);
@@ -657,7 +665,7 @@ static void group_key(char *key, size_t room, unsigned int group, unsigned int i
 static void shared_put(const char *key, uint64_t value, seq_t seq,
 		       bool is_tombstone)
 {
-	struct mem_entry e = small_entry(key, seq);
+	struct entry e = small_entry(key, seq);
 
 	e.value = &value;
 	e.value_bytes = is_tombstone ? 0 : sizeof(value);
@@ -716,7 +724,7 @@ static void *writer_run(void *unused)
 	return unused;
 }
 
-static uint64_t value_of(const struct mem_entry *e)
+static uint64_t value_of(const struct entry *e)
 {
 	uint64_t v = 0;
 
@@ -759,7 +767,7 @@ static void latest_check(uint64_t seen[GROUPS])
 	char key[32];
 
 	for (unsigned int g = 0; g < GROUPS; g++) {
-		struct mem_entry e;
+		struct entry e;
 		seq_t newer, visible;
 		bool is_found;
 
@@ -822,7 +830,7 @@ TEST(threads, "readers see whole snapshots and a latest state that never goes ba
 
 	memset(&sh, 0, sizeof(sh));
 	pthread_mutex_init(&sh.lock, NULL);
-	CHECK_OK(memtable_open(&sh.mt));
+	CHECK_OK(memtable_open(test_epoch(), &sh.mt));
 	CHECK_OK(mem_tree_new(sh.mt, &sh.tree));
 	for (unsigned int i = 0; i < STABLE; i++) {
 		snprintf(key, sizeof(key), "s%05u", i * 7919 % STABLE);
@@ -838,8 +846,7 @@ TEST(threads, "readers see whole snapshots and a latest state that never goes ba
 	printf("# %" PRIu64 " scans\n", sh.scans);
 	CHECK(sh.scans > 0);
 	mem_sweep(sh.mt, NULL, 0);
-	epoch_collect(memtable_epoch(sh.mt));
-	CHECK_EQ(epoch_pending_bytes(memtable_epoch(sh.mt)), 0);
+	CHECK_EQ(memtable_collect(sh.mt), 0);
 	memtable_close(sh.mt);
 }
 

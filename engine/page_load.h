@@ -1,0 +1,25 @@
+/*
+ * Reading pages by reference: whole, checked and decoded.
+ *
+ * Threads: any. Errors: AEDB_CORRUPT names file and offset; AEDB_IO,
+ * AEDB_NO_MEMORY.
+ */
+#ifndef PAGE_LOAD_H
+#define PAGE_LOAD_H
+
+#include "file_set.h"
+#include "page.h"
+
+/* One page's payload in memory of its own: cache_free, or cache_put takes it. */
+int page_load(struct file_set *set, const struct page_ref *ref,
+	      enum page_kind kind, void **ret, size_t *ret_n);
+
+/* Reads and checks n plain pages that lie one after the other
+ * (page_ref_is_next) with one read. buf has page_run_bytes of room; the page of
+ * refs[i] begins at refs[i].offset - refs[0].offset, its payload
+ * PAGE_HEADER_BYTES later. */
+int page_load_run(struct file_set *set, const struct page_ref *refs, size_t n,
+		  enum page_kind kind, uint8_t *buf);
+uint64_t page_run_bytes(const struct page_ref *refs, size_t n);
+
+#endif

@@ -1,0 +1,231 @@
+/*
+ * Checking a block that was read: after this every access that block.c,
+ * block_cursor.c and block_inner.h make lies inside it, and the invariants that
+ * they rely on hold.
+ */
+#include "block_inner.h"
+#include "err.h"
+#include "mem_key.h"
+
+/* The walk over all entries, and where it is in each section. */
+struct walk {
+	struct block b;
+	struct byte_reader keys, extras;
+	uint64_t values_bytes;		/* that there are */
+	struct block_place place;
+	uint32_t ids;			/* that there are */
+	uint32_t key_bytes, longest;	/* behind the prefix */
+	seq_t seq;
+	uint8_t key[BLOCK_KEY_BYTES_MAX];
+};
+
+static int malformed(uint32_t entry, const char *what)
+{
+	return err_set(AEDB_CORRUPT, "block entry %u: %s", entry, what);
+}
+
+static bool is_zero(const uint8_t *at, const uint8_t *end)
+{
+	uint8_t any = 0;
+
+	while (at < end)
+		any |= *at++;
+	return any == 0;
+}
+
+/* Everything that can be said without looking at entries. */
+static int check_head(const uint8_t *bytes, size_t n, struct block_head *h,
+		      uint64_t sections[BLOCK_SECTIONS])
+{
+	bool is_good = true;
+
+	if (n < BLOCK_HEAD_BYTES)
+		return err_set(AEDB_CORRUPT, "block of %zu bytes", n);
+	if (bytes[0] != BLOCK_FORMAT)
+		return err_set(AEDB_NEWER_FORMAT, "block of format %u", bytes[0]);
+	block_head_decode(bytes, h);
+	for (unsigned int c = 0; c < BLOCK_COLUMNS; c++)
+		is_good = is_good && h->width[c] <= BLOCK_WIDTH_MAX;
+	if (!is_good || bytes[7] != 0 || h->entries == 0 ||
+	    h->entries > BLOCK_ENTRIES_MAX || h->ids > h->entries ||
+	    h->prefix_bytes > h->key_bytes_max ||
+	    h->key_bytes_max > BLOCK_KEY_BYTES_MAX)
+		return err_set(AEDB_CORRUPT, "block head is malformed");
+	block_head_sections(h, sections);
+	if (sections[BLOCK_VALUES] > n ||
+	    !is_zero(bytes + sections[BLOCK_HEADS],
+		     bytes + sections[BLOCK_PREFIX]) ||
+	    !is_zero(bytes + sections[BLOCK_EXTRAS] - BLOCK_PAD_BYTES,
+		     bytes + sections[BLOCK_EXTRAS]))
+		return err_set(AEDB_CORRUPT, "block of %zu bytes with %u entries "
+			       "is malformed", n, h->entries);
+	return 0;
+}
+
+/* A length: its byte, and what is more if that is BLOCK_LONG. */
+static uint64_t take_length(struct byte_reader *keys, uint8_t byte)
+{
+	uint64_t more = 0;
+
+	if (byte == BLOCK_LONG)
+		more = byte_reader_varint(keys);
+	return more > BLOCK_KEY_BYTES_MAX ? UINT64_MAX : byte + more;
+}
+
+/* Key i against the one before: its rest at `rest`, `suffix` bytes of it. */
+static int check_key_order(struct walk *w, uint32_t i, uint64_t shared,
+			   const uint8_t *rest, uint64_t suffix)
+{
+	seq_t seq = block_number(&w->b, BLOCK_SEQ, i);
+	bool is_above, is_same;
+
+	if (i % BLOCK_GROUP == 0) {
+		int order = key_compare(rest, suffix, w->key, w->key_bytes);
+
+		is_above = order > 0;
+		is_same = order == 0;
+	} else {
+		is_same = shared == w->key_bytes && suffix == 0;
+		is_above = suffix && (shared == w->key_bytes ||
+				      rest[0] > w->key[shared]);
+	}
+	if (i && !is_above && !(is_same && seq < w->seq))
+		return malformed(i, "out of order");
+	if (i && is_same != !!(block_number(&w->b, BLOCK_FLAGS, i) &
+			       BLOCK_HAS_NEWER))
+		return malformed(i, "its key is not what its flags say");
+	if (seq == 0 || seq > SEQ_MAX)
+		return malformed(i, "its version cannot be");
+	w->seq = seq;
+	return 0;
+}
+
+static int check_key(struct walk *w, uint32_t i)
+{
+	const struct block *b = &w->b;
+	uint64_t shared = take_length(&w->keys, b->shared[i]);
+	uint64_t suffix = take_length(&w->keys, b->suffix[i]);
+	uint64_t room = b->key_bytes_max - b->prefix_bytes;
+
+	if (shared > w->key_bytes || suffix > room || shared + suffix > room ||
+	    (i % BLOCK_GROUP == 0 && shared))
+		return malformed(i, "the parts of its key do not fit");
+	const uint8_t *rest = byte_reader_take(&w->keys, suffix);
+
+	if (w->keys.is_bad)
+		return malformed(i, "its key passes the end");
+	int rc = check_key_order(w, i, shared, rest, suffix);
+
+	if (rc < 0)
+		return rc;
+	memcpy(w->key + shared, rest, suffix);
+	w->key_bytes = (uint32_t)(shared + suffix);
+	if (w->key_bytes > w->longest)
+		w->longest = w->key_bytes;
+	return 0;
+}
+
+static int check_extras(struct walk *w, uint32_t i, uint32_t flags)
+{
+	if (flags & BLOCK_HAS_ID) {
+		if (w->place.id == w->ids ||
+		    block_number(&w->b, BLOCK_ID, w->place.id) > SEQ_MAX)
+			return malformed(i, "its id cannot be");
+		w->place.id++;
+	}
+	if (flags & BLOCK_HAS_MTIME)
+		byte_reader_take(&w->extras, 8);
+	if (flags & BLOCK_HAS_ATTR) {
+		uint64_t bytes = byte_reader_varint(&w->extras);
+
+		if (bytes == 0 || bytes > UINT16_MAX)
+			return malformed(i, "its attributes cannot be");
+		byte_reader_take(&w->extras, bytes);
+	}
+	if (w->extras.is_bad)
+		return malformed(i, "its attributes pass the end");
+	w->place.extra = (uint32_t)(w->extras.at - w->b.extras);
+	return 0;
+}
+
+static int check_value(struct walk *w, uint32_t i, uint64_t flags)
+{
+	const struct block *b = &w->b;
+	uint64_t bytes = block_number(b, BLOCK_VALUE_BYTES, i);
+	uint64_t above = block_distance(b, BLOCK_SEQ, i);
+	uint64_t time_us = block_number(b, BLOCK_TIME, i) +
+			   block_line(b->time_slope, above);
+
+	if (flags > BLOCK_FLAGS_ALL ||
+	    ((flags & BLOCK_IS_TOMBSTONE) && (bytes || (flags & BLOCK_IS_REF))))
+		return malformed(i, "its flags cannot be");
+	if (time_us > SEQ_MAX)
+		return malformed(i, "its time cannot be");
+	if (bytes > AEDB_VALUE_INLINE_MAX ||
+	    bytes > w->values_bytes - w->place.value)
+		return malformed(i, "its value does not fit");
+	w->place.value += (uint32_t)bytes;
+	return flags & BLOCK_HAS_MORE ? check_extras(w, i, (uint32_t)flags) : 0;
+}
+
+/* Fills in where a group begins, and its head. */
+static void group_fill(struct walk *w, uint32_t i)
+{
+	uint32_t group = i / BLOCK_GROUP;
+	uint8_t *place = (uint8_t *)w->b.places + (size_t)group * BLOCK_PLACE_BYTES;
+
+	w->place.key = (uint32_t)(w->keys.at - w->b.keys);
+	bytes_store_le32(place, w->place.key);
+	bytes_store_le32(place + 4, w->place.value);
+	bytes_store_le32(place + 8, w->place.extra);
+	bytes_store_le32(place + 12, w->place.id);
+}
+
+static void group_fill_head(struct walk *w, uint32_t i)
+{
+	uint64_t head = key_head(w->key, w->key_bytes, 0);
+
+	memcpy((uint8_t *)w->b.heads + 8 * (size_t)(i / BLOCK_GROUP), &head,
+	       sizeof(head));
+}
+
+static int check_entries(struct walk *w)
+{
+	for (uint32_t i = 0; i < w->b.entries; i++) {
+		bool is_first = i % BLOCK_GROUP == 0;
+		int rc;
+
+		if (is_first)
+			group_fill(w, i);
+		rc = check_key(w, i);
+		if (rc == 0)
+			rc = check_value(w, i, block_number(&w->b, BLOCK_FLAGS, i));
+		if (rc < 0)
+			return rc;
+		if (is_first)
+			group_fill_head(w, i);
+	}
+	return 0;
+}
+
+int block_check(uint8_t *bytes, size_t n)
+{
+	uint64_t sections[BLOCK_SECTIONS];
+	struct block_head h;
+	struct walk w = { .ids = 0 };
+	int rc = check_head(bytes, n, &h, sections);
+
+	if (rc < 0)
+		return rc;
+	block_init(&w.b, bytes);
+	w.ids = h.ids;
+	w.values_bytes = n - sections[BLOCK_VALUES];
+	byte_reader_init(&w.keys, w.b.keys, h.keys_bytes);
+	byte_reader_init(&w.extras, w.b.extras, h.extras_bytes);
+	rc = check_entries(&w);
+	if (rc == 0 && (byte_reader_left(&w.keys) || byte_reader_left(&w.extras) ||
+			w.place.value != w.values_bytes || w.place.id != h.ids ||
+			h.prefix_bytes + w.longest != h.key_bytes_max))
+		rc = err_set(AEDB_CORRUPT, "block has more than its entries");
+	return rc;
+}

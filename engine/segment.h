@@ -1,0 +1,45 @@
+/*
+ * Segments: immutable sorted files of versions, by composite keys (the tree's
+ * number as 8 bytes, the highest first, then the key).
+ *
+ * Calling sequence: segment_open, which reads nothing; inside the epoch
+ * segment_get or a cursor (segment_cursor.h); segment_close once no reader can
+ * have it any more. Written by segment_writer.h.
+ * Threads: any number of readers at once.
+ * Errors: AEDB_CORRUPT names file and offset; AEDB_IO, AEDB_NO_MEMORY.
+ */
+#ifndef SEGMENT_H
+#define SEGMENT_H
+
+#include <stdio.h>
+
+#include "entry.h"
+#include "segment_info.h"
+
+struct cache;
+struct file_set;
+struct segment;
+struct vfs;
+
+/* Copies info; set and cache are borrowed until segment_close. The number stays
+ * pinned in the set as long. Owned. */
+int segment_open(struct file_set *set, struct cache *cache,
+		 const struct segment_info *info, struct segment **ret);
+/* Takes NULL. What it has in the cache stays until cache_forget. */
+void segment_close(struct segment *s);
+/* Constant, borrowed until segment_close. */
+const struct segment_info *segment_info(const struct segment *s);
+/* Bytes it occupies by itself, without what the cache holds of it. */
+size_t segment_memory_bytes(const struct segment *s);
+
+/* Newest version of a key with seq <= limit, a tombstone too: 1. 0: there is
+ * none, ret untouched. *ret is borrowed until the epoch is left, its key is the
+ * caller's. *ret_newer, when not NULL: the oldest version above limit, or 0, as
+ * with mem_get. */
+int segment_get(struct segment *s, const void *key, size_t key_bytes,
+		seq_t limit, struct entry *ret, seq_t *ret_newer);
+
+/* Any segment file as text, with its entries. */
+int segment_show_file(struct vfs *vfs, const char *path, FILE *out);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The pages of an open segment, for the files of the segment module: read,
+ * checked by their kind, through the cache or past it.
+ *
+ * Threads: any. Errors: AEDB_CORRUPT and AEDB_NEWER_FORMAT name file and offset;
+ * AEDB_IO, AEDB_NO_MEMORY.
+ */
+#ifndef SEGMENT_PAGE_H
+#define SEGMENT_PAGE_H
+
+#include "segment.h"
+#include "segment_format.h"
+
+struct segment {
+	struct file_set *set;		/* these are constant after open */
+	struct cache *cache;
+	uint64_t cache_file;		/* the file's name in cache keys */
+	struct segment_info info;
+};
+
+/* A checked payload, borrowed until the epoch is left. Inside the epoch. */
+int segment_page_get(const struct segment *s, const struct page_ref *ref,
+		     enum page_kind kind, const uint8_t **ret);
+/* The same in memory of its own: cache_free. */
+int segment_page_load(const struct segment *s, const struct page_ref *ref,
+		      enum page_kind kind, uint8_t **ret, size_t *ret_n);
+
+#endif

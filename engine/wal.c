@@ -13,6 +13,7 @@
  *    durable position can always be noted.
  * 5. After a failed write or sync nothing is written any more.
  * 6. Zeros are written ahead of the frames only, never over any.
+ * 7. Nothing counts as durable in a file whose name is not.
  *
  * Does not decide when to sync, and retries nothing.
  */
@@ -27,6 +28,7 @@
 #include "lock.h"
 #include "wal_chain.h"
 #include "wal_read.h"
+#include "wal_spare.h"
 
 #define NOTE_BYTES FRAME_HEADER_BYTES
 /* A commit is not split for less room than this at the end of a file. */
@@ -80,8 +82,13 @@ struct wal {
 	_Atomic uint64_t syncs;		/* atomic */
 	struct wal_failure failure;
 
+	struct wal_spare spare;
+	_Atomic file_id_t newest;	/* atomic: of the parts */
+
 	struct lock lock;		/* held while a log file is synced */
 	struct vfs_file *current;	/* guarded by lock; borrowed from parts[0] */
+	bool has_new_name;	/* guarded by lock: current's is not durable */
+	_Atomic file_id_t cut_file;	/* atomic: what the last cut went over to */
 };
 
 static int wal_fail(struct wal *wal)
@@ -144,23 +151,26 @@ static int wal_add_part(struct wal *wal, file_id_t number, uint64_t file_bytes,
 		wal->parts = more;
 		wal->parts_cap = cap;
 	}
-	rc = wal_file_prepare(wal->vfs, wal->options.db_uuid, number, file_bytes,
-			      &part.file);
+	rc = wal_spare_take(&wal->spare, wal->vfs, wal->options.db_uuid, number,
+			    file_bytes, &part.file, &part.filled);
 	while (rc == AEDB_NO_SPACE && file_bytes > least) {
 		file_bytes = file_bytes_wanted(file_bytes / 4);
 		file_bytes = file_bytes > least ? file_bytes : least;
-		rc = wal_file_prepare(wal->vfs, wal->options.db_uuid, number,
-				      file_bytes, &part.file);
+		rc = wal_spare_take(&wal->spare, wal->vfs, wal->options.db_uuid,
+				    number, file_bytes, &part.file, &part.filled);
 	}
-	if (rc == 0)
-		wal->parts[wal->parts_n++] = part;
-	return rc;
+	if (rc < 0)
+		return rc;
+	wal->parts[wal->parts_n++] = part;
+	atomic_store(&wal->newest, number);
+	return 0;
 }
 
 static void wal_drop_parts(struct wal *wal, size_t keep)
 {
 	while (wal->parts_n > keep)
 		wal_file_discard(&wal->parts[--wal->parts_n].file);
+	atomic_store(&wal->newest, wal_last_part(wal)->file.header.base.number);
 }
 
 /* Bytes left for frames of commits when the next one stands at offset. */
@@ -327,20 +337,32 @@ int wal_append(struct wal *wal, const struct wal_commit *commit)
 	return 0;
 }
 
-/* Syncs the current file; everything below target, which is written, counts as
- * durable then. */
+static int wal_sync_name(struct wal *wal) REQUIRES(wal->lock)
+{
+	if (!wal->has_new_name)
+		return 0;
+	if (wal_names_sync(wal->vfs) < 0)
+		return wal_fail(wal);
+	wal->has_new_name = false;
+	return 0;
+}
+
+/* Syncs the current file and its name; everything below target, which is
+ * written, counts as durable then. */
 static int wal_sync_current(struct wal *wal, lsn_t target) REQUIRES(wal->lock)
 {
 	int rc = vfs_file_sync(wal->current);
 
 	atomic_fetch_add_explicit(&wal->syncs, 1, memory_order_relaxed);
+	rc = rc < 0 ? wal_fail(wal) : wal_sync_name(wal);
 	if (rc < 0)
-		return wal_fail(wal);
+		return rc;
 	atomic_store_explicit(&wal->durable, target, memory_order_release);
 	return 0;
 }
 
-/* Makes the next part's file the current one. */
+/* Makes the next part's file the current one. Writers wait meanwhile, so its
+ * name becomes durable later, with the first of its frames that has to. */
 static int wal_go_over(struct wal *wal, struct wal_part *next)
 {
 	lsn_t start = next->file.header.start_lsn;
@@ -348,16 +370,21 @@ static int wal_go_over(struct wal *wal, struct wal_part *next)
 
 	lock_acquire(&wal->lock);
 	atomic_store_explicit(&wal->written, start, memory_order_release);
-	rc = wal_has_failed(wal) ? wal_failed_before(wal, AEDB_UNKNOWN) :
-				   wal_sync_current(wal, start);
+	rc = wal_has_failed(wal) ? wal_failed_before(wal, AEDB_UNKNOWN) : 0;
+	/* a sync costs as much when nothing was written */
+	if (rc == 0)
+		rc = wal_durable_lsn(wal) < start ? wal_sync_current(wal, start) :
+						    wal_sync_name(wal);
 	if (rc == 0) {
 		rc = wal_file_publish(&next->file);
 		atomic_fetch_add_explicit(&wal->syncs, 1, memory_order_relaxed);
 		if (rc < 0)
 			rc = wal_fail(wal);
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		wal->current = next->file.file;
+		wal->has_new_name = true;
+	}
 	lock_release(&wal->lock);
 	if (rc == 0)
 		wal_file_close(&next[-1].file);
@@ -455,6 +482,61 @@ int wal_write_group(struct wal *wal, lsn_t *ret_end)
 	return 0;
 }
 
+int wal_prepare_cut(struct wal *wal)
+{
+	if (wal_has_failed(wal))
+		return wal_failed_before(wal, AEDB_IO);
+	return wal_spare_make(&wal->spare, wal->vfs, wal->options.db_uuid,
+			      atomic_load(&wal->newest) + 1,
+			      wal->options.file_bytes);
+}
+
+int wal_cut(struct wal *wal)
+{
+	const struct wal_header *header = &wal->parts[0].file.header;
+	file_id_t number = header->base.number;
+	lsn_t end;
+	int rc;
+
+	if (wal_has_failed(wal))
+		return wal_failed_before(wal, AEDB_IO);
+	assert(wal->group.used == 0 && wal->parts_n == 1);
+	atomic_store(&wal->cut_file, number);
+	if (wal->commit_end <= header->start_lsn)
+		return 0;
+	rc = wal_add_part(wal, number + 1, wal->options.file_bytes,
+			  WAL_FILE_BYTES_MIN);
+	if (rc < 0)
+		return rc;
+	wal_begin_part(wal, wal_last_part(wal));
+	rc = wal_write_group(wal, &end);
+	if (rc < 0)
+		return rc;
+	/* the header of a file notes all before it */
+	wal->noted_lsn = end;
+	atomic_store(&wal->cut_file, number + 1);
+	return 0;
+}
+
+int wal_cut_file(struct wal *wal, file_id_t *ret)
+{
+	int rc;
+
+	lock_acquire(&wal->lock);
+	rc = wal_has_failed(wal) ? wal_failed_before(wal, AEDB_UNKNOWN) :
+				   wal_sync_name(wal);
+	lock_release(&wal->lock);
+	if (rc < 0)
+		return rc;
+	*ret = atomic_load(&wal->cut_file);
+	return 0;
+}
+
+int wal_remove_before(struct wal *wal, file_id_t number)
+{
+	return wal_files_remove_before(wal->vfs, number);
+}
+
 int wal_sync(struct wal *wal, lsn_t upto)
 {
 	int rc = 0;
@@ -518,12 +600,20 @@ int wal_finish(struct wal *wal)
 	return rc;
 }
 
+void wal_end_of(struct wal *wal, struct wal_end *ret)
+{
+	assert(wal->group.used == 0);
+	ret->lsn = wal->group.lsn;
+	wal_chain_finish(wal->chain, ret->digest);
+}
+
 void wal_close(struct wal *wal)
 {
 	if (!wal)
 		return;
 	for (size_t i = 0; i < wal->parts_n; i++)
 		wal_file_close(&wal->parts[i].file);
+	wal_spare_release(&wal->spare);
 	free(wal->parts);
 	free(wal->group.bytes);
 	wal_chain_free(wal->chain);
@@ -546,6 +636,7 @@ static int wal_new(struct vfs *vfs, const struct wal_options *options,
 	if (!wal)
 		return err_set(AEDB_NO_MEMORY, "log: out of memory");
 	lock_init(&wal->lock, LOCK_RANK_WAL);
+	wal_spare_init(&wal->spare);
 	wal->vfs = vfs;
 	wal->options = *options;
 	wal->options.file_bytes = file_bytes;
@@ -578,6 +669,8 @@ static int wal_publish_first(struct wal *wal)
 
 	file->header.durable_lsn = wal->group.lsn;
 	rc = wal_file_publish(file);
+	if (rc == 0)
+		rc = wal_names_sync(wal->vfs);
 	if (rc < 0)
 		return rc;
 	wal->noted_lsn = wal->group.lsn;

@@ -3,9 +3,11 @@
  *
  * Calling sequence: wal_create for a new database, or wal_start with a reader
  * that came to its end; wal_append for every commit of a group, one
- * wal_write_group; wal_sync; wal_note_durable; wal_finish, wal_close.
- * Threads: wal_append, wal_write_group, wal_note_durable and wal_finish by the
- * holder of the commit lock; wal_sync by any thread beside them; the lsn and
+ * wal_write_group; wal_sync; wal_note_durable; for a checkpoint wal_prepare_cut,
+ * wal_cut, wal_cut_file and wal_remove_before; wal_finish, wal_close.
+ * Threads: wal_append, wal_write_group, wal_note_durable, wal_cut and wal_finish
+ * by the holder of the commit lock; wal_sync, wal_prepare_cut,
+ * wal_cut_file and wal_remove_before by any thread beside them; the lsn and
  * counter questions by any thread.
  * Errors: after a failed write or sync the log is failed until reopened:
  * wal_append then refuses with AEDB_IO (nothing of the commit is on disk),
@@ -48,7 +50,7 @@ int wal_create(struct vfs *vfs, const struct wal_options *options,
 /* Begins the next file after recovery: what the reader kept above the durable
  * part is copied into it, and all of the log is durable on return. The reader
  * must have come to its end (wal_reader_next said 0) or been cut; it can be
- * closed afterwards. Leftovers of a crash in the log directory are removed. */
+ * closed afterwards. Files that a crash left unpublished are removed. */
 int wal_start(struct vfs *vfs, const struct wal_options *options,
 	      struct wal_reader *reader, struct wal **ret);
 
@@ -76,11 +78,32 @@ int wal_sync(struct wal *wal, lsn_t upto);
  * not carry it and no commit lies above it; else does nothing. */
 int wal_note_durable(struct wal *wal);
 
-/* Syncs all, notes it and closes the last file for good, so that the next open
- * knows nothing follows; only wal_close may come after. */
-int wal_finish(struct wal *wal);
+/* Makes the next file ready, so that wal_cut holds up commits less; to be called
+ * just before, without the commit lock. Any thread. Errors as wal_cut's first
+ * ones; wal_cut does without. */
+int wal_prepare_cut(struct wal *wal);
+/* Between two groups: commits that follow go to another file. All before is
+ * durable; what that refers to has to be synced before the call. Does nothing
+ * when no commit was made since the last cut. AEDB_NO_SPACE, AEDB_NO_MEMORY,
+ * AEDB_IO: all is as it was; AEDB_UNKNOWN: the log failed. */
+int wal_cut(struct wal *wal);
+/* The file that the last cut went over to, there by its name whatever happens:
+ * the log may begin with it. Commits before the cut lie in files below, those
+ * after it in this one and later ones. Any thread. AEDB_UNKNOWN. */
+int wal_cut_file(struct wal *wal, file_id_t *ret);
+/* Removes files below `number`, with which the log begins from now on: the
+ * manifest says so, durably. What a failure or a crash leaves of them is
+ * removed by a later call. */
+int wal_remove_before(struct wal *wal, file_id_t number);
 
-/* Frees; writes nothing. Takes NULL. */
+/* Syncs all, notes it and closes the last file for good, so that the next open
+ * knows nothing follows; only wal_end_of and wal_close may come after. */
+int wal_finish(struct wal *wal);
+/* After wal_finish: what the next file continues, should nothing of the files
+ * so far be needed (wal_read_options.end). */
+void wal_end_of(struct wal *wal, struct wal_end *ret);
+
+/* Frees; writes nothing, but removes a file that was made ready. Takes NULL. */
 void wal_close(struct wal *wal);
 
 /* End of what was handed to the operating system, of what is known durable. */

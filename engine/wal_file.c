@@ -151,9 +151,12 @@ int wal_file_publish(struct wal_file *file)
 	if (rc == 0)
 		rc = vfs_rename(vfs, temporary_path(number, from),
 				wal_path(number, to));
-	if (rc == 0)
-		rc = vfs_sync_dir(vfs, WAL_DIRECTORY);
 	return rc;
+}
+
+int wal_names_sync(struct vfs *vfs)
+{
+	return vfs_sync_dir(vfs, WAL_DIRECTORY);
 }
 
 void wal_file_close(struct wal_file *file)
@@ -178,9 +181,31 @@ static bool name_is_temporary(const char *name)
 	return n > suffix && !strcmp(name + n - suffix, TEMPORARY_SUFFIX);
 }
 
-int wal_files_sweep(struct vfs *vfs)
+static int file_remove(struct vfs *vfs, const char *name)
 {
 	char path[sizeof(WAL_DIRECTORY) + 256];
+
+	snprintf(path, sizeof(path), WAL_DIRECTORY "/%s", name);
+	return vfs_unlink(vfs, path);
+}
+
+int wal_files_sweep(struct vfs *vfs)
+{
+	char **names;
+	size_t n;
+	int rc = vfs->ops->list(vfs, WAL_DIRECTORY, &names, &n);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (name_is_temporary(names[i]))
+			rc = file_remove(vfs, names[i]);
+	vfs_free_names(names, n);
+	return rc;
+}
+
+int wal_files_remove_before(struct vfs *vfs, file_id_t number)
+{
 	char **names;
 	size_t n;
 	int rc = vfs->ops->list(vfs, WAL_DIRECTORY, &names, &n);
@@ -188,10 +213,10 @@ int wal_files_sweep(struct vfs *vfs)
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (!name_is_temporary(names[i]))
-			continue;
-		snprintf(path, sizeof(path), WAL_DIRECTORY "/%s", names[i]);
-		rc = vfs_unlink(vfs, path);
+		file_id_t found = wal_name_number(names[i]);
+
+		if (found && found < number)
+			rc = file_remove(vfs, names[i]);
 	}
 	vfs_free_names(names, n);
 	return rc;

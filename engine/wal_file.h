@@ -2,12 +2,12 @@
  * Files of the log: their names, their header, and how one comes to be.
  *
  * A file is prepared under a temporary name with its space reserved, and is
- * published (header written, synced, renamed, directory synced) when all before
- * its start is durable. So a file under its own name has a valid header and its
- * full size, or it is damaged.
+ * published (header written, synced, renamed) when all before its start is
+ * durable. So a file under its own name has a valid header and its full size, or
+ * it is damaged. Nothing in it is durable before its name is (wal_names_sync).
  *
  * Calling sequence: wal_file_prepare, fill in the header's links,
- * wal_file_publish, wal_file_close; or wal_header_read.
+ * wal_file_publish, wal_names_sync, wal_file_close; or wal_header_read.
  * Threads: no state. Errors: as vfs, and AEDB_CORRUPT, AEDB_NEWER_FORMAT.
  */
 #ifndef WAL_FILE_H
@@ -31,6 +31,12 @@ struct wal_header {
 	file_id_t prev_number;	/* file that ends at start_lsn; 0: none */
 	uint64_t file_bytes;	/* size of the file, header included */
 	uint8_t prev_digest[WAL_DIGEST_BYTES];
+};
+
+/* Where a log that was closed for good ends: what its next file continues. */
+struct wal_end {
+	lsn_t lsn;
+	uint8_t digest[WAL_DIGEST_BYTES];	/* of the last file */
 };
 
 /* A log file being written. */
@@ -61,13 +67,17 @@ static inline uint64_t wal_offset(const struct wal_header *header, lsn_t lsn)
  * wal_file_close or wal_file_discard. AEDB_NO_SPACE leaves nothing behind. */
 int wal_file_prepare(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
 		     uint64_t file_bytes, struct wal_file *ret);
-/* Everything written to it and its header become durable under its name. */
+/* Everything written to it and its header become durable, and it gets its name,
+ * which outlives the process, and a power cut from wal_names_sync on. */
 int wal_file_publish(struct wal_file *file);
+int wal_names_sync(struct vfs *vfs);
 void wal_file_close(struct wal_file *file);
 /* Closes and removes a file that was not published. */
 void wal_file_discard(struct wal_file *file);
 
 /* Removes what a crash left of files that were never published. */
 int wal_files_sweep(struct vfs *vfs);
+/* Removes published files of lower numbers. */
+int wal_files_remove_before(struct vfs *vfs, file_id_t number);
 
 #endif

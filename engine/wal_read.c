@@ -50,6 +50,7 @@ struct wal_assembly {
 struct wal_reader {
 	struct vfs *vfs;
 	struct wal_read_options options;
+	struct wal_end end;	/* of a closed log */
 	struct wal_scan scan;
 	struct wal_window window;
 	struct wal_place at;
@@ -90,6 +91,10 @@ int wal_reader_open(struct vfs *vfs, const struct wal_read_options *options,
 		return err_set(AEDB_NO_MEMORY, "reading the log: out of memory");
 	r->vfs = vfs;
 	r->options = *options;
+	if (options->end) {
+		r->end = *options->end;
+		r->options.end = &r->end;
+	}
 	rc = wal_scan_open(vfs, options, &r->scan);
 	if (rc == 0 && r->scan.files_n) {
 		r->at.lsn = r->scan.files[0].start_lsn;
@@ -349,6 +354,19 @@ static int reader_advance(struct wal_reader *r)
 	return reader_step(r, &f);
 }
 
+/* Whoever goes on behind the end of a closed log records it first. */
+static int reader_check_closed(struct wal_reader *r)
+{
+	char path[WAL_PATH_BYTES];
+
+	if (!r->options.end || r->last_seq || r->is_rewound)
+		return 0;
+	return wal_scan_damage(&r->scan,
+			       "%s has a commit, but the log was closed before it: "
+			       "the manifest lost a change",
+			       wal_path(reader_header(r)->base.number, path));
+}
+
 int wal_reader_next(struct wal_reader *r, struct wal_read_commit *ret)
 {
 	int rc = 0;
@@ -358,6 +376,11 @@ int wal_reader_next(struct wal_reader *r, struct wal_read_commit *ret)
 			r->is_ended = true;
 		else
 			rc = reader_advance(r);
+	}
+	if (rc > 0) {
+		int closed = reader_check_closed(r);
+
+		rc = closed < 0 ? closed : rc;
 	}
 	if (rc <= 0)
 		return rc;
@@ -437,6 +460,10 @@ int wal_reader_link(struct wal_reader *r, struct wal_link *ret)
 		link.prev_number = r->scan.files[r->kept.file].base.number;
 		link.start_lsn = r->kept.lsn;
 		link.tail_bytes = r->end_lsn - r->kept.lsn;
+	} else if (r->options.end) {
+		link.prev_number = r->options.newest_number;
+		link.start_lsn = r->end.lsn;
+		memcpy(link.prev_digest, r->end.digest, WAL_DIGEST_BYTES);
 	}
 	*ret = link;
 	return 0;

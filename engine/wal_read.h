@@ -28,6 +28,10 @@ struct wal_read_options {
 	enum wal_read_mode mode;
 	uint64_t first_number;	/* file the log begins with, from the manifest */
 	uint64_t newest_number;	/* known from the manifest to exist; 0: none */
+	/* The log was closed at this end (copied), by file newest_number, and
+	 * files below first_number, which is the next, are not needed. NULL: it
+	 * was not. */
+	const struct wal_end *end;
 	uint8_t db_uuid[FILE_UUID_BYTES];
 };
 
@@ -37,7 +41,9 @@ struct wal_read_commit {
 	bool is_above_durable;
 };
 
-/* Opens the log in WAL_DIRECTORY and reads the newest file once. Owned by the
+/* Opens the log in WAL_DIRECTORY and reads the newest file once; of a closed
+ * log none is there, nor read. A commit behind its end is damage: whoever wrote
+ * it knew that the log was open again, and the manifest does not. Owned by the
  * caller. */
 int wal_reader_open(struct vfs *vfs, const struct wal_read_options *options,
 		    struct wal_reader **ret);
@@ -54,7 +60,7 @@ int wal_reader_end_before(struct wal_reader *reader, const char *reason);
 /* What a log that goes on from here begins with. */
 struct wal_link {
 	file_id_t number;	/* of the new file */
-	file_id_t prev_number;	/* 0: nothing to continue */
+	file_id_t prev_number;	/* 0: nothing to continue; it may be removed */
 	lsn_t start_lsn;	/* end of the last commit wholly durable */
 	uint64_t tail_bytes;	/* of frames from there to the end of the log */
 	uint8_t prev_digest[WAL_DIGEST_BYTES];

@@ -147,6 +147,22 @@ static int files_add(struct wal_scan *scan, const struct wal_header *header)
 	return 0;
 }
 
+/* Whether the first file behind a closed log continues it. */
+static int end_check(const struct wal_header *first,
+		     const struct wal_read_options *options)
+{
+	char path[WAL_PATH_BYTES];
+
+	if (first->start_lsn != options->end->lsn ||
+	    memcmp(first->prev_digest, options->end->digest, WAL_DIGEST_BYTES))
+		return err_set(AEDB_CORRUPT,
+			       "%s does not continue the log, which was closed at "
+			       "lsn %" PRIu64,
+			       wal_path(first->base.number, path),
+			       options->end->lsn);
+	return 0;
+}
+
 /* Follows the chain from `number` back to the log's first file, newest first.
  * On AEDB_CORRUPT *ret_bad is the file that cannot be used. */
 static int chain_follow(struct vfs *vfs, const struct wal_read_options *options,
@@ -168,7 +184,7 @@ static int chain_follow(struct vfs *vfs, const struct wal_read_options *options,
 			return rc;
 		/* 0: a permissive recovery found nothing to continue. */
 		if (number == options->first_number || h.prev_number == 0)
-			return 0;
+			return options->end ? end_check(&h, options) : 0;
 		if (h.prev_number < options->first_number)
 			return err_set(AEDB_CORRUPT,
 				       "log file %" PRIu64 " continues %" PRIu64
@@ -207,6 +223,10 @@ static int scan_files(struct vfs *vfs, const struct wal_read_options *options,
 	int rc;
 
 	scan->newest = list->n ? list->at[list->n - 1] : 0;
+	if (options->end && scan->newest < options->first_number) {
+		scan->newest = options->newest_number;
+		return 0;
+	}
 	if (scan->newest < options->newest_number) {
 		rc = wal_scan_damage(scan, "%s, the newest log file, is missing",
 				     wal_path(options->newest_number, path));

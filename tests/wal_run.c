@@ -110,6 +110,37 @@ int wal_run_commit(struct wal_run *run, long bytes)
 	return rc < 0 ? rc : wal_run_sync(run);
 }
 
+int wal_run_cut(struct wal_run *run)
+{
+	file_id_t first;
+	unsigned written = run->written;
+	int rc = wal_cut(run->wal);
+
+	if (rc < 0)
+		return rc;
+	run->durable = written;
+	rc = wal_cut_file(run->wal, &first);
+	if (rc < 0)
+		return rc;
+	run->checkpoint = written;
+	run->first = run->newest = first;
+	return 0;
+}
+
+int wal_run_finish_closed(struct wal_run *run)
+{
+	int rc = wal_finish(run->wal);
+
+	if (rc < 0)
+		return rc;
+	run->durable = run->checkpoint = run->written;
+	wal_end_of(run->wal, &run->end);
+	run->newest = wal_newest_number(run->wal);
+	run->first = run->newest + 1;
+	run->is_closed = true;
+	return 0;
+}
+
 void wal_run_close(struct wal_run *run)
 {
 	wal_close(run->wal);
@@ -133,8 +164,13 @@ static int commit_check(const struct wal_run *run, const struct wal_commit *c,
 static int run_read(struct wal_run *run, enum wal_read_mode mode,
 		    struct wal_found *ret, struct wal_reader **ret_reader)
 {
-	struct wal_read_options options = { .mode = mode, .first_number = 1 };
-	struct wal_found found = { .commits = 0 };
+	struct wal_read_options options = {
+		.mode = mode,
+		.first_number = run->first ? run->first : 1,
+		.newest_number = run->newest,
+		.end = run->is_closed ? &run->end : NULL,
+	};
+	struct wal_found found = { .commits = run->checkpoint };
 	struct wal_reader *reader;
 	struct wal_read_commit c;
 	const char *const *findings;
@@ -145,11 +181,17 @@ static int run_read(struct wal_run *run, enum wal_read_mode mode,
 	if (rc < 0)
 		return rc;
 	while ((rc = wal_reader_next(reader, &c)) > 0) {
+		unsigned i = (unsigned)(c.commit.first_seq / 10);
+
+		if (found.read++ == 0 && i > 0 && i <= run->checkpoint)
+			found.commits = i - 1;
 		rc = commit_check(run, &c.commit, ++found.commits);
 		if (rc < 0)
 			break;
 		found.above_durable += c.is_above_durable;
 	}
+	if (found.commits < run->checkpoint)
+		found.commits = run->checkpoint;
 	if (rc < 0) {
 		wal_reader_close(reader);
 		return rc;
@@ -185,9 +227,12 @@ int wal_run_reopen(struct wal_run *run, enum wal_read_mode mode,
 	wal_run_options(run, &options);
 	rc = wal_start(run->vfs, &options, reader, &run->wal);
 	wal_reader_close(reader);
-	if (rc == 0)
-		run->appended = run->written = run->durable = ret->commits;
-	return rc;
+	if (rc < 0)
+		return rc;
+	run->appended = run->written = run->durable = ret->commits;
+	run->newest = wal_newest_number(run->wal);
+	run->is_closed = false;
+	return 0;
 }
 
 uint8_t *wal_run_load(struct vfs *vfs, const char *path, size_t *ret_n)

@@ -3,7 +3,8 @@
  * disk, and what is read back compared with them.
  *
  * Commit i (from 1) has the number 10 * i and content that follows from i and
- * the run's salt, so a list of what should be there is just a count.
+ * the run's salt, so a list of what should be there is just a count. What a
+ * manifest would say of the log is kept in the run.
  */
 #ifndef WAL_RUN_H
 #define WAL_RUN_H
@@ -18,11 +19,18 @@ struct wal_run {
 	uint64_t salt;
 	unsigned bytes_max;	/* of a payload */
 	unsigned appended, written, durable;	/* commits */
+	/* what the manifest says */
+	file_id_t first, newest;	/* 0: file 1, none known */
+	unsigned checkpoint;		/* commits that need no log */
+	struct wal_end end;
+	bool is_closed;			/* at `end` */
 };
 
 /* What a reader found. */
 struct wal_found {
-	unsigned commits;	/* in order from the first, all as written */
+	unsigned commits;	/* all up to it are there as written: in the log, or
+				 * before the checkpoint */
+	unsigned read;		/* in the log */
 	unsigned above_durable;
 	unsigned findings;
 	char finding[512];	/* the first */
@@ -36,6 +44,11 @@ int wal_run_write(struct wal_run *run);
 int wal_run_sync(struct wal_run *run);
 /* Appends, writes, syncs. */
 int wal_run_commit(struct wal_run *run, long bytes);
+/* A checkpoint of all that was written: cuts the log and keeps in the run, as a
+ * manifest does durably, that it begins there. */
+int wal_run_cut(struct wal_run *run);
+/* Finishes the log after a checkpoint of everything, and keeps its end. */
+int wal_run_finish_closed(struct wal_run *run);
 void wal_run_close(struct wal_run *run);
 
 /* Reads the log to its end and compares; AEDB_INVALID when a commit is not

@@ -1,316 +1,87 @@
 /*
- * Reading and writing manifests.
+ * Manifests: which is in force, and the state it says.
  *
  * Invariants:
  * 1. CURRENT changes by rename only, after the manifest it names is on the
  *    disk; so at every instant it names a whole manifest.
- * 2. A manifest file is written by one open of the database and never
- *    appended to by a later one.
+ * 2. A manifest file is written by one open of the database and never appended
+ *    to by a later one.
  * 3. When a database is signed, its manifests are all signed with the same
  *    key; opening it without that key is refused before anything is read from
  *    other files.
- *
- * A manifest holds one edit, the whole state: CRC32C, payload bytes (le32), 1
- * (le64), payload, and in a signed manifest the HMAC-SHA256 of file number, 32
- * zeros and the whole edit. The payload is fields: varint tag, varint bytes,
- * bytes. Unknown tags are AEDB_NEWER_FORMAT.
+ * 4. After a write whose outcome is not known nothing is written any more.
  */
+#include "manifest.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include "bytes.h"
 #include "err.h"
-#include "manifest.h"
-#include "seal.h"
+#include "manifest_read.h"
+#include "manifest_write.h"
 
-#define EDIT_HEADER_BYTES 16
-#define EDIT_PAYLOAD_MAX 65536
-#define TAG_BYTES 32
-#define NAME_BYTES 32
-
-enum field {
-	FIELD_CREATED_US = 1,
-	FIELD_WAL_FIRST = 2,
-	FIELD_WAL_NEWEST = 3,
-	FIELD_WAS_PERMISSIVE = 4,
-};
-
-enum { SPECIFIC_IS_SIGNED = 0 };	/* offsets in file_header.specific */
-
-enum trust {
-	TRUST_SIGNED,		/* signed if there is a key, and only then */
-	TRUST_ANY,		/* to look at */
-};
+#define NAME_PREFIX "MANIFEST-"
+#define NAME_BYTES MANIFEST_FILE_BYTES
+#define CURRENT_NEW MANIFEST_CURRENT ".new"
 
 struct manifest {
 	struct vfs *vfs;
 	struct manifest_key key;
-	uint64_t number;		/* of the file CURRENT names */
+	uint64_t number;		/* of the file CURRENT names; 0: none */
+	uint64_t created_us;		/* constant after open */
 	struct manifest_state state;
+	struct manifest_writer *writer;	/* owned; NULL: nothing written yet */
+	bool has_failed;
+	char reason[ERR_MESSAGE_BYTES];	/* of has_failed */
 };
 
 static void name_format(uint64_t number, char *ret)
 {
-	snprintf(ret, NAME_BYTES, "MANIFEST-%" PRIu64, number);
+	snprintf(ret, NAME_BYTES, NAME_PREFIX "%" PRIu64, number);
 }
 
-static int tag_compute(struct manifest_key key, uint64_t number,
-		       const uint8_t *tag_before, const uint8_t *edit,
-		       size_t n, uint8_t *ret)
+/* The number in the first n bytes of a name; 0 if it is no manifest's. */
+static uint64_t name_number(const char *name, size_t n)
 {
-	uint8_t input[8 + TAG_BYTES + EDIT_HEADER_BYTES + EDIT_PAYLOAD_MAX];
-	unsigned tag_bytes = TAG_BYTES;
+	char exact[NAME_BYTES];
+	uint64_t number;
 
-	bytes_store_le64(input, number);
-	memcpy(input + 8, tag_before, TAG_BYTES);
-	memcpy(input + 8 + TAG_BYTES, edit, n);
-	if (!HMAC(EVP_sha256(), key.bytes, (int)key.n, input,
-		  8 + TAG_BYTES + n, ret, &tag_bytes))
-		return err_set(AEDB_NO_MEMORY, "HMAC-SHA256 failed");
-	return 0;
-}
-
-static void put_number(struct byte_writer *w, enum field tag, uint64_t value)
-{
-	byte_writer_varint(w, tag);
-	byte_writer_varint(w, 8);
-	byte_writer_le64(w, value);
-}
-
-/* Encodes the whole state as edit 1 behind `header`; returns its bytes. */
-static size_t edit_encode(const struct manifest_state *state,
-			  const struct seal *seal, uint8_t *edit)
-{
-	struct byte_writer w;
-
-	byte_writer_init(&w, edit + EDIT_HEADER_BYTES, EDIT_PAYLOAD_MAX);
-	put_number(&w, FIELD_CREATED_US, state->created_us);
-	put_number(&w, FIELD_WAL_FIRST, state->wal_first);
-	put_number(&w, FIELD_WAL_NEWEST, state->wal_newest);
-	put_number(&w, FIELD_WAS_PERMISSIVE, state->was_permissive);
-	bytes_store_le32(edit + 4, (uint32_t)byte_writer_used(&w));
-	bytes_store_le64(edit + 8, 1);
-	seal_record(seal, FILE_DATA_OFFSET, edit, EDIT_HEADER_BYTES,
-		    byte_writer_used(&w));
-	return EDIT_HEADER_BYTES + byte_writer_used(&w);
-}
-
-static int field_apply(uint64_t tag, uint64_t value, const char *path,
-		       struct manifest_state *state)
-{
-	switch (tag) {
-	case FIELD_CREATED_US:
-		state->created_us = value;
+	if (n < sizeof(NAME_PREFIX) || n >= NAME_BYTES)
 		return 0;
-	case FIELD_WAL_FIRST:
-		state->wal_first = value;
-		return 0;
-	case FIELD_WAL_NEWEST:
-		state->wal_newest = value;
-		return 0;
-	case FIELD_WAS_PERMISSIVE:
-		state->was_permissive = value != 0;
-		return 0;
-	}
-	return err_set(AEDB_NEWER_FORMAT, "%s: field %" PRIu64 " is not known",
-		       path, tag);
+	number = strtoull(name + sizeof(NAME_PREFIX) - 1, NULL, 10);
+	name_format(number, exact);
+	return strlen(exact) == n && memcmp(exact, name, n) == 0 ? number : 0;
 }
 
-static int payload_decode(const uint8_t *payload, size_t n, const char *path,
-			  struct manifest_state *state)
+/* Whether a failed call changed CURRENT is not known from the rename on. */
+static int current_write(struct vfs *vfs, const char *name)
 {
-	struct byte_reader r;
-
-	byte_reader_init(&r, payload, n);
-	while (byte_reader_left(&r) && !r.is_bad) {
-		uint64_t tag = byte_reader_varint(&r);
-		uint64_t bytes = byte_reader_varint(&r);
-		const uint8_t *at = byte_reader_take(&r, bytes);
-		int rc;
-
-		if (!at || bytes != 8)
-			return err_set(AEDB_CORRUPT, "%s: malformed field %" PRIu64,
-				       path, tag);
-		rc = field_apply(tag, bytes_load_le64(at), path, state);
-		if (rc < 0)
-			return rc;
-	}
-	if (r.is_bad || !state->wal_first)
-		return err_set(AEDB_CORRUPT, "%s: the edit is incomplete", path);
-	return 0;
-}
-
-/* Writes `n` bytes as a new file, on the disk when it returns. */
-static int file_write(struct vfs *vfs, const char *path, const void *bytes,
-		      size_t n)
-{
+	char text[NAME_BYTES + 1];
+	int n = snprintf(text, sizeof(text), "%s\n", name);
 	struct vfs_file *file;
-	int rc = vfs_file_open(vfs, path, VFS_CREATE, &file);
+	int rc = vfs_file_open(vfs, CURRENT_NEW, VFS_CREATE, &file);
 
 	if (rc < 0)
 		return rc;
 	rc = vfs_file_truncate(file, 0);
 	if (rc == 0)
-		rc = vfs_write_all(file, bytes, n, 0);
+		rc = vfs_write_all(file, text, (size_t)n, 0);
 	if (rc == 0)
 		rc = vfs_file_sync(file);
 	vfs_file_close(file);
-	return rc;
-}
-
-static int current_write(struct vfs *vfs, const char *name)
-{
-	char text[NAME_BYTES + 1];
-	int n = snprintf(text, sizeof(text), "%s\n", name);
-	int rc = file_write(vfs, MANIFEST_CURRENT ".new", text, (size_t)n);
-
-	if (rc == 0)
-		rc = vfs->ops->rename(vfs, MANIFEST_CURRENT ".new",
-				      MANIFEST_CURRENT);
-	if (rc == 0)
-		rc = vfs_sync_dir(vfs, ".");
-	return rc;
-}
-
-static int manifest_write(struct manifest *m, uint64_t number,
-			  const struct manifest_state *state)
-{
-	uint8_t *file = calloc(1, FILE_DATA_OFFSET + EDIT_HEADER_BYTES +
-					  EDIT_PAYLOAD_MAX + TAG_BYTES);
-	uint8_t *edit = file ? file + FILE_DATA_OFFSET : NULL;
-	static const uint8_t no_tag[TAG_BYTES];
-	struct file_header header;
-	struct seal seal;
-	char name[NAME_BYTES];
-	size_t n;
-	int rc;
-
-	if (!file)
-		return err_set(AEDB_NO_MEMORY, "no memory for a manifest");
-	rc = file_header_init(&header, FILE_MANIFEST, state->db_uuid, number);
-	if (rc < 0)
-		goto out;
-	header.specific[SPECIFIC_IS_SIGNED] = m->key.bytes != NULL;
-	file_header_encode(&header, file);
-	seal_init(&seal, &header);
-	n = edit_encode(state, &seal, edit);
-	if (m->key.bytes) {
-		rc = tag_compute(m->key, number, no_tag, edit, n, edit + n);
-		if (rc < 0)
-			goto out;
-		n += TAG_BYTES;
-	}
-	name_format(number, name);
-	rc = file_write(m->vfs, name, file, FILE_DATA_OFFSET + n);
-	if (rc == 0)
-		rc = vfs_sync_dir(m->vfs, ".");
-	if (rc == 0)
-		rc = current_write(m->vfs, name);
-out:
-	free(file);
-	return rc;
-}
-
-/* Checks the one edit at `edit` and takes it into the state. */
-static int edit_read(const struct manifest *m, const struct file_header *header,
-		     const char *path, uint8_t *edit, size_t n,
-		     struct manifest_state *state)
-{
-	static const uint8_t no_tag[TAG_BYTES];
-	uint8_t tag[TAG_BYTES];
-	size_t tag_bytes = header->specific[SPECIFIC_IS_SIGNED] ? TAG_BYTES : 0;
-	uint32_t payload_bytes;
-	struct seal seal;
-	int rc;
-
-	if (n < EDIT_HEADER_BYTES)
-		return err_set(AEDB_CORRUPT, "%s: cut off at %zu", path, n);
-	payload_bytes = bytes_load_le32(edit + 4);
-	seal_init(&seal, header);
-	if (payload_bytes > EDIT_PAYLOAD_MAX ||
-	    n != EDIT_HEADER_BYTES + payload_bytes + tag_bytes ||
-	    !seal_verify(&seal, FILE_DATA_OFFSET, edit, EDIT_HEADER_BYTES,
-			 payload_bytes))
-		return err_set(AEDB_CORRUPT, "%s: edit at offset %u: checksum",
-			       path, FILE_DATA_OFFSET);
-	if (m->key.bytes) {
-		rc = tag_compute(m->key, header->number, no_tag, edit,
-				 n - tag_bytes, tag);
-		if (rc < 0)
-			return rc;
-		if (CRYPTO_memcmp(tag, edit + n - tag_bytes, TAG_BYTES) != 0)
-			return err_set(AEDB_ACCESS,
-				       "%s: not signed with this key", path);
-	}
-	return payload_decode(edit + EDIT_HEADER_BYTES, payload_bytes, path,
-			      state);
-}
-
-static int signature_check(const struct manifest *m,
-			   const struct file_header *header, const char *path)
-{
-	bool is_signed = header->specific[SPECIFIC_IS_SIGNED];
-
-	if (is_signed && !m->key.bytes)
-		return err_set(AEDB_ACCESS, "%s is signed, no key was given",
-			       path);
-	if (!is_signed && m->key.bytes)
-		return err_set(AEDB_ACCESS,
-			       "%s is not signed, and a key was given", path);
-	return 0;
-}
-
-static int manifest_load(struct manifest *m, const char *path, enum trust trust)
-{
-	struct file_header header;
-	struct vfs_file *file;
-	uint8_t *edit = NULL;
-	uint64_t size;
-	int rc = vfs_file_open(m->vfs, path, VFS_READ, &file);
-
-	if (rc == AEDB_NOT_FOUND)
-		return err_set(AEDB_CORRUPT, "%s, named by %s, is missing", path,
-			       MANIFEST_CURRENT);
 	if (rc < 0)
 		return rc;
-	rc = file_header_read(file, FILE_MANIFEST, NULL, &header);
-	if (rc == 0 && trust == TRUST_SIGNED)
-		rc = signature_check(m, &header, path);
+	rc = vfs_rename(vfs, CURRENT_NEW, MANIFEST_CURRENT);
 	if (rc == 0)
-		rc = vfs_file_size(file, &size);
-	if (rc < 0)
-		goto out;
-	if (size < FILE_DATA_OFFSET ||
-	    size > FILE_DATA_OFFSET + EDIT_HEADER_BYTES + EDIT_PAYLOAD_MAX +
-			   TAG_BYTES) {
-		rc = err_set(AEDB_CORRUPT, "%s has %" PRIu64 " bytes", path, size);
-		goto out;
-	}
-	size -= FILE_DATA_OFFSET;
-	edit = malloc(size + 1);
-	rc = edit ? vfs_read_exact(file, edit, size, FILE_DATA_OFFSET) :
-		    err_set(AEDB_NO_MEMORY, "no memory for a manifest");
-	if (rc == 0)
-		rc = edit_read(m, &header, path, edit, size, &m->state);
-	if (rc == 0) {
-		memcpy(m->state.db_uuid, header.db_uuid, FILE_UUID_BYTES);
-		m->number = header.number;
-	}
-out:
-	free(edit);
-	vfs_file_close(file);
-	return rc;
+		rc = vfs_sync_dir(vfs, ".");
+	return rc < 0 ? err_set(AEDB_UNKNOWN, "the manifest failed: %s",
+				err_message()) : 0;
 }
 
-/* Reads CURRENT; the name is checked, for it becomes a path. */
-static int current_read(struct vfs *vfs, char *ret)
+static int current_read(struct vfs *vfs, uint64_t *ret)
 {
-	char text[NAME_BYTES + 1] = "", want[NAME_BYTES];
+	char text[NAME_BYTES + 1] = "";
 	struct vfs_file *file;
 	uint64_t number;
 	size_t n;
@@ -322,14 +93,125 @@ static int current_read(struct vfs *vfs, char *ret)
 	vfs_file_close(file);
 	if (rc < 0)
 		return rc;
-	number = n > 9 ? strtoull(text + 9, NULL, 10) : 0;
-	name_format(number, want);
-	if (n != strlen(want) + 1 || memcmp(text, want, n - 1) != 0 ||
-	    text[n - 1] != '\n')
+	number = n && text[n - 1] == '\n' ? name_number(text, n - 1) : 0;
+	if (!number)
 		return err_set(AEDB_CORRUPT, "%s does not name a manifest",
 			       MANIFEST_CURRENT);
-	strcpy(ret, want);
+	*ret = number;
 	return 0;
+}
+
+static int manifest_fail(struct manifest *m, int rc)
+{
+	m->has_failed = true;
+	snprintf(m->reason, sizeof(m->reason), "%s", err_message());
+	return rc;
+}
+
+/* Writes the state into a file of its own and makes it the one in force. */
+static int manifest_begin_file(struct manifest *m,
+			       const struct manifest_state *state)
+{
+	char name[NAME_BYTES], old_name[NAME_BYTES];
+	struct manifest_writer *writer;
+	struct file_header header;
+	uint8_t *payload;
+	size_t n;
+	int rc = file_header_init(&header, FILE_MANIFEST, state->db_uuid,
+				  m->number + 1);
+
+	if (rc == 0)
+		rc = manifest_state_encode(state, &payload, &n);
+	if (rc < 0)
+		return rc;
+	name_format(m->number + 1, name);
+	rc = manifest_writer_create(m->vfs, name, &header, m->key, payload, n,
+				    &writer);
+	free(payload);
+	if (rc < 0)
+		return rc;
+	rc = current_write(m->vfs, name);
+	if (rc < 0) {
+		manifest_writer_close(writer);
+		if (rc != AEDB_UNKNOWN)
+			vfs_unlink_quietly(m->vfs, name);
+		return rc;
+	}
+	name_format(m->number++, old_name);
+	manifest_writer_close(m->writer);
+	m->writer = writer;
+	/* whether the old one goes does not matter: nothing names it */
+	if (m->number > 1)
+		vfs_unlink_quietly(m->vfs, old_name);
+	return 0;
+}
+
+/* Appends to the file; the state it leads to is begun anew if that is too
+ * large. */
+static int manifest_write(struct manifest *m, const struct manifest_state *next,
+			  const uint8_t *payload, size_t n)
+{
+	bool is_anew = !m->writer || manifest_writer_is_grown(m->writer, n);
+	int rc = is_anew ? manifest_begin_file(m, next) :
+			   manifest_writer_append(m->writer, payload, n);
+
+	if (rc == AEDB_UNKNOWN)
+		return manifest_fail(m, rc);
+	/* the edit is durable, whatever becomes of its note */
+	if (rc == 0 && !is_anew && manifest_writer_note(m->writer) < 0)
+		manifest_fail(m, 0);
+	return rc;
+}
+
+/* The state an edit leads to, from its encoding. */
+static int state_follow(const struct manifest_state *state,
+			const uint8_t *payload, size_t n,
+			struct manifest_state *ret)
+{
+	struct manifest_state next;
+	int rc = manifest_state_copy(state, &next);
+
+	if (rc < 0)
+		return rc;
+	rc = manifest_edit_apply(&next, payload, n);
+	if (rc == 0)
+		rc = manifest_state_check(&next);
+	if (rc < 0) {
+		manifest_state_release(&next);
+		return rc == AEDB_CORRUPT ?
+			       err_set(AEDB_INVALID, "an edit that does not fit: %s",
+				       err_message()) :
+			       rc;
+	}
+	*ret = next;
+	return 0;
+}
+
+int manifest_append(struct manifest *m, const struct manifest_edit *edit)
+{
+	struct manifest_state next;
+	uint8_t *payload;
+	size_t n;
+	int rc;
+
+	if (m->has_failed)
+		return err_set(AEDB_IO, "the manifest failed earlier: %s",
+			       m->reason);
+	rc = manifest_edit_encode(edit, &m->state, &payload, &n);
+	if (rc < 0)
+		return rc;
+	rc = state_follow(&m->state, payload, n, &next);
+	if (rc == 0) {
+		rc = manifest_write(m, &next, payload, n);
+		if (rc < 0) {
+			manifest_state_release(&next);
+		} else {
+			manifest_state_release(&m->state);
+			m->state = next;
+		}
+	}
+	free(payload);
+	return rc;
 }
 
 static struct manifest *manifest_new(struct vfs *vfs, struct manifest_key key)
@@ -343,96 +225,171 @@ static struct manifest *manifest_new(struct vfs *vfs, struct manifest_key key)
 	return m;
 }
 
-int manifest_create(struct vfs *vfs, const struct manifest_state *state,
-		    struct manifest_key key, struct manifest **ret)
+int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
+		    const struct manifest_edit *edit, struct manifest_key key,
+		    struct manifest **ret)
 {
 	struct manifest *m = manifest_new(vfs, key);
 	int rc;
 
 	if (!m)
 		return err_set(AEDB_NO_MEMORY, "no memory for a manifest");
-	rc = manifest_record(m, state);
+	memcpy(m->state.db_uuid, db_uuid, FILE_UUID_BYTES);
+	rc = manifest_append(m, edit);
 	if (rc < 0) {
 		manifest_close(m);
 		return rc;
 	}
+	m->created_us = m->state.numbers[MANIFEST_CREATED_US];
 	*ret = m;
 	return 0;
+}
+
+/* Adds to the message where it was. Codes that name a snapshot's fate mean
+ * something to who asks for one, here they are damage. */
+static int edit_at(const char *name, const struct manifest_read_edit *edit, int rc)
+{
+	if (rc == AEDB_EXISTS || rc == AEDB_NOT_FOUND)
+		rc = AEDB_CORRUPT;
+	return err_set(rc, "%s at byte %" PRIu64 ": edit %" PRIu64 ": %s", name,
+		       edit->offset, edit->number, err_message());
+}
+
+static int edits_apply(struct manifest_reader *reader, const char *name,
+		       struct manifest_state *state)
+{
+	struct manifest_read_edit edit;
+	int rc, applied;
+
+	while ((rc = manifest_reader_next(reader, &edit)) > 0) {
+		applied = manifest_edit_apply(state, edit.payload,
+					      edit.payload_bytes);
+		if (applied < 0)
+			return edit_at(name, &edit, applied);
+	}
+	if (rc < 0)
+		return rc;
+	rc = manifest_state_check(state);
+	return rc < 0 ? err_set(rc, "%s: %s", name, err_message()) : 0;
+}
+
+static int manifest_load(struct manifest *m)
+{
+	struct manifest_reader *reader;
+	char name[NAME_BYTES];
+	int rc;
+
+	name_format(m->number, name);
+	rc = manifest_reader_open(m->vfs, name, m->key, MANIFEST_SIGNED, &reader);
+	if (rc == AEDB_NOT_FOUND)
+		return err_set(AEDB_CORRUPT, "%s, named by %s, is missing", name,
+			       MANIFEST_CURRENT);
+	if (rc < 0)
+		return rc;
+	if (manifest_reader_header(reader)->number != m->number)
+		rc = err_set(AEDB_CORRUPT, "%s: its header says number %" PRIu64,
+			     name, manifest_reader_header(reader)->number);
+	memcpy(m->state.db_uuid, manifest_reader_header(reader)->db_uuid,
+	       FILE_UUID_BYTES);
+	if (rc == 0)
+		rc = edits_apply(reader, name, &m->state);
+	manifest_reader_close(reader);
+	return rc;
 }
 
 int manifest_open(struct vfs *vfs, struct manifest_key key,
 		  struct manifest **ret)
 {
-	struct manifest *m;
-	char name[NAME_BYTES];
-	int rc = current_read(vfs, name);
+	struct manifest *m = manifest_new(vfs, key);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	m = manifest_new(vfs, key);
 	if (!m)
 		return err_set(AEDB_NO_MEMORY, "no memory for a manifest");
-	rc = manifest_load(m, name, TRUST_SIGNED);
+	rc = current_read(vfs, &m->number);
+	if (rc == 0)
+		rc = manifest_load(m);
 	if (rc < 0) {
 		manifest_close(m);
 		return rc;
 	}
+	m->created_us = m->state.numbers[MANIFEST_CREATED_US];
 	*ret = m;
 	return 0;
 }
 
-void manifest_close(struct manifest *manifest)
+int manifest_finish(struct manifest *m)
 {
-	free(manifest);
+	if (!m->writer || m->has_failed)
+		return 0;
+	return manifest_writer_sync(m->writer);
 }
 
-const struct manifest_state *manifest_state(const struct manifest *manifest)
+void manifest_close(struct manifest *m)
 {
-	return &manifest->state;
+	if (!m)
+		return;
+	manifest_writer_close(m->writer);
+	manifest_state_release(&m->state);
+	free(m);
 }
 
-int manifest_record(struct manifest *manifest,
-		    const struct manifest_state *state)
+const struct manifest_state *manifest_state(const struct manifest *m)
 {
-	char old_name[NAME_BYTES];
-	int rc = manifest_write(manifest, manifest->number + 1, state);
+	return &m->state;
+}
+
+const char *manifest_file(const struct manifest *m, char *ret)
+{
+	name_format(m->number, ret);
+	return ret;
+}
+
+uint64_t manifest_created_us(const struct manifest *m)
+{
+	return m->created_us;
+}
+
+int manifest_sweep(struct manifest *m)
+{
+	char **names;
+	size_t n;
+	int rc = m->vfs->ops->list(m->vfs, ".", &names, &n);
 
 	if (rc < 0)
 		return rc;
-	name_format(manifest->number, old_name);
-	manifest->number++;
-	manifest->state = *state;
-	/* whether the old one goes does not matter: nothing names it */
-	if (manifest->number > 1)
-		manifest->vfs->ops->unlink(manifest->vfs, old_name);
-	return 0;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		uint64_t number = name_number(names[i], strlen(names[i]));
+
+		if ((number && number != m->number) ||
+		    strcmp(names[i], CURRENT_NEW) == 0)
+			rc = vfs_unlink(m->vfs, names[i]);
+	}
+	vfs_free_names(names, n);
+	return rc;
 }
 
 int manifest_file_show(FILE *out, struct vfs *vfs, const char *path)
 {
-	struct manifest m = { .vfs = vfs };
-	struct file_header header;
-	struct vfs_file *file;
-	int rc = vfs_file_open(vfs, path, VFS_READ, &file);
+	struct manifest_key no_key = { NULL, 0 };
+	const struct file_header *header;
+	struct manifest_read_edit edit;
+	struct manifest_reader *reader;
+	int rc = manifest_reader_open(vfs, path, no_key, MANIFEST_ANY, &reader);
 
 	if (rc < 0)
 		return rc;
-	rc = file_header_read(file, FILE_MANIFEST, NULL, &header);
-	vfs_file_close(file);
-	if (rc < 0)
-		return rc;
-	file_header_show(out, &header);
-	fprintf(out, "signed: %s\n",
-		header.specific[SPECIFIC_IS_SIGNED] ? "yes" : "no");
-	rc = manifest_load(&m, path, TRUST_ANY);
-	if (rc < 0) {
-		fprintf(out, "edit 1: %s\n", err_message());
-		return 0;
+	header = manifest_reader_header(reader);
+	file_header_show(out, header);
+	fprintf(out, "signed: %s\nknown durable: %" PRIu64 " edits\n",
+		manifest_header_is_signed(header) ? "yes" : "no",
+		manifest_reader_durable(reader));
+	while ((rc = manifest_reader_next(reader, &edit)) > 0) {
+		fprintf(out, "edit %" PRIu64 " at byte %" PRIu64 ":\n",
+			edit.number, edit.offset);
+		manifest_edit_show(edit.payload, edit.payload_bytes, out);
 	}
-	fprintf(out, "created: %" PRIu64 " us\nlog begins with: %" PRIu64
-		".wal\nnewest log file known: %" PRIu64
-		".wal\nopened permissively over damage: %s\n",
-		m.state.created_us, m.state.wal_first, m.state.wal_newest,
-		m.state.was_permissive ? "yes" : "no");
+	if (rc < 0)
+		fprintf(out, "%s\n", err_message());
+	manifest_reader_close(reader);
 	return 0;
 }

@@ -1,0 +1,32 @@
+/*
+ * Files of segments and values against the manifest: which are missing, and
+ * which a crash left behind.
+ *
+ * Calling sequence, at open: leftovers_check before anything is read from
+ * segments; leftovers_remove when the log was recovered and the manifest of this
+ * open is written. Not before: if the manifest had lost a change, the files it
+ * does not know would be the data.
+ * Threads: no state of its own.
+ * Errors: AEDB_CORRUPT names a missing file; AEDB_IO, AEDB_NO_MEMORY.
+ */
+#ifndef LEFTOVERS_H
+#define LEFTOVERS_H
+
+#include "file_set.h"
+#include "manifest_state.h"
+
+/* Whether every segment, and every value file that one refers to, is there by
+ * name. */
+int leftovers_check(struct file_set *segments, struct file_set *values,
+		    const struct manifest_state *state);
+
+/* Removes segments that the manifest does not know: of flushes and compactions
+ * that came to nothing, or that were to be removed. And value files that no
+ * segment refers to and no commit noted (file_set_note_seq) that was taken from
+ * the log: of values that were never committed, or that are in no version any
+ * more. Their numbers say nothing: a file may be older than the manifest's last
+ * edit and hold what commits after it refer to. */
+int leftovers_remove(struct file_set *segments, struct file_set *values,
+		     const struct manifest_state *state);
+
+#endif

@@ -182,6 +182,16 @@ int epoch_slot_enter(struct epoch *e, struct epoch_slot **ret)
 	return 0;
 }
 
+void epoch_slot_rest(struct epoch_slot *s)
+{
+	__atomic_store_n(&s->number, 0, __ATOMIC_RELEASE);
+}
+
+void epoch_slot_renew(struct epoch_slot *s, struct epoch *e)
+{
+	slot_enter(s, e);
+}
+
 void epoch_slot_leave(struct epoch_slot *s)
 {
 	__atomic_store_n(&s->number, 0, __ATOMIC_RELEASE);

@@ -31,6 +31,10 @@ void epoch_leave(struct epoch *e);
  * may be left on another thread. AEDB_NO_MEMORY. */
 int epoch_slot_enter(struct epoch *e, struct epoch_slot **ret);
 void epoch_slot_leave(struct epoch_slot *slot);
+/* Ends the section and keeps the slot; then begins another one, which cannot
+ * fail. */
+void epoch_slot_rest(struct epoch_slot *slot);
+void epoch_slot_renew(struct epoch_slot *slot, struct epoch *e);
 
 /* A number for what is no longer reachable by those who enter from now on;
  * ascending, over all domains. */

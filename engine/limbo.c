@@ -9,6 +9,7 @@
 #include "limbo.h"
 
 #define BATCH_BLOCKS 61
+#define BATCH_BLOCKS_FIRST 13	/* of the first one: often nothing follows */
 
 struct retired {
 	ref_t ref;
@@ -18,68 +19,113 @@ struct retired {
 struct limbo_batch {
 	struct limbo_batch *next;
 	uint64_t stamp;		/* 0: not yet closed by a collection */
-	size_t n;
-	struct retired blocks[BATCH_BLOCKS];
+	uint32_t n, room;
+	struct retired blocks[];
 };
 
-static void batches_set(struct limbo *l, size_t n)
+static size_t batch_bytes(const struct limbo_batch *b)
 {
-	__atomic_store_n(&l->batches, n, __ATOMIC_RELAXED);
+	return sizeof(*b) + b->room * sizeof(b->blocks[0]);
+}
+
+static void bytes_set(struct limbo *l, size_t bytes)
+{
+	__atomic_store_n(&l->bytes, bytes, __ATOMIC_RELAXED);
+}
+
+/* Adds a batch; NULL without memory. */
+static struct limbo_batch *batch_new(struct limbo *l)
+{
+	uint32_t room = l->last ? BATCH_BLOCKS : BATCH_BLOCKS_FIRST;
+	struct limbo_batch *b = malloc(sizeof(*b) + room * sizeof(b->blocks[0]));
+
+	if (!b)
+		return NULL;
+	*b = (struct limbo_batch){ .room = room };
+	if (l->last)
+		l->last->next = b;
+	else
+		l->first = b;
+	l->last = b;
+	if (!l->open)
+		l->open = b;
+	bytes_set(l, l->bytes + batch_bytes(b));
+	return b;
 }
 
 void limbo_add(struct limbo *l, ref_t ref, uint32_t bytes)
 {
 	struct limbo_batch *b = l->last;
 
-	if (!b || b->stamp || b->n == BATCH_BLOCKS) {
-		b = malloc(sizeof(*b));
-		if (!b)
-			return;
-		b->next = NULL;
-		b->stamp = 0;
-		b->n = 0;
-		if (l->last)
-			l->last->next = b;
-		else
-			l->first = b;
-		l->last = b;
-		if (!l->open)
-			l->open = b;
-		batches_set(l, l->batches + 1);
-	}
+	if (!b || b->stamp || b->n == b->room)
+		b = batch_new(l);
+	if (!b)
+		return;
 	b->blocks[b->n++] = (struct retired){ ref, bytes };
 	l->pending_bytes += bytes;
 }
 
+/* Takes the first batch out. */
 static void batch_free(struct limbo *l)
 {
 	struct limbo_batch *b = l->first;
 
-	for (size_t i = 0; i < b->n; i++) {
-		slab_free(l->slab, b->blocks[i].ref, b->blocks[i].bytes);
-		l->pending_bytes -= b->blocks[i].bytes;
-	}
 	if (l->open == b)
 		l->open = b->next;
 	l->first = b->next;
 	if (!l->first)
 		l->last = NULL;
-	batches_set(l, l->batches - 1);
+	bytes_set(l, l->bytes - batch_bytes(b));
 	free(b);
+}
+
+static void blocks_free(struct limbo *l, const struct limbo_batch *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		slab_free(l->slab, b->blocks[i].ref, b->blocks[i].bytes);
+		l->pending_bytes -= b->blocks[i].bytes;
+	}
+}
+
+/* Stamps the batches that have none, and returns their number. */
+static size_t batches_stamp(struct limbo *l)
+{
+	uint64_t stamp = epoch_stamp();
+	size_t n = 0;
+
+	for (; l->open; l->open = l->open->next, n++)
+		l->open->stamp = stamp;
+	return n;
+}
+
+/* Frees at most so many batches that nobody sees; true: there are more. */
+static bool batches_collect(struct limbo *l, size_t batches_max)
+{
+	uint64_t oldest = epoch_oldest(l->epoch);
+
+	for (; l->first && l->first->stamp < oldest; batches_max--) {
+		if (!batches_max)
+			return true;
+		blocks_free(l, l->first);
+		batch_free(l);
+	}
+	return false;
 }
 
 void limbo_collect(struct limbo *l)
 {
-	uint64_t stamp, oldest;
-
 	if (!l->first)
 		return;
-	stamp = epoch_stamp();
-	for (; l->open; l->open = l->open->next)
-		l->open->stamp = stamp;
-	oldest = epoch_oldest(l->epoch);
-	while (l->first && l->first->stamp < oldest)
-		batch_free(l);
+	batches_stamp(l);
+	batches_collect(l, SIZE_MAX);
+}
+
+bool limbo_collect_some(struct limbo *l, unsigned int blocks_more)
+{
+	if (!l->first)
+		return false;
+	return batches_collect(l, batches_stamp(l) + 1 +
+				  blocks_more / BATCH_BLOCKS);
 }
 
 size_t limbo_pending_bytes(const struct limbo *l)
@@ -89,8 +135,7 @@ size_t limbo_pending_bytes(const struct limbo *l)
 
 size_t limbo_bytes(const struct limbo *l)
 {
-	return sizeof(struct limbo_batch) *
-	       __atomic_load_n(&l->batches, __ATOMIC_RELAXED);
+	return __atomic_load_n(&l->bytes, __ATOMIC_RELAXED);
 }
 
 void limbo_init(struct limbo *l, struct slab *slab, struct epoch *epoch)

@@ -8,30 +8,16 @@
 #ifndef MEM_CURSOR_H
 #define MEM_CURSOR_H
 
-#include "memtable.h"
+#include "mem_spot.h"
 
 /* A position in a tree. Caller's memory; used inside one epoch participation
  * that lasts from seek to the last use. */
 struct mem_cursor {
-	struct mem_tree *tree;
+	struct mem_spot spot;
 	seq_t limit;
 	const void *until;	/* NULL: no bound */
 	size_t until_bytes;
-	/* The leaf it stands in and the keys between which that lies: borrowed
-	 * until epoch_leave. */
-	const void *leaf, *low, *high;
-	int32_t slot;
-	int32_t slots;
 	struct entry entry;	/* valid while the cursor stands on an entry */
-};
-
-enum mem_seek {
-	MEM_SEEK_GE,		/* first key >= given */
-	MEM_SEEK_GT,
-	MEM_SEEK_LE,		/* last key <= given */
-	MEM_SEEK_LT,
-	MEM_SEEK_FIRST,
-	MEM_SEEK_LAST,
 };
 
 /* Binds a cursor to a tree and a sequence number, at which the caller holds a
@@ -50,7 +36,7 @@ bool mem_cursor_seek(struct mem_cursor *c, enum mem_seek how, const void *key,
 bool mem_cursor_next(struct mem_cursor *c);
 bool mem_cursor_prev(struct mem_cursor *c);
 
-/* Whether all keys of the leaf the cursor stands in (c->leaf tells one from
+/* Whether all keys of the leaf the cursor stands in (c->spot.leaf tells one from
  * another) lie below a key, or at or above it; false also if unknown. */
 bool mem_cursor_leaf_is_below(const struct mem_cursor *c, const void *key,
 			      size_t key_bytes);

@@ -7,8 +7,6 @@
 #ifndef MEM_HEAP_H
 #define MEM_HEAP_H
 
-#include <assert.h>
-
 #include "limbo.h"
 #include "mem_node.h"
 
@@ -17,6 +15,8 @@ struct mem_heap {
 	struct limbo limbo;	/* what readers may still see */
 	struct mem_path *path;	/* constant: owned; the way kept */
 	size_t collect_bytes;	/* collects when more than that is retired */
+	bool has_garbage;	/* atomic: some could be freed at once */
+	bool is_sealed;
 };
 
 /* Blocks of the index come in few sizes: a small database would lose more in

@@ -22,6 +22,17 @@ struct mem_inner {
 _Static_assert(sizeof(struct mem_inner) == 8, "heads are aligned");
 _Static_assert(sizeof(struct mem_leaf) == 8, "tags are aligned");
 
+static inline size_t mem_inner_bytes(int children)
+{
+	return sizeof(struct mem_inner) + (size_t)children * 16 - 12;
+}
+
+static inline size_t mem_leaf_bytes(int slots)
+{
+	return sizeof(struct mem_leaf) + (size_t)(slots + 7) / 8 * 8 +
+	       (size_t)slots * sizeof(ref_t);
+}
+
 static inline ref_t *inner_child(struct mem_inner *in, int i)
 {
 	return (ref_t *)(in->heads + in->children - 1) + i;
@@ -49,6 +60,26 @@ static inline int node_compare(const struct mem_node *n, const void *key,
 			       size_t key_bytes)
 {
 	return key_compare(node_key(n), node_key_bytes(n), key, key_bytes);
+}
+
+static inline void mem_leaf_retire(struct mem_tree *tree, ref_t ref)
+{
+	struct mem_leaf *leaf = slab_at(tree->base, ref);
+
+	mem_block_retire(tree->heap, ref, mem_leaf_bytes(leaf->slots));
+}
+
+static inline void mem_inner_retire(struct mem_tree *tree, ref_t ref)
+{
+	struct mem_inner *in = slab_at(tree->base, ref);
+
+	mem_block_retire(tree->heap, ref, mem_inner_bytes(in->children));
+}
+
+static inline void mem_separator_retire(struct mem_tree *tree, ref_t ref)
+{
+	mem_block_retire(tree->heap, ref, sizeof(struct mem_separator) +
+			 separator_at(tree, ref)->bytes);
 }
 
 /* Which child to go to: the one that holds the key (equal = 1), or the one

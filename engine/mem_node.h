@@ -15,6 +15,7 @@
 #ifndef MEM_NODE_H
 #define MEM_NODE_H
 
+#include <assert.h>
 #include <string.h>
 
 #include "memtable.h"
@@ -30,8 +31,12 @@ enum {
 
 #define NODE_VALUE_INLINE_MAX 126u
 #define NODE_EXTRA_BYTES 12u
-/* In place of `older`: cut off, freed when the purge queue comes to it. */
+/* In place of `older`, of a tombstone at the end of its chain: cut off, freed
+ * when its queue comes to it; superseded and kept, and still queued. */
 #define NODE_OLDER_DEAD UINT32_MAX
+#define NODE_OLDER_KEPT (UINT32_MAX - 1)
+/* With the size of a long value: a copy took this node's place. */
+#define NODE_MOVED (UINT32_C(1) << 31)
 
 struct mem_node {
 	uint64_t w0, w1;
@@ -39,8 +44,8 @@ struct mem_node {
 };
 
 struct mem_link {
-	ref_t older;
-	uint32_t value_bytes;
+	ref_t older;		/* atomic */
+	uint32_t value_bytes;	/* atomic: NODE_MOVED is added once */
 };
 
 static inline seq_t node_seq(const struct mem_node *n)
@@ -80,7 +85,7 @@ static inline struct mem_link *node_link(const struct mem_node *n)
 	return (struct mem_link *)n->parts;
 }
 
-/* The version before, or 0. The link word is the one thing that changes. */
+/* The version before, or 0. The link is the one thing that changes. */
 static inline ref_t node_older(const struct mem_node *n)
 {
 	ref_t older;
@@ -88,7 +93,18 @@ static inline ref_t node_older(const struct mem_node *n)
 	if (!(node_flags(n) & NODE_LINK))
 		return 0;
 	older = __atomic_load_n(&node_link(n)->older, __ATOMIC_ACQUIRE);
-	return older == NODE_OLDER_DEAD ? 0 : older;
+	return older >= NODE_OLDER_KEPT ? 0 : older;
+}
+
+static inline void node_set_older(struct mem_node *n, ref_t older)
+{
+	assert(node_flags(n) & NODE_LINK);
+	__atomic_store_n(&node_link(n)->older, older, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t link_value_bytes(const struct mem_node *n)
+{
+	return __atomic_load_n(&node_link(n)->value_bytes, __ATOMIC_RELAXED);
 }
 
 static inline uint32_t node_value_bytes(const struct mem_node *n)
@@ -96,7 +112,24 @@ static inline uint32_t node_value_bytes(const struct mem_node *n)
 	uint32_t bytes = n->w1 & 127;
 
 	return bytes <= NODE_VALUE_INLINE_MAX ? bytes
-					      : node_link(n)->value_bytes;
+					      : link_value_bytes(n) & ~NODE_MOVED;
+}
+
+static inline bool node_has_long_value(const struct mem_node *n)
+{
+	return (n->w1 & 127) > NODE_VALUE_INLINE_MAX;
+}
+
+static inline bool node_is_moved(const struct mem_node *n)
+{
+	return node_has_long_value(n) && (link_value_bytes(n) & NODE_MOVED);
+}
+
+/* Of a long value only. */
+static inline void node_set_moved(struct mem_node *n)
+{
+	__atomic_store_n(&node_link(n)->value_bytes,
+			 link_value_bytes(n) | NODE_MOVED, __ATOMIC_RELAXED);
 }
 
 static inline size_t node_bytes(const struct mem_node *n)

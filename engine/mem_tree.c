@@ -37,17 +37,6 @@ struct leaf_parts {
 	uint8_t tag[MEM_LEAF_MAX + 1];
 };
 
-static size_t inner_bytes(int children)
-{
-	return sizeof(struct mem_inner) + (size_t)children * 16 - 12;
-}
-
-static size_t leaf_bytes(int slots)
-{
-	return sizeof(struct mem_leaf) + (size_t)(slots + 7) / 8 * 8 +
-	       (size_t)slots * sizeof(ref_t);
-}
-
 /* The writer's path. */
 
 static struct mem_leaf *path_leaf(const struct mem_path *path)
@@ -147,7 +136,7 @@ static ref_t leaf_new(struct mem_tree *tree, const struct leaf_parts *parts,
 {
 	size_t n = (size_t)(to - from);
 	int room = leaf_room((int)n);
-	ref_t ref = mem_block_new(tree->heap, leaf_bytes(room));
+	ref_t ref = mem_block_new(tree->heap, mem_leaf_bytes(room));
 	struct mem_leaf *leaf = slab_at(tree->base, ref);
 
 	leaf->level = 0;
@@ -181,26 +170,6 @@ static void parts_insert(struct leaf_parts *parts, struct mem_tree *tree,
 	parts->tag[at] = mem_tag_of(tree, node_key(n), node_key_bytes(n));
 	parts->count++;
 	parts_append(parts, leaf, at, leaf->count);
-}
-
-static void leaf_retire(struct mem_tree *tree, ref_t ref)
-{
-	struct mem_leaf *leaf = slab_at(tree->base, ref);
-
-	mem_block_retire(tree->heap, ref, leaf_bytes(leaf->slots));
-}
-
-static void inner_retire(struct mem_tree *tree, ref_t ref)
-{
-	struct mem_inner *in = slab_at(tree->base, ref);
-
-	mem_block_retire(tree->heap, ref, inner_bytes(in->children));
-}
-
-static void separator_retire(struct mem_tree *tree, ref_t ref)
-{
-	mem_block_retire(tree->heap, ref, sizeof(struct mem_separator) +
-			 separator_at(tree, ref)->bytes);
 }
 
 /* The shortest key above `left` that is not above `right`. */
@@ -250,7 +219,7 @@ static ref_t inner_new(struct mem_tree *tree, int level,
 		       const struct inner_parts *parts, int from, int to)
 {
 	size_t n = (size_t)(to - from);
-	ref_t ref = mem_block_new(tree->heap, inner_bytes((int)n));
+	ref_t ref = mem_block_new(tree->heap, mem_inner_bytes((int)n));
 	struct mem_inner *in = slab_at(tree->base, ref);
 
 	in->level = (uint8_t)level;
@@ -288,7 +257,7 @@ static void path_split(struct mem_path *path, ref_t left, ref_t separator,
 		p.child[i] = pair.child[0];
 		p.child[i + 1] = pair.child[1];
 		p.separator[i] = pair.separator[0];
-		inner_retire(tree, path->at[d].inner);
+		mem_inner_retire(tree, path->at[d].inner);
 		if (n <= MEM_FANOUT_MAX) {
 			path_publish(path, d, inner_new(tree, level, &p, 0, n));
 			return;
@@ -317,7 +286,7 @@ static void leaf_split(struct mem_path *path, ref_t node)
 	path_split(path, left,
 		   separator_new(tree, p.slot[middle - 1], p.slot[middle]),
 		   right);
-	leaf_retire(tree, old);
+	mem_leaf_retire(tree, old);
 	path->tree = NULL;
 }
 
@@ -329,7 +298,7 @@ static void leaf_insert(struct mem_path *path, ref_t node)
 	parts_insert(&p, path->tree, path_leaf(path), path->slot, node);
 	ref = leaf_new(path->tree, &p, 0, p.count);
 	path_publish(path, path->depth, ref);
-	leaf_retire(path->tree, path->leaf);
+	mem_leaf_retire(path->tree, path->leaf);
 	path->leaf = ref;
 }
 
@@ -414,7 +383,7 @@ static void inner_remove(struct mem_path *path, int d, int i, ref_t other)
 	struct inner_parts p;
 
 	inner_take_apart(in, &p);
-	separator_retire(tree, p.separator[s]);
+	mem_separator_retire(tree, p.separator[s]);
 	memmove(p.child + i, p.child + i + 1,
 		(size_t)(n - 1 - i) * sizeof(ref_t));
 	memmove(p.separator + s, p.separator + s + 1,
@@ -425,7 +394,7 @@ static void inner_remove(struct mem_path *path, int d, int i, ref_t other)
 		path_publish(path, 0, p.child[0]);
 	else
 		path_publish(path, d, inner_new(tree, level, &p, 0, n - 1));
-	inner_retire(tree, path->at[d].inner);
+	mem_inner_retire(tree, path->at[d].inner);
 }
 
 /* Takes the path's leaf out of the tree. */
@@ -434,7 +403,7 @@ static void leaf_remove(struct mem_path *path)
 	int d = path->depth - 1;
 
 	while (d >= 0 && path_inner(path, d)->children == 1)
-		inner_retire(path->tree, path->at[d--].inner);
+		mem_inner_retire(path->tree, path->at[d--].inner);
 	if (d >= 0)
 		inner_remove(path, d, path->at[d].child, 0);
 	else
@@ -465,7 +434,7 @@ static bool leaf_merge(struct mem_path *path, struct leaf_parts *left)
 	if (!i)
 		parts_append(&joined, other, 0, other->count);
 	inner_remove(path, d, i, leaf_new(tree, &joined, 0, joined.count));
-	leaf_retire(tree, other_ref);
+	mem_leaf_retire(tree, other_ref);
 	return true;
 }
 
@@ -483,44 +452,6 @@ void mem_tree_remove(struct mem_tree *tree, ref_t node)
 		leaf_remove(path);
 	else if (!leaf_merge(path, &p))
 		path_publish(path, path->depth, leaf_new(tree, &p, 0, p.count));
-	leaf_retire(tree, path->leaf);
+	mem_leaf_retire(tree, path->leaf);
 	path->tree = NULL;
-}
-
-static void versions_retire(struct mem_tree *tree, ref_t ref)
-{
-	while (ref) {
-		const struct mem_node *n = mem_node_at(tree, ref);
-		ref_t older = node_older(n);
-
-		mem_node_retire(tree->heap, ref, n);
-		ref = older;
-	}
-}
-
-/* Recursion ends at MEM_DEPTH_MAX. */
-static void subtree_retire(struct mem_tree *tree, ref_t ref)
-{
-	struct mem_inner *in = slab_at(tree->base, ref);
-	struct mem_leaf *leaf = (struct mem_leaf *)in;
-
-	if (!in->level) {
-		for (int i = 0; i < leaf->count; i++)
-			versions_retire(tree, *mem_leaf_slot(leaf, i));
-		leaf_retire(tree, ref);
-		return;
-	}
-	for (int i = 0; i < in->children; i++)
-		subtree_retire(tree, *inner_child(in, i));
-	for (int i = 0; i < in->children - 1; i++)
-		separator_retire(tree, inner_separator(in, i));
-	inner_retire(tree, ref);
-}
-
-void mem_tree_retire(struct mem_tree *tree)
-{
-	if (tree->root)
-		subtree_retire(tree, tree->root);
-	if (tree->heap->path->tree == tree)
-		tree->heap->path->tree = NULL;
 }

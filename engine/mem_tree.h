@@ -40,7 +40,18 @@ struct mem_tree {
 	ref_t root;		/* atomic */
 	uint64_t live;		/* atomic: keys that are no tombstones */
 	seq_t purged_seq;	/* atomic */
+	struct mem_tree *older;	/* atomic: in the memtable sealed before */
+	bool in_segments;	/* atomic */
+	/* The writer's, while the tree is being freed: */
+	bool is_freed;
+	uint8_t slots_retired;	/* of the first leaf left */
+	uint8_t children_retired[MEM_DEPTH_MAX];	/* on the way there */
+	ref_t next_freed;
+	size_t kept_end, unflushed_end;	/* no marks behind these */
 };
+
+/* A block for a version, in front of `older` (0: none). */
+ref_t mem_node_new(struct mem_tree *tree, const struct entry *e, ref_t older);
 
 /* A leaf as found; keys from low (inclusive) to high belong into it. NULL for
  * the ends of the tree. Borrowed until epoch_leave. */
@@ -75,7 +86,8 @@ int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 /* Newest version of a key, or 0. */
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes);
 
-/* As mem_tree_get, and makes the path stand at the key's place. Writer. */
+/* As mem_tree_get, and makes the path stand at the key's place; if that is empty
+ * the key must be added before the next seek. Writer. */
 ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes);
 /* After mem_tree_seek with the node's key: adds it, or puts a newer version in
  * its place. Writer. */
@@ -83,8 +95,10 @@ void mem_tree_insert(struct mem_tree *tree, ref_t node);
 void mem_tree_replace(struct mem_tree *tree, ref_t node);
 /* Takes a key out that is there with this version. Writer. */
 void mem_tree_remove(struct mem_tree *tree, ref_t node);
-/* Retires the tree's own blocks, and every version in it. Writer. */
-void mem_tree_retire(struct mem_tree *tree);
+/* Retires of the tree's blocks and versions, of which no mark is left, as much as
+ * *budget allows (a version or leaf each), and takes that off. True: all is
+ * retired, but for the tree itself. Writer. */
+bool mem_tree_retire(struct mem_tree *tree, unsigned int *budget);
 
 static inline ref_t *mem_leaf_slot(const struct mem_leaf *leaf, int i)
 {

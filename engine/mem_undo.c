@@ -12,7 +12,7 @@ static void pending_take_back(struct mem_versions *v, ref_t node)
 	struct mem_queue *q = &v->pending;
 
 	assert(q->count);
-	assert(q->marks[(q->head + q->count - 1) & (q->room - 1)].node == node);
+	assert(mem_queue_at(q, q->count - 1)->node == node);
 	(void)node;
 	q->count--;
 }
@@ -25,7 +25,7 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes)
 	bool was_live = older && !node_is_tombstone(mem_node_at(tree, older));
 	uint64_t live = tree->live + was_live - !node_is_tombstone(n);
 
-	assert(ref);
+	assert(ref && !tree->heap->is_sealed);
 	if (older || node_is_tombstone(n))
 		pending_take_back(tree->versions, ref);
 	if (older)

@@ -3,216 +3,115 @@
  *
  * States: newest (in the index) -> superseded (linked behind its successor,
  * which is pending) -> retired, or kept behind its successor -> retired.
- * A tombstone that is newest and has nothing behind it is queued; the queue is
- * cut to MEM_TOMBSTONES_KEPT from its old end, and what is cut off leaves the
- * index.
+ * A tombstone that is newest and has nothing behind it is queued
+ * (mem_tombstones.c), and leaves the index when it leaves the queues.
  *
  * Invariants:
  *  1. pending is in ascending order of seq; a version is unlinked only after
  *     its successor left pending, so every mark in pending is in its chain.
- *  2. Each kept version has one mark in kept, and is in its chain.
- *  3. A settled tombstone that is not kept is marked in tombstones exactly
- *     when nothing is behind it. When a successor cuts it off, its link becomes
- *     NODE_OLDER_DEAD, and the queue frees it.
- *  4. No snapshot will ever lie between two versions once none did and the
+ *  2. A version that is linked behind a settled one has one mark in kept, and
+ *     is in its chain; or the mark's node is its original (NODE_MOVED), which
+ *     is not, and is retired when the mark is come to.
+ *  3. No snapshot will ever lie between two versions once none did and the
  *     later one was visible: snapshots are taken at the newest state only.
+ *  4. No mark is left of a tree whose versions are being retired.
  *
- * A tombstone with nothing behind it means the same as no version, so it is
- * never kept for a snapshot.
+ * Where nothing can lie below a tree (in_segments is not set), a tombstone with
+ * nothing behind it means the same as no version, so it is never kept.
  */
-#include <assert.h>
-#include <stdlib.h>
-
 #include "err.h"
 #include "mem_versions.h"
 
-#define QUEUE_ROOM_MIN 16
-#define QUEUE_ROOM_IDLE 1024	/* an empty queue larger than this is given up */
+/* Commits between two looks whether readers have left, half a microsecond each. */
+#define SETTLES_A_CHECK 64
+#define QUEUE_IDLE_BYTES 6144	/* an empty queue larger than this is given up */
 
-/* Queues. */
-
-static struct mem_mark *queue_at(const struct mem_queue *q, size_t i)
+static bool node_is_end(const struct mem_node *n)
 {
-	return &q->marks[(q->head + i) & (q->room - 1)];
+	return node_is_tombstone(n) && !node_older(n);
 }
 
-static void bytes_add(struct mem_versions *v, size_t marks)
+static void keeps_set(struct mem_versions *v)
 {
-	__atomic_store_n(&v->bytes, v->bytes + marks * sizeof(struct mem_mark),
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&v->keeps, v->kept.count > 0, __ATOMIC_RELAXED);
 }
 
-/* Room for n marks more; false without memory. */
-static bool queue_reserve(struct mem_versions *v, struct mem_queue *q, size_t n)
+static void work_set(struct mem_versions *v)
 {
-	size_t room = q->room ? q->room : QUEUE_ROOM_MIN;
-	struct mem_mark *marks;
+	bool has_work = mem_queue_is_passing(&v->kept) ||
+			mem_queue_is_passing(&v->unflushed) || v->first_freed;
 
-	if (q->count + n <= q->room)
-		return true;
-	while (room < q->count + n)
-		room *= 2;
-	marks = malloc(room * sizeof(*marks));
-	if (!marks)
-		return false;
-	for (size_t i = 0; i < q->count; i++)
-		marks[i] = *queue_at(q, i);
-	free(q->marks);
-	bytes_add(v, room - q->room);
-	q->marks = marks;
-	q->room = room;
-	q->head = 0;
-	return true;
+	__atomic_store_n(&v->has_work, has_work, __ATOMIC_RELAXED);
 }
 
-static void keeps_set(struct mem_versions *v, bool keeps)
+/* Flushed tombstones may go once those have left who may have looked at the
+ * segments before these were there. */
+static void flushed_check(struct mem_versions *v)
 {
-	__atomic_store_n(&v->keeps, keeps, __ATOMIC_RELAXED);
-}
-
-static void queue_push(struct mem_queue *q, struct mem_mark mark)
-{
-	assert(q->count < q->room);
-	*queue_at(q, q->count++) = mark;
-}
-
-static struct mem_mark queue_pop(struct mem_queue *q)
-{
-	struct mem_mark mark = *queue_at(q, 0);
-
-	q->head++;
-	q->count--;
-	return mark;
-}
-
-/* Keeps the first n marks. */
-static void queue_cut(struct mem_versions *v, struct mem_queue *q, size_t n)
-{
-	q->count = n;
-	if (n || q->room <= QUEUE_ROOM_IDLE)
+	if (v->flushing_seq == v->flushed_seq ||
+	    epoch_oldest(v->heap->limbo.epoch) <= v->flushing_stamp)
 		return;
-	bytes_add(v, -q->room);
-	free(q->marks);
-	*q = (struct mem_queue){ 0 };
-}
-
-/* Chains. */
-
-static struct mem_tree *mark_tree(const struct mem_versions *v, ref_t tree)
-{
-	return slab_at(v->base, tree);
-}
-
-static struct mem_node *node_at(const struct mem_versions *v, ref_t ref)
-{
-	return slab_at(v->base, ref);
-}
-
-static void link_set(struct mem_node *n, ref_t older)
-{
-	assert(node_flags(n) & NODE_LINK);
-	__atomic_store_n(&node_link(n)->older, older, __ATOMIC_RELEASE);
-}
-
-static bool node_is_dead(const struct mem_node *n)
-{
-	return (node_flags(n) & NODE_LINK) &&
-	       node_link(n)->older == NODE_OLDER_DEAD;
-}
-
-static void node_retire(struct mem_versions *v, ref_t ref)
-{
-	mem_node_retire(v->heap, ref, node_at(v, ref));
-}
-
-static ref_t chain_newest(struct mem_tree *tree, const struct mem_node *n)
-{
-	return mem_tree_get(tree, node_key(n), node_key_bytes(n));
-}
-
-/* Tombstones. */
-
-/* A key whose one version is a tombstone leaves the index. Who finds it
- * absent finds purged_seq raised. */
-static void key_purge(struct mem_versions *v, struct mem_tree *tree, ref_t node)
-{
-	const struct mem_node *n = node_at(v, node);
-
-	if (node_seq(n) > tree->purged_seq)
-		__atomic_store_n(&tree->purged_seq, node_seq(n),
-				 __ATOMIC_RELEASE);
-	mem_tree_remove(tree, node);
-	node_retire(v, node);
-}
-
-/* One tombstone leaves the queue, and memory. */
-static void tombstone_purge(struct mem_versions *v)
-{
-	struct mem_mark mark = queue_pop(&v->tombstones);
-	struct mem_node *n = node_at(v, mark.node), *newer;
-	struct mem_tree *tree = mark_tree(v, mark.tree);
-	ref_t newest;
-
-	if (node_is_dead(n)) {
-		node_retire(v, mark.node);
-		return;
-	}
-	newest = chain_newest(tree, n);
-	if (newest == mark.node) {
-		key_purge(v, tree, mark.node);
-		return;
-	}
-	/* Superseded by a version still pending. */
-	for (newer = node_at(v, newest); node_older(newer) != mark.node;)
-		newer = node_at(v, node_older(newer));
-	link_set(newer, 0);
-	node_retire(v, mark.node);
-}
-
-static void tombstone_push(struct mem_versions *v, struct mem_mark mark)
-{
-	/* Without memory for a longer queue tombstones go early, and without
-	 * any queue this one stays. */
-	if (!queue_reserve(v, &v->tombstones, 1) && v->tombstones.count)
-		tombstone_purge(v);
-	if (v->tombstones.count < v->tombstones.room)
-		queue_push(&v->tombstones, mark);
-}
-
-static void tombstones_cut(struct mem_versions *v)
-{
-	while (v->tombstones.count > MEM_TOMBSTONES_KEPT)
-		tombstone_purge(v);
+	v->flushed_seq = v->flushing_seq;
+	mem_queue_pass(&v->unflushed);
+	work_set(v);
 }
 
 /* Settling. */
 
+/* The tombstone, the end of its chain, is cut off behind n. */
+static void tombstone_cut_off(struct mem_node *n, struct mem_node *old)
+{
+	node_set_older(n, 0);
+	node_set_older(old, NODE_OLDER_DEAD);
+}
+
+static bool version_keep(struct mem_versions *v, const struct mem_mark *mark,
+			 ref_t older)
+{
+	struct mem_node *old = mem_version_at(v, older);
+
+	if (!mem_queue_reserve(&v->kept, 1))
+		return false;
+	mem_queue_push(&v->kept, (struct mem_mark){ mark->tree, older,
+						    node_seq(old), mark->seq });
+	if (node_is_end(old))
+		node_set_older(old, NODE_OLDER_KEPT);
+	keeps_set(v);
+	return true;
+}
+
 /* Unlinks what the marked version supersedes, or keeps it; false if it must be
  * kept and there is no memory to note it. */
+static bool superseded_settle(struct mem_versions *v,
+			      const struct mem_mark *mark, ref_t older,
+			      seq_t snapshot_newest)
+{
+	struct mem_node *n = mem_version_at(v, mark->node);
+	struct mem_node *old = mem_version_at(v, older);
+	bool is_end = node_is_end(old);
+
+	if (node_seq(old) <= snapshot_newest &&
+	    !(is_end && !mem_mark_tree(v, mark)->in_segments))
+		return version_keep(v, mark, older);
+	if (is_end) {
+		tombstone_cut_off(n, old);
+	} else {
+		node_set_older(n, node_older(old));
+		mem_version_retire(v, older);
+	}
+	return true;
+}
+
 static bool pending_settle(struct mem_versions *v, struct mem_mark mark,
 			   seq_t snapshot_newest)
 {
-	struct mem_node *n = node_at(v, mark.node), *old;
+	struct mem_node *n = mem_version_at(v, mark.node);
 	ref_t older = node_older(n);
 
-	if (older) {
-		old = node_at(v, older);
-		if (node_is_tombstone(old) && !node_older(old)) {
-			link_set(n, 0);
-			link_set(old, NODE_OLDER_DEAD);
-		} else if (node_seq(old) <= snapshot_newest) {
-			if (!queue_reserve(v, &v->kept, 1))
-				return false;
-			queue_push(&v->kept, (struct mem_mark){
-				mark.tree, older, node_seq(old), mark.seq });
-			keeps_set(v, true);
-		} else {
-			link_set(n, node_older(old));
-			node_retire(v, older);
-		}
-	}
-	if (node_is_tombstone(n) && !node_older(n))
-		tombstone_push(v, mark);
+	if (older && !superseded_settle(v, &mark, older, snapshot_newest))
+		return false;
+	if (node_is_end(n))
+		mem_tombstone_push(v, mark);
 	return true;
 }
 
@@ -220,98 +119,209 @@ void mem_versions_settle(struct mem_versions *v, seq_t visible,
 			 seq_t snapshot_newest)
 {
 	while (v->pending.count) {
-		struct mem_mark mark = *queue_at(&v->pending, 0);
+		struct mem_mark mark = *mem_queue_at(&v->pending, 0);
 
 		if (mark.seq > visible ||
 		    !pending_settle(v, mark, snapshot_newest))
 			break;
-		v->settled_seq = mark.seq;
-		queue_pop(&v->pending);
+		mem_queue_pop(&v->pending);
 	}
-	if (!v->pending.count)
-		queue_cut(v, &v->pending, 0);
-	tombstones_cut(v);
+	mem_queue_trim(&v->pending, QUEUE_IDLE_BYTES);
+	mem_tombstones_cut(v);
+	if (v->flushing_seq != v->flushed_seq &&
+	    ++v->settles % SETTLES_A_CHECK == 0)
+		flushed_check(v);
 }
 
-/* Sweeping. */
+/* Moving. */
 
-/* Whether a snapshot sees the version: it is the newest at or below one. */
-static bool snapshot_needs(const struct mem_mark *mark, const seq_t *snapshots,
-			   size_t n)
+/* The mark of a version in pending, or NULL. */
+static struct mem_mark *pending_find(const struct mem_versions *v, ref_t node)
 {
-	size_t low = 0, high = n;
+	seq_t seq = node_seq(mem_version_at(v, node));
+	size_t low = 0, high = v->pending.count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (snapshots[middle] < mark->seq)
+		if (mem_queue_at(&v->pending, middle)->seq < seq)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < n && snapshots[low] < mark->until;
+	for (; low < v->pending.count; low++) {
+		struct mem_mark *mark = mem_queue_at(&v->pending, low);
+
+		if (mark->seq != seq)
+			break;
+		if (mark->node == node)
+			return mark;
+	}
+	return NULL;
+}
+
+void mem_versions_move(struct mem_versions *v, ref_t newer, ref_t from, ref_t to)
+{
+	struct mem_mark *mark = pending_find(v, from);
+
+	if (mark)
+		mark->node = to;
+	if (!newer || pending_find(v, newer)) {
+		mem_version_retire(v, from);
+		return;
+	}
+	node_set_moved(mem_version_at(v, from));
+	v->moved++;
+	mem_versions_sweep(v);
+}
+
+/* Makes a kept mark whose version was moved point to the copy. */
+static void kept_follow(struct mem_versions *v, struct mem_mark *mark)
+{
+	struct mem_node *from = mem_version_at(v, mark->node);
+	ref_t at;
+
+	if (!node_is_moved(from))
+		return;
+	at = mem_version_newest(mem_mark_tree(v, mark), from);
+	while (node_seq(mem_version_at(v, at)) != mark->seq) {
+		at = node_older(mem_version_at(v, at));
+		assert(at);
+	}
+	mem_version_retire(v, mark->node);
+	v->moved--;
+	mark->node = at;
+}
+
+/* Sweeping. */
+
+static void kept_retire(struct mem_versions *v, ref_t node)
+{
+	struct mem_node *n = mem_version_at(v, node);
+
+	if (node_is_tombstone(n) && node_link(n)->older == NODE_OLDER_KEPT)
+		node_set_older(n, NODE_OLDER_DEAD);
+	else
+		mem_version_retire(v, node);
 }
 
 static void kept_unlink(struct mem_versions *v, const struct mem_mark *mark)
 {
-	struct mem_tree *tree = mark_tree(v, mark->tree);
-	ref_t at = chain_newest(tree, node_at(v, mark->node));
-	bool is_superseded = false;	/* `at` by a settled version */
+	struct mem_tree *tree = mem_mark_tree(v, mark);
+	struct mem_node *n = mem_version_at(v, mark->node), *next;
+	ref_t at = mem_version_newest(tree, n), newer = 0;
 
-	while (node_older(node_at(v, at)) != mark->node) {
-		is_superseded = node_seq(node_at(v, at)) <= v->settled_seq;
-		at = node_older(node_at(v, at));
+	while (node_older(mem_version_at(v, at)) != mark->node) {
+		newer = at;
+		at = node_older(mem_version_at(v, at));
 		assert(at);
 	}
-	link_set(node_at(v, at), node_older(node_at(v, mark->node)));
-	node_retire(v, mark->node);
-	if (node_is_tombstone(node_at(v, at)) && !node_older(node_at(v, at)) &&
-	    !is_superseded)
-		tombstone_push(v, (struct mem_mark){
-			mark->tree, at, node_seq(node_at(v, at)), 0 });
+	next = mem_version_at(v, at);
+	node_set_older(next, node_older(n));
+	kept_retire(v, mark->node);
+	/* Superseded by a settled version it is in kept itself. */
+	if (node_is_end(next) && (!newer || pending_find(v, newer)))
+		mem_tombstone_push(v, (struct mem_mark){
+			mark->tree, at, node_seq(next), 0 });
 }
 
-void mem_versions_sweep(struct mem_versions *v, const seq_t *snapshots,
-			size_t n)
+static void kept_visit(struct mem_versions *v, const struct retention *retention)
 {
-	size_t left = 0;
+	struct mem_mark mark = mem_queue_pop(&v->kept);
 
-	for (size_t i = 0; i < v->kept.count; i++) {
-		struct mem_mark mark = *queue_at(&v->kept, i);
+	if (v->moved)
+		kept_follow(v, &mark);
+	if (mem_mark_tree(v, &mark)->is_freed)
+		return;
+	if (retention_keeps(retention, mark.seq, mark.until))
+		mem_queue_push(&v->kept, mark);
+	else
+		kept_unlink(v, &mark);
+}
 
-		if (snapshot_needs(&mark, snapshots, n))
-			*queue_at(&v->kept, left++) = mark;
-		else
-			kept_unlink(v, &mark);
+void mem_versions_sweep(struct mem_versions *v)
+{
+	mem_queue_pass(&v->kept);
+	work_set(v);
+}
+
+/* Flushing. */
+
+void mem_versions_set_flushed(struct mem_versions *v, seq_t seq)
+{
+	if (seq <= v->flushing_seq)
+		return;
+	v->flushing_seq = seq;
+	v->flushing_stamp = epoch_stamp();
+	flushed_check(v);
+}
+
+/* Freeing. */
+
+static void pending_forget(struct mem_versions *v, ref_t tree)
+{
+	for (size_t n = v->pending.count; n; n--) {
+		struct mem_mark mark = mem_queue_pop(&v->pending);
+
+		if (mark.tree != tree)
+			mem_queue_push(&v->pending, mark);
 	}
-	queue_cut(v, &v->kept, left);
-	keeps_set(v, left);
-	tombstones_cut(v);
+}
+
+void mem_versions_free(struct mem_versions *v, struct mem_tree *tree)
+{
+	struct mem_tree *last = slab_at(v->base, v->last_freed);
+
+	tree->is_freed = true;
+	pending_forget(v, tree->self);
+	mem_tombstones_forget(v, tree);
+	mem_versions_sweep(v);
+	tree->kept_end = v->kept.pass_end;
+	if (v->last_freed)
+		last->next_freed = tree->self;
+	else
+		v->first_freed = tree->self;
+	v->last_freed = tree->self;
+	work_set(v);
+}
+
+/* Retires some of the tree, of which no mark is left; false: some stays. */
+static bool freed_retire(struct mem_versions *v, struct mem_tree *tree,
+			 unsigned int *budget)
+{
+	if (v->kept.head < tree->kept_end ||
+	    v->unflushed.head < tree->unflushed_end ||
+	    !mem_tree_retire(tree, budget))
+		return false;
+	v->first_freed = tree->next_freed;
+	if (!v->first_freed)
+		v->last_freed = 0;
+	limbo_add(&v->heap->limbo, tree->self, sizeof(*tree));
+	return true;
+}
+
+void mem_versions_work(struct mem_versions *v, const struct retention *retention,
+		       unsigned int *budget)
+{
+	/* sweeping may begin anew all the time, and trees are to go, too */
+	unsigned int share = v->first_freed ? *budget / 2 : 0;
+
+	*budget -= share;
+	for (; *budget && mem_queue_is_passing(&v->kept); --*budget)
+		kept_visit(v, retention);
+	mem_queue_trim(&v->kept, QUEUE_IDLE_BYTES);
+	keeps_set(v);
+	flushed_check(v);
+	mem_tombstones_flush(v, budget);
+	mem_tombstones_cut(v);
+	*budget += share;
+	while (*budget && v->first_freed &&
+	       freed_retire(v, slab_at(v->base, v->first_freed), budget))
+		continue;
+	work_set(v);
 }
 
 /* The whole. */
-
-static void queue_forget(struct mem_versions *v, struct mem_queue *q, ref_t tree)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < q->count; i++) {
-		struct mem_mark mark = *queue_at(q, i);
-
-		if (mark.tree != tree)
-			*queue_at(q, left++) = mark;
-		else if (node_is_dead(node_at(v, mark.node)))
-			node_retire(v, mark.node);
-	}
-	queue_cut(v, q, left);
-}
-
-void mem_versions_forget(struct mem_versions *v, struct mem_tree *tree)
-{
-	queue_forget(v, &v->pending, tree->self);
-	queue_forget(v, &v->kept, tree->self);
-	queue_forget(v, &v->tombstones, tree->self);
-}
 
 void mem_versions_init(struct mem_versions *v, struct mem_heap *heap)
 {
@@ -321,31 +331,43 @@ void mem_versions_init(struct mem_versions *v, struct mem_heap *heap)
 
 void mem_versions_release(struct mem_versions *v)
 {
-	free(v->pending.marks);
-	free(v->kept.marks);
-	free(v->tombstones.marks);
+	mem_queue_release(&v->pending);
+	mem_queue_release(&v->kept);
+	mem_queue_release(&v->tombstones);
+	mem_queue_release(&v->unflushed);
+	v->first_freed = v->last_freed = 0;
+	v->flushing_seq = v->flushed_seq;
+	v->moved = 0;
+	keeps_set(v);
+	work_set(v);
 }
 
 int mem_versions_reserve(struct mem_versions *v, size_t n)
 {
-	if (!queue_reserve(v, &v->pending, n))
+	if (!mem_queue_reserve(&v->pending, n))
 		return err_set(AEDB_NO_MEMORY, "memtable: out of memory");
 	return 0;
 }
 
 void mem_versions_add(struct mem_versions *v, struct mem_tree *tree, ref_t node)
 {
-	bool has_room = queue_reserve(v, &v->pending, 1);
+	bool has_room = mem_queue_reserve(&v->pending, 1);
 
 	assert(has_room);
 	(void)has_room;
-	queue_push(&v->pending, (struct mem_mark){
-		tree->self, node, node_seq(node_at(v, node)), 0 });
+	mem_queue_push(&v->pending, (struct mem_mark){
+		tree->self, node, node_seq(mem_version_at(v, node)), 0 });
 }
 
 size_t mem_versions_bytes(const struct mem_versions *v)
 {
-	return __atomic_load_n(&v->bytes, __ATOMIC_RELAXED);
+	return mem_queue_bytes(&v->pending) + mem_queue_bytes(&v->kept) +
+	       mem_queue_bytes(&v->tombstones) + mem_queue_bytes(&v->unflushed);
+}
+
+bool mem_versions_has_work(const struct mem_versions *v)
+{
+	return __atomic_load_n(&v->has_work, __ATOMIC_RELAXED);
 }
 
 bool mem_versions_keeps(const struct mem_versions *v)

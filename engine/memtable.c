@@ -8,23 +8,25 @@
  * Invariants:
  *  1. A key is in the tree as long as it has a version.
  *  2. A version is complete before the tree leads to it.
- *  3. Retired blocks are freed by heap_collect only, which runs when no other
+ *  3. Retired blocks are freed by heap_free_some only, which runs when no other
  *     function of the writer is half done.
  *
  * It knows nothing of transactions: who calls mem_put sees to it that nobody
  * asks for a seq above the visible one.
  */
-#include <stdlib.h>
 #include <sys/random.h>
 
 #include "err.h"
+#include "mem_settle.h"
 #include "mem_versions.h"
 #include "memtable.h"
 
 /* For each entry of a commit: its node's head, the leaf copied for it, and its
  * share of splits. */
 #define RESERVE_ENTRY_BYTES 1024
-#define COLLECT_BYTES_MIN 2048
+#define COLLECT_BYTES_FIRST 512
+#define BLOCKS_MORE 256	/* some 20 us, if nothing of it is in the cache */
+#define COLLECT_BYTES_FEW 2048
 #define COLLECT_BYTES_MAX (256u << 10)
 
 struct memtable {
@@ -35,45 +37,54 @@ struct memtable {
 	uint64_t seed;		/* constant after open */
 };
 
-/* Frees what has collected, at most a 128th of all beyond what readers hold. */
-static void heap_collect(struct mem_heap *heap)
+/* Frees of what was retired about as much as was added since the last time and
+ * so many blocks more, and says when to do so again: beyond what
+ * readers hold at most a 128th of all waits, or 2 KiB, in a small table less. */
+static void heap_free_some(struct mem_heap *heap, unsigned int blocks_more)
 {
-	size_t more;
+	bool has_garbage = limbo_collect_some(&heap->limbo, blocks_more);
+	size_t bytes, more;
 
-	if (limbo_pending_bytes(&heap->limbo) < heap->collect_bytes)
-		return;
-	limbo_collect(&heap->limbo);
 	slab_trim(heap->slab);
-	more = slab_bytes(heap->slab) / 128;
-	if (more < COLLECT_BYTES_MIN)
-		more = COLLECT_BYTES_MIN;
+	bytes = slab_bytes(heap->slab);
+	more = bytes / 8 < COLLECT_BYTES_FEW ? bytes / 8 : COLLECT_BYTES_FEW;
+	if (more < bytes / 128)
+		more = bytes / 128;
 	if (more > COLLECT_BYTES_MAX)
 		more = COLLECT_BYTES_MAX;
 	heap->collect_bytes = limbo_pending_bytes(&heap->limbo) + more;
+	__atomic_store_n(&heap->has_garbage, has_garbage, __ATOMIC_RELAXED);
 }
 
+static void heap_collect(struct mem_heap *heap)
+{
+	if (limbo_pending_bytes(&heap->limbo) >= heap->collect_bytes)
+		heap_free_some(heap, BLOCKS_MORE);
+}
+
+/* It lies in the slab, as all it needs does but the queues. */
 int memtable_open(struct epoch *epoch, struct memtable **ret)
 {
-	struct memtable *mt = calloc(1, sizeof(*mt));
-	int rc;
+	struct memtable *mt;
+	struct slab *slab;
+	int rc = slab_open(&slab);
 
-	if (!mt)
-		return err_set(AEDB_NO_MEMORY, "memtable: out of memory");
-	rc = slab_open(&mt->heap.slab);
 	if (rc < 0)
-		goto fail;
-	limbo_init(&mt->heap.limbo, mt->heap.slab, epoch);
-	if (getrandom(&mt->seed, sizeof(mt->seed), 0) != sizeof(mt->seed))
-		mt->seed = (uintptr_t)mt;
-	mt->heap.path = &mt->path;
-	mt->heap.collect_bytes = COLLECT_BYTES_MIN;
+		return rc;
+	mt = slab_at(slab_base(slab), slab_alloc(slab, sizeof(*mt)));
+	*mt = (struct memtable){
+		.heap.slab = slab,
+		.heap.path = &mt->path,
+		.heap.collect_bytes = COLLECT_BYTES_FIRST,
+		.base = slab_base(slab),
+		.seed = (uintptr_t)mt,
+	};
+	limbo_init(&mt->heap.limbo, slab, epoch);
 	mem_versions_init(&mt->versions, &mt->heap);
-	mt->base = slab_base(mt->heap.slab);
+	if (getrandom(&mt->seed, sizeof(mt->seed), 0) < 0)
+		mt->seed ^= (uintptr_t)epoch;
 	*ret = mt;
 	return 0;
-fail:
-	memtable_close(mt);
-	return rc;
 }
 
 void memtable_close(struct memtable *mt)
@@ -83,12 +94,19 @@ void memtable_close(struct memtable *mt)
 	mem_versions_release(&mt->versions);
 	limbo_release(&mt->heap.limbo);
 	slab_close(mt->heap.slab);
-	free(mt);
 }
 
 struct epoch *memtable_epoch(struct memtable *mt)
 {
 	return mt->heap.limbo.epoch;
+}
+
+void memtable_seal(struct memtable *mt)
+{
+	mt->heap.is_sealed = true;
+	mt->path.tree = NULL;
+	mem_versions_release(&mt->versions);
+	__atomic_store_n(&mt->heap.has_garbage, false, __ATOMIC_RELAXED);
 }
 
 size_t memtable_collect(struct memtable *mt)
@@ -99,13 +117,19 @@ size_t memtable_collect(struct memtable *mt)
 
 size_t memtable_bytes(const struct memtable *mt)
 {
-	return sizeof(*mt) + slab_bytes(mt->heap.slab) +
-	       limbo_bytes(&mt->heap.limbo) + mem_versions_bytes(&mt->versions);
+	return slab_bytes(mt->heap.slab) + limbo_bytes(&mt->heap.limbo) +
+	       mem_versions_bytes(&mt->versions);
 }
 
 bool memtable_keeps_versions(const struct memtable *mt)
 {
 	return mem_versions_keeps(&mt->versions);
+}
+
+bool memtable_has_work(const struct memtable *mt)
+{
+	return mem_versions_has_work(&mt->versions) ||
+	       __atomic_load_n(&mt->heap.has_garbage, __ATOMIC_RELAXED);
 }
 
 int memtable_reserve(struct memtable *mt, size_t entries, size_t bytes)
@@ -120,10 +144,11 @@ int memtable_reserve(struct memtable *mt, size_t entries, size_t bytes)
 			    entries * RESERVE_ENTRY_BYTES + 2 * bytes);
 }
 
-int mem_tree_new(struct memtable *mt, struct mem_tree **ret)
+int mem_tree_new(struct memtable *mt, struct mem_tree *older,
+		 struct mem_tree **ret)
 {
 	struct mem_tree *tree;
-	ref_t ref = slab_alloc(mt->heap.slab, mem_block_round(sizeof(*tree)));
+	ref_t ref = slab_alloc(mt->heap.slab, sizeof(*tree));
 
 	if (!ref)
 		return err_set(AEDB_NO_MEMORY, "memtable: out of memory");
@@ -134,6 +159,9 @@ int mem_tree_new(struct memtable *mt, struct mem_tree **ret)
 		.base = mt->base,
 		.seed = mt->seed,
 		.self = ref,
+		.in_segments = older,
+		.purged_seq = older ? mem_tree_purged_seq(older) : 0,
+		.older = older,
 	};
 	*ret = tree;
 	return 0;
@@ -141,12 +169,38 @@ int mem_tree_new(struct memtable *mt, struct mem_tree **ret)
 
 void mem_tree_free(struct mem_tree *tree)
 {
-	struct mem_heap *heap = tree->heap;
+	if (!tree || tree->heap->is_sealed)
+		return;
+	if (tree->heap->path->tree == tree)
+		tree->heap->path->tree = NULL;
+	mem_versions_free(tree->versions, tree);
+}
 
-	mem_versions_forget(tree->versions, tree);
-	mem_tree_retire(tree);
-	mem_block_retire(heap, tree->self, sizeof(*tree));
-	heap_collect(heap);
+struct mem_tree *mem_tree_older(const struct mem_tree *tree)
+{
+	return __atomic_load_n(&tree->older, __ATOMIC_ACQUIRE);
+}
+
+void mem_tree_set_older(struct mem_tree *tree, struct mem_tree *older)
+{
+	if (older)
+		mem_tree_set_in_segments(tree);
+	__atomic_store_n(&tree->older, older, __ATOMIC_RELEASE);
+}
+
+void mem_tree_set_in_segments(struct mem_tree *tree)
+{
+	__atomic_store_n(&tree->in_segments, true, __ATOMIC_RELEASE);
+}
+
+bool mem_tree_in_segments(const struct mem_tree *tree)
+{
+	return __atomic_load_n(&tree->in_segments, __ATOMIC_ACQUIRE);
+}
+
+bool mem_tree_is_of(const struct mem_tree *tree, const struct memtable *mt)
+{
+	return tree->heap == &mt->heap;
 }
 
 uint64_t mem_tree_count(const struct mem_tree *tree)
@@ -161,64 +215,6 @@ seq_t mem_tree_purged_seq(const struct mem_tree *tree)
 
 /* Writing. */
 
-static unsigned int entry_flags(const struct entry *e, ref_t older)
-{
-	unsigned int flags = 0;
-
-	/* A tombstone's link also says that it was cut off. */
-	if (e->is_tombstone)
-		flags |= NODE_TOMBSTONE | NODE_LINK;
-	if (older || e->value_bytes > NODE_VALUE_INLINE_MAX)
-		flags |= NODE_LINK;
-	if (e->is_ref)
-		flags |= NODE_REF;
-	if (e->id != e->seq)
-		flags |= NODE_ID;
-	if (e->mtime_ns != AEDB_MTIME_NONE || e->attr_bytes)
-		flags |= NODE_EXTRA;
-	return flags;
-}
-
-static char *bytes_append(char *at, const void *from, size_t bytes)
-{
-	if (bytes)
-		memcpy(at, from, bytes);
-	return at + bytes;
-}
-
-static ref_t node_new(struct mem_tree *tree, const struct entry *e,
-		      ref_t older)
-{
-	unsigned int flags = entry_flags(e, older);
-	uint32_t inlined = e->value_bytes <= NODE_VALUE_INLINE_MAX ?
-			   e->value_bytes : NODE_VALUE_INLINE_MAX + 1;
-	ref_t ref = slab_alloc(tree->heap->slab,
-			       (size_t)node_head_bytes(flags) + e->key_bytes +
-			       e->value_bytes + e->attr_bytes);
-	struct mem_node *n = slab_at(tree->base, ref);
-	char *at = n->parts;
-
-	assert(ref);	/* memtable_reserve was called */
-	assert(e->key_bytes <= MEM_KEY_BYTES_MAX);
-	assert(e->value_bytes <= MEM_VALUE_BYTES_MAX);
-	assert(e->attr_bytes <= MEM_ATTR_BYTES_MAX);
-	n->w0 = e->seq << 12 | e->key_bytes;
-	n->w1 = e->time_us << 12 | flags << 7 | inlined;
-	if (flags & NODE_LINK)
-		at = bytes_append(at, &(struct mem_link){ older, e->value_bytes },
-				  sizeof(struct mem_link));
-	if (flags & NODE_ID)
-		at = bytes_append(at, &e->id, sizeof(e->id));
-	if (flags & NODE_EXTRA) {
-		at = bytes_append(at, &e->mtime_ns, sizeof(e->mtime_ns));
-		at = bytes_append(at, &e->attr_bytes, sizeof(e->attr_bytes));
-	}
-	at = bytes_append(at, e->key, e->key_bytes);
-	at = bytes_append(at, e->value, e->value_bytes);
-	bytes_append(at, e->attr, e->attr_bytes);
-	return ref;
-}
-
 static void live_add(struct mem_tree *tree, int difference)
 {
 	__atomic_store_n(&tree->live, tree->live + (uint64_t)difference,
@@ -228,9 +224,10 @@ static void live_add(struct mem_tree *tree, int difference)
 void mem_put(struct mem_tree *tree, const struct entry *entry)
 {
 	ref_t old = mem_tree_seek(tree, entry->key, entry->key_bytes);
-	ref_t ref = node_new(tree, entry, old);
+	ref_t ref = mem_node_new(tree, entry, old);
 	bool was_live = old && !node_is_tombstone(mem_node_at(tree, old));
 
+	assert(!tree->heap->is_sealed);
 	assert(!old || node_seq(mem_node_at(tree, old)) < entry->seq);
 	if (old)
 		mem_tree_replace(tree, ref);
@@ -244,15 +241,36 @@ void mem_put(struct mem_tree *tree, const struct entry *entry)
 
 void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest)
 {
+	if (mt->heap.is_sealed)
+		return;
 	mem_versions_settle(&mt->versions, visible, snapshot_newest);
 	heap_collect(&mt->heap);
 	slab_trim(mt->heap.slab);
 }
 
-void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n)
+void memtable_set_flushed(struct memtable *mt, seq_t seq)
 {
-	mem_versions_sweep(&mt->versions, snapshots, n);
-	heap_collect(&mt->heap);
+	if (!mt->heap.is_sealed)
+		mem_versions_set_flushed(&mt->versions, seq);
+}
+
+void mem_sweep(struct memtable *mt)
+{
+	if (!mt->heap.is_sealed)
+		mem_versions_sweep(&mt->versions);
+}
+
+bool mem_work(struct memtable *mt, const struct retention *retention,
+	      unsigned int versions)
+{
+	if (!memtable_has_work(mt))
+		return false;
+	mem_versions_work(&mt->versions, retention, &versions);
+	if (versions && mt->heap.has_garbage)
+		heap_free_some(&mt->heap, versions);
+	else
+		heap_collect(&mt->heap);
+	return memtable_has_work(mt);
 }
 
 /* Reading. */

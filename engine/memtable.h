@@ -2,11 +2,19 @@
  * Versions of keys in memory: ordered trees.
  *
  * Calling sequence: memtable_open, mem_tree_new per key space; the one writer
- * calls mem_put and, once the commit is visible, mem_settle; readers call
- * epoch_enter, mem_get or a cursor (mem_cursor.h), epoch_leave.
+ * calls mem_put and, once the commit is visible, mem_settle (mem_settle.h);
+ * readers call epoch_enter, mem_get or a cursor (mem_cursor.h, mem_walk.h),
+ * epoch_leave. memtable_seal ends writing; memtable_close.
  * Threads: one writer at a time (the holder of the commit lock), any number of
  * readers without locks. Errors: AEDB_NO_MEMORY only, and only from calls that
  * say so.
+ *
+ * A key space may have a tree in each of several memtables: a tree leads to the
+ * one sealed before, and what is in none of them may be in segments. Data moves
+ * down only, so a reader loads, in this order and inside one stay in the epoch:
+ * the number to read at; the tree that is written to; where that has no version
+ * at or below the number, its older one, and so on; then the segments. The first
+ * version found is the key's, be it a tombstone.
  */
 #ifndef MEMTABLE_H
 #define MEMTABLE_H
@@ -32,8 +40,12 @@ struct mem_tree;
  * this epoch domain (borrowed until memtable_close). Owned by the caller.
  * AEDB_NO_MEMORY when not even the smallest range can be reserved. */
 int memtable_open(struct epoch *epoch, struct memtable **ret);
-/* Frees everything; no reader may be inside. Takes NULL. */
+/* Frees everything, whatever it holds at the same cost; no reader may be inside.
+ * Takes NULL. */
 void memtable_close(struct memtable *mt);
+/* From now on it stays as it is: nothing may be put, undone or replaced, and
+ * mem_settle, mem_sweep, mem_work and mem_tree_free do nothing. Writer. */
+void memtable_seal(struct memtable *mt);
 /* The epoch domain readers of this memtable enter. Borrowed. */
 struct epoch *memtable_epoch(struct memtable *mt);
 /* Frees what no reader can see any more, which else happens now and then, and
@@ -41,17 +53,34 @@ struct epoch *memtable_epoch(struct memtable *mt);
 size_t memtable_collect(struct memtable *mt);
 /* Bytes really allocated for entries, trees and hashes, free slots included. */
 size_t memtable_bytes(const struct memtable *mt);
-/* Whether versions are kept that only snapshots need. Any thread. */
-bool memtable_keeps_versions(const struct memtable *mt);
 
-/* A new empty key space. Owned by the caller. AEDB_NO_MEMORY. */
-int mem_tree_new(struct memtable *mt, struct mem_tree **ret);
-/* Retires every version, then the tree; readers inside an epoch may go on. */
+/* An empty tree; `older`, which may be NULL, is that of the same key space in
+ * the memtable sealed before. Owned by the caller. Writer. AEDB_NO_MEMORY. */
+int mem_tree_new(struct memtable *mt, struct mem_tree *older,
+		 struct mem_tree **ret);
+/* Whether the tree lies in this memtable. Any thread. */
+bool mem_tree_is_of(const struct mem_tree *tree, const struct memtable *mt);
+/* Retires the tree and every version in it, bit by bit in mem_work; those who
+ * reached it inside an epoch may go on, nobody reaches it later. Takes NULL.
+ * Writer. */
 void mem_tree_free(struct mem_tree *tree);
-/* Number of keys whose newest version is no tombstone. */
+/* The tree of the memtable sealed before, or NULL; borrowed until the epoch is
+ * left. Any thread. mem_tree_set_older cuts it off (NULL), once what it has is
+ * in segments that readers find. Writer. */
+struct mem_tree *mem_tree_older(const struct mem_tree *tree);
+void mem_tree_set_older(struct mem_tree *tree, struct mem_tree *older);
+/* Older versions of its keys may lie below, in segments or in an older tree
+ * (which implies it, also once that is cut off): tombstones hide them. From now
+ * on snapshots keep tombstones like any version, and only those that were
+ * flushed are purged. To be called before the first version of the tree can be
+ * in a segment. Writer; mem_tree_in_segments any thread. */
+void mem_tree_set_in_segments(struct mem_tree *tree);
+bool mem_tree_in_segments(const struct mem_tree *tree);
+/* Number of keys whose newest version is no tombstone, in this tree alone. */
 uint64_t mem_tree_count(const struct mem_tree *tree);
-/* Highest seq of a tombstone that was purged: absent keys are known unchanged
- * only since this number. atomic, any thread. */
+/* Highest seq of a tombstone that was purged from this tree or an older one:
+ * keys absent from memory are known unchanged only since this number. Any
+ * thread. */
 seq_t mem_tree_purged_seq(const struct mem_tree *tree);
 
 /* Makes sure that mem_put of the given total size (keys, values, attributes)
@@ -79,17 +108,5 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes);
  * been unlinked by mem_settle. */
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 	     seq_t limit, struct entry *ret, seq_t *ret_newer);
-
-/* Called by the writer after everything up to `visible` became visible:
- * versions superseded at or below it which no snapshot separates from their
- * successor (snapshot_newest < their seq) are unlinked and retired; others are
- * kept for mem_sweep. Tombstones at the end of their chain go to the purge
- * queue (the newest MEM_TOMBSTONES_KEPT stay). */
-void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest);
-
-/* Called by the writer after a snapshot was released: kept versions that no
- * snapshot in snapshots[0..n), ascending, separates from their successor go.
- * Cheap when nothing is kept. */
-void mem_sweep(struct memtable *mt, const seq_t *snapshots, size_t n);
 
 #endif

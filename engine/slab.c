@@ -4,36 +4,47 @@
  * Small blocks share a span (1 to 8 units) with blocks of their class; a
  * span that becomes empty goes back to the common pool, so that any class may
  * have it next. Larger blocks are runs of units. The pool is a buddy system:
- * free blocks of 2^order units, aligned to their size.
+ * free blocks of 2^order units, aligned to their size. It grows at its end, a
+ * little at first.
+ *
+ * Spans of many classes would be mostly empty in a slab of few blocks, and a
+ * page describes units when there is but one: the first FIRST_BYTES of the range
+ * hold the slab's own state and are cut to the byte (firstfit.h), until they are
+ * full.
  *
  * Invariants:
- *  1. A unit belongs to one free block, one span or one run. Only the first
- *     unit of a free block has UNIT_FREE, and its order.
+ *  1. A unit belongs to one free block, one span or one run, or lies outside of
+ *     [FIRST_UNITS, frontier). Only the first unit of a free block has
+ *     UNIT_FREE, and its order.
  *  2. A span is on its class's list exactly when a block of it is free.
  *  3. UNIT_TOUCHED stands at the first unit of each 4 KiB page that may hold
  *     memory; touched_pages counts them and spare_pages those of them that lie
  *     wholly in free blocks. A free block is wholly touched or wholly not.
- *  4. Unit 0 is never given away: reference 0 means none.
+ *  4. Reference 0 means none: the slab's state lies there.
  *
  * It does not grow or move blocks, and knows nothing of readers: who frees a
  * block that others may see goes through epoch.h.
  */
 #include <assert.h>
+#include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "aedb.h"
 #include "err.h"
+#include "firstfit.h"
 #include "slab.h"
 
 #define UNIT_BYTES 2048u
 #define UNIT_REFS (UNIT_BYTES / 8)
 #define PAGE_BYTES 4096u
 #define ORDER_MAX 15
+#define ORDER_GROW_MAX 9		/* the pool grows by 1 MiB at most */
 #define CHUNK_UNITS (1u << ORDER_MAX)
 #define CHUNK_BYTES ((size_t)CHUNK_UNITS * UNIT_BYTES)
 #define CHUNKS_MAX 512			/* 32 GiB: what a reference can name */
+#define FIRST_BYTES 16384u
+#define FIRST_UNITS (FIRST_BYTES / UNIT_BYTES)
 /* From here on huge pages: a large table gets faster, and a small one does not
  * hold 2 MiB for its first entry. */
 #define HUGE_FROM ((size_t)32 << 20)
@@ -61,28 +72,30 @@ struct unit {
 
 _Static_assert(sizeof(struct unit) == 16, "0.8 % of what it describes");
 
-struct list {
-	uint32_t first, last;
-};
+#define UNITS_A_PAGE (PAGE_BYTES / sizeof(struct unit))
 
 struct class {
 	uint16_t bytes;
 	uint16_t order;		/* a span is 2^order units */
-	struct list partial;	/* the first is the one in use */
 };
 
-/* The writer's, but for what is marked. */
+/* At the range's first byte. The writer's, but for what is marked. */
 struct slab {
-	char *base;		/* constant after open */
+	struct firstfit first;	/* atomic for slab_bytes */
 	struct unit *units;	/* constant after open */
 	size_t range_bytes;	/* constant after open */
 	uint32_t chunks;	/* made accessible */
+	uint32_t frontier;	/* atomic: units from here on are not in the pool */
 	size_t touched_pages;	/* atomic: read by slab_bytes */
 	size_t spare_pages;
 	size_t free_units;
-	struct class classes[CLASSES];
-	struct list free[ORDER_MAX + 1];
+	uint32_t partial[CLASSES];	/* spans with free blocks; the first is the
+					 * one in use */
+	uint32_t free[ORDER_MAX + 1][2];	/* blocks; [1]: touched ones */
 };
+
+static struct class classes[CLASSES];	/* constant after classes_init */
+static pthread_once_t classes_once = PTHREAD_ONCE_INIT;
 
 static unsigned int class_of(size_t bytes)
 {
@@ -110,54 +123,37 @@ static uint16_t class_order(size_t bytes)
 	return order;
 }
 
-static void class_table_init(struct slab *s)
+static void classes_init(void)
 {
 	for (size_t bytes = 8; bytes <= CLASS_BYTES_MAX; bytes += 8) {
-		struct class *c = &s->classes[class_of(bytes)];
+		struct class *c = &classes[class_of(bytes)];
 
 		c->bytes = (uint16_t)bytes;
 		c->order = class_order(bytes);
 	}
 }
 
-static void list_remove(struct slab *s, struct list *l, uint32_t at)
+static void list_remove(struct slab *s, uint32_t *list, uint32_t at)
 {
 	struct unit *u = &s->units[at];
 
 	if (u->prev)
 		s->units[u->prev].next = u->next;
 	else
-		l->first = u->next;
+		*list = u->next;
 	if (u->next)
 		s->units[u->next].prev = u->prev;
-	else
-		l->last = u->prev;
 }
 
-static void list_push(struct slab *s, struct list *l, uint32_t at)
+static void list_push(struct slab *s, uint32_t *list, uint32_t at)
 {
 	struct unit *u = &s->units[at];
 
 	u->prev = 0;
-	u->next = l->first;
-	if (l->first)
-		s->units[l->first].prev = at;
-	else
-		l->last = at;
-	l->first = at;
-}
-
-static void list_append(struct slab *s, struct list *l, uint32_t at)
-{
-	struct unit *u = &s->units[at];
-
-	u->next = 0;
-	u->prev = l->last;
-	if (l->last)
-		s->units[l->last].next = at;
-	else
-		l->first = at;
-	l->last = at;
+	u->next = *list;
+	if (*list)
+		s->units[*list].prev = at;
+	*list = at;
 }
 
 static bool page_is_touched(const struct slab *s, uint32_t at)
@@ -178,20 +174,23 @@ static void touched_add(struct slab *s, size_t pages)
 			 __ATOMIC_RELAXED);
 }
 
-/* Puts a block on its free list: touched ones in front, to be used first. */
+/* The list for a free block. One unit is free only if the other of its page is
+ * not, or about to be taken. */
+static uint32_t *pool_list(struct slab *s, uint32_t at, unsigned int order)
+{
+	return &s->free[order][!order || page_is_touched(s, at)];
+}
+
 static void pool_link(struct slab *s, uint32_t at, unsigned int order)
 {
 	s->units[at].flags |= UNIT_FREE;
 	s->units[at].order = (uint8_t)order;
-	if (page_is_touched(s, at))
-		list_push(s, &s->free[order], at);
-	else
-		list_append(s, &s->free[order], at);
+	list_push(s, pool_list(s, at, order), at);
 }
 
 static void pool_unlink(struct slab *s, uint32_t at)
 {
-	list_remove(s, &s->free[s->units[at].order], at);
+	list_remove(s, pool_list(s, at, s->units[at].order), at);
 	s->units[at].flags &= (uint8_t)~UNIT_FREE;
 }
 
@@ -227,42 +226,59 @@ static void pool_give(struct slab *s, uint32_t at, unsigned int order)
 	pool_merge(s, at, order);
 }
 
-/* Makes the next chunk accessible and gives it to the pool. */
+/* Makes the next chunk accessible. */
 static bool chunk_add(struct slab *s)
 {
 	size_t offset = s->chunks * CHUNK_BYTES;
-	uint32_t first = s->chunks * CHUNK_UNITS;
+	char *at = s->first.base + offset;
 
-	if (offset + CHUNK_BYTES > s->range_bytes)
+	if (offset + CHUNK_BYTES > s->range_bytes ||
+	    mprotect(at, CHUNK_BYTES, PROT_READ | PROT_WRITE) < 0)
 		return false;
-	if (mprotect(s->base + offset, CHUNK_BYTES, PROT_READ | PROT_WRITE) < 0)
-		return false;
-	if (offset)
-		madvise(s->base + offset, CHUNK_BYTES, MADV_HUGEPAGE);
-	else
-		madvise(s->base + HUGE_FROM, CHUNK_BYTES - HUGE_FROM,
-			MADV_HUGEPAGE);
+	madvise(at, CHUNK_BYTES, MADV_HUGEPAGE);
 	s->chunks++;
-	if (first) {
-		pool_give(s, first, ORDER_MAX);
-		return true;
-	}
-	for (unsigned int order = ORDER_MAX; order-- > 0;)
-		pool_give(s, 1u << order, order);
+	s->free_units += CHUNK_UNITS;
 	return true;
+}
+
+/* Adds what lies at the frontier to the pool. */
+static bool pool_grow(struct slab *s)
+{
+	uint32_t at = s->frontier;
+	unsigned int order = (unsigned int)__builtin_ctz(at);
+
+	if (at == s->chunks * CHUNK_UNITS && !chunk_add(s))
+		return false;
+	if (order > ORDER_GROW_MAX)
+		order = ORDER_GROW_MAX;
+	pool_merge(s, at, order);
+	__atomic_store_n(&s->frontier, at + (1u << order), __ATOMIC_RELAXED);
+	return true;
+}
+
+/* The smallest free block of at least this order, touched if there is one of
+ * its size; 0: there is none. */
+static uint32_t pool_find(const struct slab *s, unsigned int order)
+{
+	for (; order <= ORDER_MAX; order++) {
+		if (s->free[order][1])
+			return s->free[order][1];
+		if (s->free[order][0])
+			return s->free[order][0];
+	}
+	return 0;
 }
 
 /* Takes 2^order units; 0 when there are none. */
 static uint32_t pool_take(struct slab *s, unsigned int order)
 {
-	unsigned int from = order;
+	unsigned int from;
 	uint32_t at;
 
-	while (from <= ORDER_MAX && !s->free[from].first)
-		from++;
-	if (from > ORDER_MAX)
-		return chunk_add(s) ? pool_take(s, order) : 0;
-	at = s->free[from].first;
+	while (!(at = pool_find(s, order)))
+		if (!pool_grow(s))
+			return 0;
+	from = s->units[at].order;
 	pool_unlink(s, at);
 	s->free_units -= (size_t)1 << order;
 	while (from > order) {
@@ -322,7 +338,7 @@ static uint32_t run_units(size_t bytes)
 	return (uint32_t)((bytes + UNIT_BYTES - 1) / UNIT_BYTES);
 }
 
-static uint32_t span_new(struct slab *s, struct class *c)
+static uint32_t span_new(struct slab *s, const struct class *c, uint32_t *partial)
 {
 	uint32_t at = pool_take(s, c->order);
 
@@ -332,7 +348,7 @@ static uint32_t span_new(struct slab *s, struct class *c)
 	s->units[at].used = 0;
 	s->units[at].fresh = 0;
 	s->units[at].free_head = 0;
-	list_push(s, &c->partial, at);
+	list_push(s, partial, at);
 	return at;
 }
 
@@ -342,52 +358,68 @@ static bool span_is_full(const struct unit *u, const struct class *c)
 	       (u->fresh + c->bytes / 8u) > (UNIT_REFS << c->order);
 }
 
-ref_t slab_alloc(struct slab *s, size_t bytes)
+static ref_t span_alloc(struct slab *s, unsigned int class)
 {
-	if (bytes > CLASS_BYTES_MAX)
-		return run_alloc(s, run_units(bytes));
-	struct class *c = &s->classes[class_of(bytes)];
-	uint32_t at = c->partial.first;
+	const struct class *c = &classes[class];
+	uint32_t at = s->partial[class];
 
-	if (!at && !(at = span_new(s, c)))
+	if (!at && !(at = span_new(s, c, &s->partial[class])))
 		return 0;
 	struct unit *u = &s->units[at];
 	ref_t ref = at * UNIT_REFS;
 
 	if (u->free_head) {
 		ref += u->free_head - 1u;
-		u->free_head = *(uint16_t *)slab_at(s->base, ref);
+		u->free_head = *(uint16_t *)slab_at(s->first.base, ref);
 	} else {
 		ref += u->fresh;
 		u->fresh = (uint16_t)(u->fresh + c->bytes / 8u);
 	}
 	u->used++;
 	if (span_is_full(u, c))
-		list_remove(s, &c->partial, at);
+		list_remove(s, &s->partial[class], at);
 	return ref;
 }
 
-void slab_free(struct slab *s, ref_t ref, size_t bytes)
+ref_t slab_alloc(struct slab *s, size_t bytes)
 {
-	assert(ref >= UNIT_REFS);
-	if (bytes > CLASS_BYTES_MAX) {
-		run_free(s, ref / UNIT_REFS, run_units(bytes));
-		return;
+	if (firstfit_may(&s->first, bytes)) {
+		ref_t ref = firstfit_alloc(&s->first, bytes);
+
+		if (ref)
+			return ref;
 	}
-	struct class *c = &s->classes[class_of(bytes)];
+	return bytes > CLASS_BYTES_MAX ? run_alloc(s, run_units(bytes)) :
+					 span_alloc(s, class_of(bytes));
+}
+
+static void span_free(struct slab *s, ref_t ref, unsigned int class)
+{
+	const struct class *c = &classes[class];
 	uint32_t at = ref / UNIT_REFS & ~((1u << c->order) - 1);
 	struct unit *u = &s->units[at];
 
 	assert(u->used > 0);
 	/* In front: the fullest are filled first, so that others may drain. */
 	if (span_is_full(u, c))
-		list_push(s, &c->partial, at);
-	*(uint16_t *)slab_at(s->base, ref) = u->free_head;
+		list_push(s, &s->partial[class], at);
+	*(uint16_t *)slab_at(s->first.base, ref) = u->free_head;
 	u->free_head = (uint16_t)(ref - at * UNIT_REFS + 1);
 	if (--u->used == 0) {
-		list_remove(s, &c->partial, at);
+		list_remove(s, &s->partial[class], at);
 		pool_give(s, at, c->order);
 	}
+}
+
+void slab_free(struct slab *s, ref_t ref, size_t bytes)
+{
+	assert(ref);
+	if (firstfit_has(&s->first, ref))
+		firstfit_free(&s->first, ref, bytes);
+	else if (bytes > CLASS_BYTES_MAX)
+		run_free(s, ref / UNIT_REFS, run_units(bytes));
+	else
+		span_free(s, ref, class_of(bytes));
 }
 
 int slab_reserve(struct slab *s, size_t bytes)
@@ -409,7 +441,7 @@ static void block_drop(struct slab *s, uint32_t at, unsigned int order)
 {
 	size_t pages = pages_touched(s, at, order);
 
-	if (madvise(s->base + (size_t)at * UNIT_BYTES,
+	if (madvise(s->first.base + (size_t)at * UNIT_BYTES,
 		    (size_t)UNIT_BYTES << order, MADV_DONTNEED) < 0)
 		return;
 	pool_unlink(s, at);
@@ -427,9 +459,9 @@ void slab_trim(struct slab *s)
 	if (s->spare_pages <= spare_max)
 		return;
 	for (unsigned int order = ORDER_MAX; order > 0; order--) {
-		uint32_t at = s->free[order].first;
+		uint32_t at = s->free[order][1];
 
-		while (at && page_is_touched(s, at)) {
+		while (at) {
 			uint32_t next = s->units[at].next;
 
 			if (s->spare_pages <= spare_max / 2)
@@ -442,15 +474,18 @@ void slab_trim(struct slab *s)
 
 size_t slab_bytes(const struct slab *s)
 {
-	size_t pages = __atomic_load_n(&s->touched_pages, __ATOMIC_RELAXED);
+	uint32_t units = __atomic_load_n(&s->frontier, __ATOMIC_RELAXED);
+	size_t pages = __atomic_load_n(&s->touched_pages, __ATOMIC_RELAXED) +
+		       firstfit_pages(&s->first);
 
-	return sizeof(*s) + pages * PAGE_BYTES +
-	       pages * 2 * sizeof(struct unit);
+	if (units > FIRST_UNITS)
+		pages += (units + UNITS_A_PAGE - 1) / UNITS_A_PAGE;
+	return pages * PAGE_BYTES;
 }
 
 char *slab_base(const struct slab *s)
 {
-	return s->base;
+	return s->first.base;
 }
 
 static void *range_map(size_t bytes, int protection)
@@ -461,38 +496,69 @@ static void *range_map(size_t bytes, int protection)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* Reserves the largest range to be had, and makes its first chunk accessible. */
+static char *range_open(size_t *ret_bytes)
+{
+	size_t bytes = CHUNKS_MAX * CHUNK_BYTES;
+	char *base;
+
+	while (!(base = range_map(bytes, PROT_NONE))) {
+		bytes /= 2;
+		if (bytes < CHUNK_BYTES)
+			return NULL;
+	}
+	if (mprotect(base, CHUNK_BYTES, PROT_READ | PROT_WRITE) < 0) {
+		munmap(base, bytes);
+		return NULL;
+	}
+	madvise(base, HUGE_FROM, MADV_NOHUGEPAGE);
+	madvise(base + HUGE_FROM, CHUNK_BYTES - HUGE_FROM, MADV_HUGEPAGE);
+	*ret_bytes = bytes;
+	return base;
+}
+
+static size_t table_bytes(size_t range_bytes)
+{
+	return range_bytes / UNIT_BYTES * sizeof(struct unit);
+}
+
 int slab_open(struct slab **ret)
 {
-	struct slab *s = calloc(1, sizeof(*s));
+	struct unit *units = NULL;
+	size_t range_bytes;
+	struct slab *s;
+	char *base;
 
-	if (!s)
-		return err_set(AEDB_NO_MEMORY, "memtable: out of memory");
-	s->range_bytes = CHUNKS_MAX * CHUNK_BYTES;
-	while (!(s->base = range_map(s->range_bytes, PROT_NONE))) {
-		s->range_bytes /= 2;
-		if (s->range_bytes < CHUNK_BYTES)
-			goto fail;
+	pthread_once(&classes_once, classes_init);
+	base = range_open(&range_bytes);
+	if (base)
+		units = range_map(table_bytes(range_bytes),
+				  PROT_READ | PROT_WRITE);
+	if (!units) {
+		if (base)
+			munmap(base, range_bytes);
+		return err_set(AEDB_NO_MEMORY,
+			       "memtable: cannot reserve addresses");
 	}
-	s->units = range_map(s->range_bytes / UNIT_BYTES * sizeof(struct unit),
-			     PROT_READ | PROT_WRITE);
-	if (!s->units)
-		goto fail;
-	class_table_init(s);
+	madvise(units, table_bytes(range_bytes), MADV_NOHUGEPAGE);
+	s = (struct slab *)base;
+	firstfit_init(&s->first, base, FIRST_BYTES, sizeof(*s));
+	s->units = units;
+	s->range_bytes = range_bytes;
+	s->chunks = 1;
+	s->frontier = FIRST_UNITS;
+	s->free_units = CHUNK_UNITS - FIRST_UNITS;
 	*ret = s;
 	return 0;
-fail:
-	slab_close(s);
-	return err_set(AEDB_NO_MEMORY, "memtable: cannot reserve addresses");
 }
 
 void slab_close(struct slab *s)
 {
+	size_t range_bytes;
+
 	if (!s)
 		return;
-	if (s->base)
-		munmap(s->base, s->range_bytes);
-	if (s->units)
-		munmap(s->units,
-		       s->range_bytes / UNIT_BYTES * sizeof(struct unit));
-	free(s);
+	range_bytes = s->range_bytes;
+	munmap(s->units, table_bytes(range_bytes));
+	munmap(s->first.base, range_bytes);
 }

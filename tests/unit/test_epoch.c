@@ -83,6 +83,27 @@ TEST(later, "a reader that entered after a block was retired does not hold it")
 	domain_close(&d);
 }
 
+TEST(renewed, "a participant that rests holds nothing, and holds again once it was renewed")
+{
+	struct epoch_slot *slot;
+	struct domain d;
+
+	domain_open(&d);
+	CHECK_OK(epoch_slot_enter(d.epoch, &slot));
+	epoch_slot_rest(slot);
+	CHECK_EQ(pending_after_retire(&d), 0);
+	epoch_slot_renew(slot, d.epoch);
+	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
+	epoch_slot_renew(slot, d.epoch);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
+	CHECK_EQ(pending_after_retire(&d), BLOCK_BYTES);
+	epoch_slot_leave(slot);
+	limbo_collect(&d.limbo);
+	CHECK_EQ(limbo_pending_bytes(&d.limbo), 0);
+	domain_close(&d);
+}
+
 TEST(domains, "a reader of one domain does not hold blocks of another")
 {
 	struct domain a, b;

@@ -63,23 +63,32 @@ int stage_base_load(const struct value_source *base, struct value_tree *tree,
 {
 	uint8_t *bytes = NULL;
 
-	if (base->ref)
+	size_t n = (size_t)value_source_bytes(base);
+	int rc = 0;
+
+	if (value_source_has_chunks(base))
 		return value_tree_load(tree, base->ref);
-	if (base->n) {
-		bytes = malloc(base->n);
+	if (n) {
+		bytes = malloc(n);
 		if (!bytes)
 			return no_memory();
-		memcpy(bytes, base->bytes, base->n);
+		if (base->ref)
+			rc = values_read_page(tree->values, base->ref, bytes);
+		else
+			memcpy(bytes, base->bytes, n);
 	}
-	*ret_base = bytes;
-	return 0;
+	if (rc < 0)
+		free(bytes);
+	else
+		*ret_base = bytes;
+	return rc;
 }
 
 void stage_base_enter(struct stage *stage, const struct value_source *base)
 {
-	stage->base_bytes = base->ref ? 0 : base->n;
-	stage->is_ref = base->ref != NULL;
-	if (base->ref)
+	stage->is_ref = value_source_has_chunks(base);
+	stage->base_bytes = stage->is_ref ? 0 : (size_t)value_source_bytes(base);
+	if (stage->is_ref)
 		stage->ref = *base->ref;
 }
 
@@ -111,7 +120,7 @@ int stage_open(struct values *values, const struct value_source *base,
 		return rc;
 	}
 	stage_base_enter(stage, base);
-	stage->bytes = base->ref ? base->ref->bytes : base->n;
+	stage->bytes = value_source_bytes(base);
 	stage_charge(stage);
 	*ret = stage;
 	return 0;
@@ -309,7 +318,7 @@ int stage_write(struct stage *stage, const void *buf, size_t n,
 /* As zeros written there and spilled: a hole that is staged as a whole. */
 static int zero_chunk(struct stage *stage, uint64_t index)
 {
-	static const struct value_record_ref hole;
+	static const struct page_ref hole;
 	int rc = value_tree_set(&stage->tree, index, &hole);
 
 	if (rc == 0)
@@ -356,7 +365,7 @@ static int read_beneath(struct stage *stage, uint8_t *to, uint32_t n,
 	if (rc < 0)
 		return rc;
 	stage_chunk_copy_out(to, n, b.data, b.bytes, from);
-	free(b.record);
+	free(b.page);
 	return 0;
 }
 
@@ -364,7 +373,7 @@ static int read_piece(struct stage *stage, uint8_t *to, uint32_t n,
 		      uint64_t index, uint32_t from)
 {
 	struct stage_chunk *chunk = stage_chunk_get(stage, index);
-	struct value_record_ref ref;
+	struct page_ref ref;
 	int rc = 0;
 
 	if (!chunk) {
@@ -443,7 +452,7 @@ static int boundary_chunk(struct stage *stage, uint64_t bytes,
 {
 	uint64_t index = bytes / VALUE_CHUNK_BYTES;
 	struct stage_chunk *chunk = stage_chunk_get(stage, index);
-	struct value_record_ref ref = { .file = 0 };
+	struct page_ref ref = { .file = 0 };
 	int rc = 0;
 
 	*ret = NULL;
@@ -598,6 +607,8 @@ int stage_seal(struct stage *stage, struct stage_sealed *ret)
 	if (stage->is_changed)
 		rc = stage->bytes > AEDB_VALUE_INLINE_MAX ? seal_large(stage) :
 							    seal_small(stage);
+	if (rc == 0 && stage->is_ref)
+		rc = value_tree_list_files(&stage->tree);
 	stage_charge(stage);
 	if (rc < 0)
 		return rc;

@@ -20,26 +20,8 @@
 #ifndef STAGE_H
 #define STAGE_H
 
+#include "value_source.h"
 #include "values.h"
-
-/* A committed value: inline bytes (ref NULL; bytes may be NULL when n is 0) or
- * a reference. */
-struct value_source {
-	const void *bytes;
-	size_t n;			/* <= AEDB_VALUE_INLINE_MAX */
-	const struct value_ref *ref;
-};
-
-/* The byte an extent found from `offset` on begins with, in a value of so many
- * bytes. */
-static inline uint64_t value_extent_offset(uint64_t chunk, uint64_t offset,
-					   uint64_t bytes)
-{
-	uint64_t start = chunk * VALUE_CHUNK_BYTES;
-
-	start = start > offset ? start : offset;
-	return start < bytes ? start : bytes;
-}
 
 /* What one seal gives; pointers are borrowed until the next call on the stage. */
 struct stage_sealed {
@@ -48,7 +30,8 @@ struct stage_sealed {
 	const void *bytes;		/* else these, <= AEDB_VALUE_INLINE_MAX */
 	size_t n;
 	/* What the commit makes reachable, for its log record: not durable before
-	 * values_sync. */
+	 * values_sync. Every file the value lies in is named, if only by an
+	 * extent of no bytes. */
 	const struct value_extent *extents;
 	size_t n_extents;
 	uint64_t mark;			/* for stage_settle */

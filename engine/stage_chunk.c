@@ -10,27 +10,29 @@
 #include <string.h>
 
 #include "err.h"
+#include "page_load.h"
+#include "value_append.h"
 
 #define CHUNKS_MAX 128u		/* in memory: with their generations 4 MiB */
 #define CHUNKS_MIN 16u		/* kept even when all stages hold too much */
 #define SPILL_CHUNKS 64u	/* in one write */
 #define ROOM_MIN 256u
 
-_Static_assert(SPILL_CHUNKS <= VALUE_APPEND_RECORDS_MAX, "one write");
+_Static_assert(SPILL_CHUNKS <= VALUE_APPEND_PAGES_MAX, "one write");
 
-static size_t record_room(uint32_t room)
+static size_t page_room(uint32_t room)
 {
-	return (size_t)values_record_bytes(room);
+	return (size_t)page_plain_bytes(room);
 }
 
 uint8_t *stage_chunk_data(const struct stage_chunk *chunk)
 {
-	return chunk->record + VALUE_RECORD_HEADER_BYTES;
+	return chunk->page + PAGE_HEADER_BYTES;
 }
 
 uint8_t *stage_chunk_generations(const struct stage_chunk *chunk)
 {
-	return chunk->record + record_room(chunk->room);
+	return chunk->page + page_room(chunk->room);
 }
 
 uint64_t stage_chunk_start(uint64_t index)
@@ -50,7 +52,7 @@ uint64_t stage_chunk_memory_bytes(const struct stage *stage)
 	uint64_t n = stage->chunks_room * sizeof(*stage->chunks);
 
 	for (size_t i = 0; i < stage->n_chunks; i++)
-		n += record_room(stage->chunks[i].room) + stage->chunks[i].room;
+		n += page_room(stage->chunks[i].room) + stage->chunks[i].room;
 	return n;
 }
 
@@ -81,7 +83,7 @@ struct stage_chunk *stage_chunk_get(struct stage *stage, uint64_t index)
 
 void stage_chunk_drop(struct stage *stage, size_t i)
 {
-	free(stage->chunks[i].record);
+	free(stage->chunks[i].page);
 	stage->n_chunks--;
 	memmove(stage->chunks + i, stage->chunks + i + 1,
 		(stage->n_chunks - i) * sizeof(*stage->chunks));
@@ -104,14 +106,14 @@ int stage_chunk_grow(struct stage_chunk *chunk, uint32_t n)
 	bigger.room = ROOM_MIN;
 	while (bigger.room < n)
 		bigger.room *= 2;
-	bigger.record = calloc(1, record_room(bigger.room) + bigger.room);
-	if (!bigger.record)
+	bigger.page = calloc(1, page_room(bigger.room) + bigger.room);
+	if (!bigger.page)
 		return no_memory();
 	if (chunk->room) {
 		memcpy(stage_chunk_data(&bigger), stage_chunk_data(chunk), chunk->room);
 		memcpy(stage_chunk_generations(&bigger), stage_chunk_generations(chunk),
 		       chunk->room);
-		free(chunk->record);
+		free(chunk->page);
 	}
 	*chunk = bigger;
 	return 0;
@@ -122,7 +124,7 @@ int stage_chunk_add(struct stage *stage, uint64_t index, uint32_t n,
 		     struct stage_chunk **ret)
 {
 	struct stage_chunk chunk = { .index = index };
-	struct value_record_ref ref;
+	struct page_ref ref;
 	size_t i = stage_chunk_find(stage, index);
 	int rc = value_tree_get(&stage->tree, index, &ref);
 
@@ -173,22 +175,22 @@ int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 			struct stage_beneath *ret)
 {
 	struct stage_beneath b = { .generation = value_tree_spilled(tree, index) };
-	struct value_record_ref ref;
+	struct page_ref ref;
 	int rc = value_tree_get(tree, index, &ref);
 
 	if (rc < 0)
 		return rc;
 	if (ref.file) {
-		b.record = malloc(values_run_bytes(&ref, 1));
-		if (!b.record)
+		b.page = malloc(page_run_bytes(&ref, 1));
+		if (!b.page)
 			return no_memory();
-		rc = values_load_run(values, &ref, 1, VALUE_CHUNK, b.record);
+		rc = page_load_run(values_files(values), &ref, 1, PAGE_CHUNK, b.page);
 		if (rc < 0) {
-			free(b.record);
+			free(b.page);
 			return rc;
 		}
-		b.data = b.record + VALUE_RECORD_HEADER_BYTES;
-		b.bytes = values_chunk_bytes(b.record);
+		b.data = b.page + PAGE_HEADER_BYTES;
+		b.bytes = page_raw_bytes(b.page);
 	} else if (!b.generation && stage_chunk_start(index) < inline_base->n) {
 		size_t left = inline_base->n - stage_chunk_start(index);
 
@@ -259,7 +261,7 @@ int stage_chunk_fill(struct stage *stage, struct stage_chunk *chunk)
 			rc = value_tree_set_spilled(&stage->tree, chunk->index,
 						    0);
 	}
-	free(b.record);
+	free(b.page);
 	return rc;
 }
 
@@ -314,16 +316,16 @@ int stage_chunk_store(struct stage *stage, const size_t *which, size_t n)
 		bytes = chunk_bytes(stage, chunk);
 		if (!is_zero(stage_chunk_data(chunk), bytes))
 			pieces[n_pieces++] = (struct value_piece){
-				.record = chunk->record, .bytes = bytes };
+				.page = chunk->page, .bytes = bytes };
 	}
 	if (n_pieces)
-		rc = value_tree_append(&stage->tree, VALUE_CHUNK, pieces,
+		rc = value_tree_append(&stage->tree, PAGE_CHUNK, pieces,
 				       n_pieces);
 	for (size_t i = 0, piece = 0; rc == 0 && i < n; i++) {
 		struct stage_chunk *chunk = &stage->chunks[which[i]];
-		struct value_record_ref ref = { .file = 0 };
+		struct page_ref ref = { .file = 0 };
 
-		if (piece < n_pieces && pieces[piece].record == chunk->record)
+		if (piece < n_pieces && pieces[piece].page == chunk->page)
 			ref = pieces[piece++].ref;
 		rc = value_tree_set(&stage->tree, chunk->index, &ref);
 		if (rc == 0) {

@@ -14,7 +14,7 @@
 
 struct stage_chunk {
 	uint64_t index;
-	uint8_t *record;	/* owned; room for the record, then generations */
+	uint8_t *page;	/* owned; room for the page, then generations */
 	uint32_t room;		/* payload bytes there is room for; behind: zeros */
 	uint8_t newest;		/* highest generation in it */
 	bool is_filled;
@@ -57,7 +57,7 @@ struct stage_beneath {
 	const uint8_t *data;
 	uint32_t bytes;
 	uint8_t generation;	/* its spill mark */
-	uint8_t *record;	/* owned: free */
+	uint8_t *page;	/* owned: free */
 };
 
 uint8_t *stage_chunk_data(const struct stage_chunk *chunk);
@@ -79,7 +79,7 @@ void stage_chunk_drop_from(struct stage *stage, uint64_t index);
 /* Forgets that bytes of generations below `since` were staged. */
 void stage_chunk_settle(struct stage_chunk *chunk, uint8_t since);
 
-/* What the tree, or the inline base, has for a chunk; free ret->record. */
+/* What the tree, or the inline base, has for a chunk; free ret->page. */
 int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 			     const struct value_source *inline_base,
 			     uint64_t index, struct stage_beneath *ret);

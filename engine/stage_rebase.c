@@ -16,7 +16,7 @@
 static int move_spilled(struct stage *stage, struct value_tree *to,
 			uint8_t since)
 {
-	struct value_record_ref ref;
+	struct page_ref ref;
 	uint64_t chunk = 0;
 
 	for (; value_tree_next_spilled(&stage->tree, &chunk); chunk++) {
@@ -71,7 +71,7 @@ static void rebase_release(struct rebase *r)
 {
 	value_tree_release(&r->tree);
 	free(r->base);
-	free(r->boundary.record);
+	free(r->boundary.page);
 }
 
 /* The new base as far as it shows: not past the stage's truncation. */
@@ -98,7 +98,7 @@ static int rebase_cut(struct stage *stage, struct rebase *r)
 /* All that can fail, before anything of the stage is changed. */
 static int rebase_prepare(struct stage *stage, struct rebase *r)
 {
-	struct value_record_ref ref;
+	struct page_ref ref;
 	struct stage_chunk *chunk;
 	int rc = rebase_cut(stage, r);
 
@@ -146,7 +146,7 @@ static void rebase_chunks(struct stage *stage, const struct rebase *r)
 static void rebase_finish(struct stage *stage, struct rebase *r,
 			  const struct value_source *base)
 {
-	uint64_t bytes = base->ref ? base->ref->bytes : base->n;
+	uint64_t bytes = value_source_bytes(base);
 	struct value_tree old = stage->tree;
 
 	/* The extents of what is kept stay listed. */
@@ -158,7 +158,7 @@ static void rebase_finish(struct stage *stage, struct rebase *r,
 	stage->base = r->base;
 	r->base = NULL;
 	stage_base_enter(stage, base);
-	if (!base->ref)
+	if (!stage->is_ref)
 		stage->base_bytes = r->shown.n;
 	rebase_chunks(stage, r);
 	if (r->cut == UINT64_MAX)
@@ -185,7 +185,7 @@ int stage_rebase(struct stage *stage, const struct value_source *base,
 	if (rc < 0)
 		return rc;
 	r.shown = (struct value_source){ .bytes = r.base,
-					 .n = base->ref ? 0 : base->n };
+					 .n = r.base ? (size_t)value_source_bytes(base) : 0 };
 	rc = rebase_prepare(stage, &r);
 	if (rc == 0)
 		rebase_finish(stage, &r, base);

@@ -57,7 +57,7 @@ int aedb_reader_open(struct aedb_scope *scope,
 		     const struct aedb_snapshot *snapshot, const void *key,
 		     size_t key_bytes, struct aedb_reader **ret)
 {
-	struct epoch *epoch = scope->db->epoch;
+	struct epoch *epoch = scope->space.db->epoch;
 	struct aedb_reader *reader = malloc(sizeof(*reader));
 	struct entry entry;
 	int rc;
@@ -65,9 +65,9 @@ int aedb_reader_open(struct aedb_scope *scope,
 	if (!reader)
 		return err_set(AEDB_NO_MEMORY, "no memory for a reader");
 	epoch_enter(epoch);
-	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry) ?
-		     reader_init(reader, scope->db, &entry) :
-		     AEDB_NOT_FOUND;
+	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
+	if (rc == 0)
+		rc = reader_init(reader, scope->space.db, &entry);
 	epoch_leave(epoch);
 	if (rc < 0) {
 		free(reader);

@@ -1,26 +1,23 @@
 /*
- * Encoding, validation and text of everything in a value file behind the file
- * header.
+ * Encoding, validation and text of what the pages of value files hold.
  *
- * record	crc u32, stored bytes u32, raw bytes u32, kind u8, codec u8,
- *		zero u16; payload; tag of the file's cipher; zeros up to 8.
- *		Stored bytes are those of payload and tag
- * record ref	file u32, offset / 8 u32, stored bytes u32, crc u32
- * value ref	format u8 = 1, zero u8 x 7, value bytes u64, chunks u64, record ref
+ * value ref	of a page: its reference, 16 bytes; the value is as long as its
+ *		payload. Of a larger value, 40 bytes: format u8 = 1, zero
+ *		u8 x 7, value bytes u64, chunks u64, reference of the root
  * chunk	the bytes; zeros follow when it is shorter than VALUE_CHUNK_BYTES
  * value	a whole value of at most AEDB_VALUE_INLINE_MAX bytes
- * map block	n u32, zero u32, slot u16 x n, zeros up to 8, record ref x n
+ * map block	n u32, zero u32, slot u16 x n, zeros up to 8, page ref x n
  * root		depth u8 = 2, log2 of chunk bytes u8, log2 of references in a
  *		map block u8, zero u8, maps u32, shares u32, zero u32,
  *		value bytes u64, chunks u64,
- *		(slot u32, record ref) x maps, (file u32, bytes u64) x shares
+ *		(slot u32, page ref) x maps, (file u32, bytes u64) x shares
  *
  * Invariants:
  * 1. Slots ascend, in map blocks and roots; files of shares ascend.
  * 2. What decodes encodes to the same bytes: every reserved byte is zero.
  *
- * The depth, chunk size, codec and the format byte of a value reference are what
- * a newer version changes; an older one then says AEDB_NEWER_FORMAT.
+ * The depth, chunk size and the format byte of a value reference are what a
+ * newer version changes; an older one then says AEDB_NEWER_FORMAT.
  */
 #include "value_format.h"
 
@@ -35,65 +32,75 @@
 #define ROOT_SLOT_BYTES 20u
 #define ROOT_SHARE_BYTES 12u
 #define MAP_HEAD_BYTES 8u
-#define FIRST_RECORD 512u	/* no record lies inside a file's header */
 #define MAPS_MAX (VALUE_BYTES_MAX / VALUE_MAP_SPAN)
 
-_Static_assert(VALUE_REF_BYTES == 24 + VALUE_RECORD_REF_BYTES, "value ref");
-_Static_assert(ROOT_SLOT_BYTES == 4 + VALUE_RECORD_REF_BYTES, "root slot");
+_Static_assert(VALUE_REF_BYTES_MAX == 24 + PAGE_REF_BYTES, "value ref");
+_Static_assert(VALUE_CHUNK_BYTES == PAGE_CHUNK_BYTES_MAX, "chunk");
+_Static_assert(ROOT_SLOT_BYTES == 4 + PAGE_REF_BYTES, "root slot");
 _Static_assert(VALUE_MAP_BYTES_MAX ==
-	       MAP_HEAD_BYTES + VALUE_MAP_REFS * (2 + VALUE_RECORD_REF_BYTES),
+	       MAP_HEAD_BYTES + VALUE_MAP_REFS * (2 + PAGE_REF_BYTES),
 	       "full map block");
 
 static uint64_t align_up(uint64_t n)
 {
-	return (n + VALUE_RECORD_ALIGN - 1) & ~(uint64_t)(VALUE_RECORD_ALIGN - 1);
+	return (n + PAGE_ALIGN - 1) & ~(uint64_t)(PAGE_ALIGN - 1);
 }
 
-static void record_ref_encode(const struct value_record_ref *ref, uint8_t *buf)
+struct value_ref value_ref_of_page(const struct page_ref *page)
 {
-	bytes_store_le32(buf, (uint32_t)ref->file);
-	bytes_store_le32(buf + 4, (uint32_t)(ref->offset / VALUE_RECORD_ALIGN));
-	bytes_store_le32(buf + 8, ref->stored_bytes);
-	bytes_store_le32(buf + 12, ref->crc);
+	return (struct value_ref){
+		.bytes = page->stored_bytes - seal_tag_bytes(NULL),
+		.root = *page,
+		.is_page = true,
+	};
 }
 
-static bool record_ref_decode(const uint8_t *buf, struct value_record_ref *ret)
+size_t value_ref_encode(const struct value_ref *ref, uint8_t *buf)
 {
-	ret->file = bytes_load_le32(buf);
-	ret->offset = (uint64_t)bytes_load_le32(buf + 4) * VALUE_RECORD_ALIGN;
-	ret->stored_bytes = bytes_load_le32(buf + 8);
-	ret->crc = bytes_load_le32(buf + 12);
-	return ret->file != 0 && ret->offset >= FIRST_RECORD &&
-	       ret->stored_bytes != 0 &&
-	       ret->stored_bytes <= VALUE_PAYLOAD_BYTES_MAX;
-}
-
-void value_ref_encode(const struct value_ref *ref, uint8_t *buf)
-{
+	if (ref->is_page) {
+		page_ref_encode(&ref->root, buf);
+		return PAGE_REF_BYTES;
+	}
 	memset(buf, 0, 8);
 	buf[0] = REF_FORMAT;
 	bytes_store_le64(buf + 8, ref->bytes);
 	bytes_store_le64(buf + 16, ref->chunks);
-	record_ref_encode(&ref->root, buf + 24);
+	page_ref_encode(&ref->root, buf + 24);
+	return VALUE_REF_BYTES_MAX;
+}
+
+static int page_value_ref_decode(const uint8_t *buf, struct value_ref *ret)
+{
+	struct page_ref page;
+	int rc = page_ref_decode(buf, &page);
+
+	if (rc < 0)
+		return rc;
+	if (page.stored_bytes <= seal_tag_bytes(NULL) ||
+	    page.stored_bytes - seal_tag_bytes(NULL) > AEDB_VALUE_INLINE_MAX)
+		return err_set(AEDB_CORRUPT, "reference to a page of %u bytes "
+			       "as a value", page.stored_bytes);
+	*ret = value_ref_of_page(&page);
+	return 0;
 }
 
 int value_ref_decode(const void *buf, size_t n, struct value_ref *ret)
 {
 	const uint8_t *at = buf;
-	struct value_ref ref;
+	struct value_ref ref = { .is_page = false };
 
+	if (n == PAGE_REF_BYTES)
+		return page_value_ref_decode(buf, ret);
 	if (n >= 1 && at[0] > REF_FORMAT)
 		return err_set(AEDB_NEWER_FORMAT,
 			       "value reference of format %u, newest known %u",
 			       at[0], REF_FORMAT);
-	if (n != VALUE_REF_BYTES)
-		return err_set(AEDB_CORRUPT,
-			       "value reference of %zu bytes, want %u", n,
-			       VALUE_REF_BYTES);
+	if (n != VALUE_REF_BYTES_MAX)
+		return err_set(AEDB_CORRUPT, "value reference of %zu bytes", n);
 	ref.bytes = bytes_load_le64(at + 8);
 	ref.chunks = bytes_load_le64(at + 16);
 	if (bytes_load_le64(at) != REF_FORMAT ||
-	    !record_ref_decode(at + 24, &ref.root) ||
+	    page_ref_decode(at + 24, &ref.root) < 0 ||
 	    ref.bytes > VALUE_BYTES_MAX ||
 	    ref.chunks > (ref.bytes + VALUE_CHUNK_BYTES - 1) / VALUE_CHUNK_BYTES)
 		return err_set(AEDB_CORRUPT, "value reference is malformed");
@@ -105,52 +112,7 @@ uint64_t value_ref_allocated(const struct value_ref *ref)
 {
 	uint64_t bytes = ref->chunks * VALUE_CHUNK_BYTES;
 
-	return bytes < ref->bytes ? bytes : ref->bytes;
-}
-
-void value_record_header_encode(const struct value_record_header *header,
-				uint8_t *buf)
-{
-	bytes_store_le32(buf, header->crc);
-	bytes_store_le32(buf + 4, header->stored_bytes);
-	bytes_store_le32(buf + 8, header->raw_bytes);
-	buf[12] = header->kind;
-	buf[13] = header->codec;
-	bytes_store_le16(buf + 14, 0);
-}
-
-int value_record_header_decode(const uint8_t *buf,
-			       struct value_record_header *ret)
-{
-	struct value_record_header h = {
-		.crc = bytes_load_le32(buf),
-		.stored_bytes = bytes_load_le32(buf + 4),
-		.raw_bytes = bytes_load_le32(buf + 8),
-		.kind = buf[12],
-		.codec = buf[13],
-	};
-
-	if (h.stored_bytes == 0 || h.stored_bytes > VALUE_PAYLOAD_BYTES_MAX ||
-	    h.raw_bytes == 0 || h.raw_bytes > VALUE_PAYLOAD_BYTES_MAX ||
-	    bytes_load_le16(buf + 14) != 0)
-		return err_set(AEDB_CORRUPT, "no record header");
-	if (h.kind < VALUE_CHUNK || h.kind > VALUE_WHOLE)
-		return err_set(AEDB_NEWER_FORMAT, "record of kind %u", h.kind);
-	if (h.codec != VALUE_STORED)
-		return err_set(AEDB_NEWER_FORMAT, "record with codec %u",
-			       h.codec);
-	if (h.raw_bytes > h.stored_bytes ||
-	    (h.kind == VALUE_CHUNK && h.raw_bytes > VALUE_CHUNK_BYTES) ||
-	    (h.kind == VALUE_WHOLE && h.raw_bytes > AEDB_VALUE_INLINE_MAX))
-		return err_set(AEDB_CORRUPT, "record of %u bytes holds %u",
-			       h.stored_bytes, h.raw_bytes);
-	*ret = h;
-	return 0;
-}
-
-uint64_t value_record_disk_bytes(uint64_t stored_bytes)
-{
-	return align_up(VALUE_RECORD_HEADER_BYTES + stored_bytes);
+	return bytes < ref->bytes && !ref->is_page ? bytes : ref->bytes;
 }
 
 size_t value_map_encode(const struct value_slot *slots, size_t n, uint8_t *buf)
@@ -162,15 +124,15 @@ size_t value_map_encode(const struct value_slot *slots, size_t n, uint8_t *buf)
 	bytes_store_le32(buf, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
 		bytes_store_le16(slot_at + 2 * i, (uint16_t)slots[i].slot);
-		record_ref_encode(&slots[i].ref,
-				  ref_at + VALUE_RECORD_REF_BYTES * i);
+		page_ref_encode(&slots[i].ref,
+				  ref_at + PAGE_REF_BYTES * i);
 	}
-	return (size_t)(ref_at - buf) + VALUE_RECORD_REF_BYTES * n;
+	return (size_t)(ref_at - buf) + PAGE_REF_BYTES * n;
 }
 
 size_t value_map_bytes(size_t n)
 {
-	return MAP_HEAD_BYTES + align_up(2 * n) + VALUE_RECORD_REF_BYTES * n;
+	return MAP_HEAD_BYTES + align_up(2 * n) + PAGE_REF_BYTES * n;
 }
 
 int value_map_decode(const uint8_t *buf, size_t n,
@@ -188,8 +150,8 @@ int value_map_decode(const uint8_t *buf, size_t n,
 		slot->slot = bytes_load_le16(slot_at + 2 * i);
 		if (slot->slot >= VALUE_MAP_REFS ||
 		    (i && slot->slot <= slot[-1].slot) ||
-		    !record_ref_decode(slot_at + align_up(2 * count) +
-				       VALUE_RECORD_REF_BYTES * i, &slot->ref))
+		    page_ref_decode(slot_at + align_up(2 * count) +
+				    PAGE_REF_BYTES * i, &slot->ref) < 0)
 			return err_set(AEDB_CORRUPT, "map block: reference %zu "
 				       "is malformed", i);
 	}
@@ -217,7 +179,7 @@ void value_root_encode(const struct value_root *root, uint8_t *buf)
 	bytes_store_le64(buf + 24, root->chunks);
 	for (size_t i = 0; i < root->n_maps; i++, at += ROOT_SLOT_BYTES) {
 		bytes_store_le32(at, root->maps[i].slot);
-		record_ref_encode(&root->maps[i].ref, at + 4);
+		page_ref_encode(&root->maps[i].ref, at + 4);
 	}
 	for (size_t i = 0; i < root->n_shares; i++, at += ROOT_SHARE_BYTES) {
 		bytes_store_le32(at, (uint32_t)root->shares[i].file);
@@ -233,7 +195,7 @@ static int root_decode_slots(const uint8_t *at, struct value_root *root)
 		slot->slot = bytes_load_le32(at);
 		if (slot->slot * VALUE_MAP_SPAN >= root->bytes ||
 		    (i && slot->slot <= slot[-1].slot) ||
-		    !record_ref_decode(at + 4, &slot->ref))
+		    page_ref_decode(at + 4, &slot->ref) < 0)
 			return err_set(AEDB_CORRUPT,
 				       "root: reference %zu is malformed", i);
 	}
@@ -293,18 +255,16 @@ void value_root_release(struct value_root *root)
 	memset(root, 0, sizeof(*root));
 }
 
-static void record_ref_show(const struct value_record_ref *ref, FILE *out)
-{
-	fprintf(out, "file %llu offset %llu bytes %u crc %08x",
-		(unsigned long long)ref->file, (unsigned long long)ref->offset,
-		ref->stored_bytes, ref->crc);
-}
-
 void value_ref_show(const struct value_ref *ref, FILE *out)
 {
-	fprintf(out, "value of %llu bytes, %llu chunks, root ",
-		(unsigned long long)ref->bytes, (unsigned long long)ref->chunks);
-	record_ref_show(&ref->root, out);
+	if (ref->is_page)
+		fprintf(out, "value of %llu bytes, page ",
+			(unsigned long long)ref->bytes);
+	else
+		fprintf(out, "value of %llu bytes, %llu chunks, root ",
+			(unsigned long long)ref->bytes,
+			(unsigned long long)ref->chunks);
+	page_ref_show(&ref->root, out);
 }
 
 static void slots_show(const char *name, const struct value_slot *slots,
@@ -312,7 +272,7 @@ static void slots_show(const char *name, const struct value_slot *slots,
 {
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "    %s %u: ", name, slots[i].slot);
-		record_ref_show(&slots[i].ref, out);
+		page_ref_show(&slots[i].ref, out);
 		fputc('\n', out);
 	}
 }
@@ -347,16 +307,14 @@ static void root_show(const uint8_t *payload, size_t bytes, FILE *out)
 	value_root_release(&root);
 }
 
-void value_record_show(const struct value_record_header *header,
-		       const uint8_t *payload, FILE *out)
+void value_page_show(const struct page_header *header, const uint8_t *payload,
+		     FILE *out)
 {
-	static const char *const kinds[] = { "", "chunk", "map", "root", "value" };
-
-	fprintf(out, "%s bytes %u raw %u codec %u crc %08x\n",
-		kinds[header->kind], header->stored_bytes, header->raw_bytes,
-		header->codec, header->crc);
-	if (header->kind == VALUE_MAP)
-		map_show(payload, header->stored_bytes, out);
-	else if (header->kind == VALUE_ROOT)
-		root_show(payload, header->stored_bytes, out);
+	page_header_show(header, out);
+	if (header->codec != PAGE_PLAIN)
+		return;
+	if (header->kind == PAGE_MAP)
+		map_show(payload, header->raw_bytes, out);
+	else if (header->kind == PAGE_ROOT)
+		root_show(payload, header->raw_bytes, out);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "page_load.h"
 #include "value_tree.h"
 
 #define RUN_CHUNKS 8u	/* in one read; every open reader keeps them */
@@ -22,20 +23,33 @@ struct value_reader {
 	struct values *values;
 	struct value_tree tree;
 	struct value_ref ref;
-	bool is_ref;
+	bool is_ref;		/* it lies in chunks */
 	uint64_t bytes;		/* of the value */
 	uint8_t *inline_bytes;	/* owned, or NULL */
 
-	uint8_t *run;		/* owned; checked records of chunks, or NULL */
+	uint8_t *run;		/* owned; checked pages of chunks, or NULL */
 	uint64_t run_first;	/* its first chunk */
 	uint64_t next;		/* where the last call ended */
 	size_t run_chunks;
-	struct value_record_ref run_refs[RUN_CHUNKS];
+	struct page_ref run_refs[RUN_CHUNKS];
 };
 
 static int no_memory(void)
 {
 	return err_set(AEDB_NO_MEMORY, "value reader: no memory");
+}
+
+static int copy_inline(struct value_reader *reader,
+		       const struct value_source *source)
+{
+	reader->inline_bytes = malloc((size_t)reader->bytes);
+	if (!reader->inline_bytes)
+		return no_memory();
+	if (source->ref)
+		return values_read_page(reader->values, source->ref,
+					reader->inline_bytes);
+	memcpy(reader->inline_bytes, source->bytes, source->n);
+	return 0;
 }
 
 int value_reader_open(struct values *values, const struct value_source *source,
@@ -49,21 +63,16 @@ int value_reader_open(struct values *values, const struct value_source *source,
 	reader->values = values;
 	value_tree_init(&reader->tree, values);
 	reader->tree.tables_max = READER_TABLES_MAX;
-	if (source->ref) {
+	reader->bytes = value_source_bytes(source);
+	if (value_source_has_chunks(source)) {
 		reader->is_ref = true;
 		reader->ref = *source->ref;
-		reader->bytes = source->ref->bytes;
 		rc = value_tree_load(&reader->tree, source->ref);
-	} else if (source->n) {
-		reader->bytes = source->n;
-		reader->inline_bytes = malloc(source->n);
-		if (reader->inline_bytes)
-			memcpy(reader->inline_bytes, source->bytes, source->n);
-		else
-			rc = no_memory();
+	} else if (reader->bytes) {
+		rc = copy_inline(reader, source);
 	}
 	if (rc < 0)
-		free(reader);
+		value_reader_close(reader);
 	else
 		*ret = reader;
 	return rc;
@@ -116,7 +125,7 @@ static bool run_has(const struct value_reader *reader, uint64_t chunk)
 static int run_find(struct value_reader *reader, uint64_t first, uint64_t last,
 		    size_t *ret_n)
 {
-	struct value_record_ref *refs = reader->run_refs;
+	struct page_ref *refs = reader->run_refs;
 	size_t n = 0;
 
 	while (n < RUN_CHUNKS && first + n <= last) {
@@ -125,7 +134,7 @@ static int run_find(struct value_reader *reader, uint64_t first, uint64_t last,
 		if (rc < 0)
 			return rc;
 		if (!refs[n].file ||
-		    (n && !values_ref_is_next(&refs[n - 1], &refs[n])))
+		    (n && !page_ref_is_next(&refs[n - 1], &refs[n])))
 			break;
 		n++;
 	}
@@ -143,10 +152,10 @@ static int run_load(struct value_reader *reader, uint64_t first, uint64_t last)
 
 	if (rc < 0 || n == 0)
 		return rc;
-	reader->run = malloc(values_run_bytes(reader->run_refs, n));
+	reader->run = malloc(page_run_bytes(reader->run_refs, n));
 	if (!reader->run)
 		return no_memory();
-	rc = values_load_run(reader->values, reader->run_refs, n, VALUE_CHUNK,
+	rc = page_load_run(values_files(reader->values), reader->run_refs, n, PAGE_CHUNK,
 			     reader->run);
 	if (rc < 0) {
 		run_drop(reader);
@@ -173,19 +182,19 @@ static int run_load_ahead(struct value_reader *reader, uint64_t first,
 static void run_copy(const struct value_reader *reader, uint64_t chunk,
 		     uint8_t *to, uint32_t n, uint32_t from)
 {
-	const uint8_t *record;
+	const uint8_t *page;
 	uint32_t have = 0;
 
 	if (run_has(reader, chunk)) {
 		size_t i = (size_t)(chunk - reader->run_first);
 
-		record = reader->run + (reader->run_refs[i].offset -
+		page = reader->run + (reader->run_refs[i].offset -
 					reader->run_refs[0].offset);
-		have = values_chunk_bytes(record);
+		have = page_raw_bytes(page);
 		have = have > from ? have - from : 0;
 		if (have > n)
 			have = n;
-		memcpy(to, record + VALUE_RECORD_HEADER_BYTES + from, have);
+		memcpy(to, page + PAGE_HEADER_BYTES + from, have);
 	}
 	memset(to + have, 0, n - have);
 }
@@ -251,7 +260,7 @@ bool value_reader_has(const struct value_reader *reader, size_t n,
 static int seek_hole(struct value_reader *reader, uint64_t chunk, uint64_t *ret)
 {
 	uint64_t chunks = (reader->bytes - 1) / VALUE_CHUNK_BYTES + 1;
-	struct value_record_ref ref;
+	struct page_ref ref;
 
 	if (!reader->is_ref || reader->tree.chunks == chunks)
 		chunk = chunks;

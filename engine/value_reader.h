@@ -5,7 +5,7 @@
  *	value_reader_read(reader, buf, n, offset, &got);
  *	value_reader_close(reader);
  *
- * Every record is checked when it is read: AEDB_CORRUPT names file and offset,
+ * Every page is checked when it is read: AEDB_CORRUPT names file and offset,
  * other data than was written is never returned.
  *
  * Threads: the caller serialises the calls on one reader.

@@ -1,6 +1,6 @@
 /*
  * Stores a large value that is in memory as a whole: its size is known, so all
- * its records get one stretch of the file, and a value of a few chunks is one
+ * its pages get one stretch of the file, and a value of a few chunks is one
  * write.
  *
  * Deliberately not here: holes. Chunks of zeros are stored as they are.
@@ -10,16 +10,18 @@
 
 #include "err.h"
 #include "stage.h"
+#include "value_append.h"
+#include "value_cache.h"
 
-#define BATCH_RECORDS 64u	/* in one write */
+#define BATCH_PAGES 64u	/* in one write */
 #define STORE_BYTES_MAX (UINT64_C(8) << 30)
 
-_Static_assert(BATCH_RECORDS <= VALUE_APPEND_RECORDS_MAX, "one write");
+_Static_assert(BATCH_PAGES <= VALUE_APPEND_PAGES_MAX, "one write");
 
 /* A value being stored. */
 struct store {
 	struct value_append append;
-	uint8_t *buf, *at, *end;	/* owned: records of one write */
+	uint8_t *buf, *at, *end;	/* owned: pages of one write */
 	struct value_slot *maps;	/* owned */
 	struct value_slot slots[VALUE_MAP_REFS];
 };
@@ -36,29 +38,29 @@ static uint64_t root_bytes(uint64_t n_maps)
 	return value_root_bytes(&root);
 }
 
-/* Disk bytes of all records of a value. */
+/* Disk bytes of all pages of a value. */
 static uint64_t layout_bytes(uint64_t n)
 {
 	uint64_t chunks = n / VALUE_CHUNK_BYTES, tail = n % VALUE_CHUNK_BYTES;
 	uint64_t all = chunks + (tail != 0);
 	uint64_t maps = all / VALUE_MAP_REFS, rest = all % VALUE_MAP_REFS;
-	uint64_t bytes = chunks * values_record_bytes(VALUE_CHUNK_BYTES) +
-			 maps * values_record_bytes(VALUE_MAP_BYTES_MAX) +
-			 values_record_bytes(root_bytes(maps + (rest != 0)));
+	uint64_t bytes = chunks * page_plain_bytes(VALUE_CHUNK_BYTES) +
+			 maps * page_plain_bytes(VALUE_MAP_BYTES_MAX) +
+			 page_plain_bytes(root_bytes(maps + (rest != 0)));
 
 	if (tail)
-		bytes += values_record_bytes(tail);
+		bytes += page_plain_bytes(tail);
 	if (rest)
-		bytes += values_record_bytes(value_map_bytes(rest));
+		bytes += page_plain_bytes(value_map_bytes(rest));
 	return bytes;
 }
 
-/* Room for a record of n payload bytes, after a write if there is none. */
+/* Room for a page of n payload bytes, after a write if there is none. */
 static int store_room(struct store *store, uint64_t n, uint8_t **ret)
 {
-	uint64_t room = values_record_bytes(n);
+	uint64_t room = page_plain_bytes(n);
 
-	if (store->append.iovcnt == BATCH_RECORDS ||
+	if (store->append.iovcnt == BATCH_PAGES ||
 	    room > (uint64_t)(store->end - store->at)) {
 		int rc = value_append_write(&store->append);
 
@@ -72,24 +74,24 @@ static int store_room(struct store *store, uint64_t n, uint8_t **ret)
 }
 
 static int store_chunk(struct store *store, const uint8_t *bytes, uint32_t n,
-		       struct value_record_ref *ret)
+		       struct page_ref *ret)
 {
-	uint8_t *record;
-	int rc = store_room(store, n, &record);
+	uint8_t *page;
+	int rc = store_room(store, n, &page);
 
 	if (rc < 0)
 		return rc;
-	memcpy(record + VALUE_RECORD_HEADER_BYTES, bytes, n);
-	value_append_record(&store->append, VALUE_CHUNK, record, n, ret);
+	memcpy(page + PAGE_HEADER_BYTES, bytes, n);
+	value_append_page(&store->append, PAGE_CHUNK, page, n, ret);
 	return 0;
 }
 
 /* Stores the chunks of one map block, at most VALUE_MAP_SPAN bytes, and it. */
 static int store_map(struct store *store, const uint8_t *bytes, uint64_t n,
-		     struct value_record_ref *ret)
+		     struct page_ref *ret)
 {
 	uint32_t slots = 0;
-	uint8_t *record;
+	uint8_t *page;
 	int rc = 0;
 
 	for (uint64_t at = 0; rc == 0 && at < n; at += VALUE_CHUNK_BYTES) {
@@ -103,25 +105,25 @@ static int store_map(struct store *store, const uint8_t *bytes, uint64_t n,
 		slots++;
 	}
 	if (rc == 0)
-		rc = store_room(store, value_map_bytes(slots), &record);
+		rc = store_room(store, value_map_bytes(slots), &page);
 	if (rc < 0)
 		return rc;
-	value_map_encode(store->slots, slots, record + VALUE_RECORD_HEADER_BYTES);
-	value_append_record(&store->append, VALUE_MAP, record,
+	value_map_encode(store->slots, slots, page + PAGE_HEADER_BYTES);
+	value_append_page(&store->append, PAGE_MAP, page,
 			    (uint32_t)value_map_bytes(slots), ret);
 	return 0;
 }
 
 static int store_root(struct store *store, const struct value_root *root,
-		      struct value_record_ref *ret)
+		      struct page_ref *ret)
 {
-	uint8_t *record;
-	int rc = store_room(store, value_root_bytes(root), &record);
+	uint8_t *page;
+	int rc = store_room(store, value_root_bytes(root), &page);
 
 	if (rc < 0)
 		return rc;
-	value_root_encode(root, record + VALUE_RECORD_HEADER_BYTES);
-	value_append_record(&store->append, VALUE_ROOT, record,
+	value_root_encode(root, page + PAGE_HEADER_BYTES);
+	value_append_page(&store->append, PAGE_ROOT, page,
 			    (uint32_t)value_root_bytes(root), ret);
 	return value_append_write(&store->append);
 }
@@ -151,8 +153,7 @@ static int store_all(struct store *store, const uint8_t *bytes, uint64_t n,
 			       &store->maps[i].ref);
 	}
 	share.bytes = store->append.next - start;
-	ret->bytes = n;
-	ret->chunks = root.chunks;
+	*ret = (struct value_ref){ .bytes = n, .chunks = root.chunks };
 	return rc < 0 ? rc : store_root(store, &root, &ret->root);
 }
 
@@ -160,8 +161,8 @@ int value_store(struct values *values, const void *bytes, size_t n,
 		struct value_ref *ret, struct value_extent *ret_extent)
 {
 	uint64_t total = layout_bytes(n);
-	uint64_t room = BATCH_RECORDS * values_record_bytes(VALUE_CHUNK_BYTES);
-	uint64_t root_room = values_record_bytes(
+	uint64_t room = BATCH_PAGES * page_plain_bytes(VALUE_CHUNK_BYTES);
+	uint64_t root_room = page_plain_bytes(
 		root_bytes(divide_up(n, VALUE_MAP_SPAN)));
 	struct store *store;
 	struct value_ref ref;
@@ -199,5 +200,7 @@ int value_store(struct values *values, const void *bytes, size_t n,
 	free(store->buf);
 	free(store->maps);
 	free(store);
+	if (rc == 0)
+		value_cache_fill(values, ret, bytes);
 	return rc;
 }

@@ -3,11 +3,11 @@
  * them with their references in memory ("table").
  *
  * Invariants:
- * 1. A map block without a table is what its record says; one with a table and
+ * 1. A map block without a table is what its page says; one with a table and
  *    is_changed is not stored as it is.
- * 2. shares are exact: the disk bytes of every chunk and map record the tree
+ * 2. shares are exact: the disk bytes of every chunk and map page the tree
  *    refers to, by file. A share of 0 bytes only keeps a pin.
- * 3. A reference enters the tree after its record was written.
+ * 3. A reference enters the tree after its page was written.
  */
 #include "value_tree.h"
 
@@ -15,14 +15,15 @@
 #include <string.h>
 
 #include "err.h"
+#include "value_append.h"
 
 #define TABLES_MAX 16u		/* more only when they cannot be stored */
 
 struct value_map {
 	uint32_t number;
 	bool is_changed;
-	struct value_record_ref ref;	/* file 0: not stored */
-	struct value_record_ref *table;	/* owned, VALUE_MAP_REFS, or NULL */
+	struct page_ref ref;	/* file 0: not stored */
+	struct page_ref *table;	/* owned, VALUE_MAP_REFS, or NULL */
 	uint8_t *spilled;		/* owned, VALUE_MAP_REFS, or NULL */
 	uint64_t last_use;
 };
@@ -65,7 +66,7 @@ static int share_find_or_add(struct value_tree *tree, file_id_t file,
 		      &tree->shares_room, sizeof(*tree->shares));
 
 	if (rc == 0)
-		rc = values_pin_file(tree->values, file);
+		rc = file_set_pin(values_files(tree->values), file);
 	if (rc < 0)
 		return rc;
 	memmove(tree->shares + i + 1, tree->shares + i,
@@ -76,21 +77,21 @@ static int share_find_or_add(struct value_tree *tree, file_id_t file,
 	return 0;
 }
 
-static int share_add(struct value_tree *tree, const struct value_record_ref *ref)
+static int share_add(struct value_tree *tree, const struct page_ref *ref)
 {
 	struct value_share *share;
 	int rc = share_find_or_add(tree, ref->file, &share);
 
 	if (rc == 0)
-		share->bytes += value_record_disk_bytes(ref->stored_bytes);
+		share->bytes += page_disk_bytes(ref->stored_bytes);
 	return rc;
 }
 
 /* Damaged roots name too little: then the share ends at 0. */
 static void share_remove(struct value_tree *tree,
-			 const struct value_record_ref *ref)
+			 const struct page_ref *ref)
 {
-	uint64_t bytes = value_record_disk_bytes(ref->stored_bytes);
+	uint64_t bytes = page_disk_bytes(ref->stored_bytes);
 
 	for (size_t i = 0; i < tree->n_shares; i++) {
 		struct value_share *share = &tree->shares[i];
@@ -99,6 +100,12 @@ static void share_remove(struct value_tree *tree,
 			share->bytes -= bytes < share->bytes ? bytes :
 							       share->bytes;
 	}
+}
+
+static int extents_grow(struct value_extents *extents)
+{
+	return grow((void **)&extents->at, extents->n, &extents->room,
+		    sizeof(*extents->at));
 }
 
 static void extents_add(struct value_extents *extents, file_id_t file,
@@ -116,23 +123,22 @@ static void extents_add(struct value_extents *extents, file_id_t file,
 		.file = file, .offset = offset, .bytes = end - offset };
 }
 
-int value_tree_append(struct value_tree *tree, enum value_kind kind,
+int value_tree_append(struct value_tree *tree, enum page_kind kind,
 		      struct value_piece *pieces, size_t n)
 {
 	struct value_append append;
 	uint64_t bytes = 0;
-	int rc = grow((void **)&tree->extents.at, tree->extents.n,
-		      &tree->extents.room, sizeof(*tree->extents.at));
+	int rc = extents_grow(&tree->extents);
 
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++)
-		bytes += values_record_bytes(pieces[i].bytes);
+		bytes += page_plain_bytes(pieces[i].bytes);
 	rc = value_append_begin(tree->values, bytes, &append);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++)
-		value_append_record(&append, kind, pieces[i].record,
+		value_append_page(&append, kind, pieces[i].page,
 				    pieces[i].bytes, &pieces[i].ref);
 	rc = value_append_write(&append);
 	if (rc == 0)
@@ -140,6 +146,33 @@ int value_tree_append(struct value_tree *tree, enum value_kind kind,
 			    pieces[0].ref.offset, append.next);
 	value_append_end(&append);
 	return rc;
+}
+
+static bool extents_name(const struct value_extents *extents, file_id_t file)
+{
+	for (size_t i = 0; i < extents->n; i++)
+		if (extents->at[i].file == file)
+			return true;
+	return false;
+}
+
+int value_tree_list_files(struct value_tree *tree)
+{
+	struct value_extents *extents = &tree->extents;
+
+	for (size_t i = 0; i < tree->n_shares; i++) {
+		file_id_t file = tree->shares[i].file;
+
+		if (extents_name(extents, file))
+			continue;
+		int rc = extents_grow(extents);
+
+		if (rc < 0)
+			return rc;
+		extents->at[extents->n++] = (struct value_extent){
+			.file = file, .offset = FILE_DATA_OFFSET };
+	}
+	return 0;
 }
 
 /* Map blocks. */
@@ -198,8 +231,8 @@ static void table_free(struct value_tree *tree, struct value_map *map)
 	map->table = NULL;
 }
 
-/* Where a map block's record goes, encoded; *ret_bytes 0 when it is empty. */
-static void map_encode(const struct value_map *map, uint8_t *record,
+/* Where a map block's page goes, encoded; *ret_bytes 0 when it is empty. */
+static void map_encode(const struct value_map *map, uint8_t *page,
 		       uint32_t *ret_bytes)
 {
 	struct value_slot slots[VALUE_MAP_REFS];
@@ -209,7 +242,7 @@ static void map_encode(const struct value_map *map, uint8_t *record,
 		if (map->table[i].file)
 			slots[n++] = (struct value_slot){ i, map->table[i] };
 	*ret_bytes = n == 0 ? 0 : (uint32_t)value_map_encode(
-		slots, n, record + VALUE_RECORD_HEADER_BYTES);
+		slots, n, page + PAGE_HEADER_BYTES);
 }
 
 /* Stores one changed map block; its table stays. */
@@ -218,12 +251,12 @@ static int map_store(struct value_tree *tree, struct value_map *map)
 	struct value_piece piece = { .ref = { .file = 0 } };
 	int rc = 0;
 
-	piece.record = malloc(values_record_bytes(VALUE_MAP_BYTES_MAX));
-	if (!piece.record)
+	piece.page = malloc(page_plain_bytes(VALUE_MAP_BYTES_MAX));
+	if (!piece.page)
 		return no_memory();
-	map_encode(map, piece.record, &piece.bytes);
+	map_encode(map, piece.page, &piece.bytes);
 	if (piece.bytes)
-		rc = value_tree_append(tree, VALUE_MAP, &piece, 1);
+		rc = value_tree_append(tree, PAGE_MAP, &piece, 1);
 	if (rc == 0 && piece.bytes)
 		rc = share_add(tree, &piece.ref);
 	if (rc == 0) {
@@ -232,7 +265,7 @@ static int map_store(struct value_tree *tree, struct value_map *map)
 		map->ref = piece.ref;
 		map->is_changed = false;
 	}
-	free(piece.record);
+	free(piece.page);
 	return rc;
 }
 
@@ -278,12 +311,12 @@ static int table_load(struct value_tree *tree, struct value_map *map)
 }
 
 int value_tree_get(struct value_tree *tree, uint64_t chunk,
-		   struct value_record_ref *ret)
+		   struct page_ref *ret)
 {
 	struct value_map *map = map_find(tree, chunk);
 
 	if (!map || (!map->table && !map->ref.file)) {
-		*ret = (struct value_record_ref){ .file = 0 };
+		*ret = (struct page_ref){ .file = 0 };
 		return 0;
 	}
 	int rc = table_load(tree, map);
@@ -321,7 +354,7 @@ int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret)
 static void slot_clear(struct value_tree *tree, struct value_map *map,
 		       uint64_t chunk)
 {
-	struct value_record_ref *slot = &map->table[chunk % VALUE_MAP_REFS];
+	struct page_ref *slot = &map->table[chunk % VALUE_MAP_REFS];
 
 	if (!slot->file)
 		return;
@@ -332,7 +365,7 @@ static void slot_clear(struct value_tree *tree, struct value_map *map,
 }
 
 int value_tree_set(struct value_tree *tree, uint64_t chunk,
-		   const struct value_record_ref *ref)
+		   const struct page_ref *ref)
 {
 	struct value_map *map;
 	int rc = map_find_or_add(tree, chunk, &map);
@@ -457,7 +490,7 @@ void value_tree_release(struct value_tree *tree)
 {
 	tree_clear(tree);
 	for (size_t i = 0; i < tree->n_shares; i++)
-		values_unpin_file(tree->values, tree->shares[i].file);
+		file_set_unpin(values_files(tree->values), tree->shares[i].file);
 	free(tree->maps);
 	free(tree->shares);
 	free(tree->extents.at);
@@ -504,7 +537,7 @@ int value_tree_load(struct value_tree *tree, const struct value_ref *ref)
 	return rc;
 }
 
-/* The root's encoding as a piece; its record is owned. */
+/* The root's encoding as a piece; its page is owned. */
 static int root_encode(struct value_tree *tree, uint64_t bytes,
 		       struct value_piece *ret)
 {
@@ -523,10 +556,10 @@ static int root_encode(struct value_tree *tree, uint64_t bytes,
 		if (tree->shares[i].bytes)
 			root.shares[root.n_shares++] = tree->shares[i];
 	ret->bytes = (uint32_t)value_root_bytes(&root);
-	ret->record = malloc(values_record_bytes(ret->bytes));
-	if (!ret->record)
+	ret->page = malloc(page_plain_bytes(ret->bytes));
+	if (!ret->page)
 		goto out;
-	value_root_encode(&root, ret->record + VALUE_RECORD_HEADER_BYTES);
+	value_root_encode(&root, ret->page + PAGE_HEADER_BYTES);
 	rc = 0;
 out:
 	value_root_release(&root);
@@ -547,14 +580,14 @@ int value_tree_store(struct value_tree *tree, uint64_t bytes,
 		rc = root_encode(tree, bytes, &piece);
 	if (rc < 0)
 		return rc;
-	rc = value_tree_append(tree, VALUE_ROOT, &piece, 1);
+	rc = value_tree_append(tree, PAGE_ROOT, &piece, 1);
 	if (rc == 0)
 		rc = share_find_or_add(tree, piece.ref.file, &share);
 	if (rc == 0)
 		*ret = (struct value_ref){ .bytes = bytes,
 					   .chunks = tree->chunks,
 					   .root = piece.ref };
-	free(piece.record);
+	free(piece.page);
 	return rc;
 }
 

@@ -32,7 +32,7 @@ struct value_tree {
 	uint64_t chunks;		/* that are no holes */
 	unsigned n_tables, tables_max;	/* map blocks in memory */
 	uint64_t clock;
-	struct value_extents extents;	/* of every record written for it */
+	struct value_extents extents;	/* of every page written for it */
 };
 
 void value_tree_init(struct value_tree *tree, struct values *values);
@@ -40,11 +40,11 @@ void value_tree_init(struct value_tree *tree, struct values *values);
 int value_tree_load(struct value_tree *tree, const struct value_ref *ref);
 void value_tree_release(struct value_tree *tree);
 
-/* The chunk's record; file 0 for a hole. */
+/* The chunk's page; file 0 for a hole. */
 int value_tree_get(struct value_tree *tree, uint64_t chunk,
-		   struct value_record_ref *ret);
+		   struct page_ref *ret);
 int value_tree_set(struct value_tree *tree, uint64_t chunk,
-		   const struct value_record_ref *ref);
+		   const struct page_ref *ref);
 /* The first chunk at or above this one that is no hole; AEDB_NOT_FOUND. */
 int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret);
 /* Drops the chunks from this number on. After a failure those from some higher
@@ -60,19 +60,22 @@ int value_tree_set_spilled(struct value_tree *tree, uint64_t chunk,
 /* The first chunk at or above *chunk with a spill mark; false if none. */
 bool value_tree_next_spilled(const struct value_tree *tree, uint64_t *chunk);
 
-/* Appends records to one file; buffers are values_record_bytes long, payloads
- * VALUE_RECORD_HEADER_BYTES behind their start. The extent is kept. */
+/* Appends pages to one file; buffers are page_plain_bytes long, payloads
+ * PAGE_HEADER_BYTES behind their start. The extent is kept. */
 struct value_piece {
-	uint8_t *record;
+	uint8_t *page;
 	uint32_t bytes;
-	struct value_record_ref ref;	/* filled in */
+	struct page_ref ref;	/* filled in */
 };
-int value_tree_append(struct value_tree *tree, enum value_kind kind,
+int value_tree_append(struct value_tree *tree, enum page_kind kind,
 		      struct value_piece *pieces, size_t n);
 
 /* Stores the map blocks that changed and a root for a value of this size. */
 int value_tree_store(struct value_tree *tree, uint64_t bytes,
 		     struct value_ref *ret);
+/* Adds an extent of no bytes for every file the value lies in that has none:
+ * what a commit lists says which files it keeps. */
+int value_tree_list_files(struct value_tree *tree);
 uint64_t value_tree_memory_bytes(const struct value_tree *tree);
 
 #endif

@@ -1,134 +1,150 @@
 /*
- * Reading single records by reference, whole, checked and decoded.
- *
- * Invariants:
- * 1. What is returned has the reference's checksum, which the record's place
- *    and its file's incarnation are part of: never another record.
+ * Reading by reference, checked and decoded: map blocks, roots, and values of
+ * one page.
  */
-#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "bytes.h"
 #include "err.h"
-#include "values_file.h"
+#include "page_load.h"
+#include "values.h"
 
-static int check_referenced(const struct value_file *file,
-			    const struct value_record_ref *ref,
-			    enum value_kind kind, uint8_t *record)
+/* Says where a page is whose content is impossible; returns rc. */
+static int at_reference(struct values *values, const struct page_ref *ref, int rc)
 {
-	struct value_record_header header;
-	int rc = values_file_check_record(file, ref->offset, record,
-			      value_record_disk_bytes(ref->stored_bytes),
-			      &header);
+	char path[FILE_SET_PATH_BYTES];
 
-	if (rc < 0)
-		return rc;
-	if (header.crc != ref->crc || header.kind != kind ||
-	    header.stored_bytes != ref->stored_bytes)
-		return err_set(AEDB_CORRUPT, "%s offset %" PRIu64
-			       ": another record than the reference means",
-			       file->handle->path, ref->offset);
-	return 0;
+	file_set_path(values_files(values), ref->file, path);
+	return page_at(path, ref->offset, rc);
 }
 
-uint64_t values_run_bytes(const struct value_record_ref *refs, size_t n)
-{
-	return refs[n - 1].offset - refs[0].offset +
-	       value_record_disk_bytes(refs[n - 1].stored_bytes);
-}
-
-bool values_ref_is_next(const struct value_record_ref *a,
-			const struct value_record_ref *b)
-{
-	return a->file == b->file &&
-	       a->offset + value_record_disk_bytes(a->stored_bytes) == b->offset;
-}
-
-int values_load_run(struct values *values, const struct value_record_ref *refs,
-		    size_t n, enum value_kind kind, uint8_t *buf)
-{
-	struct value_file *file;
-	int rc = values_use_file(values, refs[0].file, &file);
-
-	if (rc < 0)
-		return rc;
-	rc = vfs_read_exact(file->handle, buf, values_run_bytes(refs, n),
-			    refs[0].offset);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = check_referenced(file, &refs[i], kind,
-				      buf + (refs[i].offset - refs[0].offset));
-	values_unuse_file(values, file);
-	return rc;
-}
-
-uint32_t values_chunk_bytes(const uint8_t *record)
-{
-	return bytes_load_le32(record + 8);
-}
-
-/* Owned: free. */
-static int load_record(struct values *values,
-		       const struct value_record_ref *ref, enum value_kind kind,
-		       uint8_t **ret)
-{
-	uint8_t *record = malloc(value_record_disk_bytes(ref->stored_bytes));
-
-	if (!record)
-		return err_set(AEDB_NO_MEMORY, "value of %u bytes: no memory",
-			       ref->stored_bytes);
-	int rc = values_load_run(values, ref, 1, kind, record);
-
-	if (rc < 0)
-		free(record);
-	else
-		*ret = record;
-	return rc;
-}
-
-/* As at_position, for a reference. */
-static int at_reference(const struct value_record_ref *ref, int rc)
-{
-	char message[ERR_MESSAGE_BYTES], path[VALUES_PATH_BYTES];
-
-	values_file_path(ref->file, path);
-	snprintf(message, sizeof(message), "%s", err_message());
-	return err_set(rc, "%s offset %" PRIu64 ": %s", path, ref->offset,
-		       message);
-}
-
-int values_load_map(struct values *values, const struct value_record_ref *ref,
+int values_load_map(struct values *values, const struct page_ref *ref,
 		    struct value_slot *ret_slots, size_t *ret_n)
 {
-	uint8_t *record;
-	int rc = load_record(values, ref, VALUE_MAP, &record);
+	void *map;
+	size_t n;
+	int rc = page_load(values_files(values), ref, PAGE_MAP, &map, &n);
 
 	if (rc < 0)
 		return rc;
-	rc = value_map_decode(record + VALUE_RECORD_HEADER_BYTES,
-			      values_chunk_bytes(record), ret_slots, ret_n);
-	free(record);
-	return rc < 0 ? at_reference(ref, rc) : 0;
+	rc = value_map_decode(map, n, ret_slots, ret_n);
+	cache_free(map);
+	return rc < 0 ? at_reference(values, ref, rc) : 0;
 }
 
 int values_load_root(struct values *values, const struct value_ref *ref,
 		     struct value_root *ret)
 {
 	struct value_root root;
-	uint8_t *record;
-	int rc = load_record(values, &ref->root, VALUE_ROOT, &record);
+	void *page;
+	size_t n;
+	int rc = page_load(values_files(values), &ref->root, PAGE_ROOT, &page, &n);
 
 	if (rc < 0)
 		return rc;
-	rc = value_root_decode(record + VALUE_RECORD_HEADER_BYTES,
-			       values_chunk_bytes(record), &root);
-	free(record);
+	rc = value_root_decode(page, n, &root);
+	cache_free(page);
 	if (rc < 0)
-		return at_reference(&ref->root, rc);
+		return at_reference(values, &ref->root, rc);
 	if (root.bytes != ref->bytes || root.chunks != ref->chunks) {
 		value_root_release(&root);
 		err_set(AEDB_CORRUPT, "root of another value");
-		return at_reference(&ref->root, AEDB_CORRUPT);
+		return at_reference(values, &ref->root, AEDB_CORRUPT);
 	}
 	*ret = root;
+	return 0;
+}
+
+/* Of one page; cache_free. */
+static int load_page(struct values *values, const struct value_ref *ref,
+		     void **ret)
+{
+	void *page;
+	size_t n;
+	int rc = page_load(values_files(values), &ref->root, PAGE_VALUE, &page,
+			   &n);
+
+	if (rc < 0)
+		return rc;
+	if (n != ref->bytes) {
+		cache_free(page);
+		err_set(AEDB_CORRUPT, "value of %zu bytes, want %llu", n,
+			(unsigned long long)ref->bytes);
+		return at_reference(values, &ref->root, AEDB_CORRUPT);
+	}
+	*ret = page;
+	return 0;
+}
+
+int values_get_page(struct values *values, const struct value_ref *ref,
+		    const void **ret)
+{
+	struct cache_key key = values_cache_key(&ref->root);
+	size_t n;
+	const void *cached = cache_get(values_cache(values), key, &n);
+	void *page;
+	int rc;
+
+	if (cached && n == ref->bytes) {
+		*ret = cached;
+		return 0;
+	}
+	rc = load_page(values, ref, &page);
+	if (rc == 0)
+		*ret = cache_put(values_cache(values), key, page, ref->bytes);
+	return rc;
+}
+
+int values_read_page(struct values *values, const struct value_ref *ref,
+		     void *ret)
+{
+	const void *cached;
+	void *page;
+	int rc;
+
+	if (!values_cache(values)) {
+		rc = load_page(values, ref, &page);
+		if (rc < 0)
+			return rc;
+		memcpy(ret, page, ref->bytes);
+		cache_free(page);
+		return 0;
+	}
+	epoch_enter(values_epoch(values));
+	rc = values_get_page(values, ref, &cached);
+	if (rc == 0)
+		memcpy(ret, cached, ref->bytes);
+	epoch_leave(values_epoch(values));
+	return rc;
+}
+
+int values_load_shares(struct values *values, const struct value_ref *ref,
+		       struct value_share **ret, size_t *ret_n)
+{
+	struct value_root root = { .n_shares = 0 };
+	struct value_share *shares;
+	size_t i = 0;
+	int rc = ref->is_page ? 0 : values_load_root(values, ref, &root);
+
+	if (rc < 0)
+		return rc;
+	shares = malloc((root.n_shares + 1) * sizeof(*shares));
+	if (!shares) {
+		value_root_release(&root);
+		return err_set(AEDB_NO_MEMORY, "shares of a value: no memory");
+	}
+	if (root.n_shares)
+		memcpy(shares, root.shares, root.n_shares * sizeof(*shares));
+	while (i < root.n_shares && shares[i].file < ref->root.file)
+		i++;
+	if (i == root.n_shares || shares[i].file != ref->root.file) {
+		memmove(shares + i + 1, shares + i,
+			(root.n_shares++ - i) * sizeof(*shares));
+		shares[i] = (struct value_share){ .file = ref->root.file };
+	}
+	shares[i].bytes += page_disk_bytes(ref->root.stored_bytes);
+	*ret = shares;
+	*ret_n = root.n_shares;
+	value_root_release(&root);
 	return 0;
 }

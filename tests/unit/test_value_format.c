@@ -9,7 +9,7 @@ TEST(bad_references, "references that can never have been written are refused")
 	struct value_ref ref = { .bytes = 70000, .chunks = 5,
 		.root = { .file = 1, .offset = 4096, .stored_bytes = 100 } };
 	struct value_ref got;
-	uint8_t buf[VALUE_REF_BYTES];
+	uint8_t buf[VALUE_REF_BYTES_MAX];
 
 	value_ref_encode(&ref, buf);
 	CHECK_OK(value_ref_decode(buf, sizeof(buf), &got));

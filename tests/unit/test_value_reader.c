@@ -23,7 +23,7 @@ TEST(reads_ahead, "who reads on finds what follows in memory, and damage only wh
 	file = fopen(path, "r+");
 	CHECK(file);
 	fseek(file, (long)(extent.offset +
-			   bad * values_record_bytes(VALUE_CHUNK_BYTES) + 99),
+			   bad * page_plain_bytes(VALUE_CHUNK_BYTES) + 99),
 	      SEEK_SET);
 	fputc(0, file);
 	fclose(file);

@@ -74,10 +74,8 @@ static void disk_close(void)
 static struct values *open_values(void)
 {
 	struct values *values;
-	file_id_t next;
 
-	CHECK_OK(values_find_next_file(disk.vfs, &next));
-	CHECK_OK(values_open(disk.vfs, uuid, next, &values));
+	CHECK_OK(values_open(disk.vfs, uuid, 1, &values));
 	return values;
 }
 

@@ -1,0 +1,93 @@
+/*
+ * Appending pages to the value file that all share.
+ */
+#include "value_append.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+
+int value_append_begin(struct values *values, uint64_t bytes,
+		       struct value_append *ret)
+{
+	uint64_t start;
+	int rc = values_reserve(values, bytes, &ret->file, &start);
+
+	if (rc < 0)
+		return rc;
+	ret->values = values;
+	ret->start = ret->next = start;
+	ret->end = start + bytes;
+	ret->iovcnt = 0;
+	return 0;
+}
+
+void value_append_page(struct value_append *append, enum page_kind kind,
+		       uint8_t *page, uint32_t bytes, struct page_ref *ret)
+{
+	struct page_header header = {
+		.stored_bytes = bytes,
+		.raw_bytes = bytes,
+		.kind = (uint8_t)kind,
+		.codec = PAGE_PLAIN,
+	};
+	size_t room = page_plain_bytes(bytes);
+
+	page_seal(&append->file->seal, append->file->number, append->next,
+		  &header, page, ret);
+	append->iov[append->iovcnt++] =
+		(struct iovec){ .iov_base = page, .iov_len = room };
+	append->next += room;
+}
+
+file_id_t value_append_file(const struct value_append *append)
+{
+	return append->file->number;
+}
+
+int value_append_write(struct value_append *append)
+{
+	int rc = 0;
+
+	if (append->iovcnt)
+		rc = file_set_write(values_files(append->values), append->file,
+				    append->iov, append->iovcnt, append->start);
+	if (rc < 0)
+		return rc;
+	append->start = append->next;
+	append->iovcnt = 0;
+	return 0;
+}
+
+void value_append_end(struct value_append *append)
+{
+	file_set_unuse(values_files(append->values), append->file);
+}
+
+int value_append_whole(struct values *values, const void *bytes, size_t n,
+			struct page_ref *ret)
+{
+	uint64_t room = page_plain_bytes(n);
+	struct value_append append;
+	struct page_ref ref;
+	uint8_t *page;
+	int rc;
+
+	assert(n > 0 && n <= AEDB_VALUE_INLINE_MAX);
+	page = malloc(room);
+	if (!page)
+		return err_set(AEDB_NO_MEMORY, "value of %zu bytes: no memory", n);
+	memcpy(page + PAGE_HEADER_BYTES, bytes, n);
+	rc = value_append_begin(values, room, &append);
+	if (rc == 0) {
+		value_append_page(&append, PAGE_VALUE, page, (uint32_t)n, &ref);
+		rc = value_append_write(&append);
+		value_append_end(&append);
+	}
+	free(page);
+	if (rc == 0)
+		*ret = ref;
+	return rc;
+}

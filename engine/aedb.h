@@ -97,24 +97,44 @@ enum aedb_recovery {
 	AEDB_PERMISSIVE,	/* recovers what it can and reports what it lost */
 };
 
+enum aedb_maintenance {
+	AEDB_BACKGROUND,	/* threads write checkpoints and compact */
+	AEDB_ON_CALL,		/* only aedb_checkpoint and aedb_compact do, and a
+				 * commit that finds memory full */
+};
+
 struct aedb_options {
 	enum aedb_open_mode mode;
 	enum aedb_durability durability;
 	enum aedb_recovery recovery;
+	enum aedb_maintenance maintenance;
 	uint32_t sync_interval_ms;	/* 1..60,000; AEDB_BATCH only */
 	uint32_t key_bytes_max;		/* 1..4,000 */
 	uint64_t value_bytes_max;	/* 0: unlimited */
 	uint64_t txn_bytes_max;		/* keys, small values and attributes of one
 					 * transaction; 64 KiB..1 GiB */
 	uint32_t txn_ops_max;		/* 1..16,000,000 */
-	uint64_t memory_bytes;		/* for staged values; >= 16 KiB */
+	uint32_t inline_bytes_max;	/* larger values lie in value files once they
+					 * left memory; 0..65,536 */
+	uint64_t memory_bytes;		/* for everything; >= 16 KiB */
+	uint64_t cache_bytes;		/* of these, for what was read from segments
+					 * and value files; 0: a quarter */
+	/* A checkpoint is made when the log since the last one has so many bytes
+	 * or operations, or when it is so old. */
+	uint64_t checkpoint_log_bytes;	/* 64 KiB..1 TiB */
+	uint32_t checkpoint_ops;	/* 1,000..1,000,000,000 */
+	uint32_t checkpoint_interval_s;	/* 1..86,400 */
+	uint64_t compaction_rate;	/* bytes a second that compaction in the
+					 * background writes; 0: unlimited */
 	uint64_t wal_file_bytes;	/* size of a log file; 64 KiB..1 GiB */
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
 	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
 };
 
-/* Defaults: existing, full, strict, 10 ms, 1 KiB keys, unlimited values, 64 MiB
- * and 1,000,000 operations a transaction, 256 MiB memory, 64 MiB log files. */
+/* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
+ * values, 64 MiB and 1,000,000 operations a transaction, 1 KiB inline, 256 MiB
+ * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s, compaction at
+ * 64 MiB a second, 64 MiB log files. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;
@@ -463,12 +483,68 @@ aedb_seq_t aedb_durable_seq(const struct aedb *db);
  * lost at a power cut. AEDB_RANGE: seq is ahead of the newest commit. */
 int aedb_wait_durable(struct aedb *db, aedb_seq_t seq);
 
+/* Checkpoints, compaction. Both return after the disk has it; commits and reads go
+ * on meanwhile. AEDB_IO, AEDB_NO_SPACE, AEDB_NO_MEMORY, AEDB_CORRUPT (naming file
+ * and position), AEDB_READ_ONLY. */
+
+/* Everything committed before the call is in segments, and opening needs no log
+ * before it; *ret_seq (may be NULL) is the newest such commit. */
+int aedb_checkpoint(struct aedb *db, aedb_seq_t *ret_seq);
+/* A checkpoint; then all segments become one sorted run, and what nobody can
+ * read any more is gone from the disk. Its progress is in aedb_stats. */
+int aedb_compact(struct aedb *db);
+
+/* Named snapshots, kept until they are deleted, over restarts too. Names are 1 to
+ * 128 bytes of [A-Za-z0-9_.-], not beginning with a dot: AEDB_INVALID,
+ * AEDB_NAME_TOO_LONG, AEDB_EXISTS, AEDB_NOT_FOUND. */
+
+/* Of the newest state, which is made durable; *ret_seq may be NULL. */
+int aedb_snapshot_create(struct aedb *db, const char *name,
+			 aedb_seq_t *ret_seq);
+int aedb_snapshot_delete(struct aedb *db, const char *name);
+int aedb_snapshot_rename(struct aedb *db, const char *from, const char *to);
+/* Opens one for reading; it may be deleted meanwhile. Owned;
+ * aedb_snapshot_close. */
+int aedb_snapshot_open_named(struct aedb *db, const char *name,
+			     struct aedb_snapshot **ret);
+
+struct aedb_snapshot_info {
+	char name[AEDB_NAME_BYTES_MAX + 1];
+	aedb_seq_t seq;
+	int64_t time_ns;	/* when it was made, since 1970 */
+};
+/* The first whose name is above `after` ("" for the first); AEDB_NOT_FOUND at
+ * the end. */
+int aedb_snapshot_next(struct aedb *db, const char *after,
+		       struct aedb_snapshot_info *ret);
+
+#define AEDB_LEVELS 7
+
 struct aedb_stats {
 	uint64_t commits, conflicts, commit_errors;
 	uint64_t commit_groups;		/* commits / groups is the group size */
 	uint64_t wal_bytes, wal_writes, wal_syncs;
 	uint64_t wal_write_ns, wal_sync_ns;	/* totals */
-	uint64_t memory_bytes;		/* allocated for entries and their indexes */
+	uint64_t memory_bytes;		/* allocated, for everything */
+	uint64_t memtable_bytes;	/* of these, entries and their indexes, */
+	uint64_t cache_bytes;		/* what was read and is kept, */
+	uint64_t staged_bytes;		/* values being written */
+	uint64_t cache_capacity_bytes, cache_hits, cache_misses;
+	uint64_t wal_disk_bytes, segment_bytes;	/* files on disk */
+	uint64_t segment_live_bytes;	/* of these, without versions that a newer
+					 * one is known to hide; at most, about */
+	uint64_t value_bytes;
+	uint64_t value_live_bytes;	/* of these, what segments refer to */
+	uint64_t segments;
+	uint64_t level_segments[AEDB_LEVELS], level_bytes[AEDB_LEVELS];
+	uint64_t user_bytes;		/* keys, values, attributes committed */
+	uint64_t flush_bytes;		/* written by checkpoints */
+	uint64_t compaction_read_bytes, compaction_write_bytes;
+	uint64_t relocated_bytes;	/* of them, values moved */
+	uint64_t checkpoints;
+	aedb_seq_t checkpoint_seq;
+	uint64_t compaction_done_bytes;	/* of a running aedb_compact, of */
+	uint64_t compaction_total_bytes;	/* so many; 0: none runs */
 	uint64_t keys;			/* of all scopes, newest state */
 	uint64_t snapshots;
 	aedb_seq_t visible_seq, durable_seq;
@@ -479,6 +555,100 @@ void aedb_stats(const struct aedb *db, struct aedb_stats *ret);
  * position. Damage is shown and is no error. AEDB_NOT_FOUND, AEDB_ACCESS,
  * AEDB_IO; AEDB_CORRUPT when it is no file of a database at all. */
 int aedb_show(const char *path, FILE *out);
+
+/* Verifying. */
+
+/* How far work has come, in bytes. Zeroed at first, and looked at by
+ * aedb_progress_get only, on any thread; total may still grow. */
+struct aedb_progress {
+	uint64_t done, total;
+};
+void aedb_progress_get(const struct aedb_progress *progress, uint64_t *ret_done,
+		       uint64_t *ret_total);
+
+struct aedb_verify_report {
+	uint64_t files;		/* that the database consists of */
+	uint64_t bytes;		/* read of segments, value files and log */
+	uint64_t entries;	/* versions in segments */
+	uint64_t values;	/* in value files, each as often as referred to */
+	uint64_t commits;	/* in the log, since the last checkpoint */
+	uint64_t findings;	/* of damage */
+	uint64_t harmless;	/* of what a crash left and nothing needs */
+};
+
+/*
+ * Checks the files of a database that nobody has open for writing, completely:
+ * that every page and record that counts is whole, and that what they say of each
+ * other is so. Nothing is written. Each finding is a line on `out`, "file:
+ * position: what"; those that harm nobody begin with "harmless: " behind the
+ * position. Of the options hmac_key and memory_bytes count. progress may be NULL.
+ *
+ * 0 when all could be checked, whatever was found. AEDB_NOT_FOUND (no database
+ * there), AEDB_BUSY (naming the holder), AEDB_NEWER_FORMAT, AEDB_INVALID,
+ * AEDB_ACCESS (also: signed with another key), AEDB_IO, AEDB_NO_MEMORY.
+ */
+int aedb_verify(const char *directory, const struct aedb_options *options,
+		FILE *out, struct aedb_progress *progress,
+		struct aedb_verify_report *ret);
+
+/* Page files. */
+
+/*
+ * The store of checksummed pages by itself, without a database: one file of
+ * pages of one size, numbered 0, 1, … in the order in which they were appended,
+ * and read through a cache of a bounded number of pages. A page is not changed
+ * once it is there.
+ *
+ * Appended pages can be read at once. They are on the disk after
+ * aedb_pages_sync; a power cut before that may leave any of the later ones
+ * damaged, which reading them tells.
+ */
+struct aedb_pages;
+
+struct aedb_pages_options {
+	uint32_t page_bytes;	/* of the file for each page; 256..16 MiB, a
+				 * multiple of 8. 0: those of an existing file */
+	uint32_t cache_pages;	/* pages kept in memory at most; 0: none */
+};
+
+struct aedb_bytes {
+	const void *at;
+	size_t n;
+};
+
+/* Opens the page file `path`, which nobody else then has open, or makes it.
+ * Owned; aedb_pages_close. AEDB_NOT_FOUND (its directory; page_bytes 0: no
+ * file), AEDB_BUSY, AEDB_CORRUPT (its header; part of a page at its end, naming
+ * the position), AEDB_NEWER_FORMAT, AEDB_INVALID (an option, or another size
+ * than the file's), AEDB_ACCESS, AEDB_IO, AEDB_NO_SPACE, AEDB_NO_MEMORY. */
+int aedb_pages_open(const char *path, const struct aedb_pages_options *options,
+		    struct aedb_pages **ret);
+/* Does not sync. Takes NULL. */
+void aedb_pages_close(struct aedb_pages *pages);
+/* Bytes that a page can hold: page_bytes less 16. */
+size_t aedb_pages_room(const struct aedb_pages *pages);
+/* Appends a page that holds these n > 0 bytes, copied; its number is *ret_id.
+ * AEDB_INVALID (0 bytes), AEDB_TOO_LARGE, AEDB_NO_SPACE, AEDB_IO; after
+ * AEDB_IO every further one fails until the file is opened again. */
+int aedb_pages_append(struct aedb_pages *pages, const void *bytes, size_t n,
+		      uint64_t *ret_id);
+/* Appends n pages with consecutive numbers from *ret_first, all or none, at less
+ * cost for each. Errors as of aedb_pages_append. */
+int aedb_pages_append_many(struct aedb_pages *pages,
+			   const struct aedb_bytes *bytes, size_t n,
+			   uint64_t *ret_first);
+/* Copies the bytes of page `id`, *ret_n of them. AEDB_NOT_FOUND (not appended
+ * yet), AEDB_TOO_LARGE (more than `room`), AEDB_CORRUPT (naming the position),
+ * AEDB_IO, AEDB_NO_MEMORY. */
+int aedb_pages_read(struct aedb_pages *pages, uint64_t id, void *buf,
+		    size_t room, size_t *ret_n);
+/* Everything appended before is on the disk. AEDB_IO: it may not be, and
+ * nothing more is appended. */
+int aedb_pages_sync(struct aedb_pages *pages);
+/* Pages appended. */
+uint64_t aedb_pages_count(const struct aedb_pages *pages);
+/* Pages in memory. */
+size_t aedb_pages_cached(const struct aedb_pages *pages);
 
 #ifdef __cplusplus
 }

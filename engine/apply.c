@@ -15,7 +15,6 @@
 #include "apply.h"
 #include "db.h"
 #include "err.h"
-#include "mem_cursor.h"
 
 #define MEMORY_MESSAGE "no memory for another version"
 
@@ -34,11 +33,21 @@ static int undo_note(struct apply *apply, struct undo undo)
 	return 0;
 }
 
+static uint64_t scope_keys(struct scope_state *state)
+{
+	return atomic_load(&state->planes[PLANE_KEYS].space.live);
+}
+
 static void undo_one(struct apply *apply, const struct undo *undo)
 {
+	struct mem_tree *tree;
+
 	switch (undo->kind) {
 	case UNDO_KEY:
-		mem_undo(undo->tree, undo->key, undo->key_bytes);
+		/* it is there: the key was put into it */
+		if (space_writable(undo->space, &tree) == 0)
+			mem_undo(tree, undo->key, undo->key_bytes);
+		space_count(undo->space, -undo->live);
 		break;
 	case UNDO_SCOPE_MADE:
 		atomic_store(&undo->scope->is_committed, false);
@@ -46,6 +55,7 @@ static void undo_one(struct apply *apply, const struct undo *undo)
 		break;
 	case UNDO_SCOPE_DROPPED:
 		atomic_store(&undo->scope->dropped_seq, SEQ_MAX);
+		atomic_fetch_add(&apply->db->keys, scope_keys(undo->scope));
 		break;
 	}
 }
@@ -61,42 +71,66 @@ void apply_release(struct apply *apply)
 	free(apply->undos);
 }
 
-static bool newest_get(struct mem_tree *tree, const void *key, size_t key_bytes,
-		       struct entry *ret)
+/* The key as it is now: 1, or 0 if it is not there. */
+static int newest_get(struct space *space, const void *key, size_t key_bytes,
+		      struct entry *ret)
 {
-	struct entry entry;
-
-	if (!mem_get(tree, key, key_bytes, SEQ_MAX, &entry, NULL) ||
-	    entry.is_tombstone)
-		return false;
-	*ret = entry;
-	return true;
+	return space_get_live(space, key, key_bytes, SEQ_MAX, ret);
 }
 
-/* Adds a version under the operation's number and notes it. The entry's key
- * must live as long as the payload. */
-static int version_add(struct apply *apply, struct mem_tree *tree,
-		       struct entry *entry)
+/* A version that takes over another one's value in value files: they stay until
+ * this one is in segments, too. */
+static void ref_note(struct apply *apply, const struct entry *entry)
 {
+	struct values *values = apply->db->values;
+	struct value_share *shares;
+	struct value_ref ref;
+	size_t n;
+
+	if (value_ref_decode(entry->value, entry->value_bytes, &ref) < 0)
+		return;
+	file_set_note_seq(values_files(values), ref.root.file, apply->seq);
+	/* what cannot be read cannot be lost */
+	if (ref.is_page || values_load_shares(values, &ref, &shares, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		file_set_note_seq(values_files(values), shares[i].file,
+				  apply->seq);
+	free(shares);
+}
+
+/* Adds a version under the operation's number and notes it, and by how much it
+ * changes the number of live keys. The entry's key must live as long as the
+ * payload. */
+static int version_add(struct apply *apply, struct space *space,
+		       struct entry *entry, int live)
+{
+	struct mem_tree *tree;
 	/* room to take back everything, too */
 	int rc = memtable_reserve(apply->db->memtable, apply->n_undos + 2,
 				  (size_t)entry->key_bytes + entry->value_bytes +
 					  entry->attr_bytes);
 
+	if (rc == 0)
+		rc = space_writable(space, &tree);
 	if (rc < 0)
 		return rc;
-	rc = undo_note(apply, (struct undo){ .kind = UNDO_KEY, .tree = tree,
+	rc = undo_note(apply, (struct undo){ .kind = UNDO_KEY, .space = space,
 					     .key = entry->key,
-					     .key_bytes = entry->key_bytes });
+					     .key_bytes = entry->key_bytes,
+					     .live = live });
 	if (rc < 0)
 		return rc;
+	if (entry->is_ref)
+		ref_note(apply, entry);
 	entry->seq = apply->seq;
 	entry->time_us = apply->time_us;
 	mem_put(tree, entry);
+	space_count(space, live);
 	return 0;
 }
 
-static int tombstone_add(struct apply *apply, struct mem_tree *tree,
+static int tombstone_add(struct apply *apply, struct space *space,
 			 const void *key, size_t key_bytes)
 {
 	struct entry entry = {
@@ -107,7 +141,7 @@ static int tombstone_add(struct apply *apply, struct mem_tree *tree,
 		.is_tombstone = true,
 	};
 
-	return version_add(apply, tree, &entry);
+	return version_add(apply, space, &entry, -1);
 }
 
 static int scope_gone(void)
@@ -120,22 +154,26 @@ static int key_missing(void)
 	return err_set(AEDB_NOT_FOUND, "no such key");
 }
 
-/* The tree an operation names. */
-static int tree_find(struct apply *apply, uint64_t tree_id,
-		     struct mem_tree **ret)
+/* The key space an operation names. */
+static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 {
 	struct scope_state *state = apply->scope;
+	int rc;
 
-	if (!state || state->id != tree_id / 2) {
-		state = catalog_find(&apply->db->catalog, tree_id / 2);
-		if (!state)
-			return scope_gone();
+	if (id == CATALOG_DROPS) {
+		*ret = &apply->db->catalog.drops;
+		return 0;
+	}
+	if (!state || state->id != id / 2) {
+		rc = catalog_find(apply->db, id / 2, &state);
+		if (rc < 0)
+			return rc;
 		apply->scope = state;
 	}
 	if (!atomic_load(&state->is_committed) ||
 	    atomic_load(&state->dropped_seq) != SEQ_MAX)
 		return scope_gone();
-	*ret = state->planes[tree_id % 2].tree;
+	*ret = &state->planes[id % 2].space;
 	return 0;
 }
 
@@ -155,16 +193,32 @@ static void attr_set(struct entry *entry, const struct op *op)
 	entry->attr_bytes = (uint32_t)op->attr.n;
 }
 
+/* Value files that a commit refers to stay until it is in segments. */
+static void files_note(struct apply *apply, const struct op *op)
+{
+	struct file_set *files = values_files(apply->db->values);
+	struct byte_reader r;
+	struct value_extent extent;
+
+	if (!(op->flags & OP_IS_REF))
+		return;
+	byte_reader_init(&r, op->extents.at, op->extents.n);
+	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
+		if (op_extents_next(&r, &extent) == 0)
+			file_set_note_seq(files, extent.file, apply->seq);
+}
+
 static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
-	struct mem_tree *tree;
-	bool exists;
-	int rc = tree_find(apply, op->key.tree, &tree);
+	struct space *space;
+	int exists, rc = space_find(apply, op->key.tree, &space);
 
 	if (rc < 0)
 		return rc;
-	exists = newest_get(tree, op->key.at, op->key.n, &entry);
+	exists = newest_get(space, op->key.at, op->key.n, &entry);
+	if (exists < 0)
+		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
 		return err_set(AEDB_EXISTS, "the key exists");
 	if (!exists)
@@ -177,139 +231,137 @@ static int apply_put(struct apply *apply, const struct op *op)
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    AEDB_MTIME_NONE;
 	attr_set(&entry, op);
-	return version_add(apply, tree, &entry);
+	files_note(apply, op);
+	return version_add(apply, space, &entry, !exists);
+}
+
+/* The key an operation names, which must be there. */
+static int present_get(struct apply *apply, const struct op_key *key,
+		       struct space **ret_space, struct entry *ret)
+{
+	int rc = space_find(apply, key->tree, ret_space);
+
+	if (rc == 0)
+		rc = newest_get(*ret_space, key->at, key->n, ret);
+	return rc == 0 ? key_missing() : rc;
 }
 
 static int apply_delete(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
-	struct mem_tree *tree;
-	int rc = tree_find(apply, op->key.tree, &tree);
+	struct space *space;
+	int rc = present_get(apply, &op->key, &space, &entry);
 
-	if (rc < 0)
-		return rc;
-	if (!newest_get(tree, op->key.at, op->key.n, &entry))
-		return key_missing();
-	return tombstone_add(apply, tree, op->key.at, op->key.n);
-}
-
-/* New attributes over an entry; what is not given stays, the mtime too. */
-static int attr_put(struct apply *apply, struct mem_tree *tree,
-		    struct entry *entry, const struct op *op)
-{
-	entry->mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
-						     entry_mtime(entry);
-	attr_set(entry, op);
-	return version_add(apply, tree, entry);
-}
-
-/* A new time; an mtime set ahead of it stays. */
-static int touch_put(struct apply *apply, struct mem_tree *tree,
-		     struct entry *entry)
-{
-	if (entry->mtime_ns < (int64_t)apply->time_us * 1000)
-		entry->mtime_ns = AEDB_MTIME_NONE;
-	return version_add(apply, tree, entry);
+	return rc < 0 ? rc : tombstone_add(apply, space, op->key.at, op->key.n);
 }
 
 static int apply_set_attr(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
-	struct mem_tree *tree;
-	int rc = tree_find(apply, op->key.tree, &tree);
+	struct space *space;
+	int rc = present_get(apply, &op->key, &space, &entry);
 
 	if (rc < 0)
 		return rc;
-	if (!newest_get(tree, op->key.at, op->key.n, &entry))
-		return key_missing();
-	return attr_put(apply, tree, &entry, op);
+	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
+						    entry_mtime(&entry);
+	attr_set(&entry, op);
+	return version_add(apply, space, &entry, 0);
+}
+
+/* A new time; an mtime set ahead of it stays. */
+static void entry_touch(const struct apply *apply, struct entry *entry)
+{
+	if (entry->mtime_ns < (int64_t)apply->time_us * 1000)
+		entry->mtime_ns = AEDB_MTIME_NONE;
 }
 
 static int apply_touch(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
-	struct mem_tree *tree;
-	int rc = tree_find(apply, op->key.tree, &tree);
+	struct space *space;
+	int rc = space_find(apply, op->key.tree, &space);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = newest_get(space, op->key.at, op->key.n, &entry);
+	if (rc <= 0)
 		return rc;
-	if (!newest_get(tree, op->key.at, op->key.n, &entry))
-		return 0;
-	return touch_put(apply, tree, &entry);
+	entry_touch(apply, &entry);
+	return version_add(apply, space, &entry, 0);
 }
 
 /* Gives `key` the object of `entry`. */
-static int object_put(struct apply *apply, struct mem_tree *tree,
-		      const struct op_key *key, const struct entry *object)
+static int object_put(struct apply *apply, struct space *space,
+		      const struct op_key *key, const struct entry *object,
+		      int live)
 {
 	struct entry entry = *object;
 
 	entry.mtime_ns = entry_mtime(object);
 	entry.key = key->at;
 	entry.key_bytes = (uint32_t)key->n;
-	return version_add(apply, tree, &entry);
-}
-
-static int two_trees_find(struct apply *apply, const struct op *op,
-			  struct mem_tree **ret_from, struct mem_tree **ret_to)
-{
-	int rc = tree_find(apply, op->key.tree, ret_from);
-
-	return rc < 0 ? rc : tree_find(apply, op->to_key.tree, ret_to);
+	return version_add(apply, space, &entry, live);
 }
 
 static int apply_move(struct apply *apply, const struct op *op)
 {
-	struct mem_tree *from, *to;
-	struct entry object;
-	int rc = two_trees_find(apply, op, &from, &to);
+	struct space *from, *to;
+	struct entry object, other;
+	int exists, rc = present_get(apply, &op->key, &from, &object);
 
+	if (rc >= 0)
+		rc = space_find(apply, op->to_key.tree, &to);
 	if (rc < 0)
 		return rc;
-	if (!newest_get(from, op->key.at, op->key.n, &object))
-		return key_missing();
 	if (from == to && op->key.n == op->to_key.n &&
 	    memcmp(op->key.at, op->to_key.at, op->key.n) == 0)
 		return 0;
-	rc = object_put(apply, to, &op->to_key, &object);
+	exists = newest_get(to, op->to_key.at, op->to_key.n, &other);
+	if (exists < 0)
+		return exists;
+	rc = object_put(apply, to, &op->to_key, &object, !exists);
 	return rc < 0 ? rc : tombstone_add(apply, from, op->key.at, op->key.n);
 }
 
 static int apply_exchange(struct apply *apply, const struct op *op)
 {
 	struct entry object, other;
-	struct mem_tree *from, *to;
-	int rc = two_trees_find(apply, op, &from, &to);
+	struct space *from, *to;
+	int rc = present_get(apply, &op->key, &from, &object);
 
+	if (rc >= 0)
+		rc = present_get(apply, &op->to_key, &to, &other);
 	if (rc < 0)
 		return rc;
-	if (!newest_get(from, op->key.at, op->key.n, &object) ||
-	    !newest_get(to, op->to_key.at, op->to_key.n, &other))
-		return key_missing();
 	if (from == to && object.id == other.id)
 		return 0;
 	/* the versions replaced stay readable: they are linked, not freed */
-	rc = object_put(apply, to, &op->to_key, &object);
-	return rc < 0 ? rc : object_put(apply, from, &op->key, &other);
+	rc = object_put(apply, to, &op->to_key, &object, 0);
+	return rc < 0 ? rc : object_put(apply, from, &op->key, &other, 0);
 }
 
-/* As version_add, for a catalog key in a buffer that will not last: the note
- * takes the memtable's copy. */
-static int place_version_add(struct apply *apply, const struct catalog_key *key,
-			     struct entry *entry)
+/* As version_add, for a key of the catalog in a buffer that will not last: the
+ * note takes the memtable's copy. */
+static int catalog_version_add(struct apply *apply, struct space *space,
+			       const void *key, size_t n, struct entry *entry)
 {
-	struct mem_tree *tree = apply->db->catalog.tree;
 	struct entry added;
 	int rc;
 
-	entry->key = key->bytes;
-	entry->key_bytes = (uint32_t)key->n;
-	rc = version_add(apply, tree, entry);
-	if (rc < 0)
-		return rc;
-	if (mem_get(tree, key->bytes, key->n, SEQ_MAX, &added, NULL))
+	entry->key = key;
+	entry->key_bytes = (uint32_t)n;
+	rc = version_add(apply, space, entry, 0);
+	if (rc == 0 && mem_get(atomic_load(&space->tree), key, n, SEQ_MAX,
+			       &added, NULL))
 		apply->undos[apply->n_undos - 1].key = added.key;
-	return 0;
+	return rc;
+}
+
+static int place_version_add(struct apply *apply, const struct catalog_key *key,
+			     struct entry *entry)
+{
+	return catalog_version_add(apply, &apply->db->catalog.names, key->bytes,
+				   key->n, entry);
 }
 
 static int place_missing(const struct op_place *place)
@@ -335,18 +387,31 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
 	struct entry entry;
+	int rc = catalog_get(&apply->db->catalog, place, SEQ_MAX, &entry,
+			     ret_key);
 
-	if (catalog_get(&apply->db->catalog, place, SEQ_MAX, &entry, ret_key))
+	if (rc < 0)
+		return rc;
+	if (rc)
 		return place_exists(place);
 	if (ret_key->n == 0)
 		return place_missing(&(struct op_place){ place->project, { 0 } });
 	return 0;
 }
 
+/* The place must be there. */
+static int place_check_there(struct apply *apply, const struct op_place *place,
+			     struct entry *ret, struct catalog_key *ret_key)
+{
+	int rc = catalog_get(&apply->db->catalog, place, SEQ_MAX, ret, ret_key);
+
+	return rc == 0 ? place_missing(place) : rc;
+}
+
 static int scope_make(struct apply *apply, uint64_t id)
 {
 	struct scope_state *state;
-	int rc = catalog_find_or_make(apply->db, id, &state);
+	int rc = catalog_make(apply->db, id, &state);
 
 	if (rc < 0)
 		return rc;
@@ -373,88 +438,93 @@ static int apply_create(struct apply *apply, const struct op *op)
 	return scope_make(apply, entry.id);
 }
 
-static bool project_has_scope(struct apply *apply, uint64_t project_id)
-{
-	struct catalog_key prefix;
-	struct mem_cursor cursor;
-
-	catalog_scopes_prefix(project_id, &prefix);
-	mem_cursor_init(&cursor, apply->db->catalog.tree, SEQ_MAX);
-	return mem_cursor_seek(&cursor, MEM_SEEK_GE, prefix.bytes, prefix.n) &&
-	       cursor.entry.key_bytes > prefix.n &&
-	       memcmp(cursor.entry.key, prefix.bytes, prefix.n) == 0;
-}
-
 /* Whether a scope holds a key, or a directory record other than its own. */
-static bool scope_has_content(const struct scope_state *state)
+static int scope_has_content(struct scope_state *state)
 {
-	struct mem_tree *dirs = state->planes[PLANE_DIRS].tree;
+	struct space *dirs = &state->planes[PLANE_DIRS].space;
 	struct entry own;
-	uint64_t own_count = newest_get(dirs, "", 0, &own);
+	int own_count = newest_get(dirs, "", 0, &own);
 
-	return mem_tree_count(state->planes[PLANE_KEYS].tree) > 0 ||
-	       mem_tree_count(dirs) > own_count;
+	if (own_count < 0)
+		return own_count;
+	return scope_keys(state) > 0 ||
+	       atomic_load(&dirs->live) > (uint64_t)own_count;
 }
 
-static int scope_drop(struct apply *apply, uint64_t id)
+/* The scope leaves the state, and a mark says to compaction that its keys may. */
+static int scope_drop(struct apply *apply, struct scope_state *state)
 {
-	struct scope_state *state = catalog_find(&apply->db->catalog, id);
-	int rc;
+	struct entry mark = { .id = apply->seq, .mtime_ns = AEDB_MTIME_NONE };
+	uint8_t key[8];
+	int rc = undo_note(apply, (struct undo){ .kind = UNDO_SCOPE_DROPPED,
+						 .scope = state });
 
-	if (!state)
-		return err_set(AEDB_CORRUPT, "scope %llu has no trees",
-			       (unsigned long long)id);
-	rc = undo_note(apply, (struct undo){ .kind = UNDO_SCOPE_DROPPED,
-					     .scope = state });
 	if (rc < 0)
 		return rc;
 	atomic_store(&state->dropped_seq, apply->seq);
+	atomic_fetch_sub(&apply->db->keys, scope_keys(state));
 	atomic_store(&apply->db->catalog.wants_reap, true);
-	return 0;
+	catalog_number_key(state->id, key);
+	return catalog_version_add(apply, &apply->db->catalog.drops, key,
+				   sizeof(key), &mark);
 }
 
-static bool place_has_content(struct apply *apply, const struct op *op,
+static int scope_check_drop(const struct op *op, struct scope_state *state)
+{
+	char name[CATALOG_PLACE_TEXT];
+	int rc = op->flags & OP_DROP_FULL ? 0 : scope_has_content(state);
+
+	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
+				catalog_place_text(&op->place, name)) : rc;
+}
+
+/* A project goes without its scopes only. */
+static int project_check_drop(struct apply *apply, const struct op *op,
 			      uint64_t id)
 {
-	struct scope_state *state;
+	char name[CATALOG_PLACE_TEXT];
+	uint8_t room[MEM_KEY_BYTES_MAX];
+	struct catalog_key prefix;
+	struct entry scope;
+	int rc;
 
-	if (!op->place.scope.n)
-		return project_has_scope(apply, id);
-	state = catalog_find(&apply->db->catalog, id);
-	return !(op->flags & OP_DROP_FULL) && state && scope_has_content(state);
+	catalog_scopes_prefix(id, &prefix);
+	rc = space_first(&apply->db->catalog.names, prefix.bytes, prefix.n,
+			 prefix.n, SEQ_MAX, room, &scope);
+	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
+				catalog_place_text(&op->place, name)) : rc;
 }
 
 static int apply_drop(struct apply *apply, const struct op *op)
 {
 	struct entry entry, tombstone = { .is_tombstone = true,
-					      .mtime_ns = AEDB_MTIME_NONE };
-	char name[CATALOG_PLACE_TEXT];
+					  .mtime_ns = AEDB_MTIME_NONE };
+	struct scope_state *state = NULL;
 	struct catalog_key key;
-	int rc;
+	int rc = place_check_there(apply, &op->place, &entry, &key);
 
-	if (!catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, &entry, &key))
-		return place_missing(&op->place);
-	if (place_has_content(apply, op, entry.id))
-		return err_set(AEDB_NOT_EMPTY, "%s is not empty",
-			       catalog_place_text(&op->place, name));
+	if (rc < 0)
+		return rc;
+	if (!op->place.scope.n)
+		rc = project_check_drop(apply, op, entry.id);
+	else if ((rc = catalog_find(apply->db, entry.id, &state)) == 0)
+		rc = scope_check_drop(op, state);
+	if (rc < 0)
+		return rc;
 	tombstone.id = apply->seq;
 	rc = place_version_add(apply, &key, &tombstone);
-	if (rc < 0 || !op->place.scope.n)
-		return rc;
-	return scope_drop(apply, entry.id);
+	return rc < 0 || !state ? rc : scope_drop(apply, state);
 }
 
 static int apply_rename(struct apply *apply, const struct op *op)
 {
 	struct entry entry, tombstone = { .is_tombstone = true,
-					      .mtime_ns = AEDB_MTIME_NONE };
+					  .mtime_ns = AEDB_MTIME_NONE };
 	struct catalog_key from, to;
-	int rc;
+	int rc = place_check_there(apply, &op->place, &entry, &from);
 
-	if (!catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, &entry,
-			 &from))
-		return place_missing(&op->place);
-	rc = place_check_free(apply, &op->to_place, &to);
+	if (rc >= 0)
+		rc = place_check_free(apply, &op->to_place, &to);
 	if (rc < 0)
 		return rc;
 	entry.mtime_ns = entry_mtime(&entry);
@@ -468,14 +538,17 @@ static int apply_rename(struct apply *apply, const struct op *op)
 static int place_get(struct apply *apply, const struct op *op,
 		     struct entry *ret, struct catalog_key *ret_key)
 {
-	if (catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, ret, ret_key))
-		return 0;
+	int rc = catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, ret,
+			     ret_key);
+
+	if (rc)
+		return rc;
 	if (op->place.project.n)
 		return place_missing(&op->place);
 	*ret = (struct entry){
 		.id = CATALOG_ROOT_ID,
-		.mtime_ns = (int64_t)manifest_state(apply->db->manifest)
-				    ->created_us * 1000,
+		.mtime_ns = (int64_t)manifest_created_us(apply->db->manifest) *
+			    1000,
 	};
 	return 0;
 }
@@ -502,8 +575,7 @@ static int apply_place_touch(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
-	if (entry.mtime_ns < (int64_t)apply->time_us * 1000)
-		entry.mtime_ns = AEDB_MTIME_NONE;
+	entry_touch(apply, &entry);
 	return place_version_add(apply, &key, &entry);
 }
 

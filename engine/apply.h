@@ -19,10 +19,11 @@ enum undo_kind {
 
 struct undo {
 	enum undo_kind kind;
-	struct mem_tree *tree;
+	struct space *space;
 	struct scope_state *scope;
 	const void *key;	/* borrowed from the payload or the memtable */
 	size_t key_bytes;
+	int live;		/* keys that came, less those that went */
 };
 
 /* What one payload changed so far. */
@@ -38,7 +39,7 @@ struct apply {
 /* Executes every operation of a payload, the i-th with number first_seq + i.
  * When one fails those before it are taken back and the code is returned:
  * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_NOT_EMPTY, AEDB_INVALID, AEDB_NO_MEMORY,
- * or what op_decode says. */
+ * what op_decode says, or what reading the newest state from segments does. */
 int apply_payload(struct apply *apply, const void *payload, size_t n,
 		  seq_t first_seq, uint64_t time_us);
 /* Takes back what the last apply_payload did. */

@@ -10,27 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "db.h"
 #include "err.h"
+#include "levels.h"
 
 int catalog_init(struct aedb *db)
 {
 	struct catalog *catalog = &db->catalog;
 
 	lock_init(&catalog->lock, LOCK_RANK_CATALOG);
+	space_init(&catalog->names, db, CATALOG_NAMES);
+	space_init(&catalog->drops, db, CATALOG_DROPS);
 	catalog->buckets = calloc(CATALOG_BUCKETS, sizeof(*catalog->buckets));
-	if (!catalog->buckets)
-		return err_set(AEDB_NO_MEMORY, "no memory for the catalog");
-	return mem_tree_new(db->memtable, &catalog->tree);
+	return catalog->buckets ?
+		       0 : err_set(AEDB_NO_MEMORY, "no memory for the catalog");
 }
 
+/* Nobody leads to it any more. */
 static void scope_state_free(struct scope_state *state)
 {
-	if (!state)
-		return;
 	for (int plane = 0; plane < 2; plane++)
-		if (state->planes[plane].tree)
-			mem_tree_free(state->planes[plane].tree);
+		space_release(&state->planes[plane].space);
 	free(state);
 }
 
@@ -43,12 +44,10 @@ void catalog_release(struct catalog *catalog) NO_LOCK_ANALYSIS
 			struct scope_state *state = catalog->buckets[i];
 
 			catalog->buckets[i] = state->next;
-			scope_state_free(state);
+			free(state);
 		}
 	}
 	free(catalog->buckets);
-	if (catalog->tree)
-		mem_tree_free(catalog->tree);
 	lock_release_memory(&catalog->lock);
 }
 
@@ -68,16 +67,6 @@ static struct scope_state *table_find(struct catalog *catalog, uint64_t id)
 	return state;
 }
 
-struct scope_state *catalog_find(struct catalog *catalog, uint64_t id)
-{
-	struct scope_state *state;
-
-	lock_acquire(&catalog->lock);
-	state = table_find(catalog, id);
-	lock_release(&catalog->lock);
-	return state;
-}
-
 static int scope_state_new(struct aedb *db, uint64_t id,
 			   struct scope_state **ret)
 {
@@ -88,71 +77,200 @@ static int scope_state_new(struct aedb *db, uint64_t id,
 	state->id = id;
 	atomic_init(&state->dropped_seq, SEQ_MAX);
 	for (unsigned plane = 0; plane < 2; plane++) {
-		struct aedb_scope *scope = &state->planes[plane];
-		int rc = mem_tree_new(db->memtable, &scope->tree);
-
-		if (rc < 0) {
-			scope_state_free(state);
-			return rc;
-		}
-		scope->db = db;
-		scope->state = state;
-		scope->tree_id = id * 2 + plane;
+		space_init(&state->planes[plane].space, db, id * 2 + plane);
+		state->planes[plane].state = state;
 	}
 	*ret = state;
 	return 0;
 }
 
-static void table_add(struct catalog *catalog, struct scope_state *state)
-	REQUIRES(catalog->lock)
+void catalog_number_key(uint64_t number, uint8_t *ret)
 {
-	state->next = *bucket_of(catalog, state->id);
-	*bucket_of(catalog, state->id) = state;
+	for (int i = 0; i < 8; i++)
+		ret[i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
-int catalog_find_or_make(struct aedb *db, uint64_t id, struct scope_state **ret)
+/* How many live keys the space had at the last checkpoint. */
+static int count_load(struct aedb *db, uint64_t space_id, uint64_t *ret)
 {
-	struct catalog *catalog = &db->catalog;
-	struct scope_state *state = catalog_find(catalog, id);
+	uint8_t number[8], key[SPACE_KEY_BYTES_MAX];
+	struct byte_reader r;
+	struct entry entry;
 	int rc;
 
-	if (!state) {
-		rc = scope_state_new(db, id, &state);
-		if (rc < 0)
-			return rc;
-		lock_acquire(&catalog->lock);
-		table_add(catalog, state);
-		lock_release(&catalog->lock);
-	}
-	*ret = state;
-	return 0;
+	catalog_number_key(space_id, number);
+	rc = levels_get(db_levels(db), key,
+			space_key(CATALOG_COUNTS, number, sizeof(number), key),
+			SEQ_MAX, &entry, NULL);
+	if (rc <= 0)
+		return rc;
+	byte_reader_init(&r, entry.value, entry.value_bytes);
+	*ret = byte_reader_varint(&r);
+	return r.is_bad ? err_set(AEDB_CORRUPT, "the count of key space %llu",
+				  (unsigned long long)space_id) : 0;
 }
 
-struct scope_state *catalog_find_and_ref(struct catalog *catalog, uint64_t id)
+/* Whether some segment may hold keys of the space. */
+static bool space_has_segments(const struct aedb *db, uint64_t id)
 {
-	struct scope_state *state;
+	uint8_t first[SPACE_PREFIX_BYTES], end[SPACE_PREFIX_BYTES];
 
-	lock_acquire(&catalog->lock);
-	state = table_find(catalog, id);
-	if (state)
-		state->handles++;
-	lock_release(&catalog->lock);
-	return state;
+	space_key(id, NULL, 0, first);
+	space_key(id + 1, NULL, 0, end);
+	return levels_overlap(db_levels(db), first, sizeof(first), end,
+			      sizeof(end));
 }
 
-int catalog_make_and_ref(struct aedb *db, uint64_t id, struct scope_state **ret)
+static int space_load(struct space *space)
+{
+	bool has_segments = space_has_segments(space->db, space->id);
+	uint64_t live = 0;
+	int rc = count_load(space->db, space->id, &live);
+
+	atomic_init(&space->in_segments, has_segments);
+	atomic_init(&space->is_partial, has_segments);
+	atomic_init(&space->live, live);
+	return rc;
+}
+
+int catalog_load(struct aedb *db)
+{
+	int rc;
+
+	epoch_enter(db->epoch);
+	rc = space_load(&db->catalog.names);
+	if (rc == 0)
+		rc = space_load(&db->catalog.drops);
+	epoch_leave(db->epoch);
+	return rc;
+}
+
+/* When a scope was dropped that is not in the table. */
+static int drop_load(struct aedb *db, struct scope_state *state)
+{
+	struct entry entry;
+	uint8_t key[8];
+	int rc;
+
+	catalog_number_key(state->id, key);
+	rc = space_get_live(&db->catalog.drops, key, sizeof(key), SEQ_MAX,
+			    &entry);
+	if (rc > 0)
+		atomic_init(&state->dropped_seq, entry.seq);
+	return rc < 0 ? rc : 0;
+}
+
+/* The state of a scope that was there before. While it is not in the table,
+ * memory holds nothing of it, so that segments say all. */
+static int scope_state_load(struct aedb *db, uint64_t id,
+			    struct scope_state **ret)
 {
 	struct scope_state *state;
 	int rc = scope_state_new(db, id, &state);
 
 	if (rc < 0)
 		return rc;
-	state->handles = 1;
-	lock_acquire(&db->catalog.lock);
-	table_add(&db->catalog, state);
-	lock_release(&db->catalog.lock);
+	epoch_enter(db->epoch);
+	for (int plane = 0; plane < 2 && rc == 0; plane++)
+		rc = space_load(&state->planes[plane].space);
+	if (rc == 0)
+		rc = drop_load(db, state);
+	epoch_leave(db->epoch);
+	atomic_init(&state->is_committed, true);
+	if (rc < 0)
+		free(state);
+	else
+		*ret = state;
+	return rc;
+}
+
+/* Adds a state to the table, with `handles` more handles; if another thread was
+ * first, that one's is taken and this one freed. */
+static struct scope_state *table_add(struct catalog *catalog,
+				     struct scope_state *state,
+				     unsigned handles)
+{
+	struct scope_state *there;
+
+	lock_acquire(&catalog->lock);
+	there = table_find(catalog, state->id);
+	if (there) {
+		free(state);
+		state = there;
+	} else {
+		state->next = *bucket_of(catalog, state->id);
+		*bucket_of(catalog, state->id) = state;
+	}
+	state->handles += handles;
+	lock_release(&catalog->lock);
+	return state;
+}
+
+/* The table's state, with `handles` more handles; NULL. */
+static struct scope_state *table_take(struct catalog *catalog, uint64_t id,
+				      unsigned handles)
+{
+	struct scope_state *state;
+
+	lock_acquire(&catalog->lock);
+	state = table_find(catalog, id);
+	if (state)
+		state->handles += handles;
+	lock_release(&catalog->lock);
+	return state;
+}
+
+static int find_or_load(struct aedb *db, uint64_t id, unsigned handles,
+			struct scope_state **ret)
+{
+	struct scope_state *state = table_take(&db->catalog, id, handles);
+	int rc;
+
+	if (!state) {
+		rc = scope_state_load(db, id, &state);
+		if (rc < 0)
+			return rc;
+		state = table_add(&db->catalog, state, handles);
+	}
 	*ret = state;
 	return 0;
+}
+
+int catalog_find(struct aedb *db, uint64_t id, struct scope_state **ret)
+{
+	return find_or_load(db, id, 0, ret);
+}
+
+int catalog_find_and_ref(struct aedb *db, uint64_t id,
+			 struct scope_state **ret)
+{
+	return find_or_load(db, id, 1, ret);
+}
+
+static int find_or_make(struct aedb *db, uint64_t id, unsigned handles,
+			struct scope_state **ret)
+{
+	struct scope_state *state = table_take(&db->catalog, id, handles);
+	int rc;
+
+	if (!state) {
+		rc = scope_state_new(db, id, &state);
+		if (rc < 0)
+			return rc;
+		state = table_add(&db->catalog, state, handles);
+	}
+	*ret = state;
+	return 0;
+}
+
+int catalog_make(struct aedb *db, uint64_t id, struct scope_state **ret)
+{
+	return find_or_make(db, id, 0, ret);
+}
+
+int catalog_make_and_ref(struct aedb *db, uint64_t id, struct scope_state **ret)
+{
+	return find_or_make(db, id, 1, ret);
 }
 
 /* No newest state shows it. */
@@ -206,20 +324,6 @@ void catalog_reap(struct catalog *catalog, seq_t oldest)
 		atomic_store(&catalog->wants_reap, true);
 }
 
-uint64_t catalog_key_count(struct catalog *catalog)
-{
-	uint64_t n = 0;
-
-	lock_acquire(&catalog->lock);
-	for (size_t i = 0; i < CATALOG_BUCKETS; i++)
-		for (struct scope_state *state = catalog->buckets[i]; state;
-		     state = state->next)
-			if (atomic_load(&state->dropped_seq) == SEQ_MAX)
-				n += mem_tree_count(state->planes[PLANE_KEYS].tree);
-	lock_release(&catalog->lock);
-	return n;
-}
-
 bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq)
 {
 	return atomic_load_explicit(&scope->state->dropped_seq,
@@ -237,42 +341,31 @@ void catalog_project_key(struct op_bytes name, struct catalog_key *ret)
 void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret)
 {
 	ret->bytes[0] = 'S';
-	for (int i = 0; i < 8; i++)
-		ret->bytes[1 + i] = (uint8_t)(project_id >> (56 - 8 * i));
+	catalog_number_key(project_id, ret->bytes + 1);
 	ret->n = 9;
 }
 
-static bool entry_get(struct catalog *catalog, const struct catalog_key *key,
-		      seq_t limit, struct entry *ret)
-{
-	struct entry entry;
-
-	if (!mem_get(catalog->tree, key->bytes, key->n, limit, &entry, NULL) ||
-	    entry.is_tombstone)
-		return false;
-	*ret = entry;
-	return true;
-}
-
-bool catalog_get(struct catalog *catalog, const struct op_place *place,
-		 seq_t limit, struct entry *ret, struct catalog_key *ret_key)
+int catalog_get(struct catalog *catalog, const struct op_place *place,
+		seq_t limit, struct entry *ret, struct catalog_key *ret_key)
 {
 	struct entry project;
+	int rc;
 
-	ret_key->n = 0;
-	if (!place->scope.n) {
-		catalog_project_key(place->project, ret_key);
-		return entry_get(catalog, ret_key, limit, ret);
-	}
 	catalog_project_key(place->project, ret_key);
-	if (!entry_get(catalog, ret_key, limit, &project)) {
+	if (!place->scope.n)
+		return space_get_live(&catalog->names, ret_key->bytes,
+				      ret_key->n, limit, ret);
+	rc = space_get_live(&catalog->names, ret_key->bytes, ret_key->n, limit,
+			    &project);
+	if (rc <= 0) {
 		ret_key->n = 0;
-		return false;
+		return rc;
 	}
 	catalog_scopes_prefix(project.id, ret_key);
 	memcpy(ret_key->bytes + ret_key->n, place->scope.at, place->scope.n);
 	ret_key->n += place->scope.n;
-	return entry_get(catalog, ret_key, limit, ret);
+	return space_get_live(&catalog->names, ret_key->bytes, ret_key->n,
+			      limit, ret);
 }
 
 const char *catalog_place_text(const struct op_place *place, char *text)

@@ -23,11 +23,18 @@
 #include "commit_group.h"
 #include "conflict.h"
 #include "err.h"
+#include "maintenance.h"
+#include "mem_settle.h"
 #include "snapshot.h"
+#include "storage.h"
 #include "sync.h"
 
 /* Syncs one thread runs for the groups that wait, its own group's included. */
 #define SYNC_ROUNDS_MAX 4
+/* Versions looked at when many are to be dropped: enough in a commit not to be
+ * left behind by what commits supersede, and not to be noticed in its time. */
+#define WORK_A_COMMIT 32
+#define WORK_A_SLICE 512
 
 uint64_t db_clock_ns(void)
 {
@@ -60,6 +67,21 @@ int64_t aedb_next_time_ns(struct aedb *db)
 	return (int64_t)time_next(&db->commits, 0) * 1000;
 }
 
+/* What only deletes may use the space that is kept back. */
+static int log_append(struct aedb *db, const struct aedb_txn *txn,
+		      const struct wal_commit *commit)
+	REQUIRES(db->commits.lock)
+{
+	int rc = wal_append(db->wal, commit);
+
+	if (rc != AEDB_NO_SPACE)
+		return rc;
+	maintenance_note_no_space(db);
+	if (txn->only_deletes && storage_lend_reserve(db))
+		rc = wal_append(db->wal, commit);
+	return rc;
+}
+
 /* Checks one request against the newest state, executes it, and adds its
  * frames to the log's buffer. */
 static int request_execute(struct aedb *db, struct apply *apply,
@@ -72,23 +94,31 @@ static int request_execute(struct aedb *db, struct apply *apply,
 		.payload_bytes = txn->payload_bytes,
 		.payload = txn->payload,
 	};
-	int rc = conflict_check(txn);
+	int rc;
+
+	epoch_enter(db->epoch);
+	rc = conflict_check(txn);
+	epoch_leave(db->epoch);
 
 	if (rc < 0)
 		return rc;
 	commit.time_us = time_next(&db->commits, txn->time_us);
 	atomic_store(&db->commits.last_time_us, commit.time_us);
 	commit.first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
+	epoch_enter(db->epoch);
 	rc = apply_payload(apply, txn->payload, txn->payload_bytes,
 			   commit.first_seq, commit.time_us);
+	epoch_leave(db->epoch);
 	if (rc < 0)
 		return rc;
-	rc = wal_append(db->wal, &commit);
+	rc = log_append(db, txn, &commit);
 	if (rc < 0) {
 		apply_undo(apply);
 		return rc;
 	}
 	request->seq = commit.first_seq + txn->n_ops - 1;
+	atomic_fetch_add_explicit(&db->counters.user_bytes,
+				  txn->payload_bytes, memory_order_relaxed);
 	return 0;
 }
 
@@ -147,28 +177,52 @@ static void visible_raise(struct aedb *db, seq_t seq)
 	atomic_store_explicit(&db->visible_seq, seq, memory_order_release);
 }
 
-void commit_settle(struct aedb *db)
+/* Drops versions nobody needs any more; where that takes long, looks at so many
+ * of them only. */
+static void settle(struct aedb *db, unsigned int versions)
+	REQUIRES(db->commits.lock)
 {
 	struct commit_queue *queue = &db->commits;
 	struct snapshot_bounds bounds;
 	bool is_swept = atomic_exchange(&db->snapshots.needs_sweep, false);
 
-	if (!is_swept && queue->settled_seq == db_visible(db))
+	if (!is_swept && !queue->has_work &&
+	    queue->settled_seq == db_visible(db))
 		return;
 	snapshot_bounds_take(db, &bounds);
 	if (is_swept)
-		snapshot_sweep(db);
+		mem_sweep(db->memtable);
 	mem_settle(db->memtable, bounds.visible, bounds.newest);
 	catalog_reap(&db->catalog, bounds.oldest);
 	queue->settled_seq = bounds.visible;
+	if (memtable_has_work(db->memtable))
+		snapshot_work(db, versions);
+	queue->has_work = memtable_has_work(db->memtable);
 }
 
 void commit_try_settle(struct aedb *db)
 {
+	bool has_work;
+
 	if (!lock_try_acquire(&db->commits.lock))
 		return;
-	commit_settle(db);
+	settle(db, WORK_A_SLICE);
+	has_work = db->commits.has_work;
 	lock_release(&db->commits.lock);
+	if (has_work)
+		sync_note_dirty(db);
+}
+
+bool commit_work(struct aedb *db)
+{
+	bool has_work;
+
+	lock_acquire(&db->commits.lock);
+	if (db->commits.has_work)
+		settle(db, WORK_A_SLICE);
+	has_work = db->commits.has_work;
+	lock_release(&db->commits.lock);
+	return has_work;
 }
 
 static void groups_finish(struct commit_group *groups, int rc)
@@ -223,16 +277,19 @@ static void commit_lock_acquire(struct commit_queue *queue)
 static void group_lead(struct aedb *db, struct commit_group *group)
 {
 	commit_lock_acquire(&db->commits);
-	commit_settle(db);
+	settle(db, WORK_A_COMMIT);
 	group->requests = requests_take(&db->commits);
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
 	if (group->last_seq && db->options.durability != AEDB_FULL) {
 		visible_raise(db, group->last_seq);
-		commit_settle(db);
+		settle(db, WORK_A_COMMIT);
 	}
+	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
+			      memory_order_relaxed);
 	lock_release(&db->commits.lock);
+	maintenance_note(db);
 	atomic_fetch_add_explicit(&db->counters.commit_groups, 1,
 				  memory_order_relaxed);
 }
@@ -281,9 +338,16 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 	struct aedb *db = txn->db;
 	struct commit_request request = { .txn = txn };
 	struct commit_group group = { .leader = &request };
+	int rc;
 
 	if (!db->wal)
 		return err_set(AEDB_READ_ONLY, "opened read-only");
+	/* what only deletes is let in all the same: it is what makes room */
+	rc = maintenance_admit(db);
+	if (rc == 0 && !txn->only_deletes)
+		rc = storage_check_space(db);
+	if (rc < 0 && !txn->only_deletes)
+		return rc;
 	if (request_push(&db->commits, &request)) {
 		group_lead(db, &group);
 		group_finish(db, &group);

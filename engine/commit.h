@@ -17,10 +17,11 @@ int commit_run(struct aedb_txn *txn, seq_t *ret);
  * visible and wakes those who wait for them; fails and wakes all. Sync lock. */
 void commit_publish_durable(struct aedb *db, seq_t durable);
 void commit_fail_pending(struct aedb *db);
-/* Drops versions nobody needs any more; commit lock. */
-void commit_settle(struct aedb *db) REQUIRES(db->commits.lock);
-/* The same if nobody is committing just now. */
+/* Drops versions nobody needs any more, if nobody is committing just now; what
+ * takes long is left to commits and the sync thread. */
 void commit_try_settle(struct aedb *db);
+/* Goes on with that for a fraction of a millisecond; true: there is more. */
+bool commit_work(struct aedb *db);
 
 /* Refuses writes from now on; the calling thread's message is the reason.
  * Any thread. */

@@ -2,44 +2,46 @@
  * First committer wins: a commit is refused when what it read was changed.
  *
  * A deletion counts as a write. Its number is known as long as its tombstone
- * is; of older ones only the number of the latest is (mem_tree_purged_seq), and
+ * is; of older ones only the number of the latest is (space_purged_seq), and
  * a base below that conflicts wherever a key is absent: a doubt never commits.
  */
 #include <stdlib.h>
 
 #include "conflict.h"
 #include "err.h"
-#include "mem_cursor.h"
 
-static seq_t range_newest(const struct txn_read *read)
+/* Number of the newest write known, 0 if there is none; not exact where that
+ * is not above the base. */
+static int known_newest(const struct txn_read *read, seq_t base, seq_t *ret)
 {
-	return mem_range_newest_seq(read->scope->tree, read->from,
-				    read->from_bytes, read->to, read->to_bytes);
-}
-
-/* 0 if the key is not known. */
-static seq_t point_newest(const struct txn_read *read)
-{
+	struct space *space = &read->scope->space;
 	struct entry entry;
+	int rc;
 
-	return mem_get(read->scope->tree, read->from, read->from_bytes, SEQ_MAX,
-		       &entry, NULL) ? entry.seq : 0;
+	if (read->is_range)
+		return space_range_newest(space, read->from, read->from_bytes,
+					  read->to, read->to_bytes, base, ret);
+	rc = space_get(space, read->from, read->from_bytes, SEQ_MAX, &entry,
+		       NULL);
+	*ret = rc > 0 ? entry.seq : 0;
+	return rc < 0 ? rc : 0;
 }
 
-/* Number of the newest write known; *ret_forgotten: no write that is not known
- * is above this. */
-static seq_t read_newest(const struct txn_read *read, seq_t *ret_forgotten)
+/* *ret_forgotten: no write that is not known is above this. */
+static int read_newest(const struct txn_read *read, seq_t base, seq_t *ret,
+		       seq_t *ret_forgotten)
 {
 	seq_t dropped = atomic_load(&read->scope->state->dropped_seq);
-	seq_t newest;
+	int rc;
 
 	*ret_forgotten = 0;
+	*ret = dropped;
 	if (dropped != SEQ_MAX)
-		return dropped;
-	newest = read->is_range ? range_newest(read) : point_newest(read);
-	if (read->is_range || !newest)
-		*ret_forgotten = mem_tree_purged_seq(read->scope->tree);
-	return newest;
+		return 0;
+	rc = known_newest(read, base, ret);
+	if (rc == 0 && (read->is_range || !*ret))
+		*ret_forgotten = space_purged_seq(&read->scope->space);
+	return rc;
 }
 
 static int conflict_add(struct aedb_txn *txn, const struct txn_read *read,
@@ -63,9 +65,12 @@ int conflict_check(struct aedb_txn *txn)
 {
 	txn->n_conflicts = 0;
 	for (size_t i = 0; i < txn->n_reads; i++) {
-		seq_t forgotten, seq = read_newest(&txn->reads[i], &forgotten);
-		int rc;
+		seq_t forgotten, seq;
+		int rc = read_newest(&txn->reads[i], txn->base, &seq,
+				     &forgotten);
 
+		if (rc < 0)
+			return rc;
 		if (seq <= txn->base && forgotten <= txn->base)
 			continue;
 		rc = conflict_add(txn, &txn->reads[i],

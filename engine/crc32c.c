@@ -3,7 +3,8 @@
  *
  * The instruction takes three cycles but one starts every cycle, so long input
  * is cut into three streams whose checksums are joined: the checksum of a
- * stream is moved over the next one's STREAM_BYTES by a table.
+ * stream is moved over the next one's bytes by a table. What is left of the
+ * long streams, and shorter input, is cut into short ones.
  *
  * Invariants:
  * 1. The tables and `implementation` are filled before main and constant then.
@@ -16,13 +17,16 @@
 #include "bytes.h"
 
 #define POLYNOMIAL 0x82f63b78u	/* Castagnoli, bits reversed */
-#define STREAM_BYTES 1024
+
+enum { SHORT, LONG };
+/* Multiples of 8. */
+static const size_t stream_bytes[] = { [SHORT] = 256, [LONG] = 1024 };
 
 /* table[k][b]: byte b followed by k zero bytes. constant after start */
 static uint32_t table[8][256];
-/* over_stream[k][b]: byte k of a state moved over STREAM_BYTES zero bytes.
+/* over_stream[length][k][b]: byte k of a state moved over that many zero bytes.
  * constant after start */
-static uint32_t over_stream[4][256];
+static uint32_t over_stream[2][4][256];
 
 uint32_t crc32c_portable(uint32_t crc, const void *data, size_t n)
 {
@@ -43,25 +47,25 @@ uint32_t crc32c_portable(uint32_t crc, const void *data, size_t n)
 
 #if defined(__x86_64__)
 
-static uint32_t move_over_stream(uint32_t state)
+static uint32_t move_over(const uint32_t moved[4][256], uint32_t state)
 {
-	return over_stream[0][state & 0xff] ^
-	       over_stream[1][(state >> 8) & 0xff] ^
-	       over_stream[2][(state >> 16) & 0xff] ^ over_stream[3][state >> 24];
+	return moved[0][state & 0xff] ^ moved[1][(state >> 8) & 0xff] ^
+	       moved[2][(state >> 16) & 0xff] ^ moved[3][state >> 24];
 }
 
 __attribute__((target("sse4.2")))
-static uint32_t crc_three_streams(uint32_t state, const uint8_t *p)
+static uint32_t crc_three_streams(uint32_t state, const uint8_t *p, int length)
 {
+	size_t n = stream_bytes[length];
 	uint64_t a = state, b = 0, c = 0;
 
-	for (size_t i = 0; i < STREAM_BYTES; i += 8) {
+	for (size_t i = 0; i < n; i += 8) {
 		a = __builtin_ia32_crc32di(a, bytes_load_le64(p + i));
-		b = __builtin_ia32_crc32di(b, bytes_load_le64(p + STREAM_BYTES + i));
-		c = __builtin_ia32_crc32di(c, bytes_load_le64(p + 2 * STREAM_BYTES + i));
+		b = __builtin_ia32_crc32di(b, bytes_load_le64(p + n + i));
+		c = __builtin_ia32_crc32di(c, bytes_load_le64(p + 2 * n + i));
 	}
-	state = move_over_stream((uint32_t)a) ^ (uint32_t)b;
-	return move_over_stream(state) ^ (uint32_t)c;
+	state = move_over(over_stream[length], (uint32_t)a) ^ (uint32_t)b;
+	return move_over(over_stream[length], state) ^ (uint32_t)c;
 }
 
 __attribute__((target("sse4.2")))
@@ -70,8 +74,12 @@ static uint32_t crc_instruction(uint32_t crc, const void *data, size_t n)
 	const uint8_t *p = data;
 	uint64_t state = (uint32_t)~crc;
 
-	for (; n >= 3 * STREAM_BYTES; n -= 3 * STREAM_BYTES, p += 3 * STREAM_BYTES)
-		state = crc_three_streams((uint32_t)state, p);
+	for (int length = LONG; length >= SHORT; length--) {
+		size_t at_once = 3 * stream_bytes[length];
+
+		for (; n >= at_once; n -= at_once, p += at_once)
+			state = crc_three_streams((uint32_t)state, p, length);
+	}
 	for (; n >= 8; n -= 8, p += 8)
 		state = __builtin_ia32_crc32di(state, bytes_load_le64(p));
 	for (; n; n--)
@@ -114,27 +122,28 @@ static void table_fill(void)
 				      table[0][table[k - 1][b] & 0xff];
 }
 
-static void over_stream_fill(void)
+static void over_stream_fill(size_t bytes, uint32_t ret[4][256])
 {
 	uint32_t bit[32];
 
 	for (int i = 0; i < 32; i++) {
 		bit[i] = 1u << i;
-		for (int n = 0; n < STREAM_BYTES; n++)
+		for (size_t n = 0; n < bytes; n++)
 			bit[i] = (bit[i] >> 8) ^ table[0][bit[i] & 0xff];
 	}
 	for (int k = 0; k < 4; k++)
 		for (unsigned b = 0; b < 256; b++)
 			for (int i = 0; i < 8; i++)
 				if (b & (1u << i))
-					over_stream[k][b] ^= bit[8 * k + i];
+					ret[k][b] ^= bit[8 * k + i];
 }
 
 __attribute__((constructor))
 static void crc32c_start(void)
 {
 	table_fill();
-	over_stream_fill();
+	for (int length = SHORT; length <= LONG; length++)
+		over_stream_fill(stream_bytes[length], over_stream[length]);
 	if (has_instruction())
 		implementation = crc_instruction;
 }

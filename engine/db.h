@@ -1,74 +1,31 @@
 /*
  * The open database: what its parts share.
  *
- * One file a part: catalog.c (names -> scopes), apply.c (operations ->
- * versions), conflict.c (read sets), commit.c and commit_group.c (queue -> log),
- * sync.c (log -> disk), snapshot.c, read.c and scan.c (keys -> values),
- * value_api.c (values in parts), txn.c and single.c (calls -> operations),
- * scope.c (handles), status.c, recover.c and open.c.
+ * One file a part: space.c (keys -> versions, in memory and segments), catalog.c
+ * (names -> scopes), apply.c (operations -> versions), conflict.c (read sets),
+ * commit.c and commit_group.c (queue -> log), sync.c (log -> disk), checkpoint.c
+ * and flush.c (memory -> segments), storage.c (segments -> levels and manifest),
+ * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c and
+ * scan.c (keys -> values), value_api.c (values in parts), txn.c and single.c
+ * (calls -> operations), scope.c (handles), stats.c, recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H
 
-#include <stdatomic.h>
-
-#include "apply.h"
+#include "budget.h"
 #include "catalog.h"
-#include "lock.h"
+#include "db_parts.h"
+#include "deferred.h"
 #include "manifest.h"
 #include "memtable.h"
-#include "types.h"
 #include "values.h"
 #include "vfs.h"
 #include "wal.h"
 
-struct commit_request;
-struct commit_group;
-
-struct commit_queue {
-	struct lock lock;	/* its holder is the one writer of memtable and log */
-	_Atomic(struct commit_request *) newest;	/* atomic: a stack of waiting ones */
-	_Atomic seq_t next_seq;		/* atomic: first number not given away */
-	_Atomic uint64_t last_time_us;	/* atomic: written under lock */
-	struct apply apply;		/* guarded by lock */
-	seq_t settled_seq;		/* guarded by lock: mem_settle was told this */
-	struct lock pending_lock;
-	/* guarded by pending_lock: written groups that wait for a sync, oldest
-	 * first (AEDB_FULL) */
-	struct commit_group *pending, **pending_end;
-	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
-	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
-	_Atomic bool is_failed;		/* atomic: a write or sync failed */
-};
-
-#define DB_REASON_BYTES 256
-/* Object ids from here on are not numbers of operations but chosen by the
- * layer above (ids of directories derived from their names). */
-#define DB_ID_TAGGED (UINT64_C(1) << 51)
-
-struct syncer {
-	struct lock lock;	/* held through a sync */
-	char reason[DB_REASON_BYTES];	/* guarded by wake_lock: of is_failed */
-	_Atomic seq_t durable_seq;	/* atomic */
-	struct lock wake_lock;
-	pthread_cond_t wake;
-	bool is_stopping;	/* guarded by wake_lock */
-	_Atomic bool is_dirty;	/* atomic: commits since the thread last looked */
-	pthread_t thread;	/* constant after open */
-	bool has_thread;	/* constant after open */
-};
-
-struct snapshot_list {
-	struct lock lock;
-	seq_t *seqs;		/* guarded by lock: ascending, one each snapshot */
-	size_t n, n_max;	/* guarded by lock */
-	_Atomic bool needs_sweep;	/* atomic: one was released */
-};
-
-struct counters {
-	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
-	_Atomic uint64_t wal_writes, wal_write_ns, wal_sync_ns;
-};
+struct cache;
+struct checkpoint;
+struct compaction;
+struct reserve;
 
 struct aedb {
 	struct aedb_options options;	/* constant after open */
@@ -77,9 +34,35 @@ struct aedb {
 	struct vfs_file *lock_file;
 	struct manifest *manifest;
 	struct epoch *epoch;		/* of all who read without locks */
-	struct memtable *memtable;
 	struct values *values;
+	struct file_set *segments;
+	struct cache *cache;
 	struct wal *wal;		/* NULL: read-only */
+	struct reserve *reserve;	/* NULL: read-only */
+	_Atomic bool reserve_is_lent;	/* atomic: it was given to what frees space */
+	struct budget budget;
+	struct memtable *memtable;	/* guarded by commits.lock: the active one */
+	_Atomic size_t active_bytes, sealed_bytes;	/* atomic: of memtables */
+	_Atomic(struct levels *) levels;	/* atomic: set under storage_lock */
+	_Atomic size_t level0_segments;	/* atomic: the same */
+	struct lock storage_lock;	/* of manifest and levels */
+	struct deferred deferred;	/* guarded by storage_lock */
+	unsigned storage_holds;		/* guarded by storage_lock */
+	struct dead_files dead;		/* guarded by storage_lock */
+	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake */
+	_Atomic uint64_t memtables_made;	/* atomic: under commits.lock */
+	_Atomic seq_t memtable_first_seq;	/* atomic: the active one holds none
+					 * up to it; under commits.lock */
+	_Atomic uint64_t memtables_gone;	/* atomic: dropped, the oldest first */
+	struct lock checkpoint_lock;
+	struct checkpoint *checkpoint_left;	/* guarded by checkpoint_lock */
+	_Atomic seq_t checkpoint_seq;	/* atomic: all up to it is in segments */
+	_Atomic lsn_t checkpoint_lsn;	/* atomic: where the log ended then */
+	_Atomic seq_t forgotten_seq;	/* atomic: deletions up to it may be forgotten */
+	_Atomic uint64_t keys;		/* atomic: of all scopes, newest state */
+	struct lock compaction_lock;
+	struct compaction *compaction;	/* constant after open */
+	struct maintenance maintenance;
 	struct catalog catalog;
 	struct commit_queue commits;
 	struct syncer syncer;
@@ -95,6 +78,15 @@ int db_open(struct vfs *vfs, const char *name,
 	    const struct aedb_options *options, struct aedb **ret);
 
 uint64_t db_clock_ns(void);	/* monotonic */
+
+/* Inside the epoch, until it is left. */
+static inline const struct levels *db_levels(const struct aedb *db)
+{
+	return atomic_load_explicit(&db->levels, memory_order_acquire);
+}
+
+/* Deletions up to this number may be forgotten. */
+void db_forgotten_raise(struct aedb *db, seq_t seq);
 
 static inline seq_t db_visible(const struct aedb *db)
 {

@@ -43,6 +43,8 @@ static const char *file_kind_name(enum file_kind kind)
 		return "manifest";
 	case FILE_SEGMENT:
 		return "segment";
+	case FILE_PAGES:
+		return "page file";
 	}
 	return "file of unknown kind";
 }
@@ -147,7 +149,7 @@ int file_header_decode(const uint8_t *bytes, size_t n, const char *path,
 		return err_set(AEDB_NEWER_FORMAT,
 			       "%s is encrypted with cipher %u, unknown to this program",
 			       path, h.cipher);
-	if (version == 0 || h.kind < FILE_WAL || h.kind > FILE_SEGMENT ||
+	if (version == 0 || h.kind < FILE_WAL || h.kind > FILE_PAGES ||
 	    h.number == 0 || zero != 0)
 		return err_set(AEDB_CORRUPT, "%s: impossible header fields", path);
 	*ret = h;

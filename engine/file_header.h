@@ -29,6 +29,7 @@ enum file_kind {
 	FILE_VALUES = 2,
 	FILE_MANIFEST = 3,
 	FILE_SEGMENT = 4,
+	FILE_PAGES = 5,		/* of a caller, in no database */
 };
 
 struct file_header {

@@ -1,15 +1,17 @@
 /*
  * A seeded 64-bit hash of a key: eight bytes a step, folded multiplications.
  *
- * Not for anything that is stored: the seed is drawn anew in each process, so
- * that nobody can choose keys that collide.
+ * In memory the seed is drawn anew in each process, so that nobody can choose
+ * keys that collide. The filters of segments are made with a constant one: what
+ * this gives is part of their format.
  */
 #ifndef HASH_H
 #define HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "bytes.h"
 
 #define HASH_A UINT64_C(0x9e3779b97f4a7c15)
 #define HASH_B UINT64_C(0xd6e8feb86659fd93)
@@ -23,10 +25,7 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 
 static inline uint64_t hash_load(const unsigned char *at)
 {
-	uint64_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
+	return bytes_load_le64(at);
 }
 
 static inline uint64_t hash_bytes(const void *key, size_t n, uint64_t seed)
@@ -39,8 +38,9 @@ static inline uint64_t hash_bytes(const void *key, size_t n, uint64_t seed)
 	if (n >= 8) {
 		a = hash_load(p);
 		b = hash_load(p + n - 8);
-	} else if (n) {
-		memcpy(&a, p, n);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			a |= (uint64_t)p[i] << 8 * i;
 	}
 	return hash_fold(hash_fold(a ^ HASH_A, b ^ h) ^ seed, HASH_B);
 }

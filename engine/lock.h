@@ -25,16 +25,26 @@
 
 /* Ascending: the order in which one thread may hold them. */
 enum lock_rank {
-	LOCK_RANK_COMMIT = 1,
+	LOCK_RANK_COMPACTION = 1,	/* I/O: held through a compaction */
+	LOCK_RANK_CHECKPOINT,		/* I/O: held through a checkpoint */
+	LOCK_RANK_COMMIT,
 	LOCK_RANK_SYNC,
+	LOCK_RANK_STORAGE,		/* I/O: writes the manifest */
 	LOCK_RANK_CATALOG,
 	LOCK_RANK_SNAPSHOTS,
 	LOCK_RANK_PENDING,
 	LOCK_RANK_WAKE,
+	LOCK_RANK_WAL_SPARE,		/* I/O: makes and syncs a file */
 	LOCK_RANK_WAL,
 	LOCK_RANK_VALUES_APPEND,	/* I/O: makes a file */
+	LOCK_RANK_FILES_SYNC,		/* I/O: held over a sync */
+	LOCK_RANK_FILES,		/* I/O: opens a file */
+	LOCK_RANK_PAGES,		/* I/O: appends to a page file */
+	LOCK_RANK_CACHE_SHARD,
+	LOCK_RANK_CACHE_WAITING,
 	LOCK_RANK_VALUES_SYNC,		/* I/O: held over a sync */
 	LOCK_RANK_VALUES_FILES,		/* I/O: opens a file */
+	LOCK_RANK_RESERVE,		/* I/O: changes a file's size */
 };
 
 struct LOCK_ATTRIBUTE(capability("mutex")) lock {

@@ -14,13 +14,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache.h"
+#include "checkpoint.h"
 #include "commit.h"
+#include "compaction.h"
 #include "err.h"
+#include "leftovers.h"
+#include "maintenance.h"
+#include "mem_settle.h"
 #include "recover.h"
+#include "reserve.h"
 #include "snapshot.h"
+#include "storage.h"
 #include "sync.h"
 
 #define LOCK_NAME "LOCK"
+/* What a log may have for the next open to read. */
+#define CLOSE_OPS_MAX 1000
+#define CLOSE_LOG_BYTES_MAX (1u << 20)
 
 void aedb_options_init(struct aedb_options *ret)
 {
@@ -32,7 +43,12 @@ void aedb_options_init(struct aedb_options *ret)
 		.key_bytes_max = 1024,
 		.txn_bytes_max = UINT64_C(64) << 20,
 		.txn_ops_max = 1000000,
+		.inline_bytes_max = 1024,
 		.memory_bytes = UINT64_C(256) << 20,
+		.checkpoint_log_bytes = UINT64_C(64) << 20,
+		.checkpoint_ops = 250000,
+		.checkpoint_interval_s = 300,
+		.compaction_rate = UINT64_C(64) << 20,
 		.wal_file_bytes = UINT64_C(64) << 20,
 	};
 }
@@ -61,6 +77,12 @@ static int options_check(const struct aedb_options *o)
 		{ "txn_bytes_max", o->txn_bytes_max, 64 << 10, 1 << 30 },
 		{ "txn_ops_max", o->txn_ops_max, 1, 16000000 },
 		{ "memory_bytes", o->memory_bytes, 16 << 10, UINT64_MAX },
+		{ "inline_bytes_max", o->inline_bytes_max, 0, 65536 },
+		{ "cache_bytes", o->cache_bytes, 0, o->memory_bytes },
+		{ "checkpoint_log_bytes", o->checkpoint_log_bytes, 64 << 10,
+		  UINT64_C(1) << 40 },
+		{ "checkpoint_ops", o->checkpoint_ops, 1000, 1000000000 },
+		{ "checkpoint_interval_s", o->checkpoint_interval_s, 1, 86400 },
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
 		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
 		  sizeof(((struct aedb *)0)->hmac_key) },
@@ -87,6 +109,10 @@ static void commits_init(struct aedb *db)
 	lock_init(&db->commits.pending_lock, LOCK_RANK_PENDING);
 	lock_init(&db->syncer.lock, LOCK_RANK_SYNC);
 	lock_init(&db->syncer.wake_lock, LOCK_RANK_WAKE);
+	lock_init(&db->checkpoint_lock, LOCK_RANK_CHECKPOINT);
+	lock_init(&db->compaction_lock, LOCK_RANK_COMPACTION);
+	lock_init(&db->storage_lock, LOCK_RANK_STORAGE);
+	maintenance_init(db);
 	db->commits.pending_end = &db->commits.pending;
 	db->commits.apply.db = db;
 	atomic_init(&db->commits.next_seq, CATALOG_ROOT_ID + 1);
@@ -96,17 +122,26 @@ static void commits_init(struct aedb *db)
 static void db_free(struct aedb *db)
 {
 	wal_close(db->wal);
-	values_close(db->values);
-	manifest_close(db->manifest);
+	reserve_close(db->reserve);
 	apply_release(&db->commits.apply);
+	checkpoint_abandon(db);
+	compaction_close(db);
 	catalog_release(&db->catalog);
 	memtable_close(db->memtable);
+	storage_close(db);
+	values_close(db->values);
+	cache_close(db->cache);
+	manifest_close(db->manifest);
 	epoch_close(db->epoch);
 	snapshots_release(db);
 	lock_release_memory(&db->commits.lock);
 	lock_release_memory(&db->commits.pending_lock);
 	lock_release_memory(&db->syncer.lock);
 	lock_release_memory(&db->syncer.wake_lock);
+	lock_release_memory(&db->checkpoint_lock);
+	lock_release_memory(&db->compaction_lock);
+	lock_release_memory(&db->storage_lock);
+	maintenance_release(db);
 	for (size_t i = 0; db->findings && db->findings[i]; i++)
 		free(db->findings[i]);
 	free(db->findings);
@@ -144,7 +179,7 @@ static struct wal_options wal_options(const struct aedb *db)
 }
 
 /* Removes what a crash while a database was made may have left. */
-static int leftovers_remove(struct vfs *vfs)
+static int attempt_remove(struct vfs *vfs)
 {
 	char path[64], **names;
 	size_t n;
@@ -165,54 +200,103 @@ static int leftovers_remove(struct vfs *vfs)
 /* Writes log and manifest of a new database. */
 static int db_make(struct aedb *db)
 {
-	struct manifest_state state = { .wal_first = 1, .wal_newest = 1 };
 	struct wal_options options = { .file_bytes =
 					       db->options.wal_file_bytes };
+	struct manifest_edit edit = { .set = 0 };
 	struct timespec now;
-	int rc = leftovers_remove(db->vfs);
+	int rc = attempt_remove(db->vfs);
 
 	if (rc == 0)
-		rc = file_random_bytes(state.db_uuid, sizeof(state.db_uuid));
+		rc = file_random_bytes(options.db_uuid, FILE_UUID_BYTES);
 	if (rc < 0)
 		return rc;
 	clock_gettime(CLOCK_REALTIME, &now);
-	state.created_us = (uint64_t)now.tv_sec * 1000000u +
-			   (uint64_t)now.tv_nsec / 1000;
-	memcpy(options.db_uuid, state.db_uuid, FILE_UUID_BYTES);
+	db->commits.last_time_us = (uint64_t)now.tv_sec * 1000000u +
+				   (uint64_t)now.tv_nsec / 1000;
+	manifest_edit_set(&edit, MANIFEST_CREATED_US, db->commits.last_time_us);
+	manifest_edit_set(&edit, MANIFEST_WAL_FIRST, 1);
 	rc = wal_create(db->vfs, &options, &db->wal);
 	if (rc == 0)
-		rc = values_open(db->vfs, state.db_uuid, 1, &db->values);
+		rc = values_open(db->vfs, options.db_uuid, 1, &db->values);
 	if (rc == 0)
-		rc = manifest_create(db->vfs, &state, manifest_key(db),
-				     &db->manifest);
-	db->commits.last_time_us = state.created_us;
-	return rc;
+		rc = manifest_create(db->vfs, options.db_uuid, &edit,
+				     manifest_key(db), &db->manifest);
+	return rc < 0 ? rc : storage_open(db);
 }
 
 static int values_start(struct aedb *db)
 {
-	const uint8_t *uuid = manifest_state(db->manifest)->db_uuid;
-	file_id_t next;
-	int rc;
+	const struct manifest_state *state = manifest_state(db->manifest);
 
 	if (db->options.mode == AEDB_OPEN_READ_ONLY)
-		return values_open_read_only(db->vfs, uuid, &db->values);
-	rc = values_find_next_file(db->vfs, &next);
-	return rc < 0 ? rc : values_open(db->vfs, uuid, next, &db->values);
+		return values_open_read_only(db->vfs, state->db_uuid,
+					     &db->values);
+	return values_open(db->vfs, state->db_uuid,
+			   state->numbers[MANIFEST_VALUE_NEXT], &db->values);
+}
+
+/* What segments hold: the state that the log goes on from. */
+static int segments_start(struct aedb *db)
+{
+	const uint64_t *numbers = manifest_state(db->manifest)->numbers;
+	seq_t next = numbers[MANIFEST_NEXT_SEQ];
+	int rc = storage_open(db);
+
+	if (rc == 0)
+		rc = leftovers_check(db->segments, values_files(db->values),
+				     manifest_state(db->manifest));
+	if (rc == 0)
+		rc = catalog_load(db);
+	if (rc == 0)
+		rc = snapshots_load(db);
+	if (rc < 0)
+		return rc;
+	atomic_store(&db->visible_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	atomic_store(&db->checkpoint_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	atomic_store(&db->forgotten_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	atomic_store(&db->keys, numbers[MANIFEST_KEY_COUNT]);
+	if (atomic_load(&db->commits.next_seq) < next)
+		atomic_store(&db->commits.next_seq, next);
+	db->commits.last_time_us = numbers[MANIFEST_LAST_TIME_US] ?
+					   numbers[MANIFEST_LAST_TIME_US] :
+					   numbers[MANIFEST_CREATED_US];
+	atomic_store(&db->memtable_first_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	memtable_set_flushed(db->memtable, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	return 0;
+}
+
+/* What this open did to the log, and to the database's record. */
+static int open_note(struct aedb *db)
+{
+	struct manifest_edit edit = { .set = 0 };
+	int rc;
+
+	manifest_edit_set(&edit, MANIFEST_WAL_NEWEST, wal_newest_number(db->wal));
+	if (db->options.recovery == AEDB_PERMISSIVE && db->findings[0])
+		manifest_edit_set(&edit, MANIFEST_WAS_PERMISSIVE, 1);
+	rc = manifest_append(db->manifest, &edit);
+	if (rc == 0)
+		rc = wal_remove_before(db->wal, storage_wal_first(db));
+	if (rc == 0)
+		rc = manifest_sweep(db->manifest);
+	if (rc == 0)
+		rc = leftovers_remove(db->segments, values_files(db->values),
+				      manifest_state(db->manifest));
+	/* nobody waits for anything whose outcome is unknown */
+	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 }
 
 /* Recovers, and begins a log file of this open's own. */
 static int db_recover(struct aedb *db)
 {
-	struct manifest_state state;
 	struct wal_options options;
 	struct wal_reader *reader;
 	int rc = values_start(db);
 
-	if (rc < 0)
-		return rc;
-	db->commits.last_time_us = manifest_state(db->manifest)->created_us;
-	rc = recover_run(db, &reader);
+	if (rc == 0)
+		rc = segments_start(db);
+	if (rc == 0)
+		rc = recover_run(db, &reader);
 	if (rc < 0)
 		return rc;
 	if (db->options.mode == AEDB_OPEN_READ_ONLY) {
@@ -222,13 +306,7 @@ static int db_recover(struct aedb *db)
 	options = wal_options(db);
 	rc = wal_start(db->vfs, &options, reader, &db->wal);
 	wal_reader_close(reader);
-	if (rc < 0)
-		return rc;
-	state = *manifest_state(db->manifest);
-	state.wal_newest = wal_newest_number(db->wal);
-	if (db->options.recovery == AEDB_PERMISSIVE && db->findings[0])
-		state.was_permissive = true;
-	return manifest_record(db->manifest, &state);
+	return rc < 0 ? rc : open_note(db);
 }
 
 static int db_load(struct aedb *db, const char *name)
@@ -260,8 +338,10 @@ static int db_load(struct aedb *db, const char *name)
 static int directory_check(struct vfs *vfs)
 {
 	static const char *const own[] = { LOCK_NAME, WAL_DIRECTORY,
-					   VALUES_DIRECTORY, "MANIFEST-1",
-					   MANIFEST_CURRENT ".new" };
+					   VALUES_DIRECTORY, "seg",
+					   "MANIFEST-1",
+					   MANIFEST_CURRENT ".new",
+					   RESERVE_NAME };
 	char **names;
 	size_t n;
 	int rc = vfs->ops->list(vfs, ".", &names, &n);
@@ -308,29 +388,52 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 	int rc;
 
 	db->options = *options;
+	db->budget = budget_of(options);
 	if (options->hmac_key) {
 		memcpy(db->hmac_key, options->hmac_key, options->hmac_key_bytes);
 		db->options.hmac_key = db->hmac_key;
 	}
 	commits_init(db);
 	rc = epoch_open(&db->epoch);
+	if (rc < 0)
+		return rc;
+	deferred_init(&db->deferred, db->epoch);
+	rc = memtable_open(db->epoch, &db->memtable);
 	if (rc == 0)
-		rc = memtable_open(db->epoch, &db->memtable);
+		rc = cache_open(db->epoch, db->budget.cache_bytes, &db->cache);
+	if (rc == 0)
+		rc = compaction_open(db);
 	if (rc == 0)
 		rc = catalog_init(db);
 	return rc;
+}
+
+/* As much as half a log file, where that is small. */
+static uint64_t reserve_bytes(const struct aedb *db)
+{
+	uint64_t half = db->options.wal_file_bytes / 2;
+
+	return half < RESERVE_BYTES ? half : RESERVE_BYTES;
 }
 
 /* Everything recovered is durable: the log's tail was copied and synced. */
 static int db_serve(struct aedb *db)
 {
 	seq_t seq = db_visible(db);
+	int rc;
 
+	atomic_store(&db->active_bytes, memtable_bytes(db->memtable));
 	atomic_store(&db->commits.written_seq, seq);
 	atomic_store(&db->syncer.durable_seq, seq);
 	db->commits.settled_seq = seq;
-	values_set_staged_max(db->values, db->options.memory_bytes / 4);
-	return db->wal ? sync_start(db) : 0;
+	values_set_staged_max(db->values, db->budget.staged_bytes);
+	values_set_cache(db->values, db->epoch, db->cache);
+	if (!db->wal)
+		return 0;
+	rc = reserve_open(db->vfs, reserve_bytes(db), &db->reserve);
+	if (rc == 0)
+		rc = sync_start(db);
+	return rc < 0 ? rc : maintenance_start(db);
 }
 
 int db_open(struct vfs *vfs, const char *name,
@@ -379,19 +482,61 @@ int aedb_open(const char *directory, const struct aedb_options *options,
 	return rc < 0 ? rc : db_open(vfs, directory, options, ret);
 }
 
+/* Whether reading the log at the next open would take longer than writing it
+ * into segments now is worth. */
+static bool is_worth_a_checkpoint(const struct aedb *db)
+{
+	return db->options.maintenance == AEDB_BACKGROUND &&
+	       (db_visible(db) - atomic_load(&db->checkpoint_seq) >
+			CLOSE_OPS_MAX ||
+		wal_written_lsn(db->wal) - atomic_load(&db->checkpoint_lsn) >
+			CLOSE_LOG_BYTES_MAX);
+}
+
+/* Segments hold all: the next open needs nothing of the log. */
+static int log_close(struct aedb *db)
+{
+	struct manifest_edit edit = { .set = 0 };
+	struct wal_end end;
+
+	wal_end_of(db->wal, &end);
+	manifest_edit_close_log(&edit, wal_newest_number(db->wal), &end);
+	return manifest_append(db->manifest, &edit);
+}
+
+/* Everything is durable, and the next open knows that nothing follows. */
+static int log_finish(struct aedb *db)
+{
+	int rc;
+	seq_t seq;
+
+	if (atomic_load(&db->commits.is_failed))
+		return sync_failed_error(db);
+	rc = values_sync(db->values);
+	if (rc == 0 && is_worth_a_checkpoint(db))
+		rc = checkpoint_run(db, CHECKPOINT_KEEP, &seq);
+	/* without room for segments the log has it all */
+	if (rc == AEDB_NO_SPACE || rc == AEDB_NO_MEMORY)
+		rc = 0;
+	if (rc == 0)
+		rc = wal_finish(db->wal);
+	if (rc == 0 && db_visible(db) == atomic_load(&db->checkpoint_seq))
+		rc = log_close(db);
+	return rc < 0 ? rc : manifest_finish(db->manifest);
+}
+
 int aedb_close(struct aedb *db)
 {
 	int rc = 0;
 
 	if (!db)
 		return 0;
+	maintenance_stop(db);
 	sync_stop(db);
 	if (db->wal) {
-		rc = atomic_load(&db->commits.is_failed) ?
-			     sync_failed_error(db) :
-			     values_sync(db->values);
-		if (rc == 0)
-			rc = wal_finish(db->wal);
+		rc = log_finish(db);
+		/* a closed database needs none */
+		reserve_release(db->reserve);
 	}
 	db_free(db);
 	return rc;

@@ -9,11 +9,11 @@
 #include "db.h"
 
 /* Finds a key of a scope that exists then, as of the snapshot or of the newest
- * visible state. Inside the memtable's epoch; ret is borrowed until it is left.
- * False: not there. */
-bool read_find_in_scope(struct aedb_scope *scope,
-			const struct aedb_snapshot *snapshot, const void *key,
-			size_t key_bytes, struct entry *ret);
+ * visible state. Inside the epoch; ret is borrowed until it is left.
+ * AEDB_NOT_FOUND, and what reading segments says. */
+int read_find_in_scope(struct aedb_scope *scope,
+		       const struct aedb_snapshot *snapshot, const void *key,
+		       size_t key_bytes, struct entry *ret);
 
 /* What the entry says of itself, without pin; a large value is left out. */
 void read_entry_fill(const struct entry *from, struct aedb_entry *ret);

@@ -4,19 +4,22 @@
  * Commits are executed in log order by the code that executes them when they
  * are made. A commit above the position known durable counts only if the value
  * bytes it refers to are whole; the first that fails ends the log, for it and
- * what follows were never promised.
+ * what follows were never promised. What the last checkpoint wrote into segments
+ * is not executed again.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "apply.h"
 #include "err.h"
+#include "mem_settle.h"
 #include "op.h"
 #include "recover.h"
 
 struct recovery {
 	struct aedb *db;
 	struct wal_reader *reader;
+	seq_t checkpoint_seq;
 	/* owned: value files that commits above the durable position name, each
 	 * once */
 	file_id_t *files;
@@ -96,10 +99,13 @@ static int commit_execute(struct recovery *recovery,
 	struct aedb *db = recovery->db;
 	seq_t last = commit->first_seq + commit->op_count - 1;
 	uint64_t ids = ids_max(commit);
-	int rc = apply_payload(&db->commits.apply, commit->payload,
-			       commit->payload_bytes, commit->first_seq,
-			       commit->time_us);
+	int rc;
 
+	epoch_enter(db->epoch);
+	rc = apply_payload(&db->commits.apply, commit->payload,
+			   commit->payload_bytes, commit->first_seq,
+			   commit->time_us);
+	epoch_leave(db->epoch);
 	if (rc == AEDB_NO_MEMORY || rc == AEDB_NEWER_FORMAT)
 		return rc;
 	if (rc < 0)
@@ -133,14 +139,32 @@ static int findings_copy(struct aedb *db, const struct wal_reader *reader)
 			      err_set(AEDB_NO_MEMORY, "no memory for findings");
 }
 
+/* Whether the commit lies in segments. */
+static int commit_is_flushed(const struct recovery *recovery,
+			     const struct wal_commit *commit)
+{
+	seq_t last = commit->first_seq + commit->op_count - 1;
+
+	if (commit->first_seq > recovery->checkpoint_seq)
+		return 0;
+	if (last <= recovery->checkpoint_seq)
+		return 1;
+	return err_set(AEDB_CORRUPT,
+		       "the checkpoint %llu lies inside the commit %llu of the log",
+		       (unsigned long long)recovery->checkpoint_seq,
+		       (unsigned long long)last);
+}
+
 /* Executes one commit, or ends the log before it; 1 to go on. */
 static int commit_take(struct recovery *recovery,
 		       const struct wal_read_commit *c)
 	REQUIRES(recovery->db->commits.lock)
 {
 	bool is_permissive = recovery->db->options.recovery == AEDB_PERMISSIVE;
-	int rc = 0;
+	int rc = commit_is_flushed(recovery, &c->commit);
 
+	if (rc != 0)
+		return rc;
 	if (c->is_above_durable)
 		rc = commit_verify_values(recovery, &c->commit);
 	if (rc == AEDB_CORRUPT)
@@ -161,10 +185,14 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		.mode = db->options.recovery == AEDB_PERMISSIVE ?
 				WAL_PERMISSIVE :
 				WAL_STRICT,
-		.first_number = state->wal_first,
-		.newest_number = state->wal_newest,
+		.first_number = state->numbers[MANIFEST_WAL_FIRST],
+		.newest_number = state->numbers[MANIFEST_WAL_NEWEST],
+		.end = manifest_log_is_closed(state) ? &state->wal_end : NULL,
 	};
-	struct recovery recovery = { .db = db };
+	struct recovery recovery = {
+		.db = db,
+		.checkpoint_seq = state->numbers[MANIFEST_CHECKPOINT_SEQ],
+	};
 	struct wal_read_commit commit;
 	int rc;
 
@@ -183,8 +211,8 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		rc = findings_copy(db, recovery.reader);
 	/* the log's copied tail will count as durable: so must what it names */
 	if (rc == 0 && db->options.mode != AEDB_OPEN_READ_ONLY)
-		rc = values_sync_earlier(db->values, recovery.files,
-					 recovery.n_files);
+		rc = file_set_sync_earlier(values_files(db->values),
+					   recovery.files, recovery.n_files);
 	free(recovery.files);
 	if (rc < 0) {
 		wal_reader_close(recovery.reader);

@@ -1,28 +1,47 @@
 /*
  * Ordered scans.
  *
- * A scan takes part in the memtable's epoch and holds a snapshot number for all
- * its life, so what it stands on stays, and what it shows is one state.
+ * What a scan shows is one state: it holds a snapshot number for all its life. It
+ * takes part in the epoch for a limited time only, a stay, so that what others
+ * free and evict meanwhile need not wait for it; then it goes on from the key it
+ * stood on, in the newest memtables and levels.
+ *
+ * Invariants:
+ *  1. A stay ends at the beginning of a call only, for the entry last given is
+ *     borrowed until then; or before an entry that is not given yet.
+ *  2. Outside a stay `key` is a copy of the key of the entry that the scan
+ *     stands on or before.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
-#include "mem_cursor.h"
 #include "range.h"
 #include "read.h"
 #include "snapshot.h"
+#include "space_walk.h"
+
+/* A stay is so much long: an entry counts as one, and as one more for so many
+ * bytes of its value; a seek to several sources as some, for what it may read
+ * of each. */
+#define STAY_ENTRIES 1024
+#define STAY_VALUE_BYTES 256
+#define STAY_SEEK 32
 
 struct aedb_scan {
 	struct aedb *db;
 	struct epoch_slot *slot;
-	struct mem_cursor cursor;
+	struct space_walk walk;
 	struct range_bounds bounds;
-	const void *inside_leaf;	/* a leaf that lies inside as a whole */
 	enum aedb_direction direction;
 	seq_t seq;
 	bool owns_snapshot;
 	enum { SCAN_AT_START, SCAN_ON_ENTRY, SCAN_BEFORE_ENTRY, SCAN_ENDED } state;
+	int outcome;		/* once it ended: AEDB_NOT_FOUND, or an error */
+	bool is_staying;	/* in the epoch */
+	int32_t stay_left;	/* 0 outside */
+	uint8_t *key;		/* owned; see invariant 2 */
+	size_t key_bytes, key_room;
 };
 
 static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
@@ -41,17 +60,19 @@ static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 	if (!catalog_scope_is_live(scope, scan->seq))
 		return err_set(AEDB_NOT_FOUND,
 			       "the scope does not exist any more");
+	space_walk_init(&scan->walk, &scope->space, scan->seq);
+	scan->walk.work_max = STAY_ENTRIES;
+	if (scan->direction == AEDB_FORWARD) {
+		scan->walk.until = scan->bounds.to;
+		scan->walk.until_bytes = scan->bounds.to_bytes;
+	} else {
+		scan->walk.until = scan->bounds.from;
+		scan->walk.until_bytes = scan->bounds.from_bytes;
+	}
 	rc = epoch_slot_enter(scan->db->epoch, &scan->slot);
-	if (rc < 0)
-		return rc;
-	mem_cursor_init(&scan->cursor, scope->tree, scan->seq);
-	if (scan->direction == AEDB_FORWARD)
-		mem_cursor_bound(&scan->cursor, scan->bounds.to,
-				 scan->bounds.to_bytes);
-	else
-		mem_cursor_bound(&scan->cursor, scan->bounds.from,
-				 scan->bounds.from_bytes);
-	return 0;
+	if (rc == 0)
+		epoch_slot_rest(scan->slot);
+	return rc;
 }
 
 int aedb_scan_open(struct aedb_scope *scope,
@@ -64,10 +85,14 @@ int aedb_scan_open(struct aedb_scope *scope,
 	if (!scan)
 		return err_set(AEDB_NO_MEMORY, "no memory for a scan");
 	scan->slot = NULL;
-	scan->inside_leaf = NULL;
+	scan->walk.merge = NULL;
 	scan->owns_snapshot = false;
 	scan->state = SCAN_AT_START;
-	scan->db = scope->db;
+	scan->is_staying = false;
+	scan->stay_left = 0;
+	scan->key = NULL;
+	scan->key_bytes = scan->key_room = 0;
+	scan->db = scope->space.db;
 	scan->direction = range->direction;
 	rc = range_bounds_init(&scan->bounds, range);
 	if (rc < 0) {
@@ -87,131 +112,219 @@ void aedb_scan_close(struct aedb_scan *scan)
 {
 	if (!scan)
 		return;
+	space_walk_release(&scan->walk);
 	if (scan->slot)
 		epoch_slot_leave(scan->slot);
 	if (scan->owns_snapshot)
 		snapshot_remove(scan->db, scan->seq);
 	range_bounds_release(&scan->bounds);
+	free(scan->key);
 	free(scan);
 }
 
-static bool is_inside_backward(struct aedb_scan *scan)
-{
-	const struct entry *entry = &scan->cursor.entry;
-	const struct range_bounds *b = &scan->bounds;
+/* Stays. */
 
-	if (mem_cursor_leaf_is_from(&scan->cursor, b->from, b->from_bytes))
-		scan->inside_leaf = scan->cursor.leaf;
-	return range_compare(entry->key, entry->key_bytes, b->from,
-			     b->from_bytes) >= 0;
+/* Copies the key that the walk stands on or rests before. */
+static int key_keep(struct aedb_scan *scan)
+{
+	const struct entry *entry = space_walk_entry(&scan->walk);
+
+	if (entry->key_bytes > scan->key_room) {
+		uint8_t *grown = realloc(scan->key, entry->key_bytes);
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY, "no memory for a scan");
+		scan->key = grown;
+		scan->key_room = entry->key_bytes;
+	}
+	if (entry->key_bytes)
+		memcpy(scan->key, entry->key, entry->key_bytes);
+	scan->key_bytes = entry->key_bytes;
+	return 0;
 }
 
-static bool is_inside_forward(struct aedb_scan *scan)
+static void stay_end(struct aedb_scan *scan)
 {
-	const struct entry *entry = &scan->cursor.entry;
-	const struct range_bounds *b = &scan->bounds;
-
-	if (!b->to || mem_cursor_leaf_is_below(&scan->cursor, b->to, b->to_bytes))
-		scan->inside_leaf = scan->cursor.leaf;
-	return !b->to || range_compare(entry->key, entry->key_bytes, b->to,
-				       b->to_bytes) < 0;
+	epoch_slot_rest(scan->slot);
+	scan->is_staying = false;
+	scan->stay_left = 0;
 }
 
-/* Whether the cursor's entry lies inside the bounds, on the side it moves to. */
-static bool is_inside(struct aedb_scan *scan)
+/* Of one that goes on, too, when nothing of it is needed any more. */
+static int stay_begin(struct aedb_scan *scan)
 {
-	if (scan->inside_leaf == scan->cursor.leaf)
-		return true;
-	return scan->direction == AEDB_BACKWARD ? is_inside_backward(scan) :
-						  is_inside_forward(scan);
+	epoch_slot_renew(scan->slot, scan->db->epoch);
+	scan->is_staying = true;
+	scan->stay_left = STAY_ENTRIES;
+	return space_walk_start(&scan->walk);
 }
 
-static bool seek_start(struct aedb_scan *scan)
+/* Ends the stay in which an entry was given. */
+static int stay_leave(struct aedb_scan *scan)
+{
+	int rc = key_keep(scan);
+
+	if (rc == 0)
+		stay_end(scan);
+	return rc;
+}
+
+/* Moving. These return what space_walk_seek does. */
+
+static int scan_seek(struct aedb_scan *scan, enum mem_seek how, const void *key,
+		     size_t key_bytes)
+{
+	scan->stay_left -= STAY_SEEK;
+	return space_walk_seek(&scan->walk, how, key, key_bytes);
+}
+
+static int seek_start(struct aedb_scan *scan)
 {
 	const struct range_bounds *b = &scan->bounds;
 
 	if (scan->direction == AEDB_FORWARD)
-		return mem_cursor_seek(&scan->cursor, MEM_SEEK_GE, b->from,
-				       b->from_bytes);
+		return scan_seek(scan, MEM_SEEK_GE, b->from, b->from_bytes);
 	if (b->to)
-		return mem_cursor_seek(&scan->cursor, MEM_SEEK_LT, b->to,
-				       b->to_bytes);
-	return mem_cursor_seek(&scan->cursor, MEM_SEEK_LAST, NULL, 0);
+		return scan_seek(scan, MEM_SEEK_LT, b->to, b->to_bytes);
+	return scan_seek(scan, MEM_SEEK_LAST, NULL, 0);
 }
 
-static bool step(struct aedb_scan *scan)
+/* Begins a stay, at the entry to give next. */
+static int scan_resume(struct aedb_scan *scan)
 {
+	bool is_back = scan->direction == AEDB_BACKWARD;
+	enum mem_seek how;
+	int rc = stay_begin(scan);
+
+	if (rc < 0)
+		return rc;
+	if (scan->state == SCAN_AT_START)
+		return seek_start(scan);
+	if (scan->state == SCAN_BEFORE_ENTRY)
+		how = is_back ? MEM_SEEK_LE : MEM_SEEK_GE;
+	else
+		how = is_back ? MEM_SEEK_LT : MEM_SEEK_GT;
+	return scan_seek(scan, how, scan->key, scan->key_bytes);
+}
+
+/* To the entry to give next, when that takes more than a step. */
+static int scan_turn(struct aedb_scan *scan)
+{
+	int rc = 0;
+
 	switch (scan->state) {
 	case SCAN_AT_START:
-		return seek_start(scan);
-	case SCAN_ON_ENTRY:
-		return scan->direction == AEDB_FORWARD ?
-			       mem_cursor_next(&scan->cursor) :
-			       mem_cursor_prev(&scan->cursor);
-	case SCAN_BEFORE_ENTRY:
-		return true;
-	case SCAN_ENDED:
 		break;
+	case SCAN_ON_ENTRY:
+		rc = scan->is_staying ? stay_leave(scan) : 0;
+		break;
+	case SCAN_BEFORE_ENTRY:
+		if (scan->is_staying)
+			return MERGE_ENTRY;
+		break;
+	case SCAN_ENDED:
+		return scan->outcome == AEDB_NOT_FOUND ? MERGE_END :
+							 scan->outcome;
 	}
-	return false;
+	return rc < 0 ? rc : scan_resume(scan);
+}
+
+/* Goes on after rests, each of which ends a stay, and notes how the scan ended:
+ * > 0 on an entry. */
+static int scan_settle(struct aedb_scan *scan, int rc)
+{
+	while (rc == MERGE_REST) {
+		rc = stay_leave(scan);
+		if (rc < 0)
+			break;
+		scan->state = SCAN_BEFORE_ENTRY;
+		rc = scan_resume(scan);
+	}
+	if (rc > 0)
+		return rc;
+	scan->outcome = rc < 0 ? rc : AEDB_NOT_FOUND;
+	scan->state = SCAN_ENDED;
+	if (scan->is_staying)
+		stay_end(scan);
+	return rc;
 }
 
 int aedb_scan_next(struct aedb_scan *scan, struct aedb_entry *ret)
 {
-	if (!step(scan) || !is_inside(scan)) {
-		scan->state = SCAN_ENDED;
-		return AEDB_NOT_FOUND;
-	}
+	const struct entry *entry;
+	int rc;
+
+	if (scan->state == SCAN_ON_ENTRY && scan->stay_left > 0)
+		rc = space_walk_next(&scan->walk);
+	else
+		rc = scan_turn(scan);
+	if (rc != MERGE_ENTRY && scan_settle(scan, rc) <= 0)
+		return scan->outcome;
+	entry = space_walk_entry(&scan->walk);
 	scan->state = SCAN_ON_ENTRY;
-	read_entry_fill(&scan->cursor.entry, ret);
+	scan->stay_left -= 1 + (int32_t)(entry->value_bytes / STAY_VALUE_BYTES);
+	read_entry_fill(entry, ret);
 	return 0;
 }
 
-/* Seeks past the prefix; false: nothing is there. */
-static bool seek_past(struct aedb_scan *scan, uint8_t *prefix, size_t n)
+/* Seeks past the prefix. */
+static int seek_past(struct aedb_scan *scan, uint8_t *prefix, size_t n)
 {
 	if (scan->direction == AEDB_BACKWARD)
-		return mem_cursor_seek(&scan->cursor, MEM_SEEK_LT, prefix, n);
+		return scan_seek(scan, MEM_SEEK_LT, prefix, n);
 	n = range_prefix_end(prefix, n);
-	return n && mem_cursor_seek(&scan->cursor, MEM_SEEK_GE, prefix, n);
+	return n ? scan_seek(scan, MEM_SEEK_GE, prefix, n) : MERGE_END;
 }
 
-/* Whether the entry the scan stands on, or would begin with, is already past
- * every key with this prefix. */
+/* Whether the entry the scan stands on, or before, is already past every key
+ * with this prefix. */
 static bool is_past(const struct aedb_scan *scan, const void *prefix, size_t n)
 {
-	const struct entry *entry = &scan->cursor.entry;
-	size_t common = entry->key_bytes < n ? entry->key_bytes : n;
-	int order = range_compare(entry->key, common, prefix, n);
+	const struct entry *entry = space_walk_entry(&scan->walk);
+	const void *key = scan->is_staying ? entry->key : scan->key;
+	size_t common = scan->is_staying ? entry->key_bytes : scan->key_bytes;
+	int order = range_compare(key, common < n ? common : n, prefix, n);
 
 	if (scan->direction == AEDB_BACKWARD)
 		return order < 0;
 	return order > 0;
 }
 
+/* To the first entry past the prefix; the copy is overwritten. */
+static int scan_skip(struct aedb_scan *scan, uint8_t *copy, size_t n)
+{
+	int rc = scan->stay_left > 0 ? 0 : stay_begin(scan);
+
+	if (rc == 0)
+		rc = seek_past(scan, copy, n);
+	rc = scan_settle(scan, rc);
+	if (rc > 0)
+		scan->state = SCAN_BEFORE_ENTRY;
+	return rc;
+}
+
 int aedb_scan_skip(struct aedb_scan *scan, const void *prefix,
 		   size_t prefix_bytes)
 {
 	uint8_t *copy;
+	int rc;
 
 	if (scan->state == SCAN_ENDED)
-		return 0;
-	if (scan->state == SCAN_AT_START && !step(scan)) {
-		scan->state = SCAN_ENDED;
-		return 0;
+		return scan->outcome == AEDB_NOT_FOUND ? 0 : scan->outcome;
+	if (scan->state == SCAN_AT_START) {
+		rc = scan_settle(scan, scan_turn(scan));
+		if (rc <= 0)
+			return rc;
+		scan->state = SCAN_BEFORE_ENTRY;
 	}
-	if (is_past(scan, prefix, prefix_bytes)) {
-		if (scan->state == SCAN_AT_START)
-			scan->state = SCAN_BEFORE_ENTRY;
+	if (is_past(scan, prefix, prefix_bytes))
 		return 0;
-	}
 	copy = malloc(prefix_bytes + 1);
 	if (!copy)
 		return err_set(AEDB_NO_MEMORY, "no memory to skip a subtree");
 	if (prefix_bytes)
 		memcpy(copy, prefix, prefix_bytes);
-	scan->state = seek_past(scan, copy, prefix_bytes) ? SCAN_BEFORE_ENTRY :
-							     SCAN_ENDED;
+	rc = scan_skip(scan, copy, prefix_bytes);
 	free(copy);
-	return 0;
+	return rc < 0 ? rc : 0;
 }

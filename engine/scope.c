@@ -19,10 +19,10 @@ int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)
 		return rc;
-	state = catalog_find_and_ref(&db->catalog, entry.id);
+	rc = catalog_find_and_ref(db, entry.id, &state);
 	aedb_unpin(&entry);
-	if (!state)
-		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
+	if (rc < 0)
+		return rc;
 	*ret = &state->planes[PLANE_KEYS];
 	return 0;
 }
@@ -30,7 +30,7 @@ int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 void aedb_scope_close(struct aedb_scope *scope)
 {
 	if (scope)
-		catalog_unref(&scope->db->catalog, scope->state);
+		catalog_unref(&scope->space.db->catalog, scope->state);
 }
 
 struct aedb_scope *aedb_scope_dirs(struct aedb_scope *scope)

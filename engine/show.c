@@ -1,11 +1,12 @@
 /*
  * Any file of a database as text.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
 #include "manifest.h"
+#include "pages.h"
+#include "segment.h"
 #include "values.h"
 #include "wal_read.h"
 
@@ -37,31 +38,23 @@ static int file_show(struct vfs *vfs, const char *name, FILE *out)
 		return values_show_file(vfs, name, out);
 	case FILE_MANIFEST:
 		return manifest_file_show(out, vfs, name);
+	case FILE_PAGES:
+		return pages_show_file(vfs, name, out);
 	case FILE_SEGMENT:
-		break;
+		return segment_show_file(vfs, name, out);
 	}
 	return err_set(AEDB_NEWER_FORMAT, "%s: a kind of file not known", name);
 }
 
 int aedb_show(const char *path, FILE *out)
 {
-	const char *slash = strrchr(path, '/');
-	char *directory;
+	const char *name;
 	struct vfs *vfs;
-	int rc;
+	int rc = vfs_posix_open_parent(path, &vfs, &name);
 
-	if (!slash)
-		directory = strdup(".");
-	else
-		directory = strndup(path, slash == path ? 1 :
-						  (size_t)(slash - path));
-	if (!directory)
-		return err_set(AEDB_NO_MEMORY, "no memory for a path");
-	rc = vfs_posix_open(directory, &vfs);
-	free(directory);
 	if (rc < 0)
 		return rc;
-	rc = file_show(vfs, slash ? slash + 1 : path, out);
+	rc = file_show(vfs, name, out);
 	vfs_close(vfs);
 	return rc;
 }

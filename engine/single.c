@@ -22,7 +22,7 @@ int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
 				.value = value, .value_bytes = value_bytes };
 	struct aedb_txn txn;
 
-	txn_init(&txn, scope->db);
+	txn_init(&txn, scope->space.db);
 	return txn_run(&txn, aedb_txn_put(&txn, scope, &put));
 }
 
@@ -30,7 +30,7 @@ int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes)
 {
 	struct aedb_txn txn;
 
-	txn_init(&txn, scope->db);
+	txn_init(&txn, scope->space.db);
 	return txn_run(&txn, aedb_txn_delete(&txn, scope, key, key_bytes));
 }
 
@@ -39,7 +39,7 @@ int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
 {
 	struct aedb_txn txn;
 
-	txn_init(&txn, from->db);
+	txn_init(&txn, from->space.db);
 	return txn_run(&txn, aedb_txn_move(&txn, from, from_key, from_bytes, to,
 					   to_key, to_bytes));
 }

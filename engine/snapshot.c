@@ -2,8 +2,8 @@
  * The list of snapshots.
  *
  * Invariant: a snapshot is taken at the visible number under the list's lock,
- * and commit_settle reads the visible number and the newest snapshot under
- * that lock, too. So whatever commit_settle gives up is superseded for every
+ * and settling (commit.c) reads the visible number and the newest snapshot under
+ * that lock, too. So whatever that gives up is superseded for every
  * snapshot taken later.
  */
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "commit.h"
 #include "err.h"
+#include "mem_settle.h"
 #include "snapshot.h"
 
 void snapshots_init(struct aedb *db)
@@ -68,7 +69,7 @@ int snapshot_add(struct aedb *db, seq_t *ret)
 
 	lock_acquire(&list->lock);
 	seq = db_visible(db);
-	rc = list_insert(list, list->n, seq);
+	rc = list_insert(list, list_find(list, seq), seq);
 	lock_release(&list->lock);
 	if (rc == 0)
 		*ret = seq;
@@ -93,6 +94,37 @@ void snapshot_remove(struct aedb *db, seq_t seq)
 		commit_try_settle(db);
 }
 
+int snapshot_hold(struct aedb *db, seq_t seq)
+{
+	struct snapshot_list *list = &db->snapshots;
+	int rc;
+
+	lock_acquire(&list->lock);
+	rc = list_insert(list, list_find(list, seq), seq);
+	lock_release(&list->lock);
+	return rc;
+}
+
+int snapshots_copy(struct aedb *db, struct retention *ret)
+{
+	struct snapshot_list *list = &db->snapshots;
+	seq_t *seqs;
+
+	lock_acquire(&list->lock);
+	seqs = malloc((list->n + 1) * sizeof(*seqs));
+	if (seqs) {
+		memcpy(seqs, list->seqs, list->n * sizeof(*seqs));
+		*ret = (struct retention){ seqs, list->n, SEQ_MAX };
+	}
+	lock_release(&list->lock);
+	return seqs ? 0 : err_set(AEDB_NO_MEMORY, "no memory for snapshots");
+}
+
+void snapshots_copy_free(struct retention *copy)
+{
+	free((void *)copy->seqs);
+}
+
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
 {
 	struct snapshot_list *list = &db->snapshots;
@@ -104,12 +136,13 @@ void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
 	lock_release(&list->lock);
 }
 
-void snapshot_sweep(struct aedb *db)
+void snapshot_work(struct aedb *db, unsigned int versions)
 {
 	struct snapshot_list *list = &db->snapshots;
 
 	lock_acquire(&list->lock);
-	mem_sweep(db->memtable, list->seqs, list->n);
+	mem_work(db->memtable,
+		 &(struct retention){ list->seqs, list->n, SEQ_MAX }, versions);
 	lock_release(&list->lock);
 }
 

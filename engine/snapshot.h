@@ -7,6 +7,7 @@
 #define SNAPSHOT_H
 
 #include "db.h"
+#include "retention.h"
 
 struct aedb_snapshot {
 	struct aedb *db;
@@ -27,8 +28,20 @@ void snapshots_release(struct aedb *db);
 int snapshot_add(struct aedb *db, seq_t *ret);
 void snapshot_remove(struct aedb *db, seq_t seq);
 
+/* Adds one at a number at which every version is kept: the newest executed, under
+ * the commit lock. AEDB_NO_MEMORY. */
+int snapshot_hold(struct aedb *db, seq_t seq);
+/* All of them, for who decides what is kept. Owned:
+ * snapshots_copy_free. */
+int snapshots_copy(struct aedb *db, struct retention *ret);
+void snapshots_copy_free(struct retention *copy);
+/* Holds the named ones, at open. */
+int snapshots_load(struct aedb *db);
+
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret);
-/* Drops versions that only released snapshots needed. Commit lock. */
-void snapshot_sweep(struct aedb *db) REQUIRES(db->commits.lock);
+/* Goes on dropping what only released snapshots needed, or belonged to dropped
+ * scopes: looks at so many versions. Commit lock. */
+void snapshot_work(struct aedb *db, unsigned int versions)
+	REQUIRES(db->commits.lock);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What the database says of itself: numbers, statistics, the words of errors.
+ * What the database says of itself: numbers, the words of errors.
  */
 #include "db.h"
 #include "err.h"
@@ -12,33 +12,6 @@ uint64_t aedb_reserve_id(struct aedb *db)
 aedb_seq_t aedb_visible_seq(const struct aedb *db)
 {
 	return db_visible(db);
-}
-
-void aedb_stats(const struct aedb *db, struct aedb_stats *ret)
-{
-	struct aedb *mutable = (struct aedb *)db;
-	const struct counters *c = &db->counters;
-
-	*ret = (struct aedb_stats){
-		.commits = atomic_load(&c->commits),
-		.conflicts = atomic_load(&c->conflicts),
-		.commit_errors = atomic_load(&c->commit_errors),
-		.commit_groups = atomic_load(&c->commit_groups),
-		.wal_writes = atomic_load(&c->wal_writes),
-		.wal_write_ns = atomic_load(&c->wal_write_ns),
-		.wal_sync_ns = atomic_load(&c->wal_sync_ns),
-		.memory_bytes = memtable_bytes(db->memtable),
-		.keys = catalog_key_count(&mutable->catalog),
-		.visible_seq = db_visible(db),
-		.durable_seq = aedb_durable_seq(db),
-	};
-	if (db->wal) {
-		ret->wal_bytes = wal_written_lsn(db->wal);
-		ret->wal_syncs = wal_sync_count(db->wal);
-	}
-	lock_acquire(&mutable->snapshots.lock);
-	ret->snapshots = mutable->snapshots.n;
-	lock_release(&mutable->snapshots.lock);
 }
 
 const char *aedb_error_message(void)

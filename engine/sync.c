@@ -15,6 +15,8 @@
 #include "err.h"
 #include "sync.h"
 
+#define WORK_PAUSE_NS 100000	/* about as long as a slice of commit_work */
+
 void commit_fail(struct aedb *db)
 {
 	lock_acquire(&db->syncer.wake_lock);
@@ -131,6 +133,27 @@ static void durable_note(struct aedb *db)
 	lock_release(&db->commits.lock);
 }
 
+static bool is_stopping(struct syncer *syncer)
+{
+	bool stops;
+
+	lock_acquire(&syncer->wake_lock);
+	stops = syncer->is_stopping;
+	lock_release(&syncer->wake_lock);
+	return stops;
+}
+
+/* Drops what is to be dropped, with pauses in which others take the lock, until
+ * there is something to sync again; at least some of it. */
+static void work_do(struct aedb *db)
+{
+	struct timespec pause = { .tv_nsec = WORK_PAUSE_NS };
+
+	while (commit_work(db) && !atomic_load(&db->syncer.is_dirty) &&
+	       !is_stopping(&db->syncer))
+		nanosleep(&pause, NULL);
+}
+
 static void *sync_thread(void *arg)
 {
 	struct aedb *db = arg;
@@ -143,6 +166,7 @@ static void *sync_thread(void *arg)
 			sync_wait(db, atomic_load(&db->commits.written_seq));
 		if (is_all_durable(db))
 			durable_note(db);
+		work_do(db);
 	}
 	return NULL;
 }

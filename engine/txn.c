@@ -24,7 +24,16 @@ void txn_init(struct aedb_txn *txn, struct aedb *db)
 	txn->db = db;
 	txn->payload = txn->inlined;
 	txn->payload_max = TXN_INLINE_BYTES;
+	txn->only_deletes = true;
 	txn->base = db_visible(db);
+}
+
+/* Gives up the pins but for the first `kept`. */
+static void files_unpin(struct aedb_txn *txn, size_t kept)
+{
+	while (txn->files.n > kept)
+		file_set_unpin(values_files(txn->db->values),
+			       txn->files.at[--txn->files.n]);
 }
 
 void txn_release(struct aedb_txn *txn)
@@ -36,6 +45,8 @@ void txn_release(struct aedb_txn *txn)
 	free(txn->reads);
 	free(txn->conflicts);
 	free(txn->stages);
+	files_unpin(txn, 0);
+	free(txn->files.at);
 }
 
 int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
@@ -101,13 +112,15 @@ static int op_add(struct aedb_txn *txn, const struct op *op)
 			       o->txn_bytes_max);
 	txn->payload_bytes += bytes;
 	txn->n_ops++;
+	txn->only_deletes &= op->kind == OP_DELETE || op->kind == OP_DROP ||
+			     op->kind == OP_TOUCH || op->kind == OP_PLACE_TOUCH;
 	return 0;
 }
 
 static int key_check(const struct aedb *db, const struct aedb_scope *scope,
 		     size_t key_bytes)
 {
-	if (scope->db != db)
+	if (scope->space.db != db)
 		return err_set(AEDB_INVALID, "the scope is another database's");
 	if (key_bytes > db->options.key_bytes_max)
 		return err_set(AEDB_NAME_TOO_LONG,
@@ -117,10 +130,25 @@ static int key_check(const struct aedb *db, const struct aedb_scope *scope,
 	return 0;
 }
 
-static struct op_key op_key(const struct aedb_scope *scope, const void *key,
-			    size_t n)
+/* Reads what the commit will ask for, so that the holder of the commit lock
+ * finds it in the cache. What is wrong with it the commit will find, too. */
+static void key_warm(struct aedb_scope *scope, const void *key, size_t n)
 {
-	return (struct op_key){ scope->tree_id, key, n };
+	struct epoch *epoch = scope->space.db->epoch;
+	struct entry entry;
+
+	if (!atomic_load_explicit(&scope->space.is_partial,
+				  memory_order_relaxed))
+		return;
+	epoch_enter(epoch);
+	space_get(&scope->space, key, n, SEQ_MAX, &entry, NULL);
+	epoch_leave(epoch);
+}
+
+static struct op_key op_key(struct aedb_scope *scope, const void *key, size_t n)
+{
+	key_warm(scope, key, n);
+	return (struct op_key){ scope->space.id, key, n };
 }
 
 static int attr_check(size_t attr_bytes)
@@ -160,22 +188,64 @@ static int stage_note(struct aedb_txn *txn, struct stage *stage, uint64_t mark)
 	return 0;
 }
 
+static int file_pin(struct aedb_txn *txn, file_id_t file)
+{
+	struct txn_files *files = &txn->files;
+	int rc;
+
+	if (files->n && files->at[files->n - 1] == file)
+		return 0;
+	if (files->n % TXN_ARRAY_STEP == 0) {
+		file_id_t *grown = realloc(files->at, (files->n + TXN_ARRAY_STEP) *
+						      sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY, "no memory for a put");
+		files->at = grown;
+	}
+	rc = file_set_pin(values_files(txn->db->values), file);
+	if (rc == 0)
+		files->at[files->n++] = file;
+	return rc;
+}
+
+/* No file of a value goes while nothing in the database refers to it yet. */
+static int files_pin(struct aedb_txn *txn, const struct value_extent *extents,
+		     size_t n)
+{
+	size_t before = txn->files.n;
+
+	for (size_t i = 0; i < n; i++) {
+		int rc = file_pin(txn, extents[i].file);
+
+		if (rc < 0) {
+			files_unpin(txn, before);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 /* A put whose value lies in value files. */
 static int ref_put_add(struct aedb_txn *txn, struct op *op,
 		       const struct value_ref *ref,
 		       const struct value_extent *extents, size_t n_extents)
 {
-	uint8_t encoded[VALUE_REF_BYTES];
+	uint8_t encoded[VALUE_REF_BYTES_MAX];
 	size_t n = op_extents_encode(extents, n_extents, NULL);
 	uint8_t *bytes = malloc(n);
 	int rc;
 
 	if (!bytes)
 		return err_set(AEDB_NO_MEMORY, "no memory for a put");
+	rc = files_pin(txn, extents, n_extents);
+	if (rc < 0) {
+		free(bytes);
+		return rc;
+	}
 	op_extents_encode(extents, n_extents, bytes);
-	value_ref_encode(ref, encoded);
 	op->flags |= OP_IS_REF;
-	op->value = (struct op_bytes){ encoded, sizeof(encoded) };
+	op->value = (struct op_bytes){ encoded, value_ref_encode(ref, encoded) };
 	op->extents = (struct op_bytes){ bytes, n };
 	rc = op_add(txn, op);
 	free(bytes);
@@ -317,7 +387,7 @@ static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
 		rc = key_check(txn->db, b, keys[1].n);
 	if (rc < 0)
 		return rc;
-	if ((a->tree_id ^ b->tree_id) & PLANE_DIRS)
+	if ((a->space.id ^ b->space.id) & PLANE_DIRS)
 		return err_set(AEDB_INVALID,
 			       "keys and directory records do not mix");
 	return op_add(txn, &op);
@@ -368,10 +438,7 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 	op_set_attr(&op, attr, attr_bytes, NULL);
 	op.id = aedb_reserve_id(txn->db);
 	if (ret_scope) {
-		/* trees take memory of the memtable, which has one writer */
-		lock_acquire(&txn->db->commits.lock);
 		rc = catalog_make_and_ref(txn->db, op.id, &state);
-		lock_release(&txn->db->commits.lock);
 		if (rc < 0)
 			return rc;
 	}
@@ -433,6 +500,24 @@ int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place)
 	int rc = catalog_check_place(place, &op.place);
 
 	return rc < 0 ? rc : op_add(txn, &op);
+}
+
+int txn_remove_mark(struct aedb *db, uint64_t scope_id)
+{
+	uint8_t key[8];
+	struct op op = { .kind = OP_DELETE,
+			 .key = { CATALOG_DROPS, key, sizeof(key) } };
+	struct aedb_txn txn;
+	seq_t seq;
+	int rc;
+
+	catalog_number_key(scope_id, key);
+	txn_init(&txn, db);
+	rc = op_add(&txn, &op);
+	if (rc == 0)
+		rc = commit_run(&txn, &seq);
+	txn_release(&txn);
+	return rc;
 }
 
 void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq)
@@ -497,7 +582,7 @@ int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 	struct range_bounds bounds;
 	int rc;
 
-	if (scope->db != txn->db)
+	if (scope->space.db != txn->db)
 		return err_set(AEDB_INVALID, "the scope is another database's");
 	rc = range_bounds_init(&bounds, range);
 	if (rc < 0)

@@ -25,12 +25,19 @@ struct txn_stage {
 	uint64_t mark;
 };
 
+/* Value files pinned until the commit's outcome is known. */
+struct txn_files {
+	file_id_t *at;		/* owned */
+	size_t n;
+};
+
 struct aedb_txn {
 	struct aedb *db;
 	uint8_t *payload;	/* owned unless it is `inlined` */
 	size_t payload_bytes, payload_max;
 	uint32_t n_ops;
 	bool has_refs;		/* some value lies in value files */
+	bool only_deletes;	/* no operation adds anything */
 	seq_t base;
 	uint64_t time_us;	/* wanted; 0: any */
 	struct txn_read *reads;	/* owned */
@@ -39,8 +46,12 @@ struct aedb_txn {
 	size_t n_conflicts;
 	struct txn_stage *stages;	/* owned */
 	size_t n_stages;
+	struct txn_files files;
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
+
+/* Takes away the mark of a dropped scope, by a commit of its own. */
+int txn_remove_mark(struct aedb *db, uint64_t scope_id);
 
 /* In the caller's memory, for a single operation; txn_release follows. */
 void txn_init(struct aedb_txn *txn, struct aedb *db);

@@ -54,8 +54,8 @@ struct vfs_ops {
 	/* Names in a directory, sorted, without . and ..; free with free_names. */
 	int (*list)(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n);
 	/* Takes the exclusive (or shared) advisory lock of a file for as long as
-	 * it is open; AEDB_BUSY, naming the holder where known. An exclusive
-	 * holder's process id becomes the content of the file. */
+	 * it is open; AEDB_BUSY, naming the process whose id stands in the file
+	 * as text, if one does. */
 	int (*lock)(struct vfs_file *file, bool is_shared);
 	void (*release)(struct vfs *vfs);
 };
@@ -67,6 +67,10 @@ struct vfs {
 /* Binds a vfs to a directory of the host; AEDB_NOT_FOUND if there is none.
  * Owned by the caller, vfs_close. */
 int vfs_posix_open(const char *directory, struct vfs **ret);
+/* The same with the directory of a file; *ret_name is the file's name in it,
+ * borrowed from `path`. */
+int vfs_posix_open_parent(const char *path, struct vfs **ret,
+			  const char **ret_name);
 /* Makes a directory of the host, mode 0700, its name on the disk; AEDB_EXISTS
  * if there is anything of that name. */
 int vfs_posix_make(const char *directory);

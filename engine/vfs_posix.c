@@ -324,21 +324,13 @@ static int lock_refused(struct vfs_file *file)
 
 static int posix_lock(struct vfs_file *file, bool is_shared)
 {
-	int fd = posix_fd(file);
-	char text[32];
-	int n;
+	int how = (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
 
-	if (flock(fd, (is_shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return lock_refused(file);
-		return err_set_errno(errno, "locking %s", file->path);
-	}
-	if (is_shared)
+	if (flock(posix_fd(file), how) == 0)
 		return 0;
-	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return err_set_errno(errno, "writing %s", file->path);
-	return 0;
+	if (errno == EWOULDBLOCK)
+		return lock_refused(file);
+	return err_set_errno(errno, "locking %s", file->path);
 }
 
 static void posix_release(struct vfs *vfs)
@@ -379,6 +371,27 @@ int vfs_posix_open(const char *directory, struct vfs **ret)
 	}
 	*ret = &vfs->base;
 	return 0;
+}
+
+int vfs_posix_open_parent(const char *path, struct vfs **ret,
+			  const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory;
+	int rc;
+
+	if (!slash)
+		directory = strdup(".");
+	else
+		directory = strndup(path, slash == path ? 1 :
+						  (size_t)(slash - path));
+	if (!directory)
+		return err_set(AEDB_NO_MEMORY, "%s: no memory", path);
+	rc = vfs_posix_open(directory, ret);
+	free(directory);
+	if (rc == 0)
+		*ret_name = slash ? slash + 1 : path;
+	return rc;
 }
 
 /* Syncs the directory that holds `path`. */

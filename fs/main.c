@@ -101,6 +101,12 @@ static int find_paths(struct server *s)
 	return status;
 }
 
+/* What nodes may take of the memory; the rest is the database's. */
+static uint64_t nodes_bytes(const struct server *s)
+{
+	return s->options.memory_bytes / 8 * 3;
+}
+
 static int open_database(struct server *s)
 {
 	struct aedb_options engine;
@@ -114,7 +120,7 @@ static int open_database(struct server *s)
 	engine.durability = s->options.durability == AEDB_FULL ?
 			    AEDB_BATCH : s->options.durability;
 	engine.sync_interval_ms = s->options.sync_interval_ms;
-	engine.memory_bytes = s->options.memory_bytes;
+	engine.memory_bytes = s->options.memory_bytes - nodes_bytes(s);
 	engine.key_bytes_max = s->options.key_bytes_max;
 	rc = aedb_open(s->database, &engine, &s->db);
 	if (rc < 0)
@@ -131,7 +137,7 @@ static int open_database(struct server *s)
 static int open_tree(struct server *s)
 {
 	struct tree_config config = {
-		.nodes_max = s->options.memory_bytes / 2 / NODE_BYTES_USUAL,
+		.nodes_max = nodes_bytes(s) / NODE_BYTES_USUAL,
 		.defaults = { getuid(), getgid(), UMASK_DEFAULT },
 		.is_read_only = s->options.is_read_only,
 		.key_bytes_max = s->options.key_bytes_max,

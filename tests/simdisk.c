@@ -23,6 +23,7 @@ struct simdisk {
 	enum simdisk_fault fail_kind;
 	bool is_cut;
 	unsigned generation;		/* power cuts so far */
+	unsigned handles;		/* open files */
 	uint64_t limit_bytes;		/* 0: none */
 };
 
@@ -144,6 +145,7 @@ static int sim_open(struct vfs *vfs, const char *path, unsigned flags,
 		handle->generation = disk->generation;
 		handle->is_writable = flags & (VFS_WRITE | VFS_CREATE);
 		sim_file_ref(file);
+		disk->handles++;
 		*ret = &handle->base;
 	}
 	return disk_leave(disk, verdict, rc, path);
@@ -158,6 +160,7 @@ static void sim_close(struct vfs_file *file)
 	if (handle->generation == disk->generation && handle->lock)
 		handle->file->locks -= handle->lock;
 	sim_file_unref(handle->file);
+	disk->handles--;
 	pthread_mutex_unlock(&disk->mutex);
 	free(handle);
 }
@@ -517,6 +520,15 @@ uint64_t simdisk_calls(struct simdisk *disk)
 	calls = disk->calls;
 	pthread_mutex_unlock(&disk->mutex);
 	return calls;
+}
+
+unsigned simdisk_open_files(struct simdisk *disk)
+{
+	pthread_mutex_lock(&disk->mutex);
+	unsigned n = disk->handles;
+
+	pthread_mutex_unlock(&disk->mutex);
+	return n;
 }
 
 void simdisk_fail_at(struct simdisk *disk, uint64_t call, enum simdisk_fault kind)

@@ -59,6 +59,8 @@ void simdisk_crash(struct simdisk *disk, uint64_t seed,
 
 /* Calls of the vfs made so far, closes not counted. */
 uint64_t simdisk_calls(struct simdisk *disk);
+/* Files that are open now. */
+unsigned simdisk_open_files(struct simdisk *disk);
 /* Call number `call` (the first is 1) fails; 0: none. */
 void simdisk_fail_at(struct simdisk *disk, uint64_t call, enum simdisk_fault kind);
 /* Power fails in call number `call`: it may or may not have had its effect,

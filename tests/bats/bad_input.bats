@@ -182,21 +182,26 @@ disk_start() {
 	nothing_is_lost
 }
 
-# Writes numbered values until one is refused with ENOSPC; prints how many were
-# not. A real program is refused then too.
+# Writes numbered values until one is refused with ENOSPC for good: a checkpoint
+# makes room of what the log does not need any more. Prints how many were not.
+# A real program is refused then too.
 fill() {
 	local n
 	n=$(python3 - "$DIR/piece" "$MNT/p/s" <<'END'
-import errno, sys
+import errno, sys, time
 piece = open(sys.argv[1], "rb").read()
-for i in range(1, 3000):
+done = refused = 0
+while done < 3000 and refused < 30:
     try:
-        with open(f"{sys.argv[2]}/fill-{i}", "wb", buffering=0) as f:
+        with open(f"{sys.argv[2]}/fill-{done + 1}", "wb", buffering=0) as f:
             f.write(piece)
+        done += 1
+        refused = 0
     except OSError as error:
         assert error.errno == errno.ENOSPC, error
-        print(i - 1)
-        break
+        refused += 1
+        time.sleep(0.1)
+print(done)
 END
 	)
 	run ! cp "$DIR/piece" "$MNT/p/s/refused"
@@ -397,9 +402,9 @@ log_with_commits() {
 	flip "$manifest" 20
 	refused 5 "${manifest##*/}" --
 	flip "$manifest" 20
-	flip "$manifest" 4100
+	flip "$manifest" 12292	# in the first edit
 	refused 5 "${manifest##*/}" --
-	flip "$manifest" 4100
+	flip "$manifest" 12292
 	mv "$manifest" "$DIR/away"
 	refused 5 "${manifest##*/}" --
 	mv "$DIR/away" "$manifest"

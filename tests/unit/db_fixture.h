@@ -171,7 +171,7 @@ static inline int txn_end(struct aedb_txn *txn)
 
 static inline int set_attr(struct aedb_scope *scope, const struct aedb_put *put)
 {
-	struct aedb_txn *txn = txn_of(scope->db);
+	struct aedb_txn *txn = txn_of(scope->space.db);
 
 	CHECK_OK(aedb_txn_set_attr(txn, scope, put));
 	return txn_end(txn);
@@ -179,7 +179,7 @@ static inline int set_attr(struct aedb_scope *scope, const struct aedb_put *put)
 
 static inline int put_full(struct aedb_scope *scope, const struct aedb_put *put)
 {
-	struct aedb_txn *txn = txn_of(scope->db);
+	struct aedb_txn *txn = txn_of(scope->space.db);
 
 	CHECK_OK(aedb_txn_put(txn, scope, put));
 	return txn_end(txn);

@@ -22,14 +22,14 @@ struct bank {
 	_Atomic bool is_over;		/* atomic: the writers are done */
 };
 
-struct worker {
+struct committer {
 	struct bank *bank;
 	pthread_t thread;
 	uint64_t random;
 	unsigned number;
 };
 
-static uint64_t random_next(struct worker *w)
+static uint64_t random_next(struct committer *w)
 {
 	w->random = w->random * 6364136223846793005u + 1442695040888963407u;
 	return w->random >> 33;
@@ -78,7 +78,7 @@ static void account_read(struct bank *bank, struct aedb_txn *txn,
 
 /* Moves money from one account to another, as long as a conflict lets it
  * be decided anew; one transfer in four is read from a snapshot. */
-static int transfer(struct worker *w, aedb_seq_t *ret_seq)
+static int transfer(struct committer *w, aedb_seq_t *ret_seq)
 {
 	struct bank *bank = w->bank;
 	unsigned from = (unsigned)(random_next(w) % ACCOUNTS);
@@ -106,7 +106,7 @@ static int transfer(struct worker *w, aedb_seq_t *ret_seq)
 }
 
 /* Scopes of one's own come and go beside the transfers. */
-static void scope_cycle(struct worker *w, unsigned round)
+static void scope_cycle(struct committer *w, unsigned round)
 {
 	struct aedb_scope *made, *opened;
 	struct aedb_txn *txn = txn_of(w->bank->f.db);
@@ -134,7 +134,7 @@ static void scope_cycle(struct worker *w, unsigned round)
 
 static void *writer_run(void *arg)
 {
-	struct worker *w = arg;
+	struct committer *w = arg;
 	struct bank *bank = w->bank;
 	aedb_seq_t seq = 0, last = 0;
 
@@ -196,7 +196,7 @@ static void sum_check_scan(struct bank *bank,
 
 static void *reader_run(void *arg)
 {
-	struct worker *w = arg;
+	struct committer *w = arg;
 	struct bank *bank = w->bank;
 	struct aedb_snapshot *held = NULL, *snapshot;
 	aedb_seq_t seen = 0, now;
@@ -259,11 +259,11 @@ static void bank_open(struct bank *bank, enum aedb_durability durability)
 static void bank_run(enum aedb_durability durability)
 {
 	static struct bank bank;
-	struct worker workers[WRITERS + READERS];
+	struct committer workers[WRITERS + READERS];
 
 	bank_open(&bank, durability);
 	for (unsigned i = 0; i < WRITERS + READERS; i++) {
-		workers[i] = (struct worker){ .bank = &bank, .number = i,
+		workers[i] = (struct committer){ .bank = &bank, .number = i,
 					      .random = check_random() };
 		CHECK_EQ(pthread_create(&workers[i].thread, NULL,
 					i < WRITERS ? writer_run : reader_run,

@@ -492,6 +492,55 @@ TEST(missing_log, "a log file the manifest knows and that is gone is damage")
 	simdisk_free(f.disk);
 }
 
+/* Has the manifest say that commits up to `seq` lie in segments. */
+static void checkpoint_claim(struct fixture *f, seq_t seq)
+{
+	struct manifest_edit edit = { .set = 0 };
+	struct manifest *m;
+
+	manifest_edit_set(&edit, MANIFEST_CHECKPOINT_SEQ, seq);
+	manifest_edit_set(&edit, MANIFEST_NEXT_SEQ, seq + 1);
+	CHECK_OK(manifest_open(simdisk_vfs(f->disk),
+			       (struct manifest_key){ NULL, 0 }, &m));
+	CHECK_OK(manifest_append(m, &edit));
+	CHECK_OK(manifest_finish(m));
+	manifest_close(m);
+}
+
+TEST(checkpoint, "commits that are in segments are not taken from the log again")
+{
+	struct aedb_put b = { .key = "b", .key_bytes = 1 };
+	struct aedb_put c = { .key = "c", .key_bytes = 1, .value = "3",
+			      .value_bytes = 1 };
+	struct aedb_txn *txn;
+	struct fixture f;
+	seq_t seq;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "a", "1"));
+	seq = aedb_visible_seq(f.db);
+	fixture_stop(&f);
+	checkpoint_claim(&f, seq);
+	CHECK_OK(fixture_try(&f));
+	CHECK_EQ(aedb_visible_seq(f.db), seq);
+	CHECK_EQ(aedb_scope_open(f.db, "p", "s", &f.scope), AEDB_NOT_FOUND);
+	CHECK_OK(aedb_create(f.db, place("p", NULL)));
+	CHECK(aedb_visible_seq(f.db) > seq);
+	CHECK_OK(aedb_create(f.db, place("p", "s")));
+	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+	CHECK_OK(aedb_txn_begin(f.db, &txn));
+	CHECK_OK(aedb_txn_put(txn, f.scope, &b));
+	CHECK_OK(aedb_txn_put(txn, f.scope, &c));
+	CHECK_OK(aedb_txn_commit(txn, NULL));
+	fixture_reopen(&f);
+	CHECK_STR(text_of(f.scope, NULL, "c"), "3");
+	seq = aedb_visible_seq(f.db);
+	fixture_stop(&f);
+	checkpoint_claim(&f, seq - 1);
+	CHECK_FAILS(fixture_try(&f), AEDB_CORRUPT, "lies inside the commit");
+	simdisk_free(f.disk);
+}
+
 TEST(full_disk, "a full disk refuses a new database, and takes it once there is space")
 {
 	struct fixture f;

@@ -89,7 +89,7 @@ TEST(files, "header and every record of each kind of file are shown with their p
 	shown_has("CURRENT", (const char *[]){ "MANIFEST-1\n", NULL });
 	shown_has("LOCK", (const char *[]){ "\n", NULL });
 	shown_has("MANIFEST-1", (const char *[]){
-		"manifest", "signed: no", "log begins with: 1.wal", NULL });
+		"manifest", "signed: no", "first log file: 1\n", NULL });
 	shown_has("wal/1.wal", (const char *[]){
 		"write-ahead log", "create proj/scope", "\"some/key\"",
 		"value 5 bytes", "delete", "\"large\"", "val", NULL });
@@ -113,15 +113,23 @@ static void byte_flip(const char *name, long offset)
 
 TEST(damaged, "damage behind the header is shown and is no error, a damaged header is")
 {
-	static const char *const names[] = { "wal/1.wal", "val/1.val",
-					     "MANIFEST-1" };
+	static const struct {
+		const char *name;
+		long offset;
+		const char *shown;
+	} files[] = {
+		{ "wal/1.wal", 4096 + 20, "checksum" },
+		{ "val/1.val", 4096 + 20, "checksum" },
+		{ "MANIFEST-1", 12288 + 20, "byte 12288: edit 1 is damaged" },
+		{ "MANIFEST-1", 8192, "no note of what is durable is whole" },
+	};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		database_make();
-		byte_flip(names[i], 4096 + 20);
-		shown_has(names[i], (const char *[]){ "checksum", NULL });
-		byte_flip(names[i], 30);
-		free(shown(names[i], AEDB_CORRUPT));
+		byte_flip(files[i].name, files[i].offset);
+		shown_has(files[i].name, (const char *[]){ files[i].shown, NULL });
+		byte_flip(files[i].name, 30);
+		free(shown(files[i].name, AEDB_CORRUPT));
 		directory_remove();
 	}
 }

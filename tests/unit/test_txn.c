@@ -506,6 +506,89 @@ TEST(other_database, "a scope of another database is refused")
 	fixture_close(&a);
 }
 
+static struct file_info value_file(struct aedb *db, file_id_t number)
+{
+	struct file_info info;
+
+	CHECK_OK(file_set_info(values_files(db->values), number - 1, &info));
+	CHECK_EQ(info.number, number);
+	return info;
+}
+
+TEST(value_files, "a value file stays for a transaction, and knows the last commit it is in")
+{
+	static uint8_t bytes[200000];
+	struct aedb_put put = { .key = "k", .key_bytes = 1 };
+	struct simdisk *copy;
+	struct aedb_reader *reader;
+	struct aedb_stage *stage;
+	struct aedb_txn *txn;
+	struct fixture f, g;
+	aedb_seq_t seq;
+
+	fixture_open(&f);
+	memset(bytes, 1, sizeof(bytes));
+	CHECK_OK(aedb_put(f.scope, "k", 1, bytes, sizeof(bytes)));
+	CHECK_EQ(value_file(f.db, 1).last_seq, aedb_visible_seq(f.db));
+	values_cut(f.db->values);
+	CHECK(!value_file(f.db, 1).is_in_use);
+
+	CHECK_OK(aedb_reader_open(f.scope, NULL, "k", 1, &reader));
+	CHECK_OK(aedb_stage_open(f.db, reader, &stage));
+	aedb_reader_close(reader);
+	CHECK_OK(aedb_stage_write(stage, "x", 1, 5));
+	put.stage = stage;
+	CHECK_OK(aedb_txn_begin(f.db, &txn));
+	CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+	values_cut(f.db->values);
+	/* the base's file, and that of what was changed */
+	CHECK(value_file(f.db, 1).is_in_use && value_file(f.db, 2).is_in_use);
+	CHECK_OK(aedb_txn_commit(txn, &seq));
+	aedb_stage_close(stage);
+	for (file_id_t file = 1; file <= 2; file++) {
+		CHECK(!value_file(f.db, file).is_in_use);
+		CHECK_EQ(value_file(f.db, file).last_seq, seq);
+	}
+
+	/* a recovery finds the same in the log */
+	copy = simdisk_clone(f.disk);
+	simdisk_crash(copy, 1, SIMDISK_DROP_ALL);
+	g = (struct fixture){ .disk = copy, .options = f.options };
+	CHECK_OK(fixture_try(&g));
+	CHECK_EQ(value_file(g.db, 1).last_seq, seq);
+	CHECK_EQ(value_file(g.db, 2).last_seq, seq);
+	CHECK_OK(aedb_close(g.db));
+	simdisk_free(copy);
+	fixture_close(&f);
+}
+
+TEST(stored_files, "the file of a value stored by a put is held until the commit")
+{
+	static uint8_t bytes[200000];
+	struct aedb_put put = { .key = "k", .key_bytes = 1, .value = bytes,
+				.value_bytes = sizeof(bytes) };
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	for (int commits = 0; commits < 2; commits++) {
+		file_id_t number = 1 + (file_id_t)commits;
+
+		CHECK_OK(aedb_txn_begin(f.db, &txn));
+		CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+		values_cut(f.db->values);
+		CHECK(value_file(f.db, number).is_in_use);
+		if (commits)
+			CHECK_OK(aedb_txn_commit(txn, NULL));
+		else
+			aedb_txn_abort(txn);
+		CHECK(!value_file(f.db, number).is_in_use);
+		CHECK_EQ(value_file(f.db, number).last_seq,
+			 commits ? aedb_visible_seq(f.db) : 0);
+	}
+	fixture_close(&f);
+}
+
 TEST(copied, "what a call was given may be reused at once")
 {
 	char key[] = "key", value[] = "value", attr[] = "attr";

@@ -1,0 +1,250 @@
+/*
+ * Chooses, runs and shows one compaction after the other.
+ *
+ * Invariants:
+ * 1. Only the holder of compaction_lock takes segments out of the levels, so
+ *    what was chosen is still there when it has been merged.
+ * 2. Each compaction is one change of the manifest: after a crash all that were
+ *    finished count.
+ * 3. No value file is removed while one runs, for those it made are not in the
+ *    levels yet.
+ */
+#include <stdlib.h>
+
+#include "checkpoint.h"
+#include "compact.h"
+#include "compaction.h"
+#include "compaction_view.h"
+#include "err.h"
+#include "storage.h"
+#include "txn.h"
+
+struct compaction {
+	struct pace pace;
+	/* guarded by compaction_lock: */
+	struct compact_turns turns;
+	struct compaction_memory memory;
+};
+
+int compaction_open(struct aedb *db)
+{
+	db->compaction = calloc(1, sizeof(*db->compaction));
+	if (!db->compaction)
+		return err_set(AEDB_NO_MEMORY, "no memory for compaction");
+	pace_init(&db->compaction->pace, db->options.compaction_rate);
+	return 0;
+}
+
+void compaction_close(struct aedb *db)
+{
+	if (!db->compaction)
+		return;
+	compaction_memory_release(&db->compaction->memory);
+	free(db->compaction);
+}
+
+void compaction_cancel(struct aedb *db)
+{
+	pace_cancel(&db->compaction->pace);
+}
+
+static void result_count(struct aedb *db, const struct compact_result *result)
+{
+	struct counters *c = &db->counters;
+
+	atomic_fetch_add(&c->compaction_read_bytes, result->read_bytes);
+	atomic_fetch_add(&c->compaction_write_bytes, result->written_bytes);
+	atomic_fetch_add(&c->relocated_bytes, result->moved_bytes);
+	db_forgotten_raise(db, result->forgotten_seq);
+}
+
+static int result_publish(struct aedb *db, struct compact_result *result)
+{
+	struct storage_change change = {
+		.added = result->added,
+		.n_added = result->n_added,
+		.removed = result->removed,
+		.n_removed = result->n_removed,
+	};
+
+	/* before a reader can miss what it stood for */
+	db_forgotten_raise(db, result->forgotten_seq);
+	return storage_publish(db, &change);
+}
+
+/* Remembers what is damaged, so that it is not tried again. */
+static int damage_note(struct compaction *compaction,
+		       const struct compact_job *job, int rc)
+{
+	file_id_t number = 0;
+
+	if (rc != AEDB_CORRUPT && rc != AEDB_IO)
+		return rc;
+	if (compact_find_damaged(job, &number) == 0 && number)
+		compaction_numbers_add(&compaction->memory.bad_segments, number);
+	return rc;
+}
+
+static int values_damage_note(struct compaction *compaction,
+			      const struct compact_result *result)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < result->n_damaged && rc == 0; i++)
+		rc = compaction_numbers_add(&compaction->memory.bad_values,
+					    result->damaged[i]);
+	return rc;
+}
+
+static int job_run(struct aedb *db, const struct compact_job *job)
+	REQUIRES(db->compaction_lock)
+{
+	struct compact_result result;
+	int rc = compact_run(job, &result);
+
+	if (rc == AEDB_NO_SPACE && storage_lend_reserve(db))
+		rc = compact_run(job, &result);
+	if (rc < 0)
+		return damage_note(db->compaction, job, rc);
+	rc = result_publish(db, &result);
+	if (rc == 0)
+		rc = values_damage_note(db->compaction, &result);
+	else if (rc != AEDB_UNKNOWN)
+		compact_result_discard(job, &result);
+	if (rc == 0)
+		result_count(db, &result);
+	compact_result_release(&result);
+	return rc;
+}
+
+static int pick_run(struct aedb *db, const struct compact_view *view,
+		    const struct compact_pick *pick)
+	REQUIRES(db->compaction_lock)
+{
+	struct compact_job job = {
+		.segments = db->segments,
+		.values = db->values,
+		.view = view,
+		.pick = pick,
+		.pace = &db->compaction->pace,
+		.page_bytes = db->budget.page_bytes,
+	};
+	int rc;
+
+	storage_hold(db);
+	rc = job_run(db, &job);
+	storage_unhold(db);
+	storage_clean(db);
+	return rc;
+}
+
+/* Marks of scopes of which nothing is left go by an ordinary commit. */
+static int marks_remove(struct aedb *db, const struct compact_view *view)
+	REQUIRES(db->compaction_lock)
+{
+	struct compaction_memory *memory = &db->compaction->memory;
+	int rc = 0;
+
+	for (size_t i = memory->n_scopes; i-- > 0 && rc == 0;) {
+		uint64_t id = memory->scopes[i].id;
+
+		if (!compact_scope_is_gone(view, &memory->scopes[i]))
+			continue;
+		rc = txn_remove_mark(db, id);
+		if (rc == 0)
+			compaction_scope_forget(memory, id);
+	}
+	return rc;
+}
+
+enum compaction_aim {
+	AIM_NEXT,	/* what is most needed */
+	AIM_FULL,	/* one level without garbage */
+};
+
+/* One step: 1, or 0 when there is none to take. */
+static int step_run(struct aedb *db, enum compaction_aim aim,
+		    file_id_t fresh_from)
+	REQUIRES(db->compaction_lock)
+{
+	struct compaction *compaction = db->compaction;
+	struct compaction_view taken;
+	struct compact_pick pick;
+	bool is_found;
+	int rc = compaction_view_take(db, &compaction->memory, &taken);
+
+	if (rc < 0)
+		return rc;
+	is_found = aim == AIM_NEXT ?
+			   compact_pick_next(&taken.view, &compaction->turns,
+					     &pick) :
+			   compact_pick_full(&taken.view, fresh_from, &pick);
+	rc = is_found ? pick_run(db, &taken.view, &pick) :
+			marks_remove(db, &taken.view);
+	compaction_view_release(&taken);
+	return rc < 0 ? rc : is_found;
+}
+
+int compaction_run_next(struct aedb *db)
+{
+	int rc;
+
+	lock_acquire(&db->compaction_lock);
+	rc = step_run(db, AIM_NEXT, 0);
+	lock_release(&db->compaction_lock);
+	if (rc == AEDB_BUSY)
+		rc = 0;
+	atomic_store(&db->maintenance.compaction_outcome, rc < 0 ? rc : 0);
+	return rc;
+}
+
+/* What a full compaction reads, roughly. */
+static uint64_t full_bytes(struct aedb *db)
+{
+	struct aedb_stats stats;
+
+	aedb_stats(db, &stats);
+	return stats.segment_bytes + stats.value_bytes - stats.value_live_bytes;
+}
+
+static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
+{
+	struct pace *pace = &db->compaction->pace;
+	file_id_t fresh_from = file_set_next(db->segments);
+	uint64_t before = pace_done_bytes(pace);
+	int rc;
+
+	pace_set(pace, 0);
+	atomic_store(&db->maintenance.compacted_bytes, 0);
+	atomic_store(&db->maintenance.to_compact_bytes, full_bytes(db) + 1);
+	do {
+		rc = step_run(db, AIM_FULL, fresh_from);
+		atomic_store(&db->maintenance.compacted_bytes,
+			     pace_done_bytes(pace) - before);
+	} while (rc > 0);
+	atomic_store(&db->maintenance.to_compact_bytes, 0);
+	pace_set(pace, db->options.compaction_rate);
+	return rc;
+}
+
+int aedb_compact(struct aedb *db)
+{
+	seq_t seq;
+	int rc;
+
+	if (!db->wal)
+		return err_set(AEDB_READ_ONLY, "opened read-only");
+	/* values in the file that is written to could not be moved out of it */
+	values_cut(db->values);
+	rc = checkpoint_run(db, CHECKPOINT_KEEP, &seq);
+	if (rc < 0)
+		return rc;
+	lock_acquire(&db->compaction_lock);
+	rc = full_run(db);
+	lock_release(&db->compaction_lock);
+	storage_clean(db);
+	if (rc == 0 && atomic_load(&db->dead_bytes))
+		rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
+	return rc == AEDB_BUSY ? err_set(AEDB_BUSY, "the database is closing") :
+				 rc;
+}

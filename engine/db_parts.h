@@ -1,0 +1,92 @@
+/*
+ * The parts of an open database that have state of their own (db.h).
+ *
+ * Threads: as each field says.
+ */
+#ifndef DB_PARTS_H
+#define DB_PARTS_H
+
+#include <stdatomic.h>
+
+#include "apply.h"
+#include "lock.h"
+#include "types.h"
+#include "worker.h"
+
+struct commit_request;
+struct commit_group;
+
+struct commit_queue {
+	struct lock lock;	/* its holder is the one writer of memtable and log */
+	_Atomic(struct commit_request *) newest;	/* atomic: a stack of waiting ones */
+	_Atomic seq_t next_seq;		/* atomic: first number not given away */
+	_Atomic uint64_t last_time_us;	/* atomic: written under lock */
+	struct apply apply;		/* guarded by lock */
+	seq_t settled_seq;		/* guarded by lock: mem_settle was told this */
+	bool has_work;			/* guarded by lock: mem_work has more to do */
+	struct lock pending_lock;
+	/* guarded by pending_lock: written groups that wait for a sync, oldest
+	 * first (AEDB_FULL) */
+	struct commit_group *pending, **pending_end;
+	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
+	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
+	_Atomic bool is_failed;		/* atomic: a write or sync failed */
+};
+
+#define DB_REASON_BYTES 256
+/* Object ids from here on are not numbers of operations but chosen by the
+ * layer above (ids of directories derived from their names). */
+#define DB_ID_TAGGED (UINT64_C(1) << 51)
+
+struct syncer {
+	struct lock lock;	/* held through a sync */
+	char reason[DB_REASON_BYTES];	/* guarded by wake_lock: of is_failed */
+	_Atomic seq_t durable_seq;	/* atomic */
+	struct lock wake_lock;
+	pthread_cond_t wake;
+	bool is_stopping;	/* guarded by wake_lock */
+	_Atomic bool is_dirty;	/* atomic: commits since the thread last looked */
+	pthread_t thread;	/* constant after open */
+	bool has_thread;	/* constant after open */
+};
+
+struct snapshot_list {
+	struct lock lock;
+	seq_t *seqs;		/* guarded by lock: ascending, one each snapshot */
+	size_t n, n_max;	/* guarded by lock */
+	_Atomic bool needs_sweep;	/* atomic: one was released */
+};
+
+/* Value files that no segment refers to, but versions in memory may. */
+struct dead_file {
+	file_id_t number;
+	uint64_t memtables_made;	/* when it was found dead */
+};
+
+struct dead_files {
+	struct dead_file *at;	/* owned; numbers ascend */
+	size_t n;
+};
+
+struct maintenance {
+	struct worker checkpoints, compactions;
+	_Atomic uint64_t checkpoint_ns;	/* atomic: when one was last tried */
+	_Atomic uint64_t compacted_bytes, to_compact_bytes;	/* atomic: of
+					 * aedb_compact, 0: none runs */
+	_Atomic bool wants_space;	/* atomic: the disk was full */
+	_Atomic int compaction_outcome;	/* atomic: 0, or why the last one failed */
+	struct lock outcome_lock;
+	_Atomic int outcome;		/* atomic: of the last checkpoint; set under
+					 * outcome_lock */
+	char message[DB_REASON_BYTES];	/* guarded by outcome_lock */
+};
+
+struct counters {
+	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
+	_Atomic uint64_t wal_writes, wal_write_ns, wal_sync_ns;
+	_Atomic uint64_t user_bytes, checkpoints, flush_bytes;
+	_Atomic uint64_t compaction_read_bytes, compaction_write_bytes;
+	_Atomic uint64_t relocated_bytes;
+};
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * The spaces come in order of their ids, and after the names the counts of live
+ * keys, so that what is written is in order.
+ *
+ * Invariants:
+ * 1. The versions of one key lie in one segment.
+ * 2. The epoch is left after so many keys, so that a long walk holds back no
+ *    memory for long; the walk goes on by seeking.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "err.h"
+#include "flush.h"
+#include "mem_walk.h"
+#include "segment_writer.h"
+#include "storage.h"
+#include "value_append.h"
+
+#define SEGMENT_BYTES (UINT64_C(64) << 20)
+#define WALK_KEYS 1024		/* in one stay in the epoch */
+#define MOVED_MIN 64
+
+static int segment_end(struct flush *flush)
+{
+	struct segment_info *grown;
+	int rc;
+
+	if (!flush->writer)
+		return 0;
+	grown = realloc(flush->infos, (flush->n_infos + 1) * sizeof(*grown));
+	if (!grown)
+		return err_set(AEDB_NO_MEMORY, "no memory for a checkpoint");
+	flush->infos = grown;
+	rc = segment_writer_finish(flush->writer, &grown[flush->n_infos]);
+	if (rc < 0)
+		return rc;
+	flush->n_infos++;
+	segment_writer_close(flush->writer);
+	flush->writer = NULL;
+	return 0;
+}
+
+/* A segment to write the next key into. */
+static int segment_begin(struct flush *flush)
+{
+	int rc = 0;
+
+	if (flush->writer &&
+	    segment_writer_bytes(flush->writer) >= SEGMENT_BYTES)
+		rc = segment_end(flush);
+	if (rc == 0 && !flush->writer)
+		rc = segment_writer_open(flush->db->segments,
+					 flush->db->budget.page_bytes,
+					 &flush->writer);
+	return rc;
+}
+
+static int moved_note(struct flush *flush, struct space *space,
+		      const struct entry *entry, const uint8_t *ref)
+{
+	struct flush_moved *moved;
+
+	if (!flush->notes_moved)
+		return 0;
+	if (flush->n_moved == flush->moved_max) {
+		size_t max = flush->moved_max ? flush->moved_max * 2 : MOVED_MIN;
+		struct flush_moved *grown =
+			realloc(flush->moved, max * sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY,
+				       "no memory for a checkpoint");
+		flush->moved = grown;
+		flush->moved_max = max;
+	}
+	moved = &flush->moved[flush->n_moved];
+	moved->key = malloc(entry->key_bytes + 1);
+	if (!moved->key)
+		return err_set(AEDB_NO_MEMORY, "no memory for a checkpoint");
+	memcpy(moved->key, entry->key, entry->key_bytes);
+	moved->space = space;
+	moved->key_bytes = entry->key_bytes;
+	moved->seq = entry->seq;
+	memcpy(moved->ref, ref, PAGE_REF_BYTES);
+	flush->n_moved++;
+	return 0;
+}
+
+/* Puts a value that is too large to lie beside its key into a value file. */
+static int value_move(struct flush *flush, struct space *space,
+		      struct entry *entry, uint8_t *ref)
+{
+	struct page_ref page;
+	int rc;
+
+	if (entry->is_ref ||
+	    entry->value_bytes <= flush->db->options.inline_bytes_max)
+		return 0;
+	rc = value_append_whole(flush->db->values, entry->value,
+				 entry->value_bytes, &page);
+	if (rc < 0)
+		return rc;
+	page_ref_encode(&page, ref);
+	rc = moved_note(flush, space, entry, ref);
+	entry->value = ref;
+	entry->value_bytes = PAGE_REF_BYTES;
+	entry->is_ref = true;
+	return rc;
+}
+
+static int shares_note(struct flush *flush, const struct entry *entry)
+{
+	struct value_share *shares;
+	struct value_ref ref;
+	size_t n;
+	int rc;
+
+	if (!entry->is_ref)
+		return 0;
+	rc = value_ref_decode(entry->value, entry->value_bytes, &ref);
+	if (rc == 0)
+		rc = values_load_shares(flush->db->values, &ref, &shares, &n);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = segment_writer_share(flush->writer, shares[i].file,
+					  shares[i].bytes);
+	free(shares);
+	return rc;
+}
+
+static int version_write(struct flush *flush, struct space *space,
+			 const struct entry *version)
+{
+	uint8_t key[SPACE_KEY_BYTES_MAX], ref[PAGE_REF_BYTES];
+	struct entry entry = *version;
+	int rc = value_move(flush, space, &entry, ref);
+
+	if (rc < 0)
+		return rc;
+	entry.key_bytes = (uint32_t)space_key(space->id, version->key,
+					      version->key_bytes, key);
+	entry.key = key;
+	rc = segment_writer_add(flush->writer, &entry);
+	return rc < 0 ? rc : shares_note(flush, &entry);
+}
+
+/* What is to be written of the key the walk stands on; the walk goes to the next
+ * key. */
+static int key_write(struct flush *flush, struct space *space,
+		     struct mem_walk *walk)
+{
+	seq_t until = SEQ_MAX;
+	int rc = segment_begin(flush);
+
+	while (rc == 0) {
+		const struct entry *version = &walk->entry;
+
+		if (until == SEQ_MAX ||
+		    retention_keeps(&flush->retention, version->seq, until))
+			rc = version_write(flush, space, version);
+		until = version->seq;
+		if (!mem_walk_older(walk))
+			return rc;
+	}
+	return rc;
+}
+
+/* So many keys from the first one above `key` (NULL: from the beginning) on.
+ * *ret_more: there are others, above the key that is written over `key`. */
+static int keys_write(struct flush *flush, const struct catalog_part *part,
+		      uint8_t *key, size_t *key_bytes, bool *ret_more)
+{
+	struct mem_walk walk;
+	bool is_on;
+	int rc = 0;
+
+	mem_walk_init(&walk, part->tree, flush->above, flush->upto);
+	is_on = *ret_more ? mem_walk_seek(&walk, MEM_SEEK_GT, key, *key_bytes) :
+			    mem_walk_seek(&walk, MEM_SEEK_FIRST, NULL, 0);
+	*ret_more = false;
+	for (int i = 0; is_on && rc == 0; i++) {
+		if (i == WALK_KEYS) {
+			*ret_more = true;
+			break;
+		}
+		*key_bytes = walk.entry.key_bytes;
+		memcpy(key, walk.entry.key, *key_bytes);
+		rc = key_write(flush, part->space, &walk);
+		if (rc == 0)
+			is_on = mem_walk_next(&walk);
+	}
+	return rc;
+}
+
+/* Nobody will read it any more. */
+static bool part_is_dropped(const struct flush *flush,
+			    const struct catalog_part *part)
+{
+	seq_t dropped = part->state ? atomic_load(&part->state->dropped_seq) :
+				      SEQ_MAX;
+	const struct retention *r = &flush->retention;
+
+	return dropped <= flush->upto && r->history_from == SEQ_MAX &&
+	       (r->n == 0 || r->seqs[0] >= dropped);
+}
+
+static int part_write(struct flush *flush, const struct catalog_part *part)
+{
+	uint8_t key[MEM_KEY_BYTES_MAX];
+	size_t key_bytes = 0;
+	bool more = false;
+	int rc;
+
+	if (!part->tree || part_is_dropped(flush, part))
+		return 0;
+	do {
+		epoch_enter(flush->db->epoch);
+		rc = keys_write(flush, part, key, &key_bytes, &more);
+		epoch_leave(flush->db->epoch);
+	} while (rc == 0 && more);
+	return rc;
+}
+
+/* How many live keys a space has, as an entry of space 1. */
+static int count_write(struct flush *flush, const struct catalog_part *part)
+{
+	uint8_t number[8], key[SPACE_KEY_BYTES_MAX], value[BYTES_VARINT_MAX];
+	struct entry entry = {
+		.key = key,
+		.value = value,
+		.seq = flush->upto,
+		.id = flush->upto,
+		.time_us = flush->time_us,
+		.mtime_ns = AEDB_MTIME_NONE,
+	};
+	struct byte_writer w;
+	int rc = segment_begin(flush);
+
+	if (rc < 0)
+		return rc;
+	catalog_number_key(part->space->id, number);
+	entry.key_bytes = (uint32_t)space_key(CATALOG_COUNTS, number,
+					      sizeof(number), key);
+	byte_writer_init(&w, value, sizeof(value));
+	byte_writer_varint(&w, part->live);
+	entry.value_bytes = (uint32_t)byte_writer_used(&w);
+	return segment_writer_add(flush->writer, &entry);
+}
+
+static int counts_write(struct flush *flush)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < flush->n_parts && rc == 0; i++)
+		if (flush->parts[i].is_changed)
+			rc = count_write(flush, &flush->parts[i]);
+	return rc;
+}
+
+static int parts_write(struct flush *flush)
+{
+	bool has_counts = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < flush->n_parts && rc == 0; i++) {
+		const struct catalog_part *part = &flush->parts[i];
+
+		if (!has_counts && part->space->id > CATALOG_COUNTS) {
+			rc = counts_write(flush);
+			has_counts = true;
+		}
+		if (rc == 0)
+			rc = part_write(flush, part);
+	}
+	return rc;
+}
+
+void flush_discard(struct flush *flush)
+{
+	for (size_t i = 0; i < flush->n_infos; i++) {
+		file_set_remove(flush->db->segments, flush->infos[i].number);
+		segment_info_release(&flush->infos[i]);
+	}
+	flush->n_infos = 0;
+}
+
+int flush_run(struct flush *flush)
+{
+	int rc = parts_write(flush);
+
+	if (rc == 0 && flush->writer && segment_writer_entries(flush->writer))
+		rc = segment_end(flush);
+	segment_writer_close(flush->writer);
+	flush->writer = NULL;
+	if (rc == 0)
+		rc = values_sync(flush->db->values);
+	if (rc < 0)
+		flush_discard(flush);
+	return rc;
+}
+
+void flush_release(struct flush *flush)
+{
+	for (size_t i = 0; i < flush->n_infos; i++)
+		segment_info_release(&flush->infos[i]);
+	for (size_t i = 0; i < flush->n_moved; i++)
+		free(flush->moved[i].key);
+	free(flush->infos);
+	free(flush->moved);
+}

@@ -1,0 +1,236 @@
+/*
+ * One thread writes checkpoints, one compacts; each looks for itself whether
+ * there is work.
+ *
+ * Invariants:
+ * 1. A writer waits only while a checkpoint can still make room, or a compaction
+ *    fewer segments; when it cannot, the writer is told why.
+ * 2. A checkpoint that failed is tried again after a while, not at once.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "checkpoint.h"
+#include "commit.h"
+#include "compaction.h"
+#include "err.h"
+#include "levels.h"
+#include "maintenance.h"
+#include "storage.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define ADMIT_WAIT_NS 2000000L	/* a writer looks again after that */
+/* Segments in level 0 at which each commit waits a little, and at which it waits
+ * until there are fewer. */
+#define LEVEL0_SLOW 20
+#define LEVEL0_STOP 40
+#define SLOW_NS 200000L
+
+/* Bytes of dead value files that memory may keep from going. */
+#define DEAD_BYTES_MAX (UINT64_C(64) << 20)
+
+static bool is_over_memory(const struct aedb *db)
+{
+	return atomic_load(&db->active_bytes) > db->budget.memtable_bytes ||
+	       atomic_load_explicit(&db->dead_bytes, memory_order_relaxed) >
+		       DEAD_BYTES_MAX;
+}
+
+/* No writer may add to it. */
+static bool is_full(const struct aedb *db)
+{
+	return atomic_load(&db->active_bytes) + atomic_load(&db->sealed_bytes) >
+	       db->budget.memtables_bytes_max;
+}
+
+static bool is_log_long(const struct aedb *db)
+{
+	const struct aedb_options *o = &db->options;
+	seq_t ops = db_visible(db) - atomic_load(&db->checkpoint_seq);
+	lsn_t bytes = db->wal ? wal_written_lsn(db->wal) -
+				atomic_load(&db->checkpoint_lsn) : 0;
+
+	return ops > o->checkpoint_ops || bytes > o->checkpoint_log_bytes;
+}
+
+/* Whether commits came since the last checkpoint, and how long ago that was. */
+static bool is_old(const struct aedb *db)
+{
+	uint64_t age = db_clock_ns() -
+		       atomic_load(&db->maintenance.checkpoint_ns);
+
+	return db_visible(db) != atomic_load(&db->checkpoint_seq) &&
+	       age > db->options.checkpoint_interval_s * SECOND_NS;
+}
+
+static bool is_background(const struct aedb *db)
+{
+	return db->options.maintenance == AEDB_BACKGROUND;
+}
+
+void maintenance_note(struct aedb *db)
+{
+	if ((is_over_memory(db) || is_log_long(db)) && is_background(db))
+		worker_tell(&db->maintenance.checkpoints);
+}
+
+void maintenance_note_no_space(struct aedb *db)
+{
+	atomic_store(&db->maintenance.wants_space, true);
+	if (is_background(db)) {
+		worker_tell(&db->maintenance.checkpoints);
+		worker_tell(&db->maintenance.compactions);
+	}
+}
+
+void maintenance_note_segments(struct aedb *db)
+{
+	if (is_background(db))
+		worker_tell(&db->maintenance.compactions);
+}
+
+/* Remembers why the last checkpoint failed, for writers. */
+static void outcome_note(struct maintenance *m, int rc)
+{
+	lock_acquire(&m->outcome_lock);
+	if (rc < 0)
+		snprintf(m->message, sizeof(m->message), "%s", err_message());
+	atomic_store(&m->outcome, rc);
+	lock_release(&m->outcome_lock);
+}
+
+static int outcome_error(struct maintenance *m)
+{
+	int rc;
+
+	lock_acquire(&m->outcome_lock);
+	rc = atomic_load(&m->outcome);
+	if (rc < 0)
+		err_set(rc, "memory is full, and writing it to disk failed: %s",
+			m->message);
+	lock_release(&m->outcome_lock);
+	return rc;
+}
+
+static int checkpoint_if_due(struct aedb *db)
+{
+	enum checkpoint_kind kind = is_over_memory(db) ? CHECKPOINT_ROTATE :
+							 CHECKPOINT_KEEP;
+	bool wants_space = atomic_exchange(&db->maintenance.wants_space, false);
+	seq_t seq;
+	int rc;
+
+	if (kind == CHECKPOINT_KEEP && !is_log_long(db) && !is_old(db) &&
+	    !wants_space)
+		return 0;
+	rc = checkpoint_run(db, kind, &seq);
+	atomic_store(&db->maintenance.checkpoint_ns, db_clock_ns());
+	outcome_note(&db->maintenance, rc);
+	maintenance_note_segments(db);
+	return rc;
+}
+
+static void *checkpoint_thread(void *arg)
+{
+	struct aedb *db = arg;
+	struct worker *worker = &db->maintenance.checkpoints;
+
+	while (worker_wait(worker, SECOND_NS))
+		if (checkpoint_if_due(db) < 0)
+			worker_pause(worker, SECOND_NS);
+	return NULL;
+}
+
+static void *compaction_thread(void *arg)
+{
+	struct aedb *db = arg;
+	struct worker *worker = &db->maintenance.compactions;
+	int rc;
+
+	while (worker_wait(worker, SECOND_NS)) {
+		do
+			rc = compaction_run_next(db);
+		while (rc > 0 && !atomic_load(&worker->is_stopping));
+		storage_clean(db);
+		if (rc < 0)
+			worker_pause(worker, SECOND_NS);
+	}
+	return NULL;
+}
+
+/* Without threads a writer does what has to be done. */
+static int admit_on_call(struct aedb *db)
+{
+	seq_t seq;
+
+	return is_over_memory(db) ? checkpoint_run(db, CHECKPOINT_ROTATE, &seq) :
+				    0;
+}
+
+static void writer_sleep(long ns)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
+}
+
+/* Level 0 has too many segments for readers. */
+static void level0_wait(struct aedb *db)
+{
+	size_t n = atomic_load(&db->level0_segments);
+
+	if (n < LEVEL0_SLOW)
+		return;
+	maintenance_note_segments(db);
+	do
+		writer_sleep(SLOW_NS);
+	while (atomic_load(&db->level0_segments) >= LEVEL0_STOP &&
+	       !atomic_load(&db->maintenance.compaction_outcome));
+}
+
+int maintenance_admit(struct aedb *db)
+{
+	int rc = 0;
+
+	if (!is_background(db))
+		return admit_on_call(db);
+	level0_wait(db);
+	while (is_full(db) && rc == 0) {
+		worker_tell(&db->maintenance.checkpoints);
+		writer_sleep(ADMIT_WAIT_NS);
+		rc = outcome_error(&db->maintenance);
+	}
+	return rc;
+}
+
+void maintenance_init(struct aedb *db)
+{
+	lock_init(&db->maintenance.outcome_lock, LOCK_RANK_WAKE);
+	worker_init(&db->maintenance.checkpoints);
+	worker_init(&db->maintenance.compactions);
+}
+
+void maintenance_release(struct aedb *db)
+{
+	worker_release(&db->maintenance.checkpoints);
+	worker_release(&db->maintenance.compactions);
+	lock_release_memory(&db->maintenance.outcome_lock);
+}
+
+int maintenance_start(struct aedb *db)
+{
+	struct maintenance *m = &db->maintenance;
+	int rc;
+
+	atomic_store(&m->checkpoint_ns, db_clock_ns());
+	if (!is_background(db))
+		return 0;
+	rc = worker_start(&m->checkpoints, "checkpoints", checkpoint_thread, db);
+	return rc < 0 ? rc : worker_start(&m->compactions, "compaction",
+					  compaction_thread, db);
+}
+
+void maintenance_stop(struct aedb *db)
+{
+	compaction_cancel(db);
+	worker_stop(&db->maintenance.compactions);
+	worker_stop(&db->maintenance.checkpoints);
+}

@@ -1,0 +1,186 @@
+/*
+ * Named snapshots: kept in the manifest, and held like open ones.
+ *
+ * Invariant: the number of every named snapshot is in the list of snapshots from
+ * before its edit of the manifest until after the one that removes it.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "err.h"
+#include "maintenance.h"
+#include "snapshot.h"
+#include "storage.h"
+#include "sync.h"
+
+static int name_check(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > MANIFEST_NAME_BYTES_MAX)
+		return err_set(AEDB_NAME_TOO_LONG,
+			       "snapshot name of %zu bytes, at most %d are allowed",
+			       n, MANIFEST_NAME_BYTES_MAX);
+	if (!manifest_name_is_valid(name, n))
+		return err_set(AEDB_INVALID,
+			       "snapshot name \"%s\": only A-Z a-z 0-9 _ - and, not "
+			       "first, . may occur",
+			       name);
+	return 0;
+}
+
+static int name_missing(const char *name)
+{
+	return err_set(AEDB_NOT_FOUND, "no snapshot %s", name);
+}
+
+static int check_writable(const struct aedb *db)
+{
+	return db->wal ? 0 : err_set(AEDB_READ_ONLY, "opened read-only");
+}
+
+static int snapshot_write(struct aedb *db, const char *name, seq_t seq)
+{
+	struct manifest_snapshot snapshot = { .seq = seq };
+	struct manifest_edit edit = { .snapshot_added = &snapshot };
+	struct timespec now;
+	int rc;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snapshot.time_us = (uint64_t)now.tv_sec * 1000000u +
+			   (uint64_t)now.tv_nsec / 1000;
+	strcpy(snapshot.name, name);
+	lock_acquire(&db->storage_lock);
+	if (manifest_find_snapshot(manifest_state(db->manifest), name))
+		rc = err_set(AEDB_EXISTS, "snapshot %s exists", name);
+	else
+		rc = storage_edit(db, &edit);
+	lock_release(&db->storage_lock);
+	return rc;
+}
+
+int aedb_snapshot_create(struct aedb *db, const char *name, aedb_seq_t *ret_seq)
+{
+	seq_t seq;
+	int rc = name_check(name);
+
+	if (rc == 0)
+		rc = check_writable(db);
+	if (rc == 0)
+		rc = snapshot_add(db, &seq);
+	if (rc < 0)
+		return rc;
+	rc = sync_wait(db, seq);
+	if (rc == 0)
+		rc = snapshot_write(db, name, seq);
+	if (rc < 0) {
+		snapshot_remove(db, seq);
+		return rc;
+	}
+	if (ret_seq)
+		*ret_seq = seq;
+	return 0;
+}
+
+int aedb_snapshot_delete(struct aedb *db, const char *name)
+{
+	const struct manifest_snapshot *snapshot;
+	struct manifest_edit edit = { .snapshot_removed = name };
+	seq_t seq = 0;
+	int rc = check_writable(db);
+
+	if (rc < 0)
+		return rc;
+	lock_acquire(&db->storage_lock);
+	snapshot = manifest_find_snapshot(manifest_state(db->manifest), name);
+	if (snapshot) {
+		seq = snapshot->seq;
+		rc = storage_edit(db, &edit);
+	} else {
+		rc = name_missing(name);
+	}
+	lock_release(&db->storage_lock);
+	if (rc < 0)
+		return rc;
+	snapshot_remove(db, seq);
+	maintenance_note_segments(db);
+	return 0;
+}
+
+int aedb_snapshot_rename(struct aedb *db, const char *from, const char *to)
+{
+	const struct manifest_snapshot *snapshot;
+	struct manifest_snapshot renamed;
+	struct manifest_edit edit = { .snapshot_removed = from,
+				      .snapshot_added = &renamed };
+	int rc = name_check(to);
+
+	if (rc == 0)
+		rc = check_writable(db);
+	if (rc < 0)
+		return rc;
+	lock_acquire(&db->storage_lock);
+	snapshot = manifest_find_snapshot(manifest_state(db->manifest), from);
+	if (!snapshot) {
+		rc = name_missing(from);
+	} else if (strcmp(from, to) == 0) {
+		rc = 0;
+	} else if (manifest_find_snapshot(manifest_state(db->manifest), to)) {
+		rc = err_set(AEDB_EXISTS, "snapshot %s exists", to);
+	} else {
+		renamed = *snapshot;
+		strcpy(renamed.name, to);
+		rc = storage_edit(db, &edit);
+	}
+	lock_release(&db->storage_lock);
+	return rc;
+}
+
+int aedb_snapshot_open_named(struct aedb *db, const char *name,
+			     struct aedb_snapshot **ret)
+{
+	const struct manifest_snapshot *snapshot;
+	int rc;
+
+	/* under the lock, so that it is not deleted before it is held twice */
+	lock_acquire(&db->storage_lock);
+	snapshot = manifest_find_snapshot(manifest_state(db->manifest), name);
+	rc = snapshot ? aedb_snapshot_open_at(db, snapshot->seq, ret) :
+			name_missing(name);
+	lock_release(&db->storage_lock);
+	return rc;
+}
+
+int aedb_snapshot_next(struct aedb *db, const char *after,
+		       struct aedb_snapshot_info *ret)
+{
+	const struct manifest_state *state;
+	int rc = AEDB_NOT_FOUND;
+
+	lock_acquire(&db->storage_lock);
+	state = manifest_state(db->manifest);
+	for (size_t i = 0; i < state->n_snapshots; i++) {
+		const struct manifest_snapshot *s = &state->snapshots[i];
+
+		if (strcmp(s->name, after) <= 0)
+			continue;
+		strcpy(ret->name, s->name);
+		ret->seq = s->seq;
+		ret->time_ns = (int64_t)s->time_us * 1000;
+		rc = 0;
+		break;
+	}
+	lock_release(&db->storage_lock);
+	return rc;
+}
+
+int snapshots_load(struct aedb *db)
+{
+	const struct manifest_state *state = manifest_state(db->manifest);
+	int rc = 0;
+
+	for (size_t i = 0; i < state->n_snapshots && rc == 0; i++)
+		rc = snapshot_hold(db, state->snapshots[i].seq);
+	return rc;
+}

@@ -1,0 +1,253 @@
+/*
+ * Reading goes from memory downwards. Versions move downwards too, and are
+ * taken from where they were only after they can be found where they went. So
+ * what is passed on the way down is never missed, only sometimes seen twice.
+ *
+ * Invariants:
+ * 1. is_partial is set before the tree of a dropped memtable is unlinked;
+ *    in_segments before anything of the space is written to a segment.
+ * 2. The trees lie in memtables of descending age, one in each at most.
+ */
+#include <string.h>
+
+#include "db.h"
+#include "levels.h"
+#include "mem_cursor.h"
+#include "merge.h"
+#include "space.h"
+
+void space_init(struct space *space, struct aedb *db, uint64_t id)
+{
+	*space = (struct space){ .db = db, .id = id };
+}
+
+static struct mem_tree *space_tree(const struct space *space)
+{
+	return atomic_load_explicit(&space->tree, memory_order_acquire);
+}
+
+void space_release(struct space *space)
+{
+	struct mem_tree *tree = space_tree(space);
+
+	if (tree && mem_tree_is_of(tree, space->db->memtable))
+		mem_tree_free(tree);
+	atomic_store(&space->tree, NULL);
+}
+
+int space_writable(struct space *space, struct mem_tree **ret)
+{
+	struct mem_tree *tree = space_tree(space), *made;
+	int rc;
+
+	if (!tree || !mem_tree_is_of(tree, space->db->memtable)) {
+		rc = mem_tree_new(space->db->memtable, tree, &made);
+		if (rc < 0)
+			return rc;
+		if (atomic_load(&space->in_segments))
+			mem_tree_set_in_segments(made);
+		atomic_store_explicit(&space->tree, made, memory_order_release);
+		tree = made;
+	}
+	*ret = tree;
+	return 0;
+}
+
+size_t space_key(uint64_t id, const void *key, size_t key_bytes, uint8_t *ret)
+{
+	for (int i = 0; i < SPACE_PREFIX_BYTES; i++)
+		ret[i] = (uint8_t)(id >> (56 - 8 * i));
+	if (key_bytes)
+		memcpy(ret + SPACE_PREFIX_BYTES, key, key_bytes);
+	return SPACE_PREFIX_BYTES + key_bytes;
+}
+
+static void newer_note(seq_t *newer, seq_t seq)
+{
+	if (seq && (!*newer || seq < *newer))
+		*newer = seq;
+}
+
+/* In segments. */
+static int segments_find(struct space *space, const void *key, size_t key_bytes,
+		       seq_t limit, struct entry *ret, seq_t *newer)
+{
+	uint8_t whole[SPACE_KEY_BYTES_MAX];
+	size_t n = space_key(space->id, key, key_bytes, whole);
+	seq_t passed = 0;
+	int rc = levels_get(db_levels(space->db), whole, n, limit, ret, &passed);
+
+	newer_note(newer, passed);
+	if (rc > 0) {
+		ret->key = key;
+		ret->key_bytes = (uint32_t)key_bytes;
+	}
+	return rc;
+}
+
+int space_get(struct space *space, const void *key, size_t key_bytes,
+	      seq_t limit, struct entry *ret, seq_t *ret_newer)
+{
+	seq_t newer = 0, passed;
+	struct mem_tree *tree;
+	int rc = 0;
+
+	for (tree = space_tree(space); tree; tree = mem_tree_older(tree)) {
+		rc = mem_get(tree, key, key_bytes, limit, ret, &passed);
+		newer_note(&newer, passed);
+		if (rc)
+			break;
+	}
+	if (!rc && atomic_load_explicit(&space->is_partial,
+					memory_order_acquire))
+		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
+	if (ret_newer)
+		*ret_newer = newer;
+	return rc;
+}
+
+int space_get_live(struct space *space, const void *key, size_t key_bytes,
+		   seq_t limit, struct entry *ret)
+{
+	struct entry entry;
+	int rc = space_get(space, key, key_bytes, limit, &entry, NULL);
+
+	if (rc <= 0 || entry.is_tombstone)
+		return rc < 0 ? rc : 0;
+	*ret = entry;
+	return 1;
+}
+
+/* Everything the space has. */
+static int sources_add(struct space *space, struct merge *m)
+{
+	struct mem_tree *tree;
+	int rc = 0;
+
+	for (tree = space_tree(space); tree && rc == 0;
+	     tree = mem_tree_older(tree))
+		rc = merge_add_tree(m, tree);
+	if (rc == 0 && atomic_load_explicit(&space->is_partial,
+					    memory_order_acquire))
+		rc = merge_add_levels(m, db_levels(space->db));
+	return rc;
+}
+
+int space_first(struct space *space, const void *key, size_t key_bytes,
+		size_t prefix_bytes, seq_t limit, void *room,
+		struct entry *ret)
+{
+	const struct entry *entry;
+	struct merge *m;
+	int rc = merge_open_tree(space->id, &m);
+
+	if (rc < 0)
+		return rc;
+	rc = sources_add(space, m);
+	if (rc == 0)
+		rc = merge_show_seek(m, limit, MEM_SEEK_GT, key, key_bytes);
+	entry = rc > 0 ? merge_entry(m) : NULL;
+	if (entry && (entry->key_bytes < prefix_bytes ||
+		      memcmp(entry->key, key, prefix_bytes) != 0))
+		rc = 0;
+	if (rc > 0) {
+		memcpy(room, entry->key, entry->key_bytes);
+		*ret = *entry;
+		ret->key = room;
+	}
+	merge_close(m);
+	return rc;
+}
+
+int space_range_newest(struct space *space, const void *from, size_t from_bytes,
+		       const void *to, size_t to_bytes, seq_t above, seq_t *ret)
+{
+	uint8_t low[SPACE_KEY_BYTES_MAX], high[SPACE_KEY_BYTES_MAX];
+	seq_t newest = 0, seq;
+	struct mem_tree *tree;
+	size_t n, high_n;
+	int rc;
+
+	for (tree = space_tree(space); tree; tree = mem_tree_older(tree)) {
+		seq = mem_range_newest_seq(tree, from, from_bytes, to, to_bytes);
+		newest = seq > newest ? seq : newest;
+	}
+	*ret = newest;
+	if (!atomic_load_explicit(&space->is_partial, memory_order_acquire))
+		return 0;
+	n = space_key(space->id, from, from_bytes, low);
+	high_n = to ? space_key(space->id, to, to_bytes, high) :
+		      space_key(space->id + 1, NULL, 0, high);
+	rc = levels_range_newest(db_levels(space->db), low, n, high, high_n,
+				 above, &seq);
+	if (rc == 0 && seq > newest)
+		*ret = seq;
+	return rc;
+}
+
+seq_t space_purged_seq(const struct space *space)
+{
+	struct mem_tree *tree = space_tree(space);
+	seq_t purged = tree ? mem_tree_purged_seq(tree) : 0;
+	seq_t forgotten = atomic_load(&space->db->forgotten_seq);
+
+	if (!atomic_load(&space->in_segments))
+		return purged;
+	return purged > forgotten ? purged : forgotten;
+}
+
+/* What its tree forgot is forgotten by all now. */
+static void tree_forget(struct space *space, const struct mem_tree *tree)
+{
+	db_forgotten_raise(space->db, mem_tree_purged_seq(tree));
+	atomic_store(&space->is_partial, true);
+}
+
+void space_forget(struct space *space, const struct memtable *memtable)
+{
+	struct mem_tree *tree = space_tree(space), *older;
+
+	if (tree && mem_tree_is_of(tree, memtable)) {
+		tree_forget(space, tree);
+		atomic_store_explicit(&space->tree, NULL, memory_order_release);
+		return;
+	}
+	for (; tree && (older = mem_tree_older(tree)); tree = older)
+		if (mem_tree_is_of(older, memtable)) {
+			tree_forget(space, older);
+			mem_tree_set_older(tree, NULL);
+			return;
+		}
+}
+
+struct mem_tree *space_tree_of(const struct space *space,
+			       const struct memtable *memtable)
+{
+	struct mem_tree *tree = space_tree(space);
+
+	while (tree && !mem_tree_is_of(tree, memtable))
+		tree = mem_tree_older(tree);
+	return tree;
+}
+
+void space_enter_segments(struct space *space)
+{
+	struct mem_tree *tree = space_tree(space);
+
+	atomic_store(&space->in_segments, true);
+	if (tree)
+		mem_tree_set_in_segments(tree);
+}
+
+void space_count(struct space *space, int difference)
+{
+	if (!difference || space->id < SPACE_SCOPES_FIRST)
+		return;
+	atomic_store_explicit(&space->live, atomic_load(&space->live) +
+			      (uint64_t)difference, memory_order_relaxed);
+	space->is_changed = true;
+	if (space_has_keys(space->id))
+		atomic_fetch_add_explicit(&space->db->keys,
+					  (uint64_t)difference,
+					  memory_order_relaxed);
+}

@@ -80,7 +80,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests benches help run test lint bench install uninstall clean \
+.PHONY: all tests benches help run test lint bench bench-big install uninstall clean \
 	packages-run packages-test packages-bench
 
 all: $(LIB) $(B)/aedb $(B)/aedbfs
@@ -151,6 +151,10 @@ lint: packages-test
 bench: packages-bench
 	$(MAKE) benches
 	B=$(B) bench/run $(T)
+
+bench-big: packages-bench
+	$(MAKE) benches
+	BIG=1 B=$(B) bench/run $(T)
 
 MAN_PAGES := $(wildcard docs/man/*.[1578])
 MOUNT_HELPERS := mount.aedbfs mount.fuse.aedbfs
@@ -224,6 +228,7 @@ help:
 	'                T=TEXT: only files or sentences with TEXT; V=1: all output' \
 	'make lint       layers, headers, sizes, names, shellcheck, locks' \
 	'make bench      benchmarks beside their peers; GATES=1: gates decide' \
+	'make bench-big  those of 10 M keys and 8 GiB; BENCH_DIR=: where' \
 	'make install    DESTDIR=, PREFIX=$(PREFIX), HELPERDIR=$(HELPERDIR);' \
 	'                make uninstall' \
 	'make clean      remove build/' \

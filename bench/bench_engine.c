@@ -3,7 +3,8 @@
  *
  * Databases are made and removed in DIR, JSON lines are added to the file
  * JSON. TEXT chooses: a number is a benchmark's, anything else a part of its
- * name. With GATES=1 in the environment a failed gate is a failure.
+ * name. With GATES=1 in the environment a failed gate is a failure; with BIG=1
+ * the benchmarks of 10 M keys are run instead of the others.
  * Exit status: 0; 1 something did not work; 2 a gate failed.
  */
 #include "workloads.h"
@@ -13,6 +14,7 @@
 
 static const struct bench *const tables[] = {
 	workload_reads, workload_commits, workload_threads, workload_entries,
+	workload_pages, workload_values, workload_stored_1m,
 };
 
 static bool is_chosen(const struct bench *bench, const char *text)
@@ -24,14 +26,26 @@ static bool is_chosen(const struct bench *bench, const char *text)
 	return strstr(bench->name, text) != NULL;
 }
 
+static int run_table(struct harness *harness, const struct bench *table,
+		     const char *text)
+{
+	for (const struct bench *b = table; b->id; b++)
+		if (is_chosen(b, text) && harness_run(harness, b) < 0)
+			return -1;
+	return 0;
+}
+
 static int run_tables(struct harness *harness, const char *text)
 {
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-		for (const struct bench *b = tables[i]; b->id; b++)
-			if (is_chosen(b, text) && harness_run(harness, b) < 0)
-				return -1;
-	report_footnotes(harness);
-	return 0;
+	const char *is_big = getenv("BIG");
+	int rc = 0;
+
+	if (is_big && strcmp(is_big, "1") == 0)
+		return run_table(harness, workload_stored_10m, text);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == 0;
+	     i++)
+		rc = run_table(harness, tables[i], text);
+	return rc;
 }
 
 int main(int argc, char **argv)
@@ -50,6 +64,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	rc = run_tables(&harness, argc > 3 ? argv[3] : "");
+	harness_finish(&harness);
 	if (fclose(harness.json) != 0) {
 		perror(argv[2]);
 		rc = -1;

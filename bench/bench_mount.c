@@ -16,12 +16,13 @@
  * round trip several times over on small machines: --cpu pins the client, and
  * whoever starts the daemons pins those to the same CPU.
  */
+#include "client.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -43,8 +44,7 @@
 #define THROUGHPUT_LIMIT (1 / 0.85)
 
 struct target {
-	const char *name, *dir;
-	pid_t pid;			/* of its daemon; 0: none */
+	struct client_where at;
 	int fd;				/* of our directory in dir */
 	char work[32];			/* its name */
 };
@@ -74,45 +74,17 @@ struct op {
 	void (*run)(struct bench *b, struct target *t);
 };
 
-static void __attribute__((noreturn, format(printf, 1, 2)))
-die(const char *format, ...)
-{
-	int error = errno;
-	va_list ap;
-
-	va_start(ap, format);
-	fprintf(stderr, "bench_mount: ");
-	vfprintf(stderr, format, ap);
-	fprintf(stderr, ": %s\n", strerror(error));
-	va_end(ap);
-	exit(2);
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	if (clock_gettime(id, &ts) != 0)
-		die("clock");
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t wall_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
 /* CPU time so far of this process and the target's daemon. */
 static uint64_t cpu_ns(const struct target *t)
 {
-	uint64_t ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t ns = client_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	clockid_t daemon;
 
-	if (t->pid) {
-		errno = clock_getcpuclockid(t->pid, &daemon);
+	if (t->at.pid) {
+		errno = clock_getcpuclockid(t->at.pid, &daemon);
 		if (errno)
-			die("%s: no process %d", t->name, (int)t->pid);
-		ns += clock_ns(daemon);
+			client_die("%s: no process %d", t->at.name, (int)t->at.pid);
+		ns += client_clock_ns(daemon);
 	}
 	return ns;
 }
@@ -122,20 +94,20 @@ static int open_must(int dir, const char *name, int flags)
 	int fd = openat(dir, name, flags, 0644);
 
 	if (fd < 0)
-		die("open %s", name);
+		client_die("open %s", name);
 	return fd;
 }
 
 static void write_must(int fd, const void *buf, size_t bytes)
 {
 	if (write(fd, buf, bytes) != (ssize_t)bytes)
-		die("write");
+		client_die("write");
 }
 
 static void close_must(int fd)
 {
 	if (close(fd) != 0)
-		die("close");
+		client_die("close");
 }
 
 /* Operations on one key each */
@@ -166,7 +138,7 @@ static void key_read(int dir, const char *name)
 	int fd = open_must(dir, name, O_RDONLY);
 
 	if (read(fd, buf, sizeof(buf)) != VALUE_BYTES)
-		die("read %s: short", name);
+		client_die("read %s: short", name);
 	close(fd);
 }
 
@@ -175,9 +147,9 @@ static void key_stat(int dir, const char *name)
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		die("stat %s", name);
+		client_die("stat %s", name);
 	if (st.st_size != VALUE_BYTES)
-		die("stat %s: %lld bytes", name, (long long)st.st_size);
+		client_die("stat %s: %lld bytes", name, (long long)st.st_size);
 }
 
 static void key_rename(int dir, const char *name)
@@ -186,7 +158,7 @@ static void key_rename(int dir, const char *name)
 
 	snprintf(to, sizeof(to), "r%s", name + 1);
 	if (renameat(dir, name, dir, to) != 0)
-		die("rename %s", name);
+		client_die("rename %s", name);
 }
 
 static void key_unlink(int dir, const char *name)
@@ -195,7 +167,7 @@ static void key_unlink(int dir, const char *name)
 
 	snprintf(renamed, sizeof(renamed), "r%s", name + 1);
 	if (unlinkat(dir, renamed, 0) != 0)
-		die("unlink %s", renamed);
+		client_die("unlink %s", renamed);
 }
 
 static void each_key(struct bench *b, struct target *t,
@@ -206,9 +178,9 @@ static void each_key(struct bench *b, struct target *t,
 
 	for (unsigned i = 0; i < b->keys; i++) {
 		snprintf(name, sizeof(name), "k%07u", i);
-		start = wall_ns();
+		start = client_wall_ns();
 		act(t->fd, name);
-		b->samples_ns[i] = wall_ns() - start;
+		b->samples_ns[i] = client_wall_ns() - start;
 	}
 	b->samples = b->keys;
 	b->units = b->keys;
@@ -249,20 +221,20 @@ static void run_unlink(struct bench *b, struct target *t)
 /* One figure for the whole run: the time of a unit. */
 static void sample_whole(struct bench *b, uint64_t start, double units)
 {
-	b->samples_ns[0] = (uint64_t)((double)(wall_ns() - start) / units);
+	b->samples_ns[0] = (uint64_t)((double)(client_wall_ns() - start) / units);
 	b->samples = 1;
 	b->units = units;
 }
 
 static void list(struct bench *b, struct target *t, bool with_stat)
 {
-	uint64_t start = wall_ns();
+	uint64_t start = client_wall_ns();
 	DIR *d = fdopendir(open_must(t->fd, "list", O_RDONLY | O_DIRECTORY));
 	unsigned count = 0;
 	struct dirent *e;
 
 	if (!d)
-		die("opendir");
+		client_die("opendir");
 	while ((e = readdir(d))) {
 		if (e->d_name[0] == '.')
 			continue;
@@ -273,7 +245,7 @@ static void list(struct bench *b, struct target *t, bool with_stat)
 	closedir(d);
 	sample_whole(b, start, b->entries);
 	if (count != b->entries)
-		die("%s: listed %u of %u", t->name, count, b->entries);
+		client_die("%s: listed %u of %u", t->at.name, count, b->entries);
 }
 
 static void run_ls(struct bench *b, struct target *t)
@@ -290,7 +262,7 @@ static char chunk[CHUNK_BYTES];
 
 static void run_big_in(struct bench *b, struct target *t)
 {
-	uint64_t start = wall_ns();
+	uint64_t start = client_wall_ns();
 	int fd = open_must(t->fd, "big", O_WRONLY | O_CREAT | O_TRUNC);
 
 	for (uint64_t at = 0; at < b->big_bytes; at += sizeof(chunk))
@@ -301,7 +273,7 @@ static void run_big_in(struct bench *b, struct target *t)
 
 static void run_big_out(struct bench *b, struct target *t)
 {
-	uint64_t start = wall_ns(), got = 0;
+	uint64_t start = client_wall_ns(), got = 0;
 	int fd = open_must(t->fd, "big", O_RDONLY);
 	ssize_t n;
 
@@ -310,9 +282,9 @@ static void run_big_out(struct bench *b, struct target *t)
 	close(fd);
 	sample_whole(b, start, (double)(b->big_bytes / sizeof(chunk)));
 	if (n < 0 || got != b->big_bytes)
-		die("%s: read %llu", t->name, (unsigned long long)got);
+		client_die("%s: read %llu", t->at.name, (unsigned long long)got);
 	if (unlinkat(t->fd, "big", 0) != 0)
-		die("unlink big");
+		client_die("unlink big");
 }
 
 /* Torn reads: a second process rewrites a value, each time of one byte. */
@@ -338,7 +310,7 @@ static bool torn_read(const struct target *t)
 		got += (size_t)n;
 	close(fd);
 	if (n < 0)
-		die("%s: read", t->name);
+		client_die("%s: read", t->at.name);
 	return got != TORN_VALUE_BYTES || memcmp(buf, buf + 1, got - 1) != 0;
 }
 
@@ -363,7 +335,7 @@ static void run_torn(struct bench *b, struct target *t)
 	torn_put(t, 'a');
 	writer = fork();
 	if (writer < 0)
-		die("fork");
+		client_die("fork");
 	if (writer == 0)
 		torn_writer(b, t);
 	while (waitpid(writer, &status, WNOHANG) == 0) {
@@ -371,8 +343,8 @@ static void run_torn(struct bench *b, struct target *t)
 		reads++;
 	}
 	if (status != 0)
-		die("%s: the writer failed", t->name);
-	b->torn |= torn && strcmp(t->name, b->subject) == 0;
+		client_die("%s: the writer failed", t->at.name);
+	b->torn |= torn && strcmp(t->at.name, b->subject) == 0;
 	b->samples_ns[0] = reads ? 100000ull * torn / reads : 0;
 	b->samples = 1;
 	b->units = reads ? reads : 1;
@@ -399,45 +371,17 @@ static struct figures figures[OPS][TARGETS_MAX][ROUNDS_MAX];
 
 /* Rounds */
 
-static int compare_ns(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static int compare_double(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static double median(double *of, size_t n)
-{
-	qsort(of, n, sizeof(*of), compare_double);
-	return n % 2 ? of[n / 2] : (of[n / 2 - 1] + of[n / 2]) / 2;
-}
-
-static void caches_drop(void)
-{
-	int fd = open_must(AT_FDCWD, "/proc/sys/vm/drop_caches", O_WRONLY);
-
-	write_must(fd, "2", 1);
-	close_must(fd);
-}
-
 static void op_measure(struct bench *b, const struct op *op, struct target *t,
 		       struct figures *ret)
 {
 	uint64_t cpu;
 
 	if (op->cold && b->drop_caches)
-		caches_drop();
+		client_drop_caches("2");
 	cpu = cpu_ns(t);
 	op->run(b, t);
 	cpu = cpu_ns(t) - cpu;
-	qsort(b->samples_ns, b->samples, sizeof(*b->samples_ns), compare_ns);
+	client_sort_ns(b->samples_ns, b->samples);
 	ret->p50_us = (double)b->samples_ns[b->samples / 2] / 1000;
 	ret->p99_us = (double)b->samples_ns[b->samples * 99 / 100] / 1000;
 	ret->cpu_us = (double)cpu / b->units / 1000;
@@ -479,14 +423,14 @@ static struct figures figures_median(const struct bench *b, size_t o, size_t t)
 		p99[r] = figures[o][t][r].p99_us;
 		cpu[r] = figures[o][t][r].cpu_us;
 	}
-	return (struct figures){ median(p50, b->rounds), median(p99, b->rounds),
-				 median(cpu, b->rounds) };
+	return (struct figures){ client_median(p50, b->rounds), client_median(p99, b->rounds),
+				 client_median(cpu, b->rounds) };
 }
 
 static const struct target *target_find(const struct bench *b, const char *name)
 {
 	for (size_t t = 0; t < b->count; t++)
-		if (strcmp(b->targets[t].name, name) == 0)
+		if (strcmp(b->targets[t].at.name, name) == 0)
 			return &b->targets[t];
 	return NULL;
 }
@@ -503,13 +447,13 @@ static double ratio_median(const struct bench *b, size_t o, size_t t)
 			return 0;
 		ratio[r] = figures[o][t][r].p50_us / control;
 	}
-	return floor ? median(ratio, b->rounds) : 0;
+	return floor ? client_median(ratio, b->rounds) : 0;
 }
 
 static const char *verdict_of(const struct bench *b, const struct op *op,
 			      const struct target *t, double ratio)
 {
-	if (strcmp(t->name, b->subject) != 0)
+	if (strcmp(t->at.name, b->subject) != 0)
 		return "";
 	if (op->run == run_torn)
 		return b->torn ? "MISSED" : "ok";
@@ -519,7 +463,7 @@ static const char *verdict_of(const struct bench *b, const struct op *op,
 static void report_line(const struct bench *b, size_t o, size_t t)
 {
 	const struct op *op = &ops[o];
-	const char *name = b->targets[t].name;
+	const char *name = b->targets[t].at.name;
 	struct figures f = figures_median(b, o, t);
 	double ratio = op->limit != 0 ? ratio_median(b, o, t) : 0;
 	const char *verdict = verdict_of(b, op, &b->targets[t], ratio);
@@ -544,17 +488,17 @@ static void report_memory(const struct bench *b, const struct target *t)
 	FILE *status;
 	long kib = 0;
 
-	snprintf(line, sizeof(line), "/proc/%d/status", (int)t->pid);
+	snprintf(line, sizeof(line), "/proc/%d/status", (int)t->at.pid);
 	status = fopen(line, "r");
 	if (!status)
-		die("%s", line);
+		client_die("%s", line);
 	while (fgets(line, sizeof(line), status))
 		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
 			break;
 	fclose(status);
 	printf(b->json ? "{\"bench\":\"mount\",\"op\":\"memory\",\"unit\":"
 	       "\"KiB\",\"target\":\"%s\",\"peak\":%ld}\n" :
-	       "largest memory of %s: %ld KiB\n", t->name, kib);
+	       "largest memory of %s: %ld KiB\n", t->at.name, kib);
 }
 
 static void report(const struct bench *b)
@@ -568,7 +512,7 @@ static void report(const struct bench *b)
 			if (!op_is_skipped(b, &ops[o]))
 				report_line(b, o, t);
 	for (size_t t = 0; t < b->count; t++)
-		if (b->targets[t].pid)
+		if (b->targets[t].at.pid)
 			report_memory(b, &b->targets[t]);
 }
 
@@ -577,15 +521,15 @@ static void report(const struct bench *b)
 static void target_prepare(struct bench *b, struct target *t)
 {
 	char name[32];
-	int list_fd, dir = open_must(AT_FDCWD, t->dir, O_RDONLY | O_DIRECTORY);
+	int list_fd, dir = open_must(AT_FDCWD, t->at.dir, O_RDONLY | O_DIRECTORY);
 
 	snprintf(t->work, sizeof(t->work), "bench-%d", (int)getpid());
 	if (mkdirat(dir, t->work, 0755) != 0)
-		die("mkdir in %s", t->dir);
+		client_die("mkdir in %s", t->at.dir);
 	t->fd = open_must(dir, t->work, O_RDONLY | O_DIRECTORY);
 	close(dir);
 	if (mkdirat(t->fd, "list", 0755) != 0)
-		die("mkdir list");
+		client_die("mkdir list");
 	list_fd = open_must(t->fd, "list", O_RDONLY | O_DIRECTORY);
 	for (unsigned i = 0; i < b->entries; i++) {
 		snprintf(name, sizeof(name), "e%07u", i);
@@ -597,39 +541,19 @@ static void target_prepare(struct bench *b, struct target *t)
 static void target_remove(struct bench *b, struct target *t)
 {
 	char name[32];
-	int dir = open_must(AT_FDCWD, t->dir, O_RDONLY | O_DIRECTORY);
+	int dir = open_must(AT_FDCWD, t->at.dir, O_RDONLY | O_DIRECTORY);
 
 	for (unsigned i = 0; i < b->entries; i++) {
 		snprintf(name, sizeof(name), "list/e%07u", i);
 		if (unlinkat(t->fd, name, 0) != 0)
-			die("unlink %s", name);
+			client_die("unlink %s", name);
 	}
 	if (unlinkat(t->fd, "list", AT_REMOVEDIR) != 0 ||
 	    unlinkat(t->fd, "torn", 0) != 0 ||
 	    unlinkat(dir, t->work, AT_REMOVEDIR) != 0)
-		die("removing %s/%s", t->dir, t->work);
+		client_die("removing %s/%s", t->at.dir, t->work);
 	close(t->fd);
 	close(dir);
-}
-
-/* NAME[@PID]=DIR; the argument is cut up and kept. */
-static bool target_parse(struct bench *b, char *arg)
-{
-	struct target *t = &b->targets[b->count];
-	char *dir = strchr(arg, '='), *pid;
-
-	if (!dir || b->count == TARGETS_MAX)
-		return false;
-	*dir++ = '\0';
-	pid = strchr(arg, '@');
-	if (pid) {
-		*pid++ = '\0';
-		t->pid = (pid_t)atoi(pid);
-	}
-	t->name = arg;
-	t->dir = dir;
-	b->count++;
-	return true;
 }
 
 static void usage(void)
@@ -673,18 +597,9 @@ static void options_parse(struct bench *b, int argc, char **argv)
 	    b->big_bytes % CHUNK_BYTES != 0 || optind == argc)
 		usage();
 	for (; optind < argc; optind++)
-		if (!target_parse(b, argv[optind]))
+		if (b->count == TARGETS_MAX ||
+		    !client_parse(argv[optind], &b->targets[b->count++].at))
 			usage();
-}
-
-static void cpu_pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		die("CPU %d", cpu);
 }
 
 int main(int argc, char **argv)
@@ -696,10 +611,10 @@ int main(int argc, char **argv)
 
 	options_parse(&b, argc, argv);
 	if (b.cpu >= 0)
-		cpu_pin(b.cpu);
+		client_pin(b.cpu);
 	b.samples_ns = calloc(b.keys, sizeof(*b.samples_ns));
 	if (!b.samples_ns)
-		die("samples");
+		client_die("samples");
 	memset(value, 'v', sizeof(value));
 	for (size_t t = 0; t < b.count; t++)
 		target_prepare(&b, &b.targets[t]);

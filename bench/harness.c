@@ -6,9 +6,10 @@
  * Invariants:
  * 1. While one store is measured no other one is busy: databases of a
  *    benchmark that writes live for one round, those that are kept open are
- *    only read.
+ *    only read, and those that hold a dataset are shut between measurements.
  * 2. Nothing of a round is printed or formatted inside a measured span.
  */
+#include "dataset.h"
 #include "harness.h"
 
 #include <stdlib.h>
@@ -184,7 +185,8 @@ static int open_loaded(const struct harness *harness,
 {
 	struct peer_db *db;
 
-	if (peer_open(&peers[id], bench->durability, harness->dir, &db) < 0)
+	if (peer_open(&peers[id], bench->durability, harness->dir, bench->setup,
+		      &db) < 0)
 		return -1;
 	if (bench->load && bench->load(db) < 0) {
 		peer_close(db);
@@ -194,28 +196,106 @@ static int open_loaded(const struct harness *harness,
 	return 0;
 }
 
-static int measure(const struct harness *harness, struct results *results,
+static void stock_drop(struct harness *harness)
+{
+	for (unsigned i = 0; i < PEERS; i++) {
+		if (harness->stock[i])
+			peer_close(harness->stock[i]);
+		harness->stock[i] = NULL;
+	}
+	harness->data = NULL;
+}
+
+static int stock_open(struct harness *harness, const struct bench *bench,
+		      unsigned id)
+{
+	struct peer_db *db;
+
+	if (peer_open(&peers[id], bench->durability, harness->dir,
+		      &bench->data->load, &db) < 0)
+		return -1;
+	db->data = bench->data;
+	harness->stock[id] = db;
+	return 0;
+}
+
+/* For a benchmark that reads, when the one that loads was not chosen. */
+static int stock_fill(struct harness *harness, const struct bench *bench,
+		      unsigned id)
+{
+	struct peer_db *db;
+
+	if (stock_open(harness, bench, id) < 0)
+		return -1;
+	db = harness->stock[id];
+	if (dataset_load(bench->data, db) < 0 ||
+	    db->peer->driver->checkpoint(db) < 0 ||
+	    db->peer->driver->compact(db) < 0)
+		return -1;
+	return peer_shut(db);
+}
+
+static int stock_renew(struct harness *harness, const struct bench *bench,
+		       unsigned id)
+{
+	if (harness->stock[id])
+		peer_close(harness->stock[id]);
+	harness->stock[id] = NULL;
+	return stock_open(harness, bench, id);
+}
+
+static int stock_prepare(struct harness *harness, const struct bench *bench)
+{
+	if (harness->data != bench->data)
+		stock_drop(harness);
+	harness->data = bench->data;
+	for (unsigned i = 0; i < PEERS && bench->data; i++)
+		if (takes_part(bench, i) && !harness->stock[i] &&
+		    !bench->makes_data &&
+		    stock_fill(harness, bench, i) < 0)
+			return -1;
+	return 0;
+}
+
+/* The database for one measurement of a benchmark. */
+static int measured_open(struct harness *harness, const struct bench *bench,
+			 unsigned id, struct peer_db *kept,
+			 struct peer_db **ret)
+{
+	if (!kept && !bench->data)
+		return open_loaded(harness, bench, id, ret);
+	if (bench->makes_data && stock_renew(harness, bench, id) < 0)
+		return -1;
+	*ret = bench->data ? harness->stock[id] : kept;
+	return 0;
+}
+
+static int measure(struct harness *harness, struct results *results,
 		   unsigned id, unsigned round, struct peer_db *kept)
 {
 	const struct bench *bench = results->bench;
 	struct figure figures[ROWS_MAX];
-	struct peer_db *db = kept;
+	struct peer_db *db;
 	int rc;
 
 	for (unsigned row = 0; row < ROWS_MAX; row++)
 		figures[row] = (struct figure){ NAN, NAN };
 	show_progress(bench, round, &peers[id]);
-	if (!kept && open_loaded(harness, bench, id, &db) < 0)
+	if (measured_open(harness, bench, id, kept, &db) < 0)
 		return -1;
 	rc = bench->run(db, figures);
-	if (!kept && peer_close(db) < 0)
+	if (bench->data) {
+		if (peer_shut(db) < 0)
+			rc = -1;
+	} else if (!kept && peer_close(db) < 0) {
 		rc = -1;
+	}
 	for (unsigned row = 0; row < ROWS_MAX; row++)
 		results->figures[row][id][round] = figures[row];
 	return rc;
 }
 
-static int run_rounds(const struct harness *harness, struct results *results,
+static int run_rounds(struct harness *harness, struct results *results,
 		      struct peer_db *const *kept)
 {
 	const struct bench *bench = results->bench;
@@ -253,6 +333,7 @@ int harness_run(struct harness *harness, const struct bench *bench)
 	if (!results)
 		return peer_fail("bench", bench->name, "out of memory");
 	results_init(results, bench);
+	rc = stock_prepare(harness, bench);
 	for (unsigned i = 0; i < PEERS && rc == 0 && bench->keeps_db; i++)
 		if (takes_part(bench, i))
 			rc = open_loaded(harness, bench, i, &kept[i]);
@@ -266,4 +347,10 @@ int harness_run(struct harness *harness, const struct bench *bench)
 		report_results(harness, results);
 	free(results);
 	return rc;
+}
+
+void harness_finish(struct harness *harness)
+{
+	stock_drop(harness);
+	report_footnotes(harness);
 }

@@ -5,6 +5,9 @@
  *	harness_run(&harness, &benches[i]) for each, then
  *	harness_finish(&harness);
  *
+ * Large databases are kept from one benchmark to the next: the first one with
+ * another dataset removes them.
+ *
  * A benchmark is a function that measures one store once and fills a figure
  * for each of its rows. A row's figure is the median of the rounds; a bound
  * that compares with another store or row is judged by the median of the
@@ -20,7 +23,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define ROWS_MAX 5
+#define ROWS_MAX 9
 #define BOUNDS_MAX 4
 #define ROUNDS_MAX 31
 
@@ -78,6 +81,12 @@ struct bench {
 	/* ret has ROWS_MAX figures, all NAN before. */
 	int (*run)(struct peer_db *db, struct figure *ret);
 	struct row rows[ROWS_MAX];
+	const struct peer_setup *setup;	/* NULL: zeros */
+	/* NULL: databases of its own. Else `run` gets a database that holds the
+	 * dataset and is shut, starts it as it likes, and need not shut it; or
+	 * a new one, started, which it loads. */
+	const struct dataset *data;
+	bool makes_data;
 };
 
 #define PEER_BIT(id) (1u << (id))
@@ -94,9 +103,13 @@ struct harness {
 	FILE *json;
 	bool has_header, gate_failed;
 	unsigned weak_peers;	/* bits of the marked columns */
+	const struct dataset *data;	/* that the kept databases hold */
+	struct peer_db *stock[PEERS];	/* owned; shut; NULL: not made yet */
 };
 
 int harness_run(struct harness *harness, const struct bench *bench);
+/* Removes what is kept and explains the table's marks. */
+void harness_finish(struct harness *harness);
 
 /* Measuring. */
 

@@ -4,9 +4,11 @@
 # bindfs over another one, runs bench_mount, and removes everything again,
 # also when something fails.
 #
-#	bench/mount.sh [BUILD_DIR] [bench_mount options]
+#	bench/mount.sh [BUILD_DIR] [options of the program]
 #
 # BENCH_DIR: where its files go (default /tmp; should be the local file system).
+# BIG=1:     bench_bigfile instead of bench_mount, without bindfs: a file of
+#            8 GiB, which each of the others has on the disk at once.
 # BENCH_CPU: the CPU that client and receivers are pinned to (default 0; empty:
 #            not pinned, which measures the scheduler's choices as well).
 set -eu
@@ -55,8 +57,15 @@ start() {
 	[ -z "$cpu" ] || taskset -pc "$cpu" "$started" >/dev/null
 }
 
+backing=2G memory=256M
+program=("$build/bench/bench_mount" --drop-caches)
+if [ "${BIG-}" = 1 ]; then
+	backing=9G
+	program=("$build/bench/bench_bigfile" --memory=$((256 << 20)))
+fi
+
 mkdir "$work"/{floor,local,bindfs,bindfs.below}
-fallocate -l 2G "$work/backing"
+fallocate -l "$backing" "$work/backing"
 targets=()
 
 start floor "$build/bench/floor" --backing="$work/backing" "$work/floor"
@@ -64,18 +73,19 @@ targets+=("floor@$started=$work/floor")
 
 if [ -x "$build/aedbfs" ]; then
 	mkdir "$work/aedbfs"
-	start aedbfs "$build/aedbfs" -f -o create "$work/db" "$work/aedbfs"
+	start aedbfs "$build/aedbfs" -f -o "create,memory=$memory" \
+		"$work/db" "$work/aedbfs"
 	mkdir -p "$work/aedbfs/bench/bench"
 	targets+=("aedbfs@$started=$work/aedbfs/bench/bench")
 fi
 
 targets+=("$(df --output=fstype "$work/local" | tail -1)=$work/local")
 
-if command -v bindfs >/dev/null; then
+if [ "${BIG-}" != 1 ] && command -v bindfs >/dev/null; then
 	start bindfs bindfs -f -s "$work/bindfs.below" "$work/bindfs"
 	targets+=("bindfs@$started=$work/bindfs")
 fi
 
 pin=()
 [ -z "$cpu" ] || pin=(--cpu="$cpu")
-"$build/bench/bench_mount" "${pin[@]}" --drop-caches "$@" "${targets[@]}"
+"${program[@]}" "${pin[@]}" "$@" "${targets[@]}"

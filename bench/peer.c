@@ -4,7 +4,8 @@
  * that does, so that "batch" means the same for everybody.
  *
  * Invariants:
- * 1. A database is always new: nothing is measured on left-over files.
+ * 1. A database is new, or one that was made in this run: nothing is measured
+ *    on left-over files.
  * 2. The thread syncs only after a commit, and at most once an interval.
  */
 #include "peer.h"
@@ -61,7 +62,7 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
-static void remove_tree(const char *dir)
+void peer_remove_tree(const char *dir)
 {
 	if (nftw(dir, remove_one, OPEN_FILES_MAX, FTW_DEPTH | FTW_PHYS) < 0)
 		peer_fail("bench", dir, "cannot be removed");
@@ -116,50 +117,98 @@ static void ticker_stop(struct peer_db *db)
 		pthread_cond_signal(&db->wake);
 		pthread_mutex_unlock(&db->lock);
 		pthread_join(db->ticker, NULL);
+		db->has_ticker = db->is_closing = false;
 	}
 	pthread_cond_destroy(&db->wake);
 	pthread_mutex_destroy(&db->lock);
 }
 
-int peer_open(const struct peer *peer, enum peer_durability durability,
-	      const char *dir, struct peer_db **ret)
+int peer_start(struct peer_db *db, const struct peer_setup *setup)
+{
+	if (setup)
+		db->setup = *setup;
+	if (db->peer->driver->open(db) < 0)
+		return -1;
+	if (ticker_start(db) < 0) {
+		db->peer->driver->close(db);
+		return -1;
+	}
+	db->is_running = true;
+	return 0;
+}
+
+int peer_shut(struct peer_db *db)
+{
+	if (!db->is_running)
+		return 0;
+	ticker_stop(db);
+	db->peer->driver->close(db);
+	db->is_running = false;
+	return atomic_exchange(&db->has_failed, false) ? -1 : 0;
+}
+
+static struct peer_db *peer_new(const struct peer *peer,
+				enum peer_durability durability)
 {
 	struct peer_db *db = calloc(1, sizeof(*db));
 
-	if (!db)
-		return peer_fail(peer->name, "open", "out of memory");
+	if (!db) {
+		peer_fail(peer->name, "open", "out of memory");
+		return NULL;
+	}
 	db->peer = peer;
 	db->durability = durability;
+	return db;
+}
+
+int peer_open(const struct peer *peer, enum peer_durability durability,
+	      const char *dir, const struct peer_setup *setup,
+	      struct peer_db **ret)
+{
+	struct peer_db *db = peer_new(peer, durability);
+
+	if (!db)
+		return -1;
 	snprintf(db->dir, sizeof(db->dir), "%s/%s.%d", dir, peer->name,
 		 (int)durability);
 	if (mkdir(db->dir, 0700) < 0) {
 		perror(db->dir);
 		goto fail;
 	}
-	if (peer->driver->open(db) < 0)
+	if (peer_start(db, setup) < 0)
 		goto fail_dir;
-	if (ticker_start(db) < 0)
-		goto fail_open;
 	*ret = db;
 	return 0;
 
-fail_open:
-	peer->driver->close(db);
 fail_dir:
-	remove_tree(db->dir);
+	peer_remove_tree(db->dir);
 fail:
 	free(db);
 	return -1;
 }
 
+int peer_attach(const struct peer *peer, enum peer_durability durability,
+		const char *own, const struct peer_setup *setup,
+		struct peer_db **ret)
+{
+	struct peer_db *db = peer_new(peer, durability);
+
+	if (!db)
+		return -1;
+	snprintf(db->dir, sizeof(db->dir), "%s", own);
+	if (peer_start(db, setup) < 0) {
+		free(db);
+		return -1;
+	}
+	*ret = db;
+	return 0;
+}
+
 int peer_close(struct peer_db *db)
 {
-	bool has_failed;
+	int rc = peer_shut(db);
 
-	ticker_stop(db);
-	has_failed = atomic_load(&db->has_failed);
-	db->peer->driver->close(db);
-	remove_tree(db->dir);
+	peer_remove_tree(db->dir);
 	free(db);
-	return has_failed ? -1 : 0;
+	return rc;
 }

@@ -2,10 +2,11 @@
  * One small door to every store that is measured: libaedb, its peers, and the
  * bare system calls and copies that are the controls.
  *
- *	peer_open(&peers[PEER_LMDB], PEER_FULL, "dir", &db);
+ *	peer_open(&peers[PEER_LMDB], PEER_FULL, "dir", NULL, &db);
  *	db->peer->driver->session_open(db, &session);
  *	… put, get, scan …
  *	db->peer->driver->session_close(session);
+ *	peer_shut(db); peer_start(db, &setup);	(the same files once more)
  *	peer_close(db);
  *
  * Functions return 0 or -1 with a line on stderr. A session is used by one
@@ -14,11 +15,13 @@
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* What a commit that has returned survives. */
 enum peer_durability {
@@ -42,9 +45,25 @@ enum peer_id {
 
 #define PEER_SPACES 2		/* ordered key spaces a database has */
 #define PEER_SYNC_INTERVAL_MS 10
-#define PEER_MEMORY_BYTES (1ull << 30)	/* for caches, where one is asked for */
+#define PEER_MEMORY_BYTES (1ull << 30)	/* for caches, where nothing is said */
 #define PEER_KEY_BYTES_MAX 64
 #define PEER_SCAN_MAX 1000
+
+/* What a store is opened with beside its class of durability. Zeros: as the
+ * driver has it for a database that fits into memory. */
+struct peer_setup {
+	uint64_t memory_bytes;	/* for writing and reading together */
+	uint64_t cache_bytes;	/* of that, for what was read */
+	uint64_t tree_bytes;	/* instead of both, where one cache has all the
+				 * pages of a tree */
+	uint32_t inline_bytes_max;	/* larger values lie beside the entries,
+					 * where a store has such a bound */
+	uint64_t keys;		/* it will hold, and how large their values are: */
+	size_t value_bytes;	/* the control's table */
+	bool is_packed;		/* compressed, with filters: as a large database
+				 * on a disk wants to be */
+	bool is_cold;		/* reads miss memory: nothing is read ahead */
+};
 
 struct peer_op {
 	unsigned space;
@@ -52,16 +71,33 @@ struct peer_op {
 	size_t key_bytes;
 	const void *value;
 	size_t value_bytes;
+	void *into;	/* where get copies value_bytes to; NULL: it reads the
+			 * first and the last byte in place */
 };
 
 struct peer_counts {
 	uint64_t commits, groups, syncs;
 };
 
+/* All NAN before: the store does not tell. Bytes, but for the misses. */
+struct peer_usage {
+	double memory;		/* for entries and all around them */
+	double index;		/* of that, for entries that lie in files, caches
+				 * left out */
+	double cache, cache_max, cache_misses;
+	double outside;		/* of entries and values in files */
+	double stored;		/* written to files other than a log, ever */
+};
+#define PEER_USAGE_UNTOLD { NAN, NAN, NAN, NAN, NAN, NAN, NAN }
+
 struct peer_db;
+struct dataset;
 
 struct peer_driver {
-	/* `db->dir` exists and is empty; keeps its state in `db->state`. */
+	/* A commit writes its entries, and nothing else, to a log first. */
+	bool logs_entries;
+	/* Opens what is in `db->dir`, or makes a database if it is empty; keeps
+	 * its state in `db->state`. */
 	int (*open)(struct peer_db *db);
 	void (*close)(struct peer_db *db);
 	/* Makes durable what has returned; NULL: the store does by itself. */
@@ -72,14 +108,21 @@ struct peer_driver {
 	int (*put)(void *session, const struct peer_op *op);
 	int (*put_batch)(void *session, const struct peer_op *ops, size_t n);
 	int (*delete)(void *session, const struct peer_op *op);
-	/* Finds the value, reads its first and last byte. -1 if not there. */
+	/* Finds the value, reads or copies it. -1 if not there. */
 	int (*get)(void *session, const struct peer_op *op,
 		   size_t *ret_bytes);
-	/* Reads up to n entries that begin with the key, likewise. */
+	/* Reads first and last byte of up to n entries that begin with the key
+	 * and of their values. */
 	int (*scan)(void *session, const struct peer_op *prefix, size_t n,
 		    size_t *ret);
-	/* Bytes held in memory for the entries; NULL: it does not tell. */
-	int (*memory)(struct peer_db *db, uint64_t *ret);
+	/* Opens and closes a view of what is committed; NULL: it cannot without
+	 * reading something. */
+	int (*snapshot)(void *session);
+	/* What is committed moves from the log to where it stays. */
+	int (*checkpoint)(struct peer_db *db);
+	/* Everything is written anew, as small as it gets. No session is open. */
+	int (*compact)(struct peer_db *db);
+	int (*usage)(struct peer_db *db, struct peer_usage *ret);
 	/* Counters since open; NULL: it has none. */
 	void (*counts)(struct peer_db *db, struct peer_counts *ret);
 };
@@ -96,6 +139,9 @@ struct peer_db {
 	const struct peer *peer;	/* all constant after open */
 	enum peer_durability durability;
 	char dir[512];
+	struct peer_setup setup;
+	const struct dataset *data;	/* NULL: a benchmark's own keys */
+	bool is_running;
 	void *state;
 	bool has_ticker;
 	pthread_t ticker;
@@ -110,13 +156,26 @@ extern const struct peer peers[PEERS];
 extern const struct peer_driver peer_aedb, peer_bare, peer_lmdb, peer_lmdb_mapped,
 	peer_sqlite, peer_rocksdb, peer_wiredtiger, peer_wiredtiger_memory;
 
-/* Opens a new, empty database in a new directory. Where a store does not sync
- * by itself, a thread does for it every PEER_SYNC_INTERVAL_MS in PEER_BATCH.
- * Owned; peer_close, which also removes the directory. */
+/* Opens a new, empty database in a new directory of `dir`; setup NULL: zeros.
+ * Where a store does not sync by itself, a thread does for it every
+ * PEER_SYNC_INTERVAL_MS in PEER_BATCH. Owned; peer_close, which also removes
+ * the directory. */
 int peer_open(const struct peer *peer, enum peer_durability durability,
-	      const char *dir, struct peer_db **ret);
+	      const char *dir, const struct peer_setup *setup,
+	      struct peer_db **ret);
 /* -1 if a sync of the thread had failed. */
 int peer_close(struct peer_db *db);
+/* Closes the files, which stay, and opens them again. No session is open. */
+int peer_shut(struct peer_db *db);
+int peer_start(struct peer_db *db, const struct peer_setup *setup);
+/* As peer_open, in the directory `own`, which is there: another process's, that
+ * made a database there and has closed it, or an empty one. To be killed: there
+ * is no call that closes it and leaves the directory. */
+int peer_attach(const struct peer *peer, enum peer_durability durability,
+		const char *own, const struct peer_setup *setup,
+		struct peer_db **ret);
+/* A directory and all below it; says so if it cannot. */
+void peer_remove_tree(const char *dir);
 /* Drivers call it after a commit. */
 static inline void peer_touch(struct peer_db *db)
 {
@@ -136,6 +195,15 @@ static inline void peer_consume(const void *value, size_t bytes)
 
 	if (bytes > 0)
 		peer_sink += p[0] + p[bytes - 1];
+}
+static inline void peer_take(const struct peer_op *op, const void *value,
+			     size_t bytes)
+{
+	if (!op->into)
+		peer_consume(value, bytes);
+	else
+		memcpy(op->into, value, bytes < op->value_bytes ?
+					bytes : op->value_bytes);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * libaedb through its public header, one scope for each space. Its durability
- * modes are the classes themselves, so nothing is synced for it.
+ * modes are the classes themselves, so nothing is synced for it. Checkpoints
+ * and compaction run by themselves, as they do by default.
  *
  * The manifest is signed and recovery strict with full durability and permissive
  * and unsigned otherwise, as the benchmarks say.
@@ -35,24 +36,31 @@ static void close_db(struct peer_db *db)
 	free(state);
 }
 
+static int make_place(struct state *state, struct aedb_place place)
+{
+	int rc = aedb_create(state->db, place);
+
+	return rc < 0 && rc != AEDB_EXISTS ? fail("create") : 0;
+}
+
 static int make_scopes(struct state *state)
 {
 	struct aedb_place place = { .project = PROJECT };
 
-	if (aedb_create(state->db, place) < 0)
-		return fail("create project");
+	if (make_place(state, place) < 0)
+		return -1;
 	for (unsigned i = 0; i < PEER_SPACES; i++) {
 		place.scope = scope_names[i];
-		if (aedb_create(state->db, place) < 0 ||
-		    aedb_scope_open(state->db, PROJECT, place.scope,
+		if (make_place(state, place) < 0)
+			return -1;
+		if (aedb_scope_open(state->db, PROJECT, place.scope,
 				    &state->scopes[i]) < 0)
-			return fail("create scope");
+			return fail("open scope");
 	}
 	return 0;
 }
 
-static void set_options(enum peer_durability durability,
-			struct aedb_options *ret)
+static void set_options(const struct peer_db *db, struct aedb_options *ret)
 {
 	static const unsigned char hmac_key[32] = { 7, 7, 7, 7, 7, 7, 7, 7 };
 	static const enum aedb_durability modes[PEER_DURABILITIES] = {
@@ -62,10 +70,16 @@ static void set_options(enum peer_durability durability,
 	};
 
 	aedb_options_init(ret);
-	ret->mode = AEDB_OPEN_NEW;
-	ret->durability = modes[durability];
+	ret->mode = AEDB_OPEN_CREATE;
+	ret->durability = modes[db->durability];
 	ret->sync_interval_ms = PEER_SYNC_INTERVAL_MS;
-	if (durability == PEER_FULL) {
+	if (db->setup.memory_bytes > 0)
+		ret->memory_bytes = db->setup.memory_bytes;
+	if (db->setup.cache_bytes > 0)
+		ret->cache_bytes = db->setup.cache_bytes;
+	if (db->setup.inline_bytes_max > 0)
+		ret->inline_bytes_max = db->setup.inline_bytes_max;
+	if (db->durability == PEER_FULL) {
 		ret->hmac_key = hmac_key;
 		ret->hmac_key_bytes = sizeof(hmac_key);
 	} else {
@@ -80,7 +94,7 @@ static int open_db(struct peer_db *db)
 
 	if (!state)
 		return peer_fail("aedb", "open", "out of memory");
-	set_options(db->durability, &options);
+	set_options(db, &options);
 	if (aedb_open(db->dir, &options, &state->db) < 0) {
 		free(state);
 		return fail("open");
@@ -163,7 +177,7 @@ static int get(void *arg, const struct peer_op *op, size_t *ret_bytes)
 	if (aedb_get(state->scopes[op->space], NULL, op->key,
 		     op->key_bytes, &entry) < 0)
 		return fail("get");
-	peer_consume(entry.value, entry.value_bytes);
+	peer_take(op, entry.value, entry.value_bytes);
 	*ret_bytes = entry.value_bytes;
 	aedb_unpin(&entry);
 	return 0;
@@ -192,13 +206,47 @@ static int scan(void *arg, const struct peer_op *prefix, size_t n, size_t *ret)
 	return 0;
 }
 
-static int memory(struct peer_db *db, uint64_t *ret)
+static int snapshot(void *arg)
+{
+	struct state *state = arg;
+	struct aedb_snapshot *taken;
+
+	if (aedb_snapshot_open(state->db, &taken) < 0)
+		return fail("snapshot");
+	aedb_snapshot_close(taken);
+	return 0;
+}
+
+static int checkpoint(struct peer_db *db)
+{
+	struct state *state = db->state;
+	aedb_seq_t seq;
+
+	return aedb_checkpoint(state->db, &seq) < 0 ? fail("checkpoint") : 0;
+}
+
+static int compact(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	return aedb_compact(state->db) < 0 ? fail("compact") : 0;
+}
+
+static int usage(struct peer_db *db, struct peer_usage *ret)
 {
 	struct state *state = db->state;
 	struct aedb_stats stats;
 
 	aedb_stats(state->db, &stats);
-	*ret = stats.memory_bytes;
+	ret->memory = (double)stats.memory_bytes;
+	ret->index = ret->memory - (double)stats.memtable_bytes -
+		     (double)stats.cache_bytes - (double)stats.staged_bytes;
+	ret->cache = (double)stats.cache_bytes;
+	ret->cache_max = (double)stats.cache_capacity_bytes;
+	ret->cache_misses = (double)stats.cache_misses;
+	ret->outside = (double)stats.segment_bytes + (double)stats.value_bytes;
+	ret->stored = (double)stats.flush_bytes +
+		      (double)stats.compaction_write_bytes;
 	return 0;
 }
 
@@ -214,6 +262,7 @@ static void counts(struct peer_db *db, struct peer_counts *ret)
 }
 
 const struct peer_driver peer_aedb = {
+	.logs_entries = true,
 	.open = open_db,
 	.close = close_db,
 	.session_open = session_open,
@@ -223,6 +272,9 @@ const struct peer_driver peer_aedb = {
 	.delete = delete,
 	.get = get,
 	.scan = scan,
-	.memory = memory,
+	.snapshot = snapshot,
+	.checkpoint = checkpoint,
+	.compact = compact,
+	.usage = usage,
 	.counts = counts,
 };

@@ -5,8 +5,9 @@
  * A commit is one write() of its bytes at the end of a preallocated file, with
  * an fdatasync() in PEER_FULL and one every 10 ms in PEER_BATCH. A get is a
  * memcpy of a value from a random place of a table as large as all the values,
- * a scan a memcpy of as many entries. It finds nothing: there is no index, no
- * lock, no checksum.
+ * a scan a memcpy of as many entries; a get of a cold store is a pread of the
+ * value from the file. It finds nothing: there is no index, no lock, no
+ * checksum.
  *
  * Invariants:
  * 1. The file's written part never leaves what is preallocated; it starts over
@@ -26,8 +27,8 @@
 
 #define FILE_BYTES (256l << 20)
 #define RECORD_BYTES 100	/* what a commit of one key takes, framed */
-#define RECORD_BYTES_MAX 65536
-#define SLOT_BYTES 64
+#define RECORD_BYTES_MAX 262144
+#define SLOT_BYTES 64		/* or as many of these as a value needs */
 #define SLOTS_MIN 64
 #define ENTRY_BYTES 56		/* one of a scan: key and value */
 
@@ -36,6 +37,7 @@ struct state {
 	int fd;
 	unsigned char *table;		/* constant while a session is used */
 	uint64_t slots;			/* likewise */
+	size_t slot_bytes;		/* constant after open */
 	atomic_uint_fast64_t keys;	/* atomic: of all batches */
 	atomic_uint_fast64_t written;	/* atomic: bytes */
 	atomic_uint_fast64_t commits, syncs;	/* atomic */
@@ -59,7 +61,10 @@ static int open_db(struct peer_db *db)
 	snprintf(path, sizeof(path), "%s/file", db->dir);
 	state->db = db;
 	state->slots = SLOTS_MIN;
-	state->table = calloc(SLOTS_MIN, SLOT_BYTES);
+	state->slot_bytes = SLOT_BYTES;
+	while (state->slot_bytes < db->setup.value_bytes)
+		state->slot_bytes += SLOT_BYTES;
+	state->table = calloc(SLOTS_MIN, state->slot_bytes);
 	state->fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	db->state = state;
 	if (state->fd >= 0 && state->table &&
@@ -97,12 +102,14 @@ static int session_open(struct peer_db *db, void **ret)
 	uint64_t keys = atomic_load(&state->keys);
 	unsigned char *table;
 
+	if (keys < db->setup.keys)
+		keys = db->setup.keys;
 	if (keys > state->slots) {
-		table = realloc(state->table, keys * SLOT_BYTES);
+		table = realloc(state->table, keys * state->slot_bytes);
 		if (!table)
 			return fail("table");
 		/* Written to, or all of it would be one page of zeros. */
-		memset(table, 1, keys * SLOT_BYTES);
+		memset(table, 1, keys * state->slot_bytes);
 		state->table = table;
 		state->slots = keys;
 	}
@@ -131,20 +138,28 @@ static int commit(struct state *state, size_t bytes)
 }
 
 /* The last digits of a key are its number: enough to land anywhere. */
-static unsigned char *slot_of(const struct state *state,
-			      const struct peer_op *op)
+static uint64_t slot_of(const struct state *state, const struct peer_op *op)
 {
 	uint64_t bits;
 
 	memcpy(&bits, op->key + op->key_bytes - sizeof(bits), sizeof(bits));
+	bits ^= bits >> 29;
 	bits *= 0x9e3779b97f4a7c15ull;
-	return state->table + (bits >> 20) % state->slots * SLOT_BYTES;
+	bits ^= bits >> 32;
+	return bits % state->slots;
 }
 
+static size_t at_most(size_t bytes, size_t max)
+{
+	return bytes < max ? bytes : max;
+}
+
+/* A large value comes on top of what a record has anyway. */
 static int put(void *session, const struct peer_op *op)
 {
-	(void)op;
-	return commit(session, RECORD_BYTES);
+	size_t bytes = op->value_bytes <= SLOT_BYTES ? 0 : op->value_bytes;
+
+	return commit(session, at_most(RECORD_BYTES + bytes, RECORD_BYTES_MAX));
 }
 
 /* A batch has one header. */
@@ -156,16 +171,45 @@ static int put_batch(void *session, const struct peer_op *ops, size_t n)
 	for (size_t i = 0; i < n; i++)
 		bytes += ops[i].key_bytes + ops[i].value_bytes;
 	atomic_fetch_add(&state->keys, n);
-	return commit(state, bytes < RECORD_BYTES_MAX ? bytes :
-							RECORD_BYTES_MAX);
+	return commit(state, at_most(bytes, RECORD_BYTES_MAX));
+}
+
+/* What a store reads whose own copy is gone. */
+static int get_from_file(const struct state *state, const struct peer_op *op,
+			 void *into)
+{
+	off_t at = (off_t)(slot_of(state, op) * op->value_bytes);
+
+	if (pread(state->fd, into, op->value_bytes, at) !=
+	    (ssize_t)op->value_bytes)
+		return fail("pread");
+	return 0;
 }
 
 static int get(void *session, const struct peer_op *op, size_t *ret_bytes)
 {
-	memcpy(copy, slot_of(session, op), op->value_bytes);
-	peer_consume(copy, op->value_bytes);
+	const struct state *state = session;
+	void *into = op->into ? op->into : copy;
+
 	*ret_bytes = op->value_bytes;
+	if (!op->into && op->value_bytes > sizeof(copy))
+		return fail("get");
+	if (state->db->setup.is_cold)
+		return get_from_file(state, op, into);
+	memcpy(into, state->table + slot_of(state, op) * state->slot_bytes,
+	       op->value_bytes);
+	if (!op->into)
+		peer_consume(copy, op->value_bytes);
 	return 0;
+}
+
+static void scan_piece(const struct state *state, uint64_t at, size_t n)
+{
+	uint64_t first = at % (state->slots - n + 1);
+
+	memcpy(copy, state->table + first * state->slot_bytes, n * ENTRY_BYTES);
+	for (size_t i = 0; i < n; i++)
+		peer_consume(copy + i * ENTRY_BYTES, ENTRY_BYTES);
 }
 
 static int scan(void *session, const struct peer_op *prefix, size_t n,
@@ -174,12 +218,18 @@ static int scan(void *session, const struct peer_op *prefix, size_t n,
 	struct state *state = session;
 
 	(void)prefix;
-	if (n * SLOT_BYTES > state->slots * SLOT_BYTES || n > PEER_SCAN_MAX)
+	if (n > state->slots)
 		return fail("scan");
-	memcpy(copy, state->table, n * ENTRY_BYTES);
-	for (size_t i = 0; i < n; i++)
-		peer_consume(copy + i * ENTRY_BYTES, ENTRY_BYTES);
+	for (size_t at = 0; at < n; at += PEER_SCAN_MAX)
+		scan_piece(state, at, at_most(n - at, PEER_SCAN_MAX));
 	*ret = n;
+	return 0;
+}
+
+/* There is nothing to move or to write anew. */
+static int nothing(struct peer_db *db)
+{
+	(void)db;
 	return 0;
 }
 
@@ -202,5 +252,7 @@ const struct peer_driver peer_bare = {
 	.delete = put,
 	.get = get,
 	.scan = scan,
+	.checkpoint = nothing,
+	.compact = nothing,
 	.counts = counts,
 };

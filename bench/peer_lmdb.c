@@ -8,9 +8,13 @@
  */
 #include "peer.h"
 
+#include <errno.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define MAP_BYTES (4ull << 30)
 #define READERS_MAX 64
@@ -20,6 +24,7 @@ static const char *const space_names[PEER_SPACES] = { "app", "other" };
 struct state {
 	struct peer_db *db;
 	MDB_env *env;
+	unsigned flags;			/* constant after open */
 	MDB_dbi spaces[PEER_SPACES];
 };
 
@@ -38,7 +43,8 @@ static void close_db(struct peer_db *db)
 {
 	struct state *state = db->state;
 
-	mdb_env_close(state->env);
+	if (state->env)
+		mdb_env_close(state->env);
 	free(state);
 }
 
@@ -58,6 +64,21 @@ static int make_spaces(struct state *state)
 	return check(mdb_txn_commit(txn), "commit");
 }
 
+static int open_env(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	if (check(mdb_env_create(&state->env), "create") < 0 ||
+	    check(mdb_env_set_mapsize(state->env, MAP_BYTES), "map") < 0 ||
+	    check(mdb_env_set_maxdbs(state->env, PEER_SPACES), "dbs") < 0 ||
+	    check(mdb_env_set_maxreaders(state->env, READERS_MAX),
+		  "readers") < 0 ||
+	    check(mdb_env_open(state->env, db->dir, state->flags, 0600),
+		  db->dir) < 0)
+		return -1;
+	return make_spaces(state);
+}
+
 static int open_with(struct peer_db *db, unsigned flags)
 {
 	struct state *state = calloc(1, sizeof(*state));
@@ -65,18 +86,10 @@ static int open_with(struct peer_db *db, unsigned flags)
 	if (!state)
 		return peer_fail("lmdb", "open", "out of memory");
 	state->db = db;
+	state->flags = flags | MDB_NOTLS |
+		       (db->setup.is_cold ? MDB_NORDAHEAD : 0);
 	db->state = state;
-	if (check(mdb_env_create(&state->env), "create") < 0) {
-		free(state);
-		return -1;
-	}
-	if (check(mdb_env_set_mapsize(state->env, MAP_BYTES), "map") < 0 ||
-	    check(mdb_env_set_maxdbs(state->env, PEER_SPACES), "dbs") < 0 ||
-	    check(mdb_env_set_maxreaders(state->env, READERS_MAX),
-		  "readers") < 0 ||
-	    check(mdb_env_open(state->env, db->dir, flags | MDB_NOTLS, 0600),
-		  db->dir) < 0 ||
-	    make_spaces(state) < 0) {
+	if (open_env(db) < 0) {
 		close_db(db);
 		return -1;
 	}
@@ -195,7 +208,7 @@ static int get(void *arg, const struct peer_op *op, size_t *ret_bytes)
 	rc = mdb_get(session->reading, session->state->spaces[op->space], &key,
 		     &value);
 	if (rc == 0) {
-		peer_consume(value.mv_data, value.mv_size);
+		peer_take(op, value.mv_data, value.mv_size);
 		*ret_bytes = value.mv_size;
 	}
 	mdb_txn_reset(session->reading);
@@ -236,8 +249,45 @@ static int scan(void *arg, const struct peer_op *prefix, size_t n, size_t *ret)
 	return 0;
 }
 
+static int snapshot(void *arg)
+{
+	struct session *session = arg;
+
+	if (check(mdb_txn_renew(session->reading), "renew") < 0)
+		return -1;
+	mdb_txn_reset(session->reading);
+	return 0;
+}
+
+static int rename_copy(const char *copy_dir, const char *dir)
+{
+	char from[1024], to[1024];
+
+	snprintf(from, sizeof(from), "%s/data.mdb", copy_dir);
+	snprintf(to, sizeof(to), "%s/data.mdb", dir);
+	if (rename(from, to) < 0 || rmdir(copy_dir) < 0)
+		return peer_fail("lmdb", from, strerror(errno));
+	return 0;
+}
+
+/* It has no compaction in place: a compacted copy takes the file's place. */
+static int compact(struct peer_db *db)
+{
+	struct state *state = db->state;
+	char dir[600];
+
+	snprintf(dir, sizeof(dir), "%s/compact", db->dir);
+	if (mkdir(dir, 0700) < 0)
+		return peer_fail("lmdb", dir, strerror(errno));
+	if (check(mdb_env_copy2(state->env, dir, MDB_CP_COMPACT), "copy") < 0)
+		return -1;
+	mdb_env_close(state->env);
+	state->env = NULL;
+	return rename_copy(dir, db->dir) < 0 ? -1 : open_env(db);
+}
+
 /* The pages of the tree: they are the page cache's, and mapped. */
-static int memory(struct peer_db *db, uint64_t *ret)
+static int usage(struct peer_db *db, struct peer_usage *ret)
 {
 	struct state *state = db->state;
 	MDB_stat stat;
@@ -249,8 +299,9 @@ static int memory(struct peer_db *db, uint64_t *ret)
 		return -1;
 	rc = mdb_stat(txn, state->spaces[0], &stat);
 	mdb_txn_abort(txn);
-	*ret = stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
-				stat.ms_overflow_pages);
+	ret->memory = (double)stat.ms_psize *
+		      (double)(stat.ms_branch_pages + stat.ms_leaf_pages +
+			       stat.ms_overflow_pages);
 	return check(rc, "stat");
 }
 
@@ -265,7 +316,10 @@ static int memory(struct peer_db *db, uint64_t *ret)
 	.delete = delete,			\
 	.get = get,				\
 	.scan = scan,				\
-	.memory = memory,			\
+	.snapshot = snapshot,			\
+	.checkpoint = sync_db,			\
+	.compact = compact,			\
+	.usage = usage,				\
 }
 
 const struct peer_driver peer_lmdb = LMDB_DRIVER(open_db);

@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DEFAULT_LOG_PAGES 1000
+#define LARGE_LOG_PAGES 16384	/* 64 MiB: "packed" */
+
 enum statement {
 	PUT,
 	DELETE,
@@ -75,8 +78,8 @@ static int make_spaces(struct state *state)
 	char text[128];
 
 	for (unsigned i = 0; i < PEER_SPACES; i++) {
-		snprintf(text, sizeof(text), "CREATE TABLE space%u (k BLOB "
-			 "PRIMARY KEY, v BLOB) WITHOUT ROWID", i);
+		snprintf(text, sizeof(text), "CREATE TABLE IF NOT EXISTS "
+			 "space%u (k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID", i);
 		if (sqlite3_exec(state->connection, text, NULL, NULL, NULL))
 			return fail(state, text);
 		for (unsigned j = 0; j < PER_SPACE; j++) {
@@ -93,6 +96,7 @@ static int make_spaces(struct state *state)
 static int connect_db(struct state *state)
 {
 	bool is_full = state->db->durability == PEER_FULL;
+	unsigned long long cache_bytes = state->db->setup.tree_bytes;
 	char path[sizeof(state->db->dir) + 16];
 	char text[256];
 
@@ -101,9 +105,14 @@ static int connect_db(struct state *state)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 			    SQLITE_OPEN_NOMUTEX, NULL))
 		return fail(state, path);
+	if (cache_bytes == 0)
+		cache_bytes = PEER_MEMORY_BYTES;
 	snprintf(text, sizeof(text), "PRAGMA journal_mode=WAL;"
-		 "PRAGMA synchronous=%s; PRAGMA cache_size=-%llu",
-		 is_full ? "FULL" : "NORMAL", PEER_MEMORY_BYTES >> 10);
+		 "PRAGMA synchronous=%s; PRAGMA cache_size=-%llu;"
+		 "PRAGMA wal_autocheckpoint=%u",
+		 is_full ? "FULL" : "NORMAL", cache_bytes >> 10,
+		 state->db->setup.is_packed ? LARGE_LOG_PAGES :
+					      DEFAULT_LOG_PAGES);
 	if (sqlite3_exec(state->connection, text, NULL, NULL, NULL))
 		return fail(state, text);
 	if (make_spaces(state) < 0)
@@ -217,6 +226,12 @@ static int delete(void *session, const struct peer_op *op)
 	return rc;
 }
 
+static void take_column(const struct peer_op *op, sqlite3_stmt *statement)
+{
+	peer_take(op, sqlite3_column_blob(statement, 0),
+		  (size_t)sqlite3_column_bytes(statement, 0));
+}
+
 static void consume_column(sqlite3_stmt *statement, int column)
 {
 	peer_consume(sqlite3_column_blob(statement, column),
@@ -233,7 +248,7 @@ static int get(void *session, const struct peer_op *op, size_t *ret_bytes)
 	bind_key(statement, op);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
-		consume_column(statement, 0);
+		take_column(op, statement);
 		*ret_bytes = (size_t)sqlite3_column_bytes(statement, 0);
 	}
 	sqlite3_reset(statement);
@@ -273,7 +288,26 @@ static int scan(void *session, const struct peer_op *prefix, size_t n,
 	return 0;
 }
 
-static int memory(struct peer_db *db, uint64_t *ret)
+static int execute(struct state *state, const char *text)
+{
+	if (sqlite3_exec(state->connection, text, NULL, NULL, NULL))
+		return fail(state, text);
+	return 0;
+}
+
+static int checkpoint(struct peer_db *db)
+{
+	return execute(db->state, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+static int compact(struct peer_db *db)
+{
+	if (execute(db->state, "VACUUM") < 0)
+		return -1;
+	return checkpoint(db);
+}
+
+static int usage(struct peer_db *db, struct peer_usage *ret)
 {
 	struct state *state = db->state;
 	int used, highest;
@@ -281,7 +315,7 @@ static int memory(struct peer_db *db, uint64_t *ret)
 	if (sqlite3_db_status(state->connection, SQLITE_DBSTATUS_CACHE_USED,
 			      &used, &highest, 0))
 		return fail(state, "status");
-	*ret = (uint64_t)used;
+	ret->memory = ret->cache = used;
 	return 0;
 }
 
@@ -296,5 +330,7 @@ const struct peer_driver peer_sqlite = {
 	.delete = delete,
 	.get = get,
 	.scan = scan,
-	.memory = memory,
+	.checkpoint = checkpoint,
+	.compact = compact,
+	.usage = usage,
 };

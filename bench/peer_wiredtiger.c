@@ -4,7 +4,7 @@
  * "none", which writes the log to the system at each commit, and log_flush
  * every 10 ms. wiredtiger_memory is the same without transaction_sync, its
  * default: faster, but its log waits in the process, so a kill -9 loses
- * acknowledged commits.
+ * acknowledged commits. "Packed" is snappy and no log files made in advance.
  */
 #include "peer.h"
 
@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wiredtiger.h>
+
+#define CACHE_BYTES_MIN (1ull << 20)	/* WiredTiger's own */
+#define COMPRESSOR "libwiredtiger_snappy.so"
 
 static const char *const table_names[PEER_SPACES] = {
 	"table:app", "table:other",
@@ -46,10 +49,12 @@ static void close_db(struct peer_db *db)
 static int make_tables(struct state *state)
 {
 	WT_SESSION *session = state->syncing;
+	const char *config = state->db->setup.is_packed ?
+		"key_format=u,value_format=u,block_compressor=snappy" :
+		"key_format=u,value_format=u";
 
 	for (unsigned i = 0; i < PEER_SPACES; i++)
-		if (check(session->create(session, table_names[i],
-					  "key_format=u,value_format=u"),
+		if (check(session->create(session, table_names[i], config),
 			  table_names[i]) < 0)
 			return -1;
 	return 0;
@@ -58,14 +63,21 @@ static int make_tables(struct state *state)
 static int open_with(struct peer_db *db, const char *transaction_sync)
 {
 	struct state *state = calloc(1, sizeof(*state));
+	unsigned long long cache_bytes = db->setup.tree_bytes;
 	char config[256];
 
+	if (cache_bytes == 0)
+		cache_bytes = PEER_MEMORY_BYTES;
+	if (cache_bytes < CACHE_BYTES_MIN)
+		cache_bytes = CACHE_BYTES_MIN;
 	if (!state)
 		return peer_fail("wiredtiger", "open", "out of memory");
 	state->db = db;
 	snprintf(config, sizeof(config),
-		 "create,cache_size=%llu,log=(enabled),transaction_sync=(%s),"
-		 "statistics=(fast)", PEER_MEMORY_BYTES, transaction_sync);
+		 "create,cache_size=%llu,transaction_sync=(%s),"
+		 "statistics=(fast),log=(enabled%s", cache_bytes,
+		 transaction_sync, db->setup.is_packed ?
+		 ",prealloc=false),extensions=[" COMPRESSOR "]" : ")");
 	if (check(wiredtiger_open(db->dir, NULL, config, &state->connection),
 		  db->dir) < 0) {
 		free(state);
@@ -194,7 +206,7 @@ static int get(void *arg, const struct peer_op *op, size_t *ret_bytes)
 	if (check(cursor->search(cursor), "get") < 0 ||
 	    check(cursor->get_value(cursor, &value), "get") < 0)
 		return -1;
-	peer_consume(value.data, value.size);
+	peer_take(op, value.data, value.size);
 	*ret_bytes = value.size;
 	return check(cursor->reset(cursor), "reset");
 }
@@ -237,32 +249,77 @@ static int scan(void *arg, const struct peer_op *prefix, size_t n, size_t *ret)
 	return 0;
 }
 
-/* What the cache holds, which is more than these entries when they are few. */
-static int memory(struct peer_db *db, uint64_t *ret)
+/* A transaction takes its snapshot when it begins. */
+static int snapshot(void *arg)
+{
+	WT_SESSION *wt = ((struct session *)arg)->wt;
+
+	if (check(wt->begin_transaction(wt, "isolation=snapshot"),
+		  "begin") < 0)
+		return -1;
+	return check(wt->rollback_transaction(wt, NULL), "rollback");
+}
+
+static int checkpoint(struct peer_db *db)
 {
 	struct state *state = db->state;
+
+	return check(state->syncing->checkpoint(state->syncing, NULL),
+		     "checkpoint");
+}
+
+static int compact(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	for (unsigned i = 0; i < PEER_SPACES; i++)
+		if (check(state->syncing->compact(state->syncing,
+						  table_names[i],
+						  "timeout=0"),
+			  "compact") < 0)
+			return -1;
+	return checkpoint(db);
+}
+
+static int read_statistic(struct state *state, const char *uri, int key,
+			  double *ret)
+{
 	WT_SESSION *session = state->syncing;
 	const char *text, *printed;
 	WT_CURSOR *cursor;
-	int64_t bytes;
+	int64_t value;
 	int rc;
 
-	if (check(session->open_cursor(session, "statistics:table:app", NULL,
-				       "statistics=(fast)", &cursor),
-		  "statistics") < 0)
+	if (check(session->open_cursor(session, uri, NULL, "statistics=(fast)",
+				       &cursor), "statistics") < 0)
 		return -1;
-	cursor->set_key(cursor, WT_STAT_DSRC_CACHE_BYTES_INUSE);
+	cursor->set_key(cursor, key);
 	rc = cursor->search(cursor);
 	if (rc == 0)
-		rc = cursor->get_value(cursor, &text, &printed, &bytes);
+		rc = cursor->get_value(cursor, &text, &printed, &value);
 	cursor->close(cursor);
 	if (check(rc, "statistics") < 0)
 		return -1;
-	*ret = (uint64_t)bytes;
+	*ret = (double)value;
 	return 0;
 }
 
+/* What the cache holds, which is more than these entries when they are few. */
+static int usage(struct peer_db *db, struct peer_usage *ret)
+{
+	struct state *state = db->state;
+
+	if (read_statistic(state, "statistics:table:app",
+			   WT_STAT_DSRC_CACHE_BYTES_INUSE, &ret->memory) < 0 ||
+	    read_statistic(state, "statistics:", WT_STAT_CONN_CACHE_BYTES_INUSE,
+			   &ret->cache) < 0)
+		return -1;
+	return read_statistic(state, "statistics:",
+			      WT_STAT_CONN_CACHE_BYTES_MAX, &ret->cache_max);
+}
+
 #define WIREDTIGER_DRIVER(open_function) {	\
+	.logs_entries = true,			\
 	.open = open_function,			\
 	.close = close_db,			\
 	.sync = sync_db,			\
@@ -273,7 +330,10 @@ static int memory(struct peer_db *db, uint64_t *ret)
 	.delete = delete,			\
 	.get = get,				\
 	.scan = scan,				\
-	.memory = memory,			\
+	.snapshot = snapshot,			\
+	.checkpoint = checkpoint,		\
+	.compact = compact,			\
+	.usage = usage,				\
 }
 
 const struct peer_driver peer_wiredtiger = WIREDTIGER_DRIVER(open_db);

@@ -240,7 +240,7 @@ static int run_batching(struct peer_db *db, struct figure *ret)
 
 const struct bench workload_commits[] = {
 	{ "1", "one writer", PEER_BATCH, 7, PEERS_ALL, false, NULL, run_writer,
-	  {
+	  .rows = {
 		{ "one writer, 32 B", "commits/s",
 		  "write() of 100 B, fdatasync every 10 ms", "1.3 M", {
 			{ BOUND_GATE, AT_LEAST, GATE_WRITER_RATE, OF_NUMBER,
@@ -250,7 +250,7 @@ const struct bench workload_commits[] = {
 			{ BOUND_STRETCH, AT_LEAST, 600000, OF_NUMBER, 0 } } },
 	  } },
 	{ "2", "two-scope commits beside one-scope commits", PEER_BATCH, 7,
-	  PEERS_ALL, false, NULL, run_scopes, {
+	  PEERS_ALL, false, NULL, run_scopes, .rows = {
 		{ "one scope", "commits/s", "one write()", NULL, {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 } } },
 		{ "two scopes", "commits/s", NULL, NULL, {
@@ -258,7 +258,7 @@ const struct bench workload_commits[] = {
 			{ BOUND_TARGET, AT_LEAST, 0.85, OF_ROW, 0 } } },
 	  } },
 	{ "11", "160 commits, full durability", PEER_FULL, 11, PEERS_ALL,
-	  false, NULL, run_profile, {
+	  false, NULL, run_profile, .rows = {
 		{ "commit, p50", "us", "write() of 100 B and fdatasync",
 		  "65-115", {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 },
@@ -268,7 +268,7 @@ const struct bench workload_commits[] = {
 		{ "syncs of 160 commits", "syncs", NULL, NULL, { { 0 } } },
 	  } },
 	{ "11", "160 commits, batch durability", PEER_BATCH, 7, PEERS_ALL,
-	  false, NULL, run_profile, {
+	  false, NULL, run_profile, .rows = {
 		{ "commit, p50", "us",
 		  "write() of 100 B, fdatasync every 10 ms", NULL, {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 } } },
@@ -277,7 +277,7 @@ const struct bench workload_commits[] = {
 		{ "syncs of 160 commits", "syncs", NULL, NULL, { { 0 } } },
 	  } },
 	{ "11", "160 commits, os durability", PEER_OS, 7, PEERS_ALL, false,
-	  NULL, run_profile, {
+	  NULL, run_profile, .rows = {
 		{ "commit, p50", "us", "write() of 100 B", NULL, {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 } } },
 		{ "commit, p99", "us", NULL, NULL, {
@@ -285,7 +285,7 @@ const struct bench workload_commits[] = {
 		{ "syncs of 160 commits", "syncs", NULL, NULL, { { 0 } } },
 	  } },
 	{ "12", "512 single sets against 64 batches of 16", PEER_BATCH, 7,
-	  PEERS_ALL, false, NULL, run_batching, {
+	  PEERS_ALL, false, NULL, run_batching, .rows = {
 		{ "single sets", "keys/s",
 		  "one write() a commit, fdatasync every 10 ms", NULL, {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 } } },

@@ -80,7 +80,7 @@ static int run_entries(struct peer_db *db, const struct workload *workload,
 	const struct peer_driver *driver = db->peer->driver;
 	struct latencies updates = { NULL, 0, 0 }, gets = { NULL, 0, 0 };
 	struct span span;
-	uint64_t bytes;
+	struct peer_usage usage = PEER_USAGE_UNTOLD;
 	void *session;
 	int rc = 0;
 
@@ -97,10 +97,9 @@ static int run_entries(struct peer_db *db, const struct workload *workload,
 	if (rc == 0)
 		rc = get_each(workload, driver, session, &gets);
 	span_end(span, OPERATIONS, &ret[2]);
-	if (rc == 0 && driver->memory) {
-		rc = driver->memory(db, &bytes);
-		ret[4].value = (double)bytes;
-	}
+	if (rc == 0 && driver->usage)
+		rc = driver->usage(db, &usage);
+	ret[4].value = usage.memory;
 	ret[0].value = latencies_percentile(&updates, 0.50);
 	ret[1].value = latencies_percentile(&updates, 0.99);
 	ret[2].value = latencies_percentile(&gets, 0.50);
@@ -168,7 +167,8 @@ static int put_many(const struct peer_driver *driver, void *session)
 static int run_many(struct peer_db *db, struct figure *ret)
 {
 	const struct peer_driver *driver = db->peer->driver;
-	uint64_t before, after, bytes;
+	struct peer_usage usage = PEER_USAGE_UNTOLD;
+	uint64_t before, after;
 	struct span span;
 	void *session;
 	int rc;
@@ -183,9 +183,9 @@ static int run_many(struct peer_db *db, struct figure *ret)
 	if (rc == 0)
 		rc = read_resident(&after);
 	if (rc == 0)
-		rc = driver->memory(db, &bytes);
+		rc = driver->usage(db, &usage);
 	if (rc == 0) {
-		ret[0].value = (double)bytes / MANY;
+		ret[0].value = usage.memory / MANY;
 		ret[1].value = ((double)after - (double)before) / MANY;
 	}
 	driver->session_close(session);
@@ -196,7 +196,7 @@ static int run_many(struct peer_db *db, struct figure *ret)
 
 const struct bench workload_entries[] = {
 	{ "9", "4,096 keys of 64 B in memory", PEER_OS, 7, PEERS_ALL, false,
-	  NULL, run_small, {
+	  NULL, run_small, .rows = {
 		{ "update, 4,096 keys of 64 B, p50", "ns",
 		  "write() of 100 B; memcpy of a value", "750", {
 			{ BOUND_TARGET, AT_MOST, 900, OF_NUMBER, 0 } } },
@@ -209,7 +209,7 @@ const struct bench workload_entries[] = {
 			{ BOUND_GATE, ABOVE, ENTRIES * 64, OF_NUMBER, 0 } } },
 	  } },
 	{ "10", "4,096 keys of 32 B in memory", PEER_OS, 7, PEERS_ALL, false,
-	  NULL, run_u256, {
+	  NULL, run_u256, .rows = {
 		{ "update, 4,096 keys of 32 B, p50", "ns",
 		  "write() of 100 B; memcpy of a value", "750", {
 			{ BOUND_TARGET, AT_MOST, 900, OF_NUMBER, 0 } } },
@@ -222,7 +222,7 @@ const struct bench workload_entries[] = {
 			{ BOUND_GATE, BELOW, ENTRIES * 80, OF_NUMBER, 0 } } },
 	  } },
 	{ "10", "memory of 1 M keys (16 B, 32 B)", PEER_OS, 3,
-	  PEER_BIT(PEER_AEDB), false, NULL, run_many, {
+	  PEER_BIT(PEER_AEDB), false, NULL, run_many, .rows = {
 		{ "memory a key of 1 M, own figure", "B", NULL, NULL, {
 			{ BOUND_TARGET, BELOW, 80, OF_NUMBER, 0 } } },
 		{ "memory a key of 1 M, process growth", "B", NULL, NULL, {

@@ -243,7 +243,7 @@ static int run_scan(struct peer_db *db, struct figure *ret)
 
 const struct bench workload_reads[] = {
 	{ "1", "get of 2,000 keys by handle", PEER_FULL, 9, PEERS_ALL, true,
-	  load_few, run_few, {
+	  load_few, run_few, .rows = {
 		{ "get, 2,000 keys, p50", "ns",
 		  "memcpy of a value from a random place", "20", {
 			{ BOUND_GATE, AT_MOST, GATE_GET_P50_NS, OF_NUMBER, 0 },
@@ -256,7 +256,7 @@ const struct bench workload_reads[] = {
 		{ "get, 2,000 keys, in a loop", "ns/op", NULL, NULL, {
 			{ BOUND_TARGET, BELOW, 1, OF_PEER, PEER_LMDB } } } } },
 	{ "1", "prefix scan of 100", PEER_FULL, 9, PEERS_ALL, true,
-	  load_few, run_scan, {
+	  load_few, run_scan, .rows = {
 		{ "scan of 100 by prefix, p50", "us",
 		  "memcpy of 100 entries", "0.5", {
 			{ BOUND_GATE, AT_MOST, GATE_SCAN_P50_US, OF_NUMBER, 0 },
@@ -266,7 +266,7 @@ const struct bench workload_reads[] = {
 			{ BOUND_GATE, AT_MOST, GATE_SCAN_P99_US, OF_NUMBER, 0 },
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 } } } } },
 	{ "1", "get of 1 M keys in memory", PEER_OS, 5, PEERS_ALL, true,
-	  load_many, run_many, {
+	  load_many, run_many, .rows = {
 		{ "get, 1 M keys, p50", "ns",
 		  "memcpy of a value from a random place of 64 MB", "250", {
 			{ BOUND_TARGET, AT_MOST, 500, OF_NUMBER, 0 },

@@ -202,7 +202,7 @@ static int run_batches(struct peer_db *db, struct figure *ret)
 
 const struct bench workload_threads[] = {
 	{ "3", "32 writers, batch durability", PEER_BATCH, 7, PEERS_ALL, false,
-	  NULL, run_singles, {
+	  NULL, run_singles, .rows = {
 		{ "32 writers, 8 B", "commits/s",
 		  "32 writers of 100 B, fdatasync every 10 ms", NULL, {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 },
@@ -214,7 +214,7 @@ const struct bench workload_threads[] = {
 		{ "commits in a sync", "", NULL, NULL, { { 0 } } },
 	  } },
 	{ "3", "32 writers, full durability", PEER_FULL, 7, PEERS_ALL, false,
-	  NULL, run_singles, {
+	  NULL, run_singles, .rows = {
 		{ "32 writers, 8 B", "commits/s",
 		  "32 writers of 100 B with an fdatasync each", "100 k", {
 			{ BOUND_GATE, ABOVE, 0, OF_NUMBER, 0 },
@@ -227,7 +227,7 @@ const struct bench workload_threads[] = {
 		{ "commits in a sync", "", NULL, NULL, { { 0 } } },
 	  } },
 	{ "4", "16 writers of 16-key batches", PEER_BATCH, 7, PEERS_ALL, false,
-	  NULL, run_batches, {
+	  NULL, run_batches, .rows = {
 		{ "16 writers, batches of 16 x 8 B", "keys/s",
 		  "16 writers of a batch's bytes, fdatasync every 10 ms",
 		  "3 M", {

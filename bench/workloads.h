@@ -1,7 +1,8 @@
 /*
  * The benchmarks by number, in files named for what they measure: reads,
- * commits of one thread, commits of many, small entries in memory. Each table
- * ends with an entry without id. Constant.
+ * commits of one thread, commits of many, small entries in memory, page files,
+ * values outside memory, a dataset that is loaded and stored. Each table ends
+ * with an entry without id. Constant.
  */
 #ifndef BENCH_WORKLOADS_H
 #define BENCH_WORKLOADS_H
@@ -12,5 +13,19 @@ extern const struct bench workload_reads[];
 extern const struct bench workload_commits[];
 extern const struct bench workload_threads[];
 extern const struct bench workload_entries[];
+extern const struct bench workload_pages[];
+extern const struct bench workload_values[];
+extern const struct bench workload_stored_1m[];
+extern const struct bench workload_stored_10m[];
+
+/* What both tables of the stored dataset do (stored_write.c, stored_read.c). */
+int stored_load(struct peer_db *db, struct figure *ret);
+int stored_overwrite(struct peer_db *db, struct figure *ret);
+int stored_open(struct peer_db *db, struct figure *ret);
+int stored_get_cached(struct peer_db *db, struct figure *ret);
+int stored_scan(struct peer_db *db, struct figure *ret);
+int stored_get_cold(struct peer_db *db, struct figure *ret);
+int stored_index(struct peer_db *db, struct figure *ret);
+int stored_snapshot(struct peer_db *db, struct figure *ret);
 
 #endif

@@ -209,8 +209,9 @@ TEST(references, "a put of a reference carries its extents, and a malformed one 
 {
 	const struct value_extent extents[2] = { { 1, 4096, 70000 },
 						 { 7, UINT64_C(1) << 30, 16 } };
-	const struct value_ref ref = { 100000, 7, { 7, 4096, 500, 0x1234 } };
-	uint8_t value[VALUE_REF_BYTES], encoded[64], buffer[BUFFER_BYTES];
+	const struct value_ref ref = { .bytes = 100000, .chunks = 7,
+		.root = { 7, 4096, 500, 0x1234 } };
+	uint8_t value[VALUE_REF_BYTES_MAX], encoded[64], buffer[BUFFER_BYTES];
 	struct op op = { .kind = OP_PUT, .flags = OP_IS_REF,
 			 .key = { 2, "k", 1 } }, got;
 	struct value_extent extent;

@@ -42,8 +42,6 @@ enum lock_rank {
 	LOCK_RANK_PAGES,		/* I/O: appends to a page file */
 	LOCK_RANK_CACHE_SHARD,
 	LOCK_RANK_CACHE_WAITING,
-	LOCK_RANK_VALUES_SYNC,		/* I/O: held over a sync */
-	LOCK_RANK_VALUES_FILES,		/* I/O: opens a file */
 	LOCK_RANK_RESERVE,		/* I/O: changes a file's size */
 };
 

@@ -11,15 +11,18 @@
 #include <string.h>
 
 #include "apply.h"
+#include "checkpoint.h"
 #include "err.h"
 #include "mem_settle.h"
 #include "op.h"
 #include "recover.h"
+#include "snapshot.h"
 
 struct recovery {
 	struct aedb *db;
 	struct wal_reader *reader;
 	seq_t checkpoint_seq;
+	seq_t snapshot_newest;		/* of the named ones */
 	/* owned: value files that commits above the durable position name, each
 	 * once */
 	file_id_t *files;
@@ -106,7 +109,7 @@ static int commit_execute(struct recovery *recovery,
 			   commit->payload_bytes, commit->first_seq,
 			   commit->time_us);
 	epoch_leave(db->epoch);
-	if (rc == AEDB_NO_MEMORY || rc == AEDB_NEWER_FORMAT)
+	if (rc == AEDB_NO_MEMORY || rc == AEDB_NEWER_FORMAT || rc == AEDB_IO)
 		return rc;
 	if (rc < 0)
 		return err_set(AEDB_CORRUPT,
@@ -117,7 +120,7 @@ static int commit_execute(struct recovery *recovery,
 			       "the commit %llu of the log has another number of operations",
 			       (unsigned long long)last);
 	atomic_store(&db->visible_seq, last);
-	mem_settle(db->memtable, last, 0);
+	mem_settle(db->memtable, last, recovery->snapshot_newest);
 	db->commits.last_time_us = commit->time_us;
 	if (atomic_load(&db->commits.next_seq) <= ids)
 		atomic_store(&db->commits.next_seq, ids + 1);
@@ -178,6 +181,33 @@ static int commit_take(struct recovery *recovery,
 	return rc < 0 ? rc : 1;
 }
 
+/* A log that another open wrote, with more memory, may not fit into this one's. */
+static bool memory_is_full(const struct aedb *db)
+	REQUIRES(db->commits.lock)
+{
+	return db->options.mode != AEDB_OPEN_READ_ONLY &&
+	       memtable_bytes(db->memtable) > db->budget.memtables_bytes_max;
+}
+
+/* What was recovered so far goes into segments; so what it names, too, must be on
+ * the disk. 1 to go on. */
+static int room_make(struct recovery *recovery)
+	REQUIRES(recovery->db->commits.lock)
+{
+	struct aedb *db = recovery->db;
+	seq_t seq;
+	int rc = file_set_sync_earlier(values_files(db->values),
+				       recovery->files, recovery->n_files);
+
+	if (rc < 0)
+		return rc;
+	atomic_store(&db->commits.written_seq, db_visible(db));
+	lock_release(&db->commits.lock);
+	rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
+	lock_acquire(&db->commits.lock);
+	return rc < 0 ? rc : 1;
+}
+
 int recover_run(struct aedb *db, struct wal_reader **ret)
 {
 	const struct manifest_state *state = manifest_state(db->manifest);
@@ -194,8 +224,11 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		.checkpoint_seq = state->numbers[MANIFEST_CHECKPOINT_SEQ],
 	};
 	struct wal_read_commit commit;
+	struct snapshot_bounds bounds;
 	int rc;
 
+	snapshot_bounds_take(db, &bounds);
+	recovery.snapshot_newest = bounds.newest;
 	memcpy(options.db_uuid, state->db_uuid, FILE_UUID_BYTES);
 	rc = wal_reader_open(db->vfs, &options, &recovery.reader);
 	if (rc < 0)
@@ -205,6 +238,8 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		rc = wal_reader_next(recovery.reader, &commit);
 		if (rc > 0)
 			rc = commit_take(&recovery, &commit);
+		if (rc > 0 && memory_is_full(db))
+			rc = room_make(&recovery);
 	} while (rc > 0);
 	lock_release(&recovery.db->commits.lock);
 	if (rc == 0)

@@ -58,6 +58,7 @@ struct base {
 	struct compact_view view;
 	struct pace pace;
 	uint64_t read_bytes, written_bytes, moved_bytes;
+	size_t spoiled;			/* value that cannot be read; 0: none */
 	bool had_faults;		/* more may be kept than is needed */
 	bool is_clone;			/* what was put is the first's */
 };

@@ -135,8 +135,7 @@ TEST(full, "full compaction keeps what is retained, and in the end nothing else"
 	}
 }
 
-TEST(deleted, "after most was deleted and all compacted the files are little more "
-	      "than what is left")
+TEST(deleted, "after most was deleted and all compacted, little more than the rest is left")
 {
 	uint64_t live_bytes = 0;
 	struct base b;
@@ -443,6 +442,61 @@ TEST(damaged_segment, "a segment that is damaged is refused, and found")
 		compact_result_release(&result);
 	}
 	base_close(&b);
+}
+
+TEST(damaged_value, "a damaged value stays with its file, and is not tried for ever")
+{
+	const struct page_ref *page;
+	char path[FILE_SET_PATH_BYTES];
+	struct base b;
+	size_t at;
+
+	base_open(&b);
+	for (unsigned int key = 0; key < 20; key++)
+		base_put(&b, 0, key, BASE_SMALL);
+	base_flush(&b);
+	at = b.all[5].value;
+	b.spoiled = at;
+	page = &b.pool.at[at].ref.root;
+	file_set_path(values_files(b.pool.values), page->file, path);
+	base_reopen(&b);
+	spoil(&b, path, page->offset + PAGE_HEADER_BYTES);
+	base_reopen(&b);
+	for (unsigned int key = 0; key < 20; key++)
+		if (key != 5 && key != 6)
+			base_delete(&b, 0, key);
+	base_flush(&b);
+	compact_all(&b);
+	settle(&b);
+	compact_all(&b);
+	base_check(&b);
+	CHECK_EQ(b.n_damaged_files, 1);
+	CHECK_EQ(b.damaged_files[0], b.pool.at[at].ref.root.file);
+	CHECK(b.pool.at[b.all[6].value].ref.root.file != b.damaged_files[0]);
+	CHECK_EQ(pool_read(b.pool.values, &b.pool.at[at].ref, (uint8_t[3000]){ 0 },
+			   b.pool.at[at].n), AEDB_CORRUPT);
+	base_close(&b);
+}
+
+TEST(flush_between, "segments flushed while a compaction runs stay above what comes of it")
+{
+	for (int round = 0; round < 5; round++) {
+		struct compact_result result;
+		struct compact_pick pick;
+		struct compact_job job;
+		struct base b;
+
+		base_to_fail(&b);
+		random_writes(&b, 60);
+		CHECK(pick_again(&b, &pick));
+		job = base_job(&b, &pick);
+		CHECK_OK(compact_run(&job, &result));
+		base_flush(&b);
+		base_publish(&b, &result);
+		compact_result_release(&result);
+		base_check(&b);
+		base_close(&b);
+	}
 }
 
 TEST(versions_together, "a key with more versions than fill a segment stays in one")

@@ -1,8 +1,8 @@
 /*
  * Verifying: first the manifest, which says what counts; then segments with
- * their values, what they say together, the log with its values, the files that
- * are left. If all of that is good, recovery is tried, for what executing the
- * log's commits would find.
+ * their values, what they say together, the log with its values. If all of that
+ * is good, recovery is tried, for what executing the log's commits would find;
+ * and if that is, too, it is safe to say which files nothing refers to.
  *
  * Invariants:
  * 1. LOCK is held, shared, from before anything is read until the end.
@@ -25,7 +25,9 @@
 struct verify {
 	struct verify_job job;
 	const struct aedb_options *options;
-	struct vfs_file *lock_file;	/* owned, as are: */
+	const char *name;
+	struct vfs *trial;		/* owned, as are: NULL: it was used */
+	struct vfs_file *lock_file;
 	struct manifest *manifest;
 	struct file_set *segments;
 	struct values *values;
@@ -88,19 +90,49 @@ static int files_open(struct verify *v)
 	return rc;
 }
 
-static int parts_check(const struct verify_job *job, struct verify_log *log)
+/* Opens the database for reading, which executes the log. */
+static int recovery_try(struct verify *v)
 {
+	struct aedb_options options = *v->options;
+	struct vfs *vfs = v->trial;
+	struct aedb *db;
+	int rc;
+
+	v->trial = NULL;
+	options.mode = AEDB_OPEN_READ_ONLY;
+	options.recovery = AEDB_STRICT;
+	rc = db_open(vfs, v->name, &options, &db);
+	if (rc == 0)
+		return aedb_close(db);
+	return rc == AEDB_CORRUPT || rc == AEDB_IO ?
+		       verify_find_error(v->job.findings, WAL_DIRECTORY, rc) :
+		       rc;
+}
+
+static bool is_good(const struct verify *v)
+{
+	return v->job.findings->report.findings == 0;
+}
+
+static int parts_check(struct verify *v, struct verify_log *log)
+{
+	const struct verify_job *job = &v->job;
 	int rc;
 
 	verify_expect(job->findings, verify_segments_bytes(job->state) +
 				     verify_counts_bytes(job->state) +
 				     verify_log_bytes(log));
 	rc = verify_segments(job);
-	if (rc == 0 && job->findings->report.findings == 0)
+	if (rc == 0 && is_good(v))
 		rc = verify_counts(job);
 	if (rc == 0)
 		rc = verify_log_check(log);
-	return rc < 0 ? rc : verify_files(job, log);
+	if (rc == 0 && is_good(v) && v->lock_file)
+		rc = recovery_try(v);
+	/* what is damaged might refer to anything */
+	if (rc == 0 && is_good(v))
+		rc = verify_files(job, log);
+	return rc;
 }
 
 static int all_check(struct verify *v)
@@ -115,7 +147,7 @@ static int all_check(struct verify *v)
 		rc = verify_log_open(&v->job, &log);
 	if (rc < 0)
 		return rc;
-	rc = parts_check(&v->job, &log);
+	rc = parts_check(v, &log);
 	verify_log_close(&log);
 	return rc;
 }
@@ -126,23 +158,9 @@ static void verify_release(struct verify *v)
 	values_close(v->values);
 	file_set_close(v->segments);
 	manifest_close(v->manifest);
-}
-
-/* Opens the database for reading, which executes the log. */
-static int recovery_try(struct verify *v, struct vfs *trial, const char *name)
-{
-	struct aedb_options options = *v->options;
-	struct aedb *db;
-	int rc;
-
-	options.mode = AEDB_OPEN_READ_ONLY;
-	options.recovery = AEDB_STRICT;
-	rc = db_open(trial, name, &options, &db);
-	if (rc == 0)
-		return aedb_close(db);
-	return rc == AEDB_CORRUPT || rc == AEDB_IO ?
-		       verify_find_error(v->job.findings, WAL_DIRECTORY, rc) :
-		       rc;
+	vfs_file_close(v->lock_file);
+	if (v->trial)
+		vfs_close(v->trial);
 }
 
 /* A directory without a manifest is no database. */
@@ -162,22 +180,19 @@ int verify_database(struct vfs *vfs, struct vfs *trial, const char *name,
 		    const struct aedb_options *options,
 		    struct verify_findings *findings)
 {
-	struct verify v = { .job = { .vfs = vfs, .findings = findings },
-			    .options = options };
-	bool is_tried = false;
+	struct verify v = {
+		.job = { .vfs = vfs, .findings = findings },
+		.options = options,
+		.name = name,
+		.trial = trial,
+	};
 	int rc = database_find(vfs, name);
 
 	if (rc == 0)
 		rc = lock_take(&v);
 	if (rc == 0)
 		rc = all_check(&v);
-	is_tried = rc == 0 && findings->report.findings == 0 && v.lock_file;
 	verify_release(&v);
-	if (is_tried)
-		rc = recovery_try(&v, trial, name);
-	else
-		vfs_close(trial);
-	vfs_file_close(v.lock_file);
 	return rc;
 }
 

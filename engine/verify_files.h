@@ -8,7 +8,8 @@
 
 #include "verify_log.h"
 
-/* Notes each as harmless. When everything that refers to files was read. */
+/* Notes each as harmless. After everything that refers to files was read, and
+ * found good. */
 int verify_files(const struct verify_job *job, const struct verify_log *log);
 
 #endif

@@ -124,6 +124,18 @@ static int file_check(struct walk *walk)
 	return 1;
 }
 
+/* Whatever becomes of the entries, these files are needed. */
+static int files_note(const struct walk *walk)
+{
+	const struct segment_info *info = walk->info;
+	int rc = 0;
+
+	for (size_t i = 0; i < info->n_shares && rc >= 0; i++)
+		rc = verify_values_note(walk->job->values,
+					info->shares[i].file);
+	return rc < 0 ? rc : 0;
+}
+
 static int segment_check(struct walk *walk)
 {
 	struct segment *segment;
@@ -156,7 +168,9 @@ int verify_segments(const struct verify_job *job)
 		struct walk walk = { .job = job, .info = job->state->segments[i] };
 
 		file_set_path(job->segments, walk.info->number, walk.path);
-		rc = file_check(&walk);
+		rc = files_note(&walk);
+		if (rc == 0)
+			rc = file_check(&walk);
 		if (rc > 0)
 			rc = segment_check(&walk);
 		report_add(&walk);

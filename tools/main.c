@@ -19,6 +19,8 @@
 	"TARGET is a path in a mounted database, or a database directory DB with\n" \
 	"names inside it.\n"
 
+#define WHOLE "DB is a database directory that nobody has open for writing.\n"
+
 #define HEX_OPTION \
 	"  -x, --hex       keys are hexadecimal digits, as arguments and printed\n"
 
@@ -124,10 +126,35 @@ static const struct command commands[] = {
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
 	  COMMON_OPTIONS },
+	{ "stats", cmd_stats, "tell what a database consists of",
+	  "Usage: aedb stats [OPTIONS] DB\n"
+	  "\n" WHOLE
+	  "Prints sizes of log, segments by level and value files, how much of them\n"
+	  "is live, and what memory and cache hold after opening it to read.\n"
+	  "\n" COMMON_OPTIONS },
+	{ "checkpoint", cmd_checkpoint, "move what the log holds into segments",
+	  "Usage: aedb checkpoint [OPTIONS] DB\n"
+	  "\n" WHOLE
+	  "After that, opening it reads no log. Prints the newest commit's number.\n"
+	  "\n" COMMON_OPTIONS },
+	{ "compact", cmd_compact, "give space back that nothing needs",
+	  "Usage: aedb compact [OPTIONS] DB\n"
+	  "\n" WHOLE
+	  "Makes a checkpoint, and one level of all segments, without what nobody can\n"
+	  "read any more. Prints the sizes before and after.\n"
+	  "\n" COMMON_OPTIONS },
+	{ "verify", cmd_verify, "check all files of a database",
+	  "Usage: aedb verify [OPTIONS] DB\n"
+	  "\n" WHOLE
+	  "Reads all of it and writes nothing. Each finding is a line FILE: POSITION:\n"
+	  "WHAT; files that nothing refers to are found, too, and harmless. The exit\n"
+	  "status is 5 if there is damage.\n"
+	  "\n" COMMON_OPTIONS },
 	{ "show", cmd_show, "print a file of a database as text",
 	  "Usage: aedb show [OPTIONS] FILE\n"
 	  "\n"
-	  "FILE is any file in a database directory. The database may be in use.\n"
+	  "FILE is any file in a database directory, or a file of pages. The database\n"
+	  "may be in use.\n"
 	  "\n"
 	  "      --help      this text\n" },
 	{ "help", cmd_help, "explain a command",
@@ -160,7 +187,7 @@ static void print_overview(void)
 	     "\n"
 	     "Works with databases of aedbfs, mounted or not.\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].purpose);
+		printf("  %-10s %s\n", commands[i].name, commands[i].purpose);
 	puts("\n" TARGETS
 	     "'aedb COMMAND --help' tells more.\n"
 	     "\n"

@@ -7,6 +7,7 @@
 
 #define FIRST_NS 500000000
 #define EVERY_NS 200000000
+#define BAR_COLUMNS 30
 
 static int64_t now_ns(void)
 {
@@ -16,14 +17,33 @@ static int64_t now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-void progress_init(struct progress *progress, enum progress_unit unit,
-		   uint64_t total)
+void progress_init_alone(struct progress *progress, enum progress_unit unit,
+			 uint64_t total)
 {
 	progress->unit = unit;
 	progress->total = total;
 	progress->has_line = false;
-	progress->is_shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
+	progress->is_shown = isatty(STDERR_FILENO);
 	progress->next_ns = progress->is_shown ? now_ns() + FIRST_NS : 0;
+}
+
+void progress_init(struct progress *progress, enum progress_unit unit,
+		   uint64_t total)
+{
+	progress_init_alone(progress, unit, total);
+	progress->is_shown &= !isatty(STDOUT_FILENO);
+}
+
+static void bar_show(uint64_t done, uint64_t total)
+{
+	int columns = done < total ? (int)((double)done / (double)total *
+					   BAR_COLUMNS) : BAR_COLUMNS;
+
+	fputs("\r[", stderr);
+	for (int i = 0; i < BAR_COLUMNS; i++)
+		fputc(i < columns ? '#' : '.', stderr);
+	fprintf(stderr, "] %.1f of %.1f MiB", (double)done / (1 << 20),
+		(double)total / (1 << 20));
 }
 
 void progress_show(struct progress *progress, uint64_t done)
@@ -42,8 +62,7 @@ void progress_show(struct progress *progress, uint64_t done)
 	if (progress->unit == PROGRESS_KEYS)
 		fprintf(stderr, "\r%llu keys", (unsigned long long)done);
 	else if (progress->total)
-		fprintf(stderr, "\r%.1f of %.1f MiB", (double)done / (1 << 20),
-			(double)progress->total / (1 << 20));
+		bar_show(done, progress->total);
 	else
 		fprintf(stderr, "\r%.1f MiB", (double)done / (1 << 20));
 	fflush(stderr);
@@ -53,4 +72,5 @@ void progress_release(struct progress *progress)
 {
 	if (progress->has_line)
 		fputs("\r\033[K", stderr);
+	progress->has_line = false;
 }

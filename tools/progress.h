@@ -1,8 +1,8 @@
 /*
- * How far long work has come, on standard error, if that is a terminal and
- * standard output is none; after half a second, and gone at the end.
+ * How far long work has come, on standard error, if that is a terminal; after
+ * half a second, and gone at the end.
  *
- * Threads: one.
+ * Threads: one at a time.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
@@ -23,9 +23,16 @@ struct progress {
 	bool has_line;		/* to be wiped */
 };
 
+/* For work that prints as it goes on: shown only if standard output is no
+ * terminal. */
 void progress_init(struct progress *progress, enum progress_unit unit,
 		   uint64_t total);
+/* For work that prints little, and wipes the line before. */
+void progress_init_alone(struct progress *progress, enum progress_unit unit,
+			 uint64_t total);
 void progress_show(struct progress *progress, uint64_t done);
+/* The line goes, so that what is printed next begins one; for good, or until it
+ * is shown again. */
 void progress_release(struct progress *progress);
 
 #endif

@@ -235,22 +235,33 @@ int target_parse_key(char *text, bool is_hex, struct target_key *ret)
 
 /* Databases. */
 
-/* For one that is mounted, "; it is mounted on PATH …"; "" otherwise. */
-static void name_mount(const char *path, char *ret, size_t size)
+/* Whether the command is about the database as a whole. */
+static bool is_whole(enum target_access access)
+{
+	return access == TARGET_MAINTAIN || access == TARGET_INSPECT;
+}
+
+/* For one that is mounted, "; it is mounted …"; "" otherwise. */
+static void name_mount(const char *path, enum target_access access, char *ret,
+		       size_t size)
 {
 	struct mount mount;
 	char *real = realpath(path, NULL);
 
 	*ret = '\0';
 	if (real && mount_find_source(real, &mount) > 0) {
-		snprintf(ret, size, "; it is mounted: use paths in %s instead",
-			 mount.point);
+		if (is_whole(access))
+			snprintf(ret, size, "; it is mounted on %s: 'aedb "
+				 "umount' it first", mount.point);
+		else
+			snprintf(ret, size, "; it is mounted: use paths in %s "
+				 "instead", mount.point);
 		mount_release(&mount);
 	}
 	free(real);
 }
 
-static int open_failure(const char *path, int rc)
+int target_open_failure(const char *path, enum target_access access, int rc)
 {
 	char mount[1024];
 
@@ -259,7 +270,7 @@ static int open_failure(const char *path, int rc)
 
 		/* Reading the table of mounts may fail, with a message. */
 		snprintf(reason, sizeof(reason), "%s", aedb_error_message());
-		name_mount(path, mount, sizeof(mount));
+		name_mount(path, access, mount, sizeof(mount));
 		failure_set(STATUS_BUSY, path, "%s%s", reason, mount);
 		return rc;
 	}
@@ -269,6 +280,23 @@ static int open_failure(const char *path, int rc)
 		return rc;
 	}
 	return failure_engine(rc, "%s", path);
+}
+
+int target_check_directory(const char *path)
+{
+	struct target_path in;
+	int rc = target_is_mounted(path);
+
+	if (rc <= 0)
+		return rc;
+	rc = target_locate(path, &in);
+	if (rc < 0)
+		return rc;
+	rc = failure_set(STATUS_BUSY, path, "it is in the mount of %s: 'aedb "
+			 "umount' that first, and name its directory",
+			 in.mount.source);
+	target_release_path(&in);
+	return rc;
 }
 
 static void report_findings(const struct target *target)
@@ -287,15 +315,18 @@ int target_open(const char *path, enum target_access access,
 	int rc;
 
 	aedb_options_init(&options);
-	options.memory_bytes = MEMORY_BYTES;
+	if (access != TARGET_MAINTAIN)
+		options.memory_bytes = MEMORY_BYTES;
+	else
+		options.maintenance = AEDB_ON_CALL;
 	options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
-	if (access != TARGET_WRITE)
+	if (access != TARGET_WRITE && access != TARGET_MAINTAIN)
 		options.mode = AEDB_OPEN_READ_ONLY;
 	if (access == TARGET_READ_DAMAGED)
 		options.recovery = AEDB_PERMISSIVE;
 	rc = aedb_open(path, &options, &target.db);
 	if (rc < 0)
-		return open_failure(path, rc);
+		return target_open_failure(path, access, rc);
 	if (access == TARGET_READ_DAMAGED)
 		report_findings(&target);
 	snprintf(target.what, sizeof(target.what), "%s", path);

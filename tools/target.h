@@ -69,9 +69,19 @@ enum target_access {
 	TARGET_READ_DAMAGED,	/* what is readable; says on standard error what
 				 * is not */
 	TARGET_WRITE,
+	/* The database as a whole, for writing, and with the memory that a mount
+	 * has; or only to be looked at. */
+	TARGET_MAINTAIN,
+	TARGET_INSPECT,
 };
 int target_open(const char *path, enum target_access access,
 		struct target *ret);
+/* Records why aedb_open, or another function with its errors, failed with rc.
+ * Returns rc. */
+int target_open_failure(const char *path, enum target_access access, int rc);
+/* For commands that take a database's directory only: fails if the path is in a
+ * mount. */
+int target_check_directory(const char *path);
 /* Opens the scope too. STATUS_NO naming the project or the scope. */
 int target_open_scope(struct target *target, const struct target_place *place);
 /* Closes what is open. Returns rc, or, if that is 0, why what was written may

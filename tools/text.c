@@ -171,6 +171,25 @@ bool text_parse_hex(char *text, size_t *ret_n)
 	return true;
 }
 
+const char *text_format_size(uint64_t bytes, char ret[TEXT_SIZE_BYTES])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double size = (double)bytes / 1024;
+	size_t i = 0;
+
+	if (bytes < 1024) {
+		snprintf(ret, TEXT_SIZE_BYTES, "%d B", (int)bytes);
+		return ret;
+	}
+	/* what would be rounded to 1024.0 has the next unit */
+	while (size >= 1023.95 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		size /= 1024;
+		i++;
+	}
+	snprintf(ret, TEXT_SIZE_BYTES, "%.1f %s", size, units[i]);
+	return ret;
+}
+
 void text_format_time(int64_t ns, char ret[TEXT_TIME_BYTES])
 {
 	int64_t below = ns % 1000000000;

@@ -32,6 +32,10 @@ char *text_quote(const void *bytes, size_t n);
  * nothing is changed, if they are no pairs of digits. */
 bool text_parse_hex(char *text, size_t *ret_n);
 
+/* "512 B", "4.4 KiB", "1.5 GiB". */
+#define TEXT_SIZE_BYTES 24
+const char *text_format_size(uint64_t bytes, char ret[TEXT_SIZE_BYTES]);
+
 /* RFC 3339 in UTC with nanoseconds. */
 #define TEXT_TIME_BYTES 40
 void text_format_time(int64_t ns, char ret[TEXT_TIME_BYTES]);

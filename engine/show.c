@@ -6,9 +6,21 @@
 #include "err.h"
 #include "manifest.h"
 #include "pages.h"
+#include "reserve.h"
 #include "segment.h"
 #include "values.h"
 #include "wal_read.h"
+
+static int reserve_show(struct vfs_file *file, FILE *out)
+{
+	uint64_t size;
+	int rc = vfs_file_size(file, &size);
+
+	if (rc == 0)
+		fprintf(out, "kept back: %llu bytes\n",
+			(unsigned long long)size);
+	return rc;
+}
 
 static int file_show(struct vfs *vfs, const char *name, FILE *out)
 {
@@ -20,6 +32,11 @@ static int file_show(struct vfs *vfs, const char *name, FILE *out)
 
 	if (rc < 0)
 		return rc;
+	if (strcmp(name, RESERVE_NAME) == 0) {
+		rc = reserve_show(file, out);
+		vfs_file_close(file);
+		return rc;
+	}
 	rc = vfs->ops->read(file, bytes, sizeof(bytes), 0, &n);
 	vfs_file_close(file);
 	if (rc < 0)

@@ -111,6 +111,28 @@ static void byte_flip(const char *name, long offset)
 	fclose(file);
 }
 
+TEST(segments, "a segment is shown page by page with its entries, and what the manifest says of it")
+{
+	struct aedb_options o;
+	struct aedb *db;
+
+	database_make();
+	aedb_options_init(&o);
+	CHECK_OK(aedb_open(directory, &o, &db));
+	CHECK_OK(aedb_checkpoint(db, NULL));
+	CHECK_OK(aedb_close(db));
+	shown_has("seg/1.seg", (const char *[]){
+		"segment", "4096: block", "some/key", " deleted", "large",
+		" reference ", "properties", "entries ", "filter of ", NULL });
+	shown_has("MANIFEST-2", (const char *[]){
+		"segment 1: level 0", "bytes in value file 1", NULL });
+	shown_has("RESERVE", (const char *[]){ "kept back: ", NULL });
+	byte_flip("seg/1.seg", 4096 + 20);
+	shown_has("seg/1.seg", (const char *[]){ "4096: damaged: ", "checksum",
+		"properties", NULL });
+	directory_remove();
+}
+
 TEST(damaged, "damage behind the header is shown and is no error, a damaged header is")
 {
 	static const struct {

@@ -4,11 +4,14 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan show help
+set -l commands init mount umount get put del mv ls scan stats checkpoint compact \
+	verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
 	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \
-	'ls:List one level' 'scan:List keys' 'show:Print a file of a database' \
+	'ls:List one level' 'scan:List keys' 'stats:Tell what a database consists of' \
+	'checkpoint:Move what the log holds into segments' 'compact:Give space back' \
+	'verify:Check all files' 'show:Print a file of a database' \
 	'help:Explain a command'
 	set -l words (string split -m 1 : $pair)
 	complete -c aedb -n "not __aedb_in $commands" -a $words[1] -d $words[2]

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# aedb stats, checkpoint, compact and verify.
+load mount
+bats_require_minimum_version 1.5.0
+
+setup() {
+	mount_prepare
+	cd "$DIR" || return 1
+	aedb put -p db p/s small 'a value'
+	head -c 20000 /dev/urandom >medium
+	head -c 300000 /dev/urandom >large
+	aedb put db p/s medium -f medium
+	aedb put db p/s large -f large
+}
+
+teardown() {
+	cd / && mount_cleanup
+}
+
+# stat_of FILTER: what jq makes of the statistics.
+stat_of() {
+	aedb stats --json db | jq "$1"
+}
+
+# The values are what setup put there.
+reads_well() {
+	[ "$(aedb get db p/s small)" = 'a value' ]
+	aedb get db p/s medium | cmp - medium
+	aedb get db p/s large | cmp - large
+}
+
+@test "a checkpoint moves what the log holds into segments" {
+	[ "$(stat_of .segments)" = 0 ]
+	[ "$(stat_of .checkpoint_seq)" = 0 ]
+	local newest
+	newest=$(stat_of .visible_seq)
+	[ "$(aedb checkpoint db)" = "checkpoint $newest" ]
+	[ "$(stat_of .segments)" = 1 ]
+	[ "$(stat_of .checkpoint_seq)" = "$newest" ]
+	[ "$(stat_of .keys)" = 3 ]
+	[ "$(aedb checkpoint --json db)" = "{\"checkpoint_seq\":$newest}" ]
+	reads_well
+}
+
+@test "compact gives back the space of what was deleted and overwritten" {
+	local before after
+	aedb put db p/s gone -f large
+	aedb checkpoint db
+	aedb put db p/s gone2 -f large
+	aedb checkpoint db
+	aedb del db p/s gone gone2
+	read -r before after < <(aedb compact --json db |
+		jq -r '"\(.bytes_before) \(.bytes_after)"')
+	[ "$before" -gt 900000 ]
+	[ "$after" -lt 400000 ]
+	[ "$(stat_of '.segment_bytes + .value_bytes')" = "$after" ]
+	[ "$(stat_of '[.levels[] | select(.segments > 0)] | length')" = 1 ]
+	reads_well
+	[[ $(aedb compact db) =~ ^[0-9.]+\ KiB\ before,\ [0-9.]+\ KiB\ now$ ]]
+	reads_well
+}
+
+@test "stats tell sizes, levels and amplification as text and as JSON" {
+	aedb compact db
+	aedb put db p/s more x
+	aedb checkpoint db
+	aedb stats db >text
+	grep -qE '^keys +4$' text
+	grep -qE '^segments +[0-9.]+ KiB in 2$' text
+	grep -qE '^  level 0 +[0-9.]+ KiB in 1$' text
+	grep -qE '^value files +[0-9.]+ KiB, [0-9.]+ KiB of them live$' text
+	grep -qE '^space amplification +1\.[0-9]+$' text
+	grep -qE '^write amplification +-$' text
+	aedb stats --json db >json
+	jq -e '.keys == 4 and .segments == 2 and .write_amplification == null and
+		.space_amplification >= 1 and .value_live_bytes > 320000 and
+		(.levels | length) == 7 and .levels[0].segments == 1 and
+		.wal_disk_bytes > 0 and .memory_bytes > 0' json
+}
+
+@test "verify finds nothing in a whole database, at every stage of its life" {
+	aedb init fresh
+	aedb verify fresh
+	aedb verify db
+	aedb checkpoint db
+	aedb put db p/s more -f medium
+	aedb verify db >said
+	grep -qE '^[0-9]+ files, [0-9.]+ KiB: [0-9]+ entries, 2 values, 1 commits in the log$' said
+	[ "$(tail -n 1 said)" = 'no damage found' ]
+	aedb compact db
+	aedb verify db
+	[ "$(aedb verify --json db | jq -c '[.findings, .harmless, .commits, .values]')" = '[0,0,0,3]' ]
+}
+
+# damage FILE OFFSET: changes a byte of the copy.
+damage() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # the byte
+	printf "\\x$(printf %x $((byte ^ 0x55)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test "verify names file and position of damage in every kind of file, with status 5" {
+	aedb checkpoint db
+	aedb put db p/s small 'another value'
+	local file kind
+	for kind in seg val wal MANIFEST-; do
+		rm -rf copy
+		cp -r db copy
+		case $kind in
+		MANIFEST-) file=$(cat copy/CURRENT) offset=12310 ;;
+		wal)
+			# the newest one is empty
+			file=$(cd copy && du -b wal/*.wal | sort -n | tail -1)
+			file=wal/${file#*wal/} offset=4140
+			;;
+		*) file=$(cd copy && echo $kind/*.$kind) file=${file%% *} offset=4140 ;;
+		esac
+		damage "copy/$file" $offset
+		run -5 --separate-stderr aedb verify copy
+		[[ ${lines[0]} =~ ^"$file: "[0-9]+": "[a-z] ]]
+		[[ $stderr == 'aedb: copy: damaged: '[1-9]*' finding'* ]]
+		run -5 --separate-stderr aedb verify --json copy
+		jq -e --arg file "$file" '.file == $file and .position > 0 and
+			.harmless == false' <<<"${lines[0]}"
+		jq -e '.status == 5' <<<"$stderr"
+	done
+}
+
+@test "verify goes on after damage, and finds all of it" {
+	aedb checkpoint db
+	aedb put db p/s medium2 -f medium
+	aedb checkpoint db
+	damage db/seg/1.seg 4140
+	damage db/seg/2.seg 4140
+	run -5 aedb verify db
+	[[ $output == *'seg/1.seg: 4096: '* ]]
+	[[ $output == *'seg/2.seg: 4096: '* ]]
+}
+
+@test "files that nothing refers to are harmless, and named" {
+	aedb checkpoint db
+	echo left >db/seg/77.seg
+	echo mine >db/letter
+	aedb verify db >said
+	grep -qx 'seg/77.seg: 0: harmless: nothing refers to it' said
+	grep -qx 'letter: 0: harmless: nothing refers to it' said
+	aedb verify --json db | jq -se 'length == 3 and .[0].harmless and
+		.[2].harmless == 2 and .[2].findings == 0'
+}
+
+@test "all four name the process that has the database open, with status 4" {
+	mkfifo pipe
+	aedb put db p/s other <pipe 3>&- &
+	exec 9>pipe
+	wait_for 20 grep -qx $! db/LOCK
+	for command in stats checkpoint compact verify; do
+		run -4 aedb $command db
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "aedb: db: "*"$!"* ]]
+	done
+	exec 9>&-
+	wait $!
+}
+
+@test "all four say of a mounted database where it is mounted" {
+	mount_start
+	for command in stats checkpoint compact verify; do
+		run -4 aedb $command "$DB"
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "aedb: $DB: "*"it is mounted on $MNT: 'aedb umount' it first" ]]
+		run -4 aedb $command "$MNT"
+		[ "$output" = "aedb: $MNT: it is in the mount of $DB: 'aedb umount' that first, and name its directory" ]
+	done
+	aedb umount "$MNT"
+	aedb verify "$DB"
+	reads_well
+}
+
+@test "what is mounted read-only can be verified" {
+	mount_start -o ro
+	aedb verify "$DB"
+	[ "$(stat_of .keys)" = 3 ]
+	run -4 aedb compact "$DB"
+}
+
+@test "wrong arguments and missing databases are told, and nothing is made" {
+	for command in stats checkpoint compact verify; do
+		run -2 aedb $command
+		run -2 aedb $command db more
+		run -3 aedb $command nodb
+		[ "$output" = "aedb: nodb: there is no database here ('aedb init' makes one)" ]
+		[ ! -e nodb ]
+		run -3 bash -c "aedb $command db >/dev/full"
+	done
+}
+
+@test "with a terminal the results are the same" {
+	aedb verify db >plain
+	timeout 60 script -qfec 'aedb verify db; echo "status $?"' terminal >/dev/null
+	tr -d '\r' <terminal | sed 's/.*\x1b\[K//' | grep -v '^Script \|^$' >shown
+	diff <(cat plain; echo 'status 0') shown
+}

@@ -22,7 +22,6 @@ struct recovery {
 	struct aedb *db;
 	struct wal_reader *reader;
 	seq_t checkpoint_seq;
-	seq_t snapshot_newest;		/* of the named ones */
 	/* owned: value files that commits above the durable position name, each
 	 * once */
 	file_id_t *files;
@@ -120,7 +119,7 @@ static int commit_execute(struct recovery *recovery,
 			       "the commit %llu of the log has another number of operations",
 			       (unsigned long long)last);
 	atomic_store(&db->visible_seq, last);
-	mem_settle(db->memtable, last, recovery->snapshot_newest);
+	mem_settle(db->memtable, last, snapshot_newest_upto(db, last));
 	db->commits.last_time_us = commit->time_us;
 	if (atomic_load(&db->commits.next_seq) <= ids)
 		atomic_store(&db->commits.next_seq, ids + 1);
@@ -224,11 +223,8 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		.checkpoint_seq = state->numbers[MANIFEST_CHECKPOINT_SEQ],
 	};
 	struct wal_read_commit commit;
-	struct snapshot_bounds bounds;
 	int rc;
 
-	snapshot_bounds_take(db, &bounds);
-	recovery.snapshot_newest = bounds.newest;
 	memcpy(options.db_uuid, state->db_uuid, FILE_UUID_BYTES);
 	rc = wal_reader_open(db->vfs, &options, &recovery.reader);
 	if (rc < 0)

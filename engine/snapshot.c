@@ -125,6 +125,19 @@ void snapshots_copy_free(struct retention *copy)
 	free((void *)copy->seqs);
 }
 
+seq_t snapshot_newest_upto(struct aedb *db, seq_t seq)
+{
+	struct snapshot_list *list = &db->snapshots;
+	seq_t newest;
+	size_t i;
+
+	lock_acquire(&list->lock);
+	i = list_find(list, seq + 1);
+	newest = i ? list->seqs[i - 1] : 0;
+	lock_release(&list->lock);
+	return newest;
+}
+
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
 {
 	struct snapshot_list *list = &db->snapshots;

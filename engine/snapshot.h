@@ -37,6 +37,8 @@ int snapshots_copy(struct aedb *db, struct retention *ret);
 void snapshots_copy_free(struct retention *copy);
 /* Holds the named ones, at open. */
 int snapshots_load(struct aedb *db);
+/* The newest one at or below this number; 0: there is none. */
+seq_t snapshot_newest_upto(struct aedb *db, seq_t seq);
 
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret);
 /* Goes on dropping what only released snapshots needed, or belonged to dropped

@@ -209,22 +209,31 @@ static uint64_t full_bytes(struct aedb *db)
 
 static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
 {
+	struct maintenance *m = &db->maintenance;
 	struct pace *pace = &db->compaction->pace;
 	file_id_t fresh_from = file_set_next(db->segments);
-	uint64_t before = pace_done_bytes(pace);
 	int rc;
 
 	pace_set(pace, 0);
-	atomic_store(&db->maintenance.compacted_bytes, 0);
-	atomic_store(&db->maintenance.to_compact_bytes, full_bytes(db) + 1);
-	do {
+	atomic_store(&m->compact_from_bytes, pace_done_bytes(pace));
+	atomic_store(&m->to_compact_bytes, full_bytes(db) + 1);
+	do
 		rc = step_run(db, AIM_FULL, fresh_from);
-		atomic_store(&db->maintenance.compacted_bytes,
-			     pace_done_bytes(pace) - before);
-	} while (rc > 0);
-	atomic_store(&db->maintenance.to_compact_bytes, 0);
+	while (rc > 0);
+	atomic_store(&m->to_compact_bytes, 0);
 	pace_set(pace, db->options.compaction_rate);
 	return rc;
+}
+
+void compaction_progress(const struct aedb *db, uint64_t *ret_done,
+			 uint64_t *ret_total)
+{
+	const struct maintenance *m = &db->maintenance;
+
+	*ret_total = atomic_load(&m->to_compact_bytes);
+	*ret_done = *ret_total ? pace_done_bytes(&db->compaction->pace) -
+					 atomic_load(&m->compact_from_bytes) :
+				 0;
 }
 
 int aedb_compact(struct aedb *db)

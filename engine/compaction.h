@@ -23,5 +23,8 @@ void compaction_cancel(struct aedb *db);
 /* Runs the compaction that is most needed: 1, or 0 when none is, or when it was
  * cancelled. */
 int compaction_run_next(struct aedb *db);
+/* How far aedb_compact has come, about; both 0: none runs. */
+void compaction_progress(const struct aedb *db, uint64_t *ret_done,
+			 uint64_t *ret_total);
 
 #endif

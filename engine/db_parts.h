@@ -71,8 +71,9 @@ struct dead_files {
 struct maintenance {
 	struct worker checkpoints, compactions;
 	_Atomic uint64_t checkpoint_ns;	/* atomic: when one was last tried */
-	_Atomic uint64_t compacted_bytes, to_compact_bytes;	/* atomic: of
-					 * aedb_compact, 0: none runs */
+	/* atomic: of aedb_compact, what the pace had done when it began, and what
+	 * is to be done, 0: none runs */
+	_Atomic uint64_t compact_from_bytes, to_compact_bytes;
 	_Atomic bool wants_space;	/* atomic: the disk was full */
 	_Atomic int compaction_outcome;	/* atomic: 0, or why the last one failed */
 	struct lock outcome_lock;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cache.h"
+#include "compaction.h"
 #include "db.h"
 #include "levels.h"
 #include "segment.h"
@@ -125,11 +126,9 @@ void aedb_stats(const struct aedb *constant, struct aedb_stats *ret)
 		.visible_seq = db_visible(db),
 		.durable_seq = aedb_durable_seq(db),
 		.checkpoint_seq = atomic_load(&db->checkpoint_seq),
-		.compaction_done_bytes =
-			atomic_load(&db->maintenance.compacted_bytes),
-		.compaction_total_bytes =
-			atomic_load(&db->maintenance.to_compact_bytes),
 	};
+	compaction_progress(db, &ret->compaction_done_bytes,
+			    &ret->compaction_total_bytes);
 	commits_fill(&db->counters, ret);
 	segments_fill(db, ret);
 	values_fill(db, ret);

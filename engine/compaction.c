@@ -19,6 +19,10 @@
 #include "storage.h"
 #include "txn.h"
 
+/* The file that values are appended to may have so many bytes that nothing in
+ * segments refers to; those of commits to come are among them. */
+#define WRITTEN_DEAD_BYTES_MAX (UINT64_C(64) << 20)
+
 struct compaction {
 	struct pace pace;
 	/* guarded by compaction_lock: */
@@ -157,6 +161,19 @@ static int marks_remove(struct aedb *db, const struct compact_view *view)
 	return rc;
 }
 
+/* Nothing can go from the file that values are appended to: one that is mostly
+ * dead is ended. */
+static void written_file_end(struct aedb *db, const struct compact_view *view)
+{
+	for (size_t i = 0; i < view->n_files; i++) {
+		const struct compact_file *file = &view->files[i];
+
+		if (file->bytes > WRITTEN_DEAD_BYTES_MAX + 2 * file->live_bytes &&
+		    values_is_written(db->values, file->number))
+			values_cut(db->values);
+	}
+}
+
 enum compaction_aim {
 	AIM_NEXT,	/* what is most needed */
 	AIM_FULL,	/* one level without garbage */
@@ -179,8 +196,12 @@ static int step_run(struct aedb *db, enum compaction_aim aim,
 			   compact_pick_next(&taken.view, &compaction->turns,
 					     &pick) :
 			   compact_pick_full(&taken.view, fresh_from, &pick);
-	rc = is_found ? pick_run(db, &taken.view, &pick) :
-			marks_remove(db, &taken.view);
+	if (is_found) {
+		rc = pick_run(db, &taken.view, &pick);
+	} else {
+		written_file_end(db, &taken.view);
+		rc = marks_remove(db, &taken.view);
+	}
 	compaction_view_release(&taken);
 	return rc < 0 ? rc : is_found;
 }

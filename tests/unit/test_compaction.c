@@ -1,0 +1,107 @@
+/*
+ * Compactions of an open database, run on call: what readers and snapshots see
+ * stays, and space comes back.
+ */
+#include "compaction.h"
+#include "db_fixture.h"
+
+#define MIB ((size_t)1 << 20)
+#define STEPS_MAX 1000
+
+static void open_on_call(struct fixture *f)
+{
+	fixture_init(f);
+	f->options.maintenance = AEDB_ON_CALL;
+	f->options.durability = AEDB_BATCH;
+	fixture_start(f);
+}
+
+static void put_large(struct fixture *f, unsigned int key, uint8_t fill)
+{
+	char name[16], *bytes = malloc(MIB);
+
+	memset(bytes, fill, MIB);
+	snprintf(name, sizeof(name), "large%03u", key);
+	CHECK_OK(aedb_put(f->scope, name, strlen(name), bytes, MIB));
+	free(bytes);
+}
+
+/* What the background does until it has nothing to do. */
+static void settle(struct fixture *f)
+{
+	aedb_seq_t seq;
+	int rc, steps = 0;
+
+	do {
+		CHECK_OK(aedb_checkpoint(f->db, &seq));
+		CHECK_OK(rc = compaction_run_next(f->db));
+		CHECK(++steps < STEPS_MAX);
+	} while (rc > 0);
+}
+
+static struct aedb_stats stats_of(struct fixture *f)
+{
+	struct aedb_stats stats;
+
+	aedb_stats(f->db, &stats);
+	return stats;
+}
+
+TEST(written_file, "values that are replaced again and again leave the file they are appended to")
+{
+	struct aedb_stats stats;
+	struct fixture f;
+
+	open_on_call(&f);
+	for (unsigned int round = 0; round < 12; round++) {
+		for (unsigned int key = 0; key < 10; key++)
+			put_large(&f, key, (uint8_t)(round + 1));
+		settle(&f);
+	}
+	CHECK_OK(put_text(f.scope, "small", "value"));
+	settle(&f);
+	stats = stats_of(&f);
+	CHECK(stats.value_live_bytes >= 10 * MIB);
+	CHECK(stats.value_live_bytes < 11 * MIB);
+	CHECK_THAT(stats.value_bytes < 90 * MIB, "%" PRIu64 " bytes of values",
+		   stats.value_bytes);
+	fixture_close(&f);
+}
+
+TEST(full, "a full compaction gives back all that no snapshot sees, then the rest")
+{
+	struct aedb_snapshot *snapshot;
+	struct fixture f;
+	aedb_seq_t seq;
+
+	open_on_call(&f);
+	CHECK_OK(put_text(f.scope, "kept", "old"));
+	CHECK_OK(put_text(f.scope, "gone", "old"));
+	put_large(&f, 1, 1);
+	CHECK_OK(aedb_snapshot_open(f.db, &snapshot));
+	CHECK_OK(put_text(f.scope, "kept", "new"));
+	CHECK_OK(aedb_delete(f.scope, "gone", 4));
+	CHECK_OK(aedb_delete(f.scope, "large001", 8));
+	put_large(&f, 2, 2);
+	CHECK_OK(aedb_delete(f.scope, "large002", 8));
+	CHECK_OK(aedb_compact(f.db));
+	CHECK_STR(text_of(f.scope, snapshot, "kept"), "old");
+	CHECK_STR(text_of(f.scope, snapshot, "gone"), "old");
+	CHECK_STR(text_of(f.scope, NULL, "kept"), "new");
+	CHECK(stats_of(&f).value_bytes > MIB);
+	CHECK(stats_of(&f).value_bytes < 2 * MIB);
+	aedb_snapshot_close(snapshot);
+	CHECK_OK(aedb_compact(f.db));
+	CHECK_EQ(stats_of(&f).value_live_bytes, 0);
+	CHECK(stats_of(&f).value_bytes < MIB);
+	CHECK_OK(aedb_checkpoint(f.db, &seq));
+	fixture_reopen(&f);
+	CHECK_STR(text_of(f.scope, NULL, "kept"), "new");
+	CHECK(!text_of(f.scope, NULL, "gone"));
+	fixture_close(&f);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

@@ -1,20 +1,20 @@
 /*
  * A long mixed load on a database, killed at random moments, each time reopened
- * and compared with a shadow model.
+ * and compared with the model (load.h).
  *
  *	load_kill DIR ROUNDS SEED [MEMORY_BYTES]
  *
- * Step i of the load follows from the seed and i alone, and puts its number into
- * the key `step` in the same commit. So a reopened database says itself after
- * how many steps it must be, and the model makes the same steps in memory. Named
- * snapshots say in their names after which step they were made, and are compared
- * with the model of that step.
+ * Beside the load a second thread makes, renames and deletes named snapshots,
+ * writes checkpoints and compacts. A named snapshot says in its name after which
+ * step it was made at the earliest, and in its key LOAD_STEP_KEY after which it
+ * was; it is compared with the model of that step.
  *
  * Exit status 0: every round was as it must be; 1: not, with the first
  * difference on stderr.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,31 +25,25 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "aedb.h"
+#include "load.h"
 
-#define SCOPES 2
-#define KEYS 6000u
-#define VALUE_BYTES_MAX (300u << 10)
-#define PUTS_MAX 16
 #define SNAPSHOTS_MAX 4
 #define ROUND_MS_MAX 1200
 #define STEPS_MAX 4000000u
+#define PART_BYTES 40000
 
-/* What a key has: the step that put it (0: it is not there) and which slot's
- * bytes these were, since keys move. */
-struct slot {
-	uint32_t step, source, bytes;
+/* What the killed process had been told by then. All but the names atomic; a
+ * name is whole when its number is not 0. */
+struct told {
+	_Atomic uint32_t steps;
+	_Atomic uint32_t n_created, n_deleted;
+	char created[AEDB_NAME_BYTES_MAX + 1];
+	char deleted[AEDB_NAME_BYTES_MAX + 1];
 };
 
-struct shadow {
-	struct slot slots[SCOPES][KEYS];
-	uint32_t step;		/* so many were made */
-};
-
-static const char *const scope_names[SCOPES] = { "one", "two" };
-static uint64_t seed;
-static uint64_t memory_bytes = 1u << 20;
-static uint8_t buffer[VALUE_BYTES_MAX], expected[VALUE_BYTES_MAX];
+static uint64_t seed, memory_bytes = 1u << 20;
+static struct told *told;
+static uint8_t expected[LOAD_VALUE_BYTES_MAX], part[PART_BYTES];
 
 __attribute__((format(printf, 1, 2), noreturn))
 static void fail(const char *format, ...)
@@ -59,8 +53,9 @@ static void fail(const char *format, ...)
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
-	fprintf(stderr, " (seed %" PRIu64 ")\n", seed);
-	exit(1);
+	fprintf(stderr, " (seed %" PRIu64 ", memory %" PRIu64 ")\n", seed,
+		memory_bytes);
+	_exit(1);
 }
 
 static void must(int rc, const char *what)
@@ -68,136 +63,6 @@ static void must(int rc, const char *what)
 	if (rc < 0)
 		fail("%s: %s: %s", what, aedb_strerror(rc),
 		     aedb_error_message());
-}
-
-static uint64_t mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* Numbers of one step. */
-static uint64_t draw(uint64_t *state, uint64_t below)
-{
-	*state = mix(*state);
-	return *state % below;
-}
-
-static size_t key_make(char *key, uint32_t number)
-{
-	return (size_t)sprintf(key, "%c/key-%05" PRIu32, 'a' + (int)(number % 7),
-			       number);
-}
-
-static void value_make(uint8_t *at, const struct slot *slot)
-{
-	uint64_t state = mix(seed ^ slot->step) ^ slot->source;
-
-	for (uint32_t i = 0; i < slot->bytes; i += 8) {
-		uint32_t n = slot->bytes - i < 8 ? slot->bytes - i : 8;
-
-		/* half of it compresses */
-		state = i % 16 ? state : mix(state);
-		memcpy(at + i, &state, n);
-	}
-}
-
-static uint32_t bytes_draw(uint64_t *state)
-{
-	uint64_t kind = draw(state, 1000);
-
-	if (kind < 900)
-		return (uint32_t)draw(state, 200);
-	if (kind < 996)
-		return (uint32_t)draw(state, 20u << 10);
-	return (uint32_t)draw(state, VALUE_BYTES_MAX);
-}
-
-/* One step on the model and, unless txn is NULL, as operations. */
-struct stepper {
-	struct shadow *shadow;
-	struct aedb_txn *txn;
-	struct aedb_scope **scopes;
-};
-
-static void put(struct stepper *s, int scope, uint32_t number, uint64_t *state)
-{
-	struct slot *slot = &s->shadow->slots[scope][number];
-	struct aedb_put put = { 0 };
-	char key[32];
-
-	*slot = (struct slot){ s->shadow->step + 1, number, bytes_draw(state) };
-	if (!s->txn)
-		return;
-	put.key = key;
-	put.key_bytes = key_make(key, number);
-	value_make(buffer, slot);
-	put.value = buffer;
-	put.value_bytes = slot->bytes;
-	must(aedb_txn_put(s->txn, s->scopes[scope], &put), "put");
-}
-
-static void delete(struct stepper *s, int scope, uint32_t number)
-{
-	struct slot *slot = &s->shadow->slots[scope][number];
-	char key[32];
-	size_t n = key_make(key, number);
-
-	if (!slot->step)
-		return;
-	slot->step = 0;
-	if (s->txn)
-		must(aedb_txn_delete(s->txn, s->scopes[scope], key, n), "delete");
-}
-
-static void move(struct stepper *s, int from, uint32_t a, int to, uint32_t b)
-{
-	struct slot *slot = &s->shadow->slots[from][a];
-	char key[32], to_key[32];
-	size_t n = key_make(key, a), to_n = key_make(to_key, b);
-
-	if (!slot->step || (from == to && a == b))
-		return;
-	s->shadow->slots[to][b] = *slot;
-	slot->step = 0;
-	if (s->txn)
-		must(aedb_txn_move(s->txn, s->scopes[from], key, n,
-				   s->scopes[to], to_key, to_n), "move");
-}
-
-static void step_make(struct stepper *s)
-{
-	uint64_t state = mix(seed) ^ (s->shadow->step + UINT64_C(1));
-	uint64_t kind = draw(&state, 100);
-	int scope = (int)draw(&state, SCOPES);
-	uint64_t n = draw(&state, PUTS_MAX) + 1;
-	uint32_t first = (uint32_t)draw(&state, KEYS);
-
-	if (kind < 75)
-		for (uint64_t i = 0; i < n; i++)
-			put(s, scope, (uint32_t)draw(&state, KEYS), &state);
-	else if (kind < 90)
-		for (uint64_t i = 0; i < n; i++)
-			delete(s, scope, (uint32_t)draw(&state, KEYS));
-	else if (kind < 99)
-		move(s, scope, first, (int)draw(&state, SCOPES),
-		     (uint32_t)draw(&state, KEYS));
-	else	/* a stretch of keys goes */
-		for (uint32_t i = first; i < first + 400 && i < KEYS; i++)
-			delete(s, scope, i);
-	s->shadow->step++;
-}
-
-static void shadow_go_to(struct shadow *shadow, uint32_t step)
-{
-	struct stepper s = { .shadow = shadow };
-
-	if (step > STEPS_MAX)
-		fail("the database says %" PRIu32 " steps were made", step);
-	while (shadow->step < step)
-		step_make(&s);
 }
 
 static struct aedb *database_open(const char *directory, enum aedb_open_mode mode)
@@ -217,45 +82,93 @@ static struct aedb *database_open(const char *directory, enum aedb_open_mode mod
 	return db;
 }
 
-static void scopes_open(struct aedb *db, struct aedb_scope **scopes)
-{
-	for (int i = 0; i < SCOPES; i++)
-		must(aedb_scope_open(db, "p", scope_names[i], &scopes[i]),
-		     "open scope");
-}
-
 /* How many steps a view shows. */
 static uint32_t step_read(struct aedb_scope *scope,
 			  const struct aedb_snapshot *snapshot)
 {
 	struct aedb_entry entry;
 	uint32_t step = 0;
-	int rc = aedb_get(scope, snapshot, "step", 4, &entry);
+	int rc = aedb_get(scope, snapshot, LOAD_STEP_KEY, strlen(LOAD_STEP_KEY),
+			  &entry);
 
 	if (rc == AEDB_NOT_FOUND)
 		return 0;
 	must(rc, "get step");
 	memcpy(&step, entry.value, sizeof(step));
 	aedb_unpin(&entry);
+	if (step > STEPS_MAX)
+		fail("the database says %" PRIu32 " steps were made", step);
 	return step;
 }
 
 /* Comparing. */
 
-static void value_compare(struct aedb_scope *scope,
-			  const struct aedb_snapshot *snapshot, const char *key,
-			  size_t n, const struct slot *slot)
-{
-	struct aedb_entry entry;
+/* One state of the database and the model of it. */
+struct view {
+	const struct load_target *target;
+	const struct aedb_snapshot *snapshot;
+	const struct load *load;
+};
 
-	must(aedb_get(scope, snapshot, key, n, &entry), key);
-	value_make(expected, slot);
-	if (entry.value_bytes != slot->bytes)
+static void entry_compare(const struct view *view, const struct aedb_entry *entry,
+			  const char *key, const struct load_slot *slot)
+{
+	uint8_t attr[LOAD_ATTR_BYTES_MAX];
+	size_t n = load_attr(view->load, slot, attr);
+
+	if (entry->value_bytes != load_value_bytes(slot))
 		fail("%s: %" PRIu64 " bytes instead of %" PRIu32, key,
-		     entry.value_bytes, slot->bytes);
-	if (slot->bytes && memcmp(entry.value, expected, slot->bytes) != 0)
-		fail("%s: other bytes", key);
+		     entry->value_bytes, load_value_bytes(slot));
+	if (entry->attr_bytes != n || (n && memcmp(entry->attr, attr, n) != 0))
+		fail("%s: other attributes", key);
+	if (slot->id && entry->id != slot->id)
+		fail("%s: id %" PRIu64 " instead of %" PRIu64, key, entry->id,
+		     slot->id);
+	if (slot->mtime_step && entry->mtime_ns != load_mtime_ns(slot))
+		fail("%s: mtime %" PRId64 " instead of %" PRId64, key,
+		     entry->mtime_ns, load_mtime_ns(slot));
+}
+
+static void bytes_compare(const char *key, const void *bytes, size_t n,
+			  size_t offset)
+{
+	if (n && memcmp(bytes, expected + offset, n) != 0)
+		fail("%s: other bytes from %zu on", key, offset);
+}
+
+/* The value in one piece. */
+static void value_compare(const struct view *view, struct aedb_scope *scope,
+			  uint32_t number, const struct load_slot *slot)
+{
+	char key[LOAD_KEY_BYTES_MAX];
+	struct aedb_entry entry;
+	size_t n = load_key(number, key);
+
+	must(aedb_get(scope, view->snapshot, key, n, &entry), key);
+	entry_compare(view, &entry, key, slot);
+	bytes_compare(key, entry.value, entry.value_bytes, 0);
 	aedb_unpin(&entry);
+}
+
+/* The value in parts. */
+static void parts_compare(const struct view *view, struct aedb_scope *scope,
+			  uint32_t number, const struct load_slot *slot)
+{
+	char key[LOAD_KEY_BYTES_MAX];
+	struct aedb_reader *reader;
+	size_t n = load_key(number, key), offset = 0;
+
+	must(aedb_reader_open(scope, view->snapshot, key, n, &reader), key);
+	entry_compare(view, aedb_reader_entry(reader), key, slot);
+	do {
+		must(aedb_reader_read(reader, part, sizeof(part), offset, &n),
+		     key);
+		bytes_compare(key, part, n, offset);
+		offset += n;
+	} while (n);
+	if (offset != load_value_bytes(slot))
+		fail("%s: reading ends at %zu", key, offset);
+	aedb_reader_close(reader);
 }
 
 static int name_compare(const void *a, const void *b)
@@ -265,24 +178,23 @@ static int name_compare(const void *a, const void *b)
 
 /* Every key that is there must be in the model, and every one of the model is
  * found. */
-static void scope_compare(struct aedb_scope *scope,
-			  const struct aedb_snapshot *snapshot,
-			  const struct slot *slots, bool has_step)
+static void names_compare(const struct view *view, struct aedb_scope *scope,
+			  int plane)
 {
-	static char names[KEYS + 1][32];
+	static char names[LOAD_KEYS + 1][LOAD_KEY_BYTES_MAX];
 	const struct aedb_range all = { 0 };
 	struct aedb_entry entry;
 	struct aedb_scan *scan;
 	size_t n = 0, found = 0;
 	int rc;
 
-	for (uint32_t i = 0; i < KEYS; i++)
-		if (slots[i].step)
-			key_make(names[n++], i);
-	if (has_step)
-		strcpy(names[n++], "step");
+	for (uint32_t i = 0; i < LOAD_KEYS; i++)
+		if (view->load->slots[plane][i].step)
+			load_key(i, names[n++]);
+	if (plane == 0 && view->load->step)
+		strcpy(names[n++], LOAD_STEP_KEY);
 	qsort(names, n, sizeof(names[0]), name_compare);
-	must(aedb_scan_open(scope, snapshot, &all, &scan), "scan");
+	must(aedb_scan_open(scope, view->snapshot, &all, &scan), "scan");
 	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
 		if (found == n || strlen(names[found]) != entry.key_bytes ||
 		    memcmp(names[found], entry.key, entry.key_bytes) != 0)
@@ -299,64 +211,87 @@ static void scope_compare(struct aedb_scope *scope,
 	aedb_scan_close(scan);
 }
 
-static void view_compare(struct aedb *db, const struct aedb_snapshot *snapshot,
-			 const struct shadow *shadow)
+static void plane_compare(const struct view *view, struct aedb_scope *scope,
+			  int plane)
 {
-	struct aedb_scope *scopes[SCOPES];
-	char key[32];
+	names_compare(view, scope, plane);
+	for (uint32_t i = 0; i < LOAD_KEYS; i++) {
+		const struct load_slot *slot = &view->load->slots[plane][i];
 
-	scopes_open(db, scopes);
-	for (int scope = 0; scope < SCOPES; scope++) {
-		const struct slot *slots = shadow->slots[scope];
-
-		scope_compare(scopes[scope], snapshot, slots,
-			      scope == 0 && shadow->step);
-		for (uint32_t i = 0; i < KEYS; i++)
-			if (slots[i].step)
-				value_compare(scopes[scope], snapshot, key,
-					      key_make(key, i), &slots[i]);
-		aedb_scope_close(scopes[scope]);
+		if (!slot->step)
+			continue;
+		load_value(view->load, slot, expected);
+		if (slot->step % 2)
+			value_compare(view, scope, i, slot);
+		else
+			parts_compare(view, scope, i, slot);
 	}
 }
 
-static void snapshots_compare(struct aedb *db)
+/* A scope of a snapshot that was dropped since cannot be opened any more. */
+static void view_compare(const struct view *view, const struct load *newest)
+{
+	for (int plane = 0; plane < LOAD_PLANES; plane++) {
+		int scope = plane < LOAD_SCOPES ? plane : 0;
+		uint32_t made = view->load->scopes[scope].made_step;
+
+		if (made && made == newest->scopes[scope].made_step)
+			plane_compare(view, load_plane(view->target, plane),
+				      plane);
+	}
+}
+
+static void snapshot_compare(const struct load_target *target,
+			     const struct load *newest, const char *name)
+{
+	struct load *load = calloc(1, sizeof(*load));
+	uint32_t least = (uint32_t)strtoul(name + 1, NULL, 10), step;
+	struct aedb_snapshot *snapshot;
+
+	must(aedb_snapshot_open_named(target->db, name, &snapshot),
+	     "open snapshot");
+	step = step_read(target->scopes[0], snapshot);
+	if (!load || step < least || step > newest->step)
+		fail("snapshot %s shows step %" PRIu32, name, step);
+	load_init(load, seed);
+	load_go_to(load, step);
+	view_compare(&(struct view){ target, snapshot, load }, newest);
+	aedb_snapshot_close(snapshot);
+	free(load);
+}
+
+static void snapshots_compare(const struct load_target *target,
+			      const struct load *newest)
 {
 	struct aedb_snapshot_info info = { .name = "" };
-	struct aedb_snapshot *snapshot;
-	struct shadow *shadow;
+	bool has_created = !told->n_created;
 
-	while (aedb_snapshot_next(db, info.name, &info) == 0) {
-		shadow = calloc(1, sizeof(*shadow));
-		shadow_go_to(shadow, (uint32_t)strtoul(info.name + 1, NULL, 10));
-		must(aedb_snapshot_open_named(db, info.name, &snapshot),
-		     "open snapshot");
-		view_compare(db, snapshot, shadow);
-		aedb_snapshot_close(snapshot);
-		free(shadow);
+	while (aedb_snapshot_next(target->db, info.name, &info) == 0) {
+		snapshot_compare(target, newest, info.name);
+		has_created |= strcmp(info.name, told->created) == 0;
+		if (told->n_deleted && strcmp(info.name, told->deleted) == 0)
+			fail("snapshot %s was deleted", info.name);
 	}
+	if (!has_created)
+		fail("snapshot %s is gone", told->created);
 }
 
-/* A process of its own, so that the next load starts with nothing. */
-static void check(const char *directory, uint32_t acknowledged,
-		  struct shadow *shadow)
+static uint32_t database_step(struct aedb *db)
 {
-	struct aedb *db = database_open(directory, AEDB_OPEN_EXISTING);
-	struct aedb_scope *scopes[SCOPES];
-	struct aedb_stats stats;
+	struct aedb_scope *scope;
 	uint32_t step;
 
-	scopes_open(db, scopes);
-	step = step_read(scopes[0], NULL);
-	for (int i = 0; i < SCOPES; i++)
-		aedb_scope_close(scopes[i]);
-	if (step < acknowledged || step > acknowledged + 1)
-		fail("%" PRIu32 " steps were acknowledged, %" PRIu32 " are there",
-		     acknowledged, step);
-	shadow_go_to(shadow, step);
-	view_compare(db, NULL, shadow);
-	snapshots_compare(db);
+	must(aedb_scope_open(db, LOAD_PROJECT, "one", &scope), "open scope");
+	step = step_read(scope, NULL);
+	aedb_scope_close(scope);
+	return step;
+}
+
+static void round_print(struct aedb *db, uint32_t step)
+{
+	struct aedb_stats stats;
+
 	aedb_stats(db, &stats);
-	must(aedb_close(db), "close");
 	printf("after %" PRIu32 " steps: %" PRIu64 " keys, %" PRIu64
 	       " segments, %" PRIu64 " KiB of values, checkpoint %" PRIu64
 	       " of %" PRIu64 "\n", step, stats.keys, stats.segments,
@@ -365,88 +300,122 @@ static void check(const char *directory, uint32_t acknowledged,
 	fflush(stdout);
 }
 
-/* The load. */
-
-static void snapshot_some(struct aedb *db, uint32_t step)
-{
-	struct aedb_snapshot_info info = { .name = "" };
-	char oldest[sizeof(info.name)] = "", name[32];
-	int n = 0;
-
-	while (aedb_snapshot_next(db, info.name, &info) == 0) {
-		if (!n++)
-			strcpy(oldest, info.name);
-	}
-	if (n == SNAPSHOTS_MAX)
-		must(aedb_snapshot_delete(db, oldest), "delete snapshot");
-	sprintf(name, "s%010" PRIu32, step);
-	must(aedb_snapshot_create(db, name, NULL), "create snapshot");
-}
-
-static void step_commit(struct aedb *db, struct aedb_scope **scopes,
-			struct shadow *shadow)
-{
-	struct stepper s = { .shadow = shadow, .scopes = scopes };
-	struct aedb_put put = { .key = "step", .key_bytes = 4,
-				.value = &shadow->step,
-				.value_bytes = sizeof(shadow->step) };
-
-	must(aedb_txn_begin(db, &s.txn), "begin");
-	step_make(&s);
-	must(aedb_txn_put(s.txn, scopes[0], &put), "put step");
-	must(aedb_txn_commit(s.txn, NULL), "commit");
-}
-
-__attribute__((noreturn))
-static void load(const char *directory, struct shadow *shadow,
-		 volatile uint32_t *acknowledged)
+/* Brings the model to where the database says it is, and compares. */
+static void check(const char *directory, struct load *load)
 {
 	struct aedb *db = database_open(directory, AEDB_OPEN_EXISTING);
-	struct aedb_scope *scopes[SCOPES];
-	uint64_t state = mix(seed ^ shadow->step) ^ (uint64_t)getpid();
+	uint32_t step = database_step(db);
+	struct load_target target;
+	struct aedb_stats stats;
 
-	scopes_open(db, scopes);
-	for (;;) {
-		uint64_t also = draw(&state, 4000);
-
-		step_commit(db, scopes, shadow);
-		*acknowledged = shadow->step;
-		if (also < 8)
-			snapshot_some(db, shadow->step);
-		else if (also < 14)
-			must(aedb_checkpoint(db, NULL), "checkpoint");
-		else if (also < 15)
-			must(aedb_compact(db), "compact");
-	}
-}
-
-static void database_make(const char *directory)
-{
-	struct aedb *db = database_open(directory, AEDB_OPEN_NEW);
-
-	must(aedb_create(db, (struct aedb_place){ "p", NULL }), "create project");
-	for (int i = 0; i < SCOPES; i++)
-		must(aedb_create(db, (struct aedb_place){ "p", scope_names[i] }),
-		     "create scope");
-	must(aedb_wait_durable(db, aedb_visible_seq(db)), "sync");
+	if (step < told->steps || step > told->steps + 1)
+		fail("%" PRIu32 " steps were acknowledged, %" PRIu32 " are there",
+		     told->steps, step);
+	load_go_to(load, step);
+	told->steps = step;
+	must(load_target_open(&target, db, load), "open scopes");
+	view_compare(&(struct view){ &target, NULL, load }, load);
+	snapshots_compare(&target, load);
+	aedb_stats(db, &stats);
+	if (stats.keys != load_keys(load))
+		fail("%" PRIu64 " keys are counted instead of %" PRIu64,
+		     stats.keys, load_keys(load));
+	round_print(db, step);
+	load_target_close(&target);
 	must(aedb_close(db), "close");
 }
 
-/* Lets a load run for a while and kills it. */
-static void round_kill(const char *directory, struct shadow *shadow,
-		       volatile uint32_t *acknowledged, uint64_t *state)
+/* The load. */
+
+static void snapshot_create(struct aedb *db, uint64_t *state)
 {
-	uint64_t ms = draw(state, ROUND_MS_MAX) + 20;
-	struct timespec pause = { (time_t)(ms / 1000),
-				  (long)(ms % 1000) * 1000000 };
+	char name[64], to[sizeof(name) + 8];
+	bool is_renamed = load_draw(state, 4) == 0;
+
+	sprintf(name, "s%010" PRIu32 ".%" PRIu64, told->steps,
+		load_draw(state, 1u << 30));
+	sprintf(to, "%s%s", name, is_renamed ? ".again" : "");
+	must(aedb_snapshot_create(db, name, NULL), "create snapshot");
+	if (is_renamed)
+		must(aedb_snapshot_rename(db, name, to), "rename snapshot");
+	told->n_created = 0;
+	strcpy(told->created, to);
+	told->n_created = 1;
+}
+
+static void snapshot_delete(struct aedb *db, const char *name)
+{
+	must(aedb_snapshot_delete(db, name), "delete snapshot");
+	told->n_deleted = 0;
+	strcpy(told->deleted, name);
+	told->n_deleted = 1;
+}
+
+static void snapshot_some(struct aedb *db, uint64_t *state)
+{
+	struct aedb_snapshot_info info = { .name = "" };
+	char oldest[sizeof(info.name)] = "";
+	int n = 0;
+
+	while (aedb_snapshot_next(db, info.name, &info) == 0)
+		if (!n++)
+			strcpy(oldest, info.name);
+	if (n == SNAPSHOTS_MAX)
+		snapshot_delete(db, oldest);
+	snapshot_create(db, state);
+}
+
+static void *upkeep_run(void *arg)
+{
+	struct aedb *db = arg;
+	uint64_t state = seed ^ (uint64_t)getpid() << 20;
+
+	for (;;) {
+		uint64_t kind = load_draw(&state, 12);
+
+		usleep((useconds_t)load_draw(&state, 100000));
+		if (kind < 6)
+			snapshot_some(db, &state);
+		else if (kind < 10)
+			must(aedb_checkpoint(db, NULL), "checkpoint");
+		else
+			must(aedb_compact(db), "compact");
+	}
+	return NULL;
+}
+
+__attribute__((noreturn))
+static void load_run(const char *directory, struct load *load)
+{
+	struct aedb *db = database_open(directory, AEDB_OPEN_EXISTING);
+	struct load_target target;
+	pthread_t upkeep;
+
+	must(load_target_open(&target, db, load), "open scopes");
+	if (pthread_create(&upkeep, NULL, upkeep_run, db) != 0)
+		fail("no thread");
+	for (;;) {
+		must(load_commit(load, &target), "commit");
+		told->steps = load->step;
+	}
+}
+
+/* Lets a load run for a while and kills it; in one round of eight while it is
+ * opening the database. */
+static void round_kill(const char *directory, struct load *load,
+		       uint64_t *state)
+{
+	uint64_t us = load_draw(state, load_draw(state, 8) ? ROUND_MS_MAX * 1000 :
+							     20000);
 	pid_t child = fork();
 	int status;
 
 	if (child == 0)
-		load(directory, shadow, acknowledged);
+		load_run(directory, load);
 	if (child < 0)
 		fail("fork: %s", strerror(errno));
-	nanosleep(&pause, NULL);
+	nanosleep(&(struct timespec){ (time_t)(us / 1000000),
+				      (long)(us % 1000000) * 1000 }, NULL);
 	kill(child, SIGKILL);
 	if (waitpid(child, &status, 0) != child)
 		fail("waitpid: %s", strerror(errno));
@@ -454,28 +423,36 @@ static void round_kill(const char *directory, struct shadow *shadow,
 		fail("the load ended by itself");
 }
 
+static void database_make(const char *directory)
+{
+	struct aedb *db = database_open(directory, AEDB_OPEN_NEW);
+
+	must(load_create(db), "create");
+	must(aedb_wait_durable(db, aedb_visible_seq(db)), "sync");
+	must(aedb_close(db), "close");
+}
+
 int main(int argc, char **argv)
 {
-	struct shadow *shadow = calloc(1, sizeof(*shadow));
-	volatile uint32_t *acknowledged =
-		mmap(NULL, sizeof(uint32_t), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct load *load = calloc(1, sizeof(*load));
 	uint64_t state;
 
-	if (argc < 4 || !shadow || acknowledged == MAP_FAILED) {
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (argc < 4 || !load || told == MAP_FAILED) {
 		fprintf(stderr, "usage: load_kill DIR ROUNDS SEED [MEMORY_BYTES]\n");
 		return 2;
 	}
 	seed = strtoull(argv[3], NULL, 10);
 	if (argc > 4)
 		memory_bytes = strtoull(argv[4], NULL, 10);
-	state = mix(seed);
+	state = seed + 1;
+	load_init(load, seed);
 	database_make(argv[1]);
 	for (long i = 0; i < strtol(argv[2], NULL, 10); i++) {
-		round_kill(argv[1], shadow, acknowledged, &state);
-		check(argv[1], *acknowledged, shadow);
-		*acknowledged = shadow->step;
+		round_kill(argv[1], load, &state);
+		check(argv[1], load);
 	}
-	free(shadow);
+	free(load);
 	return 0;
 }

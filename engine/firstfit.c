@@ -1,115 +1,142 @@
 /*
- * First fit: holes in a list, by place, joined with their neighbours.
+ * First fit, on a map of bits: what is free side by side is one piece without
+ * further ado, and looking for it touches no memory but the map. What was freed
+ * last is tried first.
  *
- * Invariant: holes are in ascending order and none touches the next.
+ * Invariant: nothing of at least `refused` units is free.
  */
 #include "firstfit.h"
 
-#define UNIT_BYTES 8u
-#define HOLES_TRIED 16		/* in a search, which is to be short */
-
-struct hole {
-	uint16_t units, next;
-};
-
-static struct hole *hole_at(const struct firstfit *f, uint16_t at)
+static unsigned int units_of(size_t bytes)
 {
-	return (struct hole *)(f->base + (size_t)at * UNIT_BYTES);
+	return (unsigned int)((bytes + FIRSTFIT_UNIT_BYTES - 1) /
+			      FIRSTFIT_UNIT_BYTES);
 }
 
-static size_t units_of(size_t bytes)
+/* Flips the bits of n units. */
+static void units_flip(struct firstfit *f, unsigned int at, unsigned int n)
 {
-	return (bytes + UNIT_BYTES - 1) / UNIT_BYTES;
+	while (n) {
+		unsigned int bit = at % 64, here = 64 - bit;
+
+		if (here > n)
+			here = n;
+		f->free[at / 64] ^= (UINT64_MAX >> (64 - here)) << bit;
+		at += here;
+		n -= here;
+	}
 }
 
-void firstfit_init(struct firstfit *f, char *base, size_t bytes, size_t used)
+void firstfit_init(struct firstfit *f, char *base, size_t used)
 {
 	*f = (struct firstfit){
 		.base = base,
-		.end = (uint16_t)(bytes / UNIT_BYTES),
-		.fresh = (uint16_t)units_of(used),
-		.refused = UINT16_MAX,
+		.touched = (uint16_t)units_of(used),
+		.refused = FIRSTFIT_UNITS + 1,
 	};
+	units_flip(f, units_of(used), FIRSTFIT_UNITS - units_of(used));
 }
 
-/* Cuts a block off a hole's end; 0: the first holes are smaller. */
-static uint16_t hole_take(struct firstfit *f, size_t units)
+/* Number of free units from a place on. */
+static unsigned int free_from(const struct firstfit *f, unsigned int at)
 {
-	uint16_t *link = &f->hole;
+	unsigned int n = 0;
 
-	for (int i = 0; *link && i < HOLES_TRIED; i++) {
-		struct hole *h = hole_at(f, *link);
+	while (at < FIRSTFIT_UNITS) {
+		uint64_t used = ~(f->free[at / 64] >> at % 64);
+		unsigned int here = used ? (unsigned int)__builtin_ctzll(used) :
+					   64;
 
-		if (h->units >= units) {
-			uint16_t at = *link;
+		n += here;
+		at += here;
+		if (!here || at % 64)
+			break;
+	}
+	return n;
+}
 
-			h->units = (uint16_t)(h->units - units);
-			if (!h->units)
-				*link = h->next;
-			return (uint16_t)(at + h->units);
-		}
-		link = &h->next;
+/* Number of free units before a place. */
+static unsigned int free_before(const struct firstfit *f, unsigned int at)
+{
+	unsigned int n = 0;
+
+	while (at) {
+		unsigned int bit = (at - 1) % 64;
+		uint64_t used = ~(f->free[(at - 1) / 64] << (63 - bit));
+		unsigned int here = used ? (unsigned int)__builtin_clzll(used) :
+					   64;
+
+		n += here;
+		at -= here;
+		if (!here || at % 64)
+			break;
+	}
+	return n;
+}
+
+/* First place at or after this one that is free. */
+static unsigned int next_free(const struct firstfit *f, unsigned int at)
+{
+	while (at < FIRSTFIT_UNITS) {
+		uint64_t left = f->free[at / 64] >> at % 64;
+
+		if (left)
+			return at + (unsigned int)__builtin_ctzll(left);
+		at += 64 - at % 64;
+	}
+	return at;
+}
+
+/* First place from which n units are free; 0: there is none. */
+static unsigned int run_find(const struct firstfit *f, unsigned int n)
+{
+	unsigned int at = 0;
+
+	while ((at = next_free(f, at)) < FIRSTFIT_UNITS) {
+		unsigned int run = free_from(f, at);
+
+		if (run >= n)
+			return at;
+		at += run;
 	}
 	return 0;
 }
 
-uint32_t firstfit_alloc(struct firstfit *f, size_t bytes)
+void *firstfit_alloc(struct firstfit *f, size_t bytes)
 {
-	size_t units = units_of(bytes);
-	uint16_t at;
+	unsigned int n = units_of(bytes), at = f->freed;
 
-	if (units >= f->refused)
-		return 0;
-	at = hole_take(f, units);
-	if (at)
-		return at;
-	if (f->fresh + units > f->end) {
-		f->refused = (uint16_t)units;
-		return 0;
+	if (free_from(f, at) < n)
+		at = run_find(f, n);
+	if (!at) {
+		f->refused = (uint16_t)n;
+		return NULL;
 	}
-	at = f->fresh;
-	__atomic_store_n(&f->fresh, (uint16_t)(at + units), __ATOMIC_RELAXED);
-	return at;
+	units_flip(f, at, n);
+	if (at + n > f->touched)
+		__atomic_store_n(&f->touched, (uint16_t)(at + n),
+				 __ATOMIC_RELAXED);
+	return f->base + (size_t)at * FIRSTFIT_UNIT_BYTES;
 }
 
-/* The last hole before a place, or 0. */
-static uint16_t hole_before(const struct firstfit *f, uint16_t at)
+void firstfit_free(struct firstfit *f, void *block, size_t bytes)
 {
-	uint16_t before = 0;
+	unsigned int at = (unsigned int)((char *)block - f->base) /
+			  FIRSTFIT_UNIT_BYTES;
+	unsigned int run;
 
-	for (uint16_t i = f->hole; i && i < at; i = hole_at(f, i)->next)
-		before = i;
-	return before;
-}
-
-/* Joins a hole with the next one if they touch. */
-static void hole_join(const struct firstfit *f, uint16_t at)
-{
-	struct hole *h = hole_at(f, at), *next = hole_at(f, h->next);
-
-	if (!h->next || at + h->units != h->next)
-		return;
-	h->units = (uint16_t)(h->units + next->units);
-	h->next = next->next;
-}
-
-void firstfit_free(struct firstfit *f, uint32_t place, size_t bytes)
-{
-	uint16_t at = (uint16_t)place, before = hole_before(f, at);
-	uint16_t *link = before ? &hole_at(f, before)->next : &f->hole;
-
-	*hole_at(f, at) = (struct hole){ (uint16_t)units_of(bytes), *link };
-	*link = at;
-	hole_join(f, at);
-	if (before)
-		hole_join(f, before);
-	f->refused = UINT16_MAX;
+	units_flip(f, at, units_of(bytes));
+	at -= free_before(f, at);
+	run = free_from(f, at);
+	if (run >= f->refused)
+		f->refused = (uint16_t)(run + 1);
+	f->freed = (uint16_t)at;
 }
 
 size_t firstfit_pages(const struct firstfit *f)
 {
-	size_t bytes = (size_t)__atomic_load_n(&f->fresh, __ATOMIC_RELAXED) *
-		       UNIT_BYTES;
+	size_t bytes = (size_t)__atomic_load_n(&f->touched, __ATOMIC_RELAXED) *
+		       FIRSTFIT_UNIT_BYTES;
 
 	return (bytes + FIRSTFIT_PAGE_BYTES - 1) / FIRSTFIT_PAGE_BYTES;
 }

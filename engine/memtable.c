@@ -24,7 +24,7 @@
 /* For each entry of a commit: its node's head, the leaf copied for it, and its
  * share of splits. */
 #define RESERVE_ENTRY_BYTES 1024
-#define COLLECT_BYTES_FIRST 512
+#define COLLECT_BYTES_FIRST 256
 #define BLOCKS_MORE 256	/* some 20 us, if nothing of it is in the cache */
 #define COLLECT_BYTES_FEW 2048
 #define COLLECT_BYTES_MAX (256u << 10)
@@ -47,7 +47,7 @@ static void heap_free_some(struct mem_heap *heap, unsigned int blocks_more)
 
 	slab_trim(heap->slab);
 	bytes = slab_bytes(heap->slab);
-	more = bytes / 8 < COLLECT_BYTES_FEW ? bytes / 8 : COLLECT_BYTES_FEW;
+	more = bytes / 16 < COLLECT_BYTES_FEW ? bytes / 16 : COLLECT_BYTES_FEW;
 	if (more < bytes / 128)
 		more = bytes / 128;
 	if (more > COLLECT_BYTES_MAX)

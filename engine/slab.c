@@ -8,9 +8,9 @@
  * little at first.
  *
  * Spans of many classes would be mostly empty in a slab of few blocks, and a
- * page describes units when there is but one: the first FIRST_BYTES of the range
- * hold the slab's own state and are cut to the byte (firstfit.h), until they are
- * full.
+ * page describes units when there is but one: the first 16 KiB of the range hold
+ * the slab's own state and are cut into blocks directly (firstfit.h), until they
+ * are full.
  *
  * Invariants:
  *  1. A unit belongs to one free block, one span or one run, or lies outside of
@@ -43,8 +43,8 @@
 #define CHUNK_UNITS (1u << ORDER_MAX)
 #define CHUNK_BYTES ((size_t)CHUNK_UNITS * UNIT_BYTES)
 #define CHUNKS_MAX 512			/* 32 GiB: what a reference can name */
-#define FIRST_BYTES 16384u
-#define FIRST_UNITS (FIRST_BYTES / UNIT_BYTES)
+#define FIRST_UNITS (FIRSTFIT_BYTES / UNIT_BYTES)
+#define FIRST_REFS (FIRSTFIT_BYTES / 8)
 /* From here on huge pages: a large table gets faster, and a small one does not
  * hold 2 MiB for its first entry. */
 #define HUGE_FROM ((size_t)32 << 20)
@@ -384,10 +384,10 @@ static ref_t span_alloc(struct slab *s, unsigned int class)
 ref_t slab_alloc(struct slab *s, size_t bytes)
 {
 	if (firstfit_may(&s->first, bytes)) {
-		ref_t ref = firstfit_alloc(&s->first, bytes);
+		char *block = firstfit_alloc(&s->first, bytes);
 
-		if (ref)
-			return ref;
+		if (block)
+			return (ref_t)((block - s->first.base) / 8);
 	}
 	return bytes > CLASS_BYTES_MAX ? run_alloc(s, run_units(bytes)) :
 					 span_alloc(s, class_of(bytes));
@@ -414,8 +414,8 @@ static void span_free(struct slab *s, ref_t ref, unsigned int class)
 void slab_free(struct slab *s, ref_t ref, size_t bytes)
 {
 	assert(ref);
-	if (firstfit_has(&s->first, ref))
-		firstfit_free(&s->first, ref, bytes);
+	if (ref < FIRST_REFS)
+		firstfit_free(&s->first, slab_at(s->first.base, ref), bytes);
 	else if (bytes > CLASS_BYTES_MAX)
 		run_free(s, ref / UNIT_REFS, run_units(bytes));
 	else
@@ -542,7 +542,7 @@ int slab_open(struct slab **ret)
 	}
 	madvise(units, table_bytes(range_bytes), MADV_NOHUGEPAGE);
 	s = (struct slab *)base;
-	firstfit_init(&s->first, base, FIRST_BYTES, sizeof(*s));
+	firstfit_init(&s->first, base, sizeof(*s));
 	s->units = units;
 	s->range_bytes = range_bytes;
 	s->chunks = 1;

@@ -607,8 +607,9 @@ TEST(small, "a memtable of few entries takes few pages, and says how many")
 #else
 	enum { MANY = 200 };
 #endif
-	static const unsigned int entries[] = { 0, 8, 20, 100, 1000 };
-	static const size_t most[] = { 4096, 4400, 8700, 60000, 380000 };
+	/* the first time the process grows by other things, too */
+	static const unsigned int entries[] = { 0, 0, 8, 20, 100, 1000 };
+	static const size_t most[] = { 4096, 4096, 4400, 8700, 60000, 380000 };
 	static struct memtable *all[MANY];
 
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
@@ -627,7 +628,8 @@ TEST(small, "a memtable of few entries takes few pages, and says how many")
 		       said / MANY, grown / MANY);
 		CHECK(said / MANY <= most[i]);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-		CHECK(said > grown - grown / 10 && said < grown + grown / 10);
+		CHECK(i == 0 || (said > grown - grown / 10 &&
+				 said < grown + grown / 10));
 #endif
 	}
 }

@@ -370,13 +370,16 @@ static int relocation_begin(struct run *run)
 	return rc < 0 ? rc : relocation_open(&options, &run->relocation);
 }
 
-/* Outputs of about the same size, the last no small rest. */
+/* Outputs of about the same size, the last no small rest. What fits into one is
+ * not cut: how large it becomes is known at its end only, and segments that were
+ * merged to have fewer must not come out as many. */
 static void output_bytes_choose(struct run *run)
 {
 	uint64_t most = run->job->view->limits.segment_bytes;
 	uint64_t bytes = run->result.read_bytes;
 
-	run->output_bytes = bytes / ((bytes + most - 1) / most);
+	run->output_bytes = bytes <= most ? most :
+			    bytes / ((bytes + most - 1) / most);
 }
 
 /* The run. */

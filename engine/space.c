@@ -57,6 +57,8 @@ size_t space_key(uint64_t id, const void *key, size_t key_bytes, uint8_t *ret)
 {
 	for (int i = 0; i < SPACE_PREFIX_BYTES; i++)
 		ret[i] = (uint8_t)(id >> (56 - 8 * i));
+	if (key_bytes > MEM_KEY_BYTES_MAX)
+		key_bytes = MEM_KEY_BYTES_MAX;
 	if (key_bytes)
 		memcpy(ret + SPACE_PREFIX_BYTES, key, key_bytes);
 	return SPACE_PREFIX_BYTES + key_bytes;

@@ -89,7 +89,8 @@ void space_enter_segments(struct space *space);
 void space_count(struct space *space, int difference);
 
 /* Writes the key as segments have it; ret has SPACE_KEY_BYTES_MAX. Returns its
- * length. */
+ * length. A key longer than any that can be there is cut, and stands between the
+ * same ones then. */
 size_t space_key(uint64_t id, const void *key, size_t key_bytes, uint8_t *ret);
 
 #endif

@@ -38,6 +38,98 @@ TEST(compact_ends, "compacting what compresses well comes to an end")
 	fixture_close(&f);
 }
 
+static struct aedb_snapshot *named(struct fixture *f, const char *name)
+{
+	struct aedb_snapshot *snapshot;
+
+	CHECK_OK(aedb_snapshot_open_named(f->db, name, &snapshot));
+	return snapshot;
+}
+
+TEST(recovered_names, "a named snapshot shows its state after a recovery that read later commits from the log")
+{
+	struct aedb_snapshot *snapshot;
+	struct fixture f;
+
+	fixture_open_small(&f);
+	CHECK_OK(put_text(f.scope, "changed", "old"));
+	CHECK_OK(put_text(f.scope, "deleted", "there"));
+	CHECK_OK(aedb_snapshot_create(f.db, "name", NULL));
+	CHECK_OK(put_text(f.scope, "changed", "new"));
+	CHECK_OK(delete_text(f.scope, "deleted"));
+	CHECK_OK(put_text(f.scope, "changed", "newest"));
+	fixture_reopen(&f);
+	snapshot = named(&f, "name");
+	CHECK_STR(text_of(f.scope, snapshot, "changed"), "old");
+	CHECK_STR(text_of(f.scope, snapshot, "deleted"), "there");
+	aedb_snapshot_close(snapshot);
+	CHECK_STR(text_of(f.scope, NULL, "changed"), "newest");
+	CHECK(!text_of(f.scope, NULL, "deleted"));
+	fixture_close(&f);
+}
+
+TEST(long_keys, "a key longer than any is not there, whatever asks for it")
+{
+	static uint8_t key[20000];
+	struct aedb_range range = { .from = key, .from_bytes = sizeof(key) };
+	struct aedb_entry entry;
+	struct aedb_scan *scan;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	memset(key, 'k', sizeof(key));
+	fixture_open_small(&f);
+	CHECK_OK(put_text(f.scope, "a", "v"));
+	CHECK_OK(put_text(f.scope, "z", "v"));
+	CHECK_OK(aedb_compact(f.db));
+	fixture_reopen(&f);
+	CHECK_EQ(aedb_get(f.scope, NULL, key, sizeof(key), &entry),
+		 AEDB_NOT_FOUND);
+	CHECK_OK(aedb_scan_open(f.scope, NULL, &range, &scan));
+	CHECK_OK(aedb_scan_next(scan, &entry));
+	CHECK_MEM(entry.key, "z", 1);
+	aedb_scan_close(scan);
+	CHECK_EQ(aedb_delete(f.scope, key, sizeof(key)), AEDB_NAME_TOO_LONG);
+	CHECK_EQ(aedb_move(f.scope, "a", 1, f.scope, key, sizeof(key)),
+		 AEDB_NAME_TOO_LONG);
+	txn = txn_of(f.db);
+	CHECK_EQ(aedb_txn_set_attr(txn, f.scope,
+				   &(struct aedb_put){ .key = key,
+						       .key_bytes = sizeof(key),
+						       .attr = "a",
+						       .attr_bytes = 1 }),
+		 AEDB_NAME_TOO_LONG);
+	aedb_txn_abort(txn);
+	fixture_close(&f);
+}
+
+TEST(long_bounds, "a range is read, and conflicts are found in it, up to bounds longer than any key")
+{
+	static uint8_t key[20000];
+	struct aedb_range below = { .to = key, .to_bytes = sizeof(key) };
+	struct aedb_range above = { .from = key, .from_bytes = sizeof(key) };
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	memset(key, 'k', sizeof(key));
+	fixture_open_small(&f);
+	CHECK_OK(put_text(f.scope, "a", "v"));
+	CHECK_OK(aedb_compact(f.db));
+	fixture_reopen(&f);
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_read_range(txn, f.scope, &above));
+	CHECK_OK(txn_put_text(txn, f.scope, "b", "v"));
+	CHECK_OK(put_text(f.scope, "c", "v"));
+	CHECK_OK(txn_end(txn));
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_read_range(txn, f.scope, &below));
+	CHECK_OK(txn_put_text(txn, f.scope, "b", "v"));
+	CHECK_OK(put_text(f.scope, "c", "w"));
+	CHECK_OK(aedb_compact(f.db));
+	CHECK_EQ(txn_end(txn), AEDB_CONFLICT);
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -130,6 +130,7 @@ static int space_load(struct space *space)
 	atomic_init(&space->in_segments, has_segments);
 	atomic_init(&space->is_partial, has_segments);
 	atomic_init(&space->live, live);
+	space->is_loaded = true;
 	return rc;
 }
 

@@ -193,7 +193,7 @@ seq_t space_purged_seq(const struct space *space)
 	seq_t purged = tree ? mem_tree_purged_seq(tree) : 0;
 	seq_t forgotten = atomic_load(&space->db->forgotten_seq);
 
-	if (!atomic_load(&space->in_segments))
+	if (!space->is_loaded && !atomic_load(&space->in_segments))
 		return purged;
 	return purged > forgotten ? purged : forgotten;
 }

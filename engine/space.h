@@ -32,6 +32,8 @@ struct space {
 	_Atomic(struct mem_tree *) tree;
 	_Atomic bool in_segments;	/* atomic: some version may be in a segment */
 	_Atomic bool is_partial;	/* atomic: memory may lack some of it */
+	bool is_loaded;			/* constant: there may have been more of it
+					 * in segments than is now */
 	_Atomic uint64_t live;		/* atomic: keys in the newest state */
 	bool is_changed;		/* guarded by the commit lock: live, since
 					 * the last checkpoint */

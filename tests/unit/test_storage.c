@@ -130,6 +130,26 @@ TEST(long_bounds, "a range is read, and conflicts are found in it, up to bounds 
 	fixture_close(&f);
 }
 
+TEST(forgotten, "a deletion that compaction forgot conflicts with a base before it, after reopening, too")
+{
+	struct aedb_txn *txn;
+	struct fixture f;
+	aedb_seq_t base;
+
+	fixture_open_small(&f);
+	base = aedb_visible_seq(f.db);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_OK(delete_text(f.scope, "k"));
+	CHECK_OK(aedb_compact(f.db));
+	fixture_reopen(&f);
+	txn = txn_of(f.db);
+	aedb_txn_set_base(txn, base);
+	CHECK_OK(aedb_txn_read_point(txn, f.scope, "k", 1));
+	CHECK_OK(txn_put_text(txn, f.scope, "l", "v"));
+	CHECK_EQ(txn_end(txn), AEDB_CONFLICT);
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

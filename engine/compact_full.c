@@ -201,7 +201,7 @@ static bool pick_step(const struct compact_view *view, file_id_t fresh_from,
 		if (pick_any_down(view, level, ret))
 			return true;
 	return pick_dirty(view, lowest, fresh_from, ret) ||
-	       compact_pick_small(view, lowest, 2, fresh_from, ret);
+	       compact_pick_small(view, lowest, 2, ret);
 }
 
 bool compact_pick_full(const struct compact_view *view, file_id_t fresh_from,

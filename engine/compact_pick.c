@@ -471,24 +471,15 @@ static size_t small_run(const struct compact_view *view, unsigned int level,
 	return n;
 }
 
-static bool is_all_fresh(struct compact_slice run, file_id_t fresh_from)
-{
-	for (size_t i = 0; i < run.n; i++)
-		if (run.at[i]->number < fresh_from)
-			return false;
-	return true;
-}
-
 bool compact_pick_small(const struct compact_view *view, unsigned int level,
-			size_t n_min, file_id_t fresh_from,
-			struct compact_pick *ret)
+			size_t n_min, struct compact_pick *ret)
 {
 	struct compact_slice all = view->levels[level], run;
 
 	for (size_t i = 0; i + n_min <= all.n; i++) {
 		run = (struct compact_slice){ all.at + i, all.n - i };
 		run.n = small_run(view, level, run, n_min);
-		if (run.n < n_min || is_all_fresh(run, fresh_from))
+		if (run.n < n_min)
 			continue;
 		ret->reason = COMPACT_SMALL;
 		return compact_pick_in_place(view, level, run, ret);
@@ -499,8 +490,7 @@ bool compact_pick_small(const struct compact_view *view, unsigned int level,
 static bool pick_small(const struct compact_view *view, struct compact_pick *ret)
 {
 	for (unsigned int level = 1; level < SEGMENT_LEVELS_MAX; level++)
-		if (compact_pick_small(view, level, SMALL_RUN, UINT64_MAX,
-				       ret))
+		if (compact_pick_small(view, level, SMALL_RUN, ret))
 			return true;
 	return false;
 }

@@ -28,11 +28,9 @@ bool compact_pick_in_place(const struct compact_view *view, unsigned int level,
 /* Segments in a row that need not be read because nobody needs them. */
 bool compact_pick_dropped(const struct compact_view *view,
 			  struct compact_pick *ret);
-/* n_min segments in a row, or more, that make one or so; not all of them numbered
- * from fresh_from on, for what came of them would be picked again. */
+/* n_min segments in a row, or more, that make one. */
 bool compact_pick_small(const struct compact_view *view, unsigned int level,
-			size_t n_min, file_id_t fresh_from,
-			struct compact_pick *ret);
+			size_t n_min, struct compact_pick *ret);
 
 /* Whether values are moved out of a file, of which less is live than so much. */
 bool compact_file_is_poor(const struct compact_file *file,

@@ -19,7 +19,8 @@ static void check_shows(struct fixture *f, const char *name, const char *value)
 	aedb_snapshot_close(snapshot);
 }
 
-TEST(in_log, "what the log has before and after named snapshots is shown by each as it was, also once one is deleted")
+TEST(in_log, "what the log has before and after named snapshots is shown "
+	"by each as it was, also once one is deleted")
 {
 	struct fixture f;
 

@@ -46,7 +46,8 @@ static struct aedb_snapshot *named(struct fixture *f, const char *name)
 	return snapshot;
 }
 
-TEST(recovered_names, "a named snapshot shows its state after a recovery that read later commits from the log")
+TEST(recovered_names, "a named snapshot shows its state after a recovery that read "
+	"later commits from the log")
 {
 	struct aedb_snapshot *snapshot;
 	struct fixture f;
@@ -103,7 +104,8 @@ TEST(long_keys, "a key longer than any is not there, whatever asks for it")
 	fixture_close(&f);
 }
 
-TEST(long_bounds, "a range is read, and conflicts are found in it, up to bounds longer than any key")
+TEST(long_bounds, "a range is read, and conflicts are found in it, up to "
+	"bounds longer than any key")
 {
 	static uint8_t key[20000];
 	struct aedb_range below = { .to = key, .to_bytes = sizeof(key) };
@@ -130,7 +132,8 @@ TEST(long_bounds, "a range is read, and conflicts are found in it, up to bounds 
 	fixture_close(&f);
 }
 
-TEST(forgotten, "a deletion that compaction forgot conflicts with a base before it, after reopening, too")
+TEST(forgotten, "a deletion that compaction forgot conflicts with a base "
+	"before it, after reopening, too")
 {
 	struct aedb_txn *txn;
 	struct fixture f;

@@ -201,9 +201,9 @@ static int room_make(struct recovery *recovery)
 	if (rc < 0)
 		return rc;
 	atomic_store(&db->commits.written_seq, db_visible(db));
-	lock_release(&db->commits.lock);
+	lock_release(&recovery->db->commits.lock);
 	rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
-	lock_acquire(&db->commits.lock);
+	lock_acquire(&recovery->db->commits.lock);
 	return rc < 0 ? rc : 1;
 }
 
@@ -234,7 +234,7 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		rc = wal_reader_next(recovery.reader, &commit);
 		if (rc > 0)
 			rc = commit_take(&recovery, &commit);
-		if (rc > 0 && memory_is_full(db))
+		if (rc > 0 && memory_is_full(recovery.db))
 			rc = room_make(&recovery);
 	} while (rc > 0);
 	lock_release(&recovery.db->commits.lock);

@@ -302,8 +302,8 @@ TEST(stays, "a scan that goes on, or has ended, holds no memory of what it passe
 	CHECK(scan_next(&s));
 	rotate();
 	CHECK(held_bytes() > 0);
-	for (int i = 0; i < 1100; i++)
-		CHECK(scan_next(&s));
+	for (int i = 0; i < 1100 && scan_next(&s); i++)
+		;
 	CHECK_EQ(held_bytes(), 0);
 	world_change(10);
 	while (scan_next(&s))

@@ -3,7 +3,8 @@
  * first blocks written, all of that on the disk.
  *
  * Invariants:
- * 1. Unpublished files are made under the lock only; so none is made twice.
+ * 1. Unpublished files are made under the lock only, and none to keep of a number
+ *    that was taken: the log may be about to publish its own.
  */
 #include "wal_spare.h"
 
@@ -80,7 +81,7 @@ int wal_spare_make(struct wal_spare *spare, struct vfs *vfs,
 	int rc = 0;
 
 	lock_acquire(&spare->lock);
-	if (!spare_is(spare, number))
+	if (number > spare->taken && !spare_is(spare, number))
 		rc = spare_make(spare, vfs, db_uuid, number, file_bytes);
 	lock_release(&spare->lock);
 	return rc;
@@ -93,6 +94,8 @@ int wal_spare_take(struct wal_spare *spare, struct vfs *vfs,
 	int rc = 0;
 
 	lock_acquire(&spare->lock);
+	if (number > spare->taken)
+		spare->taken = number;
 	if (spare_is(spare, number)) {
 		*ret = spare->file;
 		*ret_filled = WAL_SPARE_FILLED_BYTES;

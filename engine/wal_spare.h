@@ -21,6 +21,7 @@
 struct wal_spare {
 	struct lock lock;	/* I/O: held while a file is made */
 	struct wal_file file;	/* guarded by lock; file.file NULL: none */
+	file_id_t taken;	/* guarded by lock: the highest number given away */
 };
 
 void wal_spare_init(struct wal_spare *spare);

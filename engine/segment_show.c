@@ -6,8 +6,7 @@
 
 #include "block_cursor.h"
 #include "err.h"
-#include "file_header.h"
-#include "page_scan.h"
+#include "page_show.h"
 #include "segment.h"
 #include "segment_format.h"
 
@@ -133,18 +132,17 @@ static int payload_show(const struct page_header *header, uint8_t *bytes,
 	}
 }
 
-/* The page read from `offset`. */
-static int page_show(const struct page_header *header, const uint8_t *page,
-		     uint64_t offset, FILE *out)
+static int page_show(const struct page_shown *shown, FILE *out)
 {
+	const struct page_header *header = &shown->header;
 	uint8_t *bytes = malloc(header->raw_bytes);
 	int rc;
 
 	if (!bytes)
 		return err_set(AEDB_NO_MEMORY, "no memory to show a page");
-	fprintf(out, "%" PRIu64 ": ", offset);
+	fprintf(out, "%" PRIu64 ": ", shown->offset);
 	page_header_show(header, out);
-	rc = page_decode(header, page, bytes);
+	rc = page_decode(header, shown->page, bytes);
 	if (rc == 0)
 		rc = payload_show(header, bytes, out);
 	free(bytes);
@@ -155,47 +153,20 @@ static int page_show(const struct page_header *header, const uint8_t *page,
 	return rc;
 }
 
-static int next_show(struct page_scan *scan, uint64_t *offset, FILE *out)
-{
-	struct page_header header;
-	const uint8_t *page;
-	uint64_t start = *offset;
-	int rc = page_scan_read(scan, start, &header, &page);
-
-	if (rc == 0) {
-		*offset = start + page_disk_bytes(header.stored_bytes);
-		return page_show(&header, page, start, out);
-	}
-	if (rc != AEDB_CORRUPT && rc != AEDB_NEWER_FORMAT)
-		return rc;
-	fprintf(out, "%" PRIu64 ": damaged: %s\n", start, err_message());
-	rc = page_scan_skip(scan, offset);
-	fprintf(out, "    %" PRIu64 " bytes passed over\n", *offset - start);
-	return rc;
-}
-
 int segment_show_file(struct vfs *vfs, const char *path, FILE *out)
 {
-	struct file_header header;
-	struct page_scan scan;
-	struct vfs_file *handle;
-	struct seal seal;
-	uint64_t size;
-	int rc = vfs_file_open(vfs, path, VFS_READ, &handle);
+	struct page_show_what what = { path, FILE_SEGMENT, "damaged" };
+	struct page_shown shown;
+	struct page_show show;
+	int rc = page_show_open(vfs, &what, out, &show);
 
 	if (rc < 0)
 		return rc;
-	rc = file_header_read(handle, FILE_SEGMENT, NULL, &header);
-	if (rc == 0)
-		rc = vfs_file_size(handle, &size);
-	if (rc == 0) {
-		seal_init(&seal, &header);
-		file_header_show(out, &header);
-		page_scan_init(&scan, handle, &seal);
-		for (uint64_t at = FILE_DATA_OFFSET; rc == 0 && at < size;)
-			rc = next_show(&scan, &at, out);
-		page_scan_release(&scan);
+	while ((rc = page_show_next(&show, &shown)) > 0) {
+		rc = page_show(&shown, out);
+		if (rc < 0)
+			break;
 	}
-	vfs_file_close(handle);
+	page_show_close(&show);
 	return rc;
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "err.h"
-#include "page_scan.h"
+#include "page_show.h"
 #include "values.h"
 
 int values_verify_extent(struct values *values,
@@ -35,50 +35,21 @@ int values_verify_extent(struct values *values,
 	return rc;
 }
 
-/* Shows the page at *offset, or that there is none, and moves it on. */
-static int show_next(struct page_scan *scan, uint64_t *offset, FILE *out)
-{
-	struct page_header header;
-	const uint8_t *page;
-	uint64_t start = *offset;
-	int rc = page_scan_read(scan, start, &header, &page);
-
-	if (rc == 0) {
-		fprintf(out, "%" PRIu64 ": ", start);
-		value_page_show(&header, page + PAGE_HEADER_BYTES, out);
-		*offset += page_disk_bytes(header.stored_bytes);
-	} else if (rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT) {
-		fprintf(out, "%" PRIu64 ": unused or damaged: %s\n", start,
-			err_message());
-		rc = page_scan_skip(scan, offset);
-		fprintf(out, "    %" PRIu64 " bytes passed over\n",
-			*offset - start);
-	}
-	return rc;
-}
-
 int values_show_file(struct vfs *vfs, const char *path, FILE *out)
 {
-	struct file_header header;
-	struct page_scan scan;
-	struct vfs_file *handle;
-	struct seal seal;
-	uint64_t size;
-	int rc = vfs_file_open(vfs, path, VFS_READ, &handle);
+	/* what a writer reserved and did not use is no damage */
+	struct page_show_what what = { path, FILE_VALUES, "unused or damaged" };
+	struct page_shown shown;
+	struct page_show show;
+	int rc = page_show_open(vfs, &what, out, &show);
 
 	if (rc < 0)
 		return rc;
-	rc = file_header_read(handle, FILE_VALUES, NULL, &header);
-	if (rc == 0)
-		rc = vfs_file_size(handle, &size);
-	if (rc == 0) {
-		seal_init(&seal, &header);
-		file_header_show(out, &header);
-		page_scan_init(&scan, handle, &seal);
-		for (uint64_t at = FILE_DATA_OFFSET; rc == 0 && at < size;)
-			rc = show_next(&scan, &at, out);
-		page_scan_release(&scan);
+	while ((rc = page_show_next(&show, &shown)) > 0) {
+		fprintf(out, "%" PRIu64 ": ", shown.offset);
+		value_page_show(&shown.header, shown.page + PAGE_HEADER_BYTES,
+				out);
 	}
-	vfs_file_close(handle);
+	page_show_close(&show);
 	return rc;
 }

@@ -127,6 +127,8 @@ struct aedb_options {
 	uint64_t compaction_rate;	/* bytes a second that compaction in the
 					 * background writes; 0: unlimited */
 	uint64_t wal_file_bytes;	/* size of a log file; 64 KiB..1 GiB */
+	uint64_t log_keep_bytes;	/* of the log before the last checkpoint, for
+					 * aedb_feed_open; 0..1 TiB */
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
 	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
 };
@@ -134,7 +136,7 @@ struct aedb_options {
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
  * values, 64 MiB and 1,000,000 operations a transaction, 1 KiB inline, 256 MiB
  * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s, compaction at
- * 64 MiB a second, 64 MiB log files. */
+ * 64 MiB a second, 64 MiB log files, none of the log kept. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;
@@ -517,6 +519,58 @@ struct aedb_snapshot_info {
  * the end. */
 int aedb_snapshot_next(struct aedb *db, const char *after,
 		       struct aedb_snapshot_info *ret);
+
+/* The feed of commits. */
+
+enum aedb_feed_kind {
+	AEDB_FEED_PUT,	/* a value, with attributes or without */
+	AEDB_FEED_DELETE,
+	AEDB_FEED_ATTR,	/* attributes or times */
+	AEDB_FEED_MOVE,	/* to another name, replacing what was there */
+	AEDB_FEED_EXCHANGE,	/* of two keys' objects */
+	AEDB_FEED_TOUCH,	/* a directory record's times */
+	AEDB_FEED_CREATE,	/* from here on of projects and scopes */
+	AEDB_FEED_DROP,
+	AEDB_FEED_RENAME,
+	AEDB_FEED_PLACE_ATTR,
+};
+
+/* A key of a change. */
+struct aedb_feed_key {
+	const void *bytes;	/* NULL: the change is about a place */
+	size_t n;
+	uint64_t scope_id;
+	bool is_directory;	/* of aedb_scope_dirs */
+};
+
+/* One operation of a commit. Everything is borrowed until the next call on the
+ * feed. */
+struct aedb_feed_change {
+	enum aedb_feed_kind kind;
+	aedb_seq_t seq;		/* of the operation */
+	aedb_seq_t commit;	/* of its commit, that of its last operation */
+	int64_t time_ns;	/* the commit's, since 1970 */
+	uint64_t value_bytes;	/* AEDB_FEED_PUT */
+	struct aedb_feed_key key, to_key;	/* to_key: MOVE, EXCHANGE */
+	/* Of a change of places, their names then. Of a change of keys, what the
+	 * keys' scopes are called now; NULL: they are gone. */
+	struct aedb_place place, to_place;
+};
+
+struct aedb_feed;
+
+/* Commits in their order, each as its operations, from the first one numbered
+ * `from` or above on; 0: from the first that is known. It is read from the log:
+ * known are those since the last checkpoint, and as many before it as
+ * log_keep_bytes says. Owned; aedb_feed_close. AEDB_RANGE naming the first
+ * number that is known; AEDB_IO, AEDB_CORRUPT, AEDB_NO_MEMORY. */
+int aedb_feed_open(struct aedb *db, aedb_seq_t from,
+		      struct aedb_feed **ret);
+/* The next operation, of commits that are visible. AEDB_NOT_FOUND: there is none
+ * yet. AEDB_RANGE: a checkpoint overtook the feed, some commits are lost to it. */
+int aedb_feed_next(struct aedb_feed *feed, struct aedb_feed_change *ret);
+/* Takes NULL. */
+void aedb_feed_close(struct aedb_feed *feed);
 
 #define AEDB_LEVELS 7
 

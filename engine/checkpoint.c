@@ -317,7 +317,10 @@ int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 	lock_release(&db->checkpoint_lock);
 	if (rc == 0) {
 		if (db->wal)
-			wal_remove_before(db->wal, storage_wal_first(db));
+			wal_remove_before(db->wal, storage_wal_first(db),
+					  atomic_load(&db->reserve_is_lent) ?
+						  0 :
+						  db->options.log_keep_bytes);
 		storage_clean(db);
 	}
 	return rc;

@@ -7,7 +7,8 @@
  * and flush.c (memory -> segments), storage.c (segments -> levels and manifest),
  * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c and
  * scan.c (keys -> values), value_api.c (values in parts), txn.c and single.c
- * (calls -> operations), scope.c (handles), stats.c, recover.c and open.c.
+ * (calls -> operations), feed.c (log -> changes), scope.c (handles), stats.c,
+ * recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H
@@ -38,6 +39,7 @@ struct aedb {
 	struct file_set *segments;
 	struct cache *cache;
 	struct wal *wal;		/* NULL: read-only */
+	file_id_t log_file;		/* in which the log ended when it was opened */
 	struct reserve *reserve;	/* NULL: read-only */
 	_Atomic bool reserve_is_lent;	/* atomic: it was given to what frees space */
 	struct budget budget;

@@ -84,6 +84,7 @@ static int options_check(const struct aedb_options *o)
 		{ "checkpoint_ops", o->checkpoint_ops, 1000, 1000000000 },
 		{ "checkpoint_interval_s", o->checkpoint_interval_s, 1, 86400 },
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
+		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
 		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
 		  sizeof(((struct aedb *)0)->hmac_key) },
 	};
@@ -276,7 +277,8 @@ static int open_note(struct aedb *db)
 		manifest_edit_set(&edit, MANIFEST_WAS_PERMISSIVE, 1);
 	rc = manifest_append(db->manifest, &edit);
 	if (rc == 0)
-		rc = wal_remove_before(db->wal, storage_wal_first(db));
+		rc = wal_remove_before(db->wal, storage_wal_first(db),
+				       db->options.log_keep_bytes);
 	if (rc == 0)
 		rc = manifest_sweep(db->manifest);
 	if (rc == 0)
@@ -299,6 +301,7 @@ static int db_recover(struct aedb *db)
 		rc = recover_run(db, &reader);
 	if (rc < 0)
 		return rc;
+	db->log_file = wal_reader_newest(reader);
 	if (db->options.mode == AEDB_OPEN_READ_ONLY) {
 		wal_reader_close(reader);
 		return 0;

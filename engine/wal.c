@@ -84,6 +84,7 @@ struct wal {
 
 	struct wal_spare spare;
 	_Atomic file_id_t newest;	/* atomic: of the parts */
+	_Atomic file_id_t published;	/* atomic: under its own name */
 
 	struct lock lock;		/* held while a log file is synced */
 	struct vfs_file *current;	/* guarded by lock; borrowed from parts[0] */
@@ -384,6 +385,7 @@ static int wal_go_over(struct wal *wal, struct wal_part *next)
 	if (rc == 0) {
 		wal->current = next->file.file;
 		wal->has_new_name = true;
+		atomic_store(&wal->published, next->file.header.base.number);
 	}
 	lock_release(&wal->lock);
 	if (rc == 0)
@@ -532,9 +534,10 @@ int wal_cut_file(struct wal *wal, file_id_t *ret)
 	return 0;
 }
 
-int wal_remove_before(struct wal *wal, file_id_t number)
+int wal_remove_before(struct wal *wal, file_id_t number, uint64_t keep_bytes)
 {
-	return wal_files_remove_before(wal->vfs, number);
+	return wal_files_remove_before(wal->vfs, wal->options.db_uuid, number,
+				       keep_bytes);
 }
 
 int wal_sync(struct wal *wal, lsn_t upto)
@@ -676,6 +679,7 @@ static int wal_publish_first(struct wal *wal)
 	wal->noted_lsn = wal->group.lsn;
 	lock_acquire(&wal->lock);
 	wal->current = file->file;
+	atomic_store(&wal->published, file->header.base.number);
 	atomic_store(&wal->written, wal->group.lsn);
 	atomic_store(&wal->commit_written, wal->group.lsn);
 	atomic_store(&wal->durable, wal->group.lsn);
@@ -773,9 +777,9 @@ bool wal_is_dirty(const struct wal *wal)
 	       wal_durable_lsn(wal);
 }
 
-uint64_t wal_newest_number(const struct wal *wal)
+file_id_t wal_newest_number(const struct wal *wal)
 {
-	return wal->parts[0].file.header.base.number;
+	return atomic_load(&wal->published);
 }
 
 uint64_t wal_sync_count(const struct wal *wal)

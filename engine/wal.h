@@ -91,10 +91,10 @@ int wal_cut(struct wal *wal);
  * the log may begin with it. Commits before the cut lie in files below, those
  * after it in this one and later ones. Any thread. AEDB_UNKNOWN. */
 int wal_cut_file(struct wal *wal, file_id_t *ret);
-/* Removes files below `number`, with which the log begins from now on: the
- * manifest says so, durably. What a failure or a crash leaves of them is
- * removed by a later call. */
-int wal_remove_before(struct wal *wal, file_id_t number);
+/* Removes files below `number`, with which the log begins from now on, but for the
+ * last keep_bytes of their frames: the manifest says so, durably. What a failure or a
+ * crash leaves of them is removed by a later call. */
+int wal_remove_before(struct wal *wal, file_id_t number, uint64_t keep_bytes);
 
 /* Syncs all, notes it and closes the last file for good, so that the next open
  * knows nothing follows; only wal_end_of and wal_close may come after. */
@@ -111,8 +111,9 @@ lsn_t wal_written_lsn(const struct wal *wal);
 lsn_t wal_durable_lsn(const struct wal *wal);
 /* True when a commit was written above the durable position. */
 bool wal_is_dirty(const struct wal *wal);
-/* Number of the newest file, for the manifest. Holder of the commit lock. */
-uint64_t wal_newest_number(const struct wal *wal);
+/* Number of the newest file under its own name: written commits lie in it and in
+ * those before. Any thread. */
+file_id_t wal_newest_number(const struct wal *wal);
 /* Syncs of log files since it was opened. */
 uint64_t wal_sync_count(const struct wal *wal);
 

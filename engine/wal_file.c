@@ -204,12 +204,79 @@ int wal_files_sweep(struct vfs *vfs)
 	return rc;
 }
 
-int wal_files_remove_before(struct vfs *vfs, file_id_t number)
+/* The header of a file that may not be there: 1, or 0. */
+static int header_look(struct vfs *vfs, const uint8_t *db_uuid,
+		       file_id_t number, struct wal_header *ret)
+{
+	char path[WAL_PATH_BYTES];
+	struct vfs_file *file;
+	int rc = vfs_file_open(vfs, wal_path(number, path), VFS_READ, &file);
+
+	if (rc == AEDB_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		return rc;
+	rc = wal_header_read(file, db_uuid, ret);
+	vfs_file_close(file);
+	/* it is not needed: damage in it hurts nobody */
+	return rc == 0 ? 1 : rc == AEDB_CORRUPT ? 0 : rc;
+}
+
+/* Cuts off what was reserved behind the frames of a file. */
+static int file_give_back(struct vfs *vfs, const struct wal_header *header,
+			  lsn_t end)
+{
+	uint64_t size, used = wal_offset(header, end);
+	char path[WAL_PATH_BYTES];
+	struct vfs_file *file;
+	int rc = vfs_file_open(vfs, wal_path(header->base.number, path),
+			       VFS_WRITE, &file);
+
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_size(file, &size);
+	if (rc == 0 && size > used)
+		rc = vfs_file_truncate(file, used);
+	vfs_file_close(file);
+	return rc;
+}
+
+/* The first of the files that stay. */
+static int files_keep(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
+		      uint64_t keep_bytes, file_id_t *ret)
+{
+	struct wal_header header, next;
+	int rc = header_look(vfs, db_uuid, number, &next);
+
+	*ret = number;
+	while (rc > 0 && next.prev_number) {
+		rc = header_look(vfs, db_uuid, next.prev_number, &header);
+		if (rc <= 0)
+			break;
+		if (next.start_lsn - header.start_lsn > keep_bytes)
+			return 0;
+		keep_bytes -= next.start_lsn - header.start_lsn;
+		rc = file_give_back(vfs, &header, next.start_lsn);
+		if (rc < 0)
+			break;
+		*ret = next.prev_number;
+		next = header;
+		rc = 1;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int wal_files_remove_before(struct vfs *vfs, const uint8_t *db_uuid,
+			    file_id_t number, uint64_t keep_bytes)
 {
 	char **names;
 	size_t n;
-	int rc = vfs->ops->list(vfs, WAL_DIRECTORY, &names, &n);
+	int rc = keep_bytes ?
+			 files_keep(vfs, db_uuid, number, keep_bytes, &number) :
+			 0;
 
+	if (rc == 0)
+		rc = vfs->ops->list(vfs, WAL_DIRECTORY, &names, &n);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n && rc == 0; i++) {

@@ -77,7 +77,10 @@ void wal_file_discard(struct wal_file *file);
 
 /* Removes what a crash left of files that were never published. */
 int wal_files_sweep(struct vfs *vfs);
-/* Removes published files of lower numbers. */
-int wal_files_remove_before(struct vfs *vfs, file_id_t number);
+/* Removes published files of numbers below that of `number`, which is there, but
+ * for those that lead to it with keep_bytes of frames at most; what was reserved in
+ * these and not used is given back. */
+int wal_files_remove_before(struct vfs *vfs, const uint8_t *db_uuid,
+			    file_id_t number, uint64_t keep_bytes);
 
 #endif

@@ -482,6 +482,13 @@ int wal_reader_rewind(struct wal_reader *r)
 	return reader_open_file(r);
 }
 
+file_id_t wal_reader_newest(const struct wal_reader *r)
+{
+	if (r->scan.files_n)
+		return r->scan.files[r->scan.files_n - 1].base.number;
+	return r->options.end ? r->options.newest_number : 0;
+}
+
 size_t wal_reader_findings(const struct wal_reader *r, const char *const **ret)
 {
 	*ret = (const char *const *)r->scan.findings;

@@ -52,6 +52,9 @@ void wal_reader_close(struct wal_reader *reader);
 /* The next commit in log order: 1, or 0 at the end of the log. */
 int wal_reader_next(struct wal_reader *reader, struct wal_read_commit *ret);
 
+/* The file in which the log ends; 0: there is none. */
+file_id_t wal_reader_newest(const struct wal_reader *reader);
+
 /* Ends the log before the commit just returned, for `reason` (copied), which
  * becomes a finding. A commit that is not above the durable position may only
  * be cut in permissive mode; in strict mode AEDB_CORRUPT. */

@@ -21,12 +21,17 @@
 _Static_assert(WINDOW_BYTES > FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX + 4096,
 	       "the largest frame fits into the window");
 
+void wal_window_forget(struct wal_window *w)
+{
+	w->used = 0;
+	w->ahead = WINDOW_BYTES_FIRST;
+}
+
 static void window_close_file(struct wal_window *w)
 {
 	vfs_file_close(w->file);
 	w->file = NULL;
-	w->used = 0;
-	w->ahead = WINDOW_BYTES_FIRST;
+	wal_window_forget(w);
 }
 
 int wal_window_open(struct wal_window *w, struct vfs *vfs, const char *path,

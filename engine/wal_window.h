@@ -29,6 +29,9 @@ int wal_window_open(struct wal_window *w, struct vfs *vfs, const char *path,
 /* Closes and frees; the struct may be used again. */
 void wal_window_release(struct wal_window *w);
 
+/* What was read so far is read again: it may have been written since. */
+void wal_window_forget(struct wal_window *w);
+
 /* Looks for a frame at `lsn`. *ret is filled only for FRAME_GOOD; its payload is
  * borrowed until the next call. */
 int wal_window_frame(struct wal_window *w, lsn_t lsn, struct frame *ret,

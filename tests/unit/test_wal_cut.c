@@ -116,14 +116,14 @@ TEST(removed, "files before the cut can go, in any order, and a later call remov
 	run_commits(&run, 40);
 	CHECK_OK(vfs_unlink(run.vfs, wal_path(2, path)));
 	simdisk_fail_at(disk, simdisk_calls(disk) + 3, SIMDISK_EIO);
-	CHECK_EQ(wal_remove_before(run.wal, run.first), AEDB_IO);
+	CHECK_EQ(wal_remove_before(run.wal, run.first, 0), AEDB_IO);
 	run_commits(&run, 40);
 	wal_run_close(&run);
 	CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
 	CHECK_EQ(found.read, 80);
 	CHECK_EQ(found.commits, commits + 80);
 	files = file_count(&run);
-	CHECK_OK(wal_remove_before(run.wal, run.first));
+	CHECK_OK(wal_remove_before(run.wal, run.first, 0));
 	CHECK(file_count(&run) < files);
 	CHECK_EQ(file_count(&run), wal_newest_number(run.wal) - run.first + 1);
 	wal_run_close(&run);
@@ -144,7 +144,7 @@ TEST(first_missing, "the file the log begins with is missed, and what is before 
 	run_commits(&run, 20);
 	CHECK_OK(wal_run_cut(&run));
 	run_commits(&run, 40);
-	CHECK_OK(wal_remove_before(run.wal, run.first));
+	CHECK_OK(wal_remove_before(run.wal, run.first, 0));
 	wal_run_close(&run);
 	CHECK_OK(wal_run_read(&run, WAL_STRICT, &found));
 	CHECK_OK(vfs_unlink(run.vfs, wal_path(run.first, path)));
@@ -255,7 +255,7 @@ TEST(prepared_beside, "files are made ready on another thread beside commits and
 		if (i % 4 == 0)
 			CHECK_OK(wal_run_cut(&run));
 		if (i % 16 == 0)
-			CHECK_OK(wal_remove_before(run.wal, run.first));
+			CHECK_OK(wal_remove_before(run.wal, run.first, 0));
 	}
 	atomic_store(&p.is_over, true);
 	pthread_join(thread, NULL);
@@ -350,7 +350,8 @@ TEST(closed, "a closed log goes on where it ended, without any file of it")
 
 		simdisk_crash(disk, 1, SIMDISK_DROP_ALL);
 		if (!are_there)
-			CHECK_OK(wal_files_remove_before(run.vfs, run.first));
+			CHECK_OK(wal_files_remove_before(run.vfs, NULL,
+							 run.first, 0));
 		CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
 		CHECK_EQ(found.commits, 30);
 		CHECK_EQ(found.read, 0);
@@ -475,7 +476,7 @@ static int work_some(struct wal_run *run, unsigned commits)
 		if (rc == 0 && run->appended % 4 == 1)
 			rc = wal_run_cut(run);
 		if (rc == 0 && run->appended % 5 == 2 && run->first)
-			rc = wal_remove_before(run->wal, run->first);
+			rc = wal_remove_before(run->wal, run->first, 0);
 	}
 	return rc;
 }
@@ -488,7 +489,7 @@ static int work(struct wal_run *run)
 	if (rc == 0)
 		rc = wal_run_finish_closed(run);
 	if (rc == 0)
-		rc = wal_remove_before(run->wal, run->first);
+		rc = wal_remove_before(run->wal, run->first, 0);
 	wal_run_close(run);
 	if (rc == 0)
 		rc = wal_run_reopen(run, WAL_STRICT, &found);
@@ -518,7 +519,7 @@ static void outcome_check(struct simdisk *disk, const struct wal_run *before,
 	CHECK_OK(wal_run_append(&run, 301));
 	CHECK_OK(wal_run_write(&run));
 	CHECK_OK(wal_run_cut(&run));
-	CHECK_OK(wal_remove_before(run.wal, run.first));
+	CHECK_OK(wal_remove_before(run.wal, run.first, 0));
 	CHECK_OK(wal_run_append(&run, 302));
 	CHECK_OK(wal_run_write(&run));
 	CHECK_OK(wal_run_sync(&run));

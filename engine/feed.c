@@ -1,0 +1,317 @@
+/*
+ * The feed of commits: operations as the log has them.
+ *
+ * Names of scopes are looked up by id, in a table made of the catalog as it is when
+ * one is met that the table does not have, or after places changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db.h"
+#include "err.h"
+#include "wal_follow.h"
+
+/* What a scope is called. */
+struct scope_name {
+	uint64_t id;
+	char project[AEDB_NAME_BYTES_MAX + 1];
+	char scope[AEDB_NAME_BYTES_MAX + 1];
+};
+
+struct scope_names {
+	struct scope_name *at;		/* owned */
+	size_t n, max;
+	bool is_stale;
+};
+
+struct aedb_feed {
+	struct aedb *db;
+	struct wal_follow *follow;	/* owned */
+	struct wal_commit commit;	/* that `rest` is of */
+	struct byte_reader rest;	/* operations of it not yet told */
+	seq_t seq;			/* of the one told last */
+	struct scope_names names;
+	char place[2][2][AEDB_NAME_BYTES_MAX + 1];	/* of the last change told */
+};
+
+static struct wal_extent extent_now(struct aedb *db)
+{
+	/* in this order: what is visible lies in these files */
+	seq_t seq = db_visible(db);
+
+	return (struct wal_extent){
+		seq, db->wal ? wal_newest_number(db->wal) : db->log_file };
+}
+
+static int range_check(const struct aedb_feed *c, seq_t from,
+		       const struct wal_extent *extent)
+{
+	seq_t first = wal_follow_first(c->follow);
+
+	if (!from || from >= first || from > extent->seq)
+		return 0;
+	if (first > extent->seq)
+		return err_set(AEDB_RANGE, "no commit up to %llu is in the log any "
+			       "more", (unsigned long long)extent->seq);
+	return err_set(AEDB_RANGE, "the log begins with number %llu",
+		       (unsigned long long)first);
+}
+
+int aedb_feed_open(struct aedb *db, aedb_seq_t from,
+		      struct aedb_feed **ret)
+{
+	struct aedb_feed *c = calloc(1, sizeof(*c));
+	struct wal_extent extent = extent_now(db);
+	int rc;
+
+	if (!c)
+		return err_set(AEDB_NO_MEMORY, "no memory for a feed of commits");
+	c->db = db;
+	c->names.is_stale = true;
+	byte_reader_init(&c->rest, NULL, 0);
+	rc = wal_follow_open(db->vfs, manifest_state(db->manifest)->db_uuid,
+			     &extent, &c->follow);
+	if (rc == 0)
+		rc = range_check(c, from, &extent);
+	if (rc == 0)
+		rc = wal_follow_seek(c->follow, from);
+	if (rc < 0) {
+		aedb_feed_close(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+void aedb_feed_close(struct aedb_feed *c)
+{
+	if (!c)
+		return;
+	wal_follow_close(c->follow);
+	free(c->names.at);
+	free(c);
+}
+
+/* Names of scopes. */
+
+static int names_add(struct scope_names *names, const char *project,
+		     const struct aedb_entry *scope)
+{
+	struct scope_name *name;
+
+	if (names->n == names->max) {
+		size_t max = names->max ? names->max * 2 : 16;
+		struct scope_name *more = realloc(names->at,
+						  max * sizeof(*more));
+
+		if (!more)
+			return err_set(AEDB_NO_MEMORY, "no memory for names");
+		names->at = more;
+		names->max = max;
+	}
+	name = &names->at[names->n++];
+	name->id = scope->id;
+	strcpy(name->project, project);
+	memcpy(name->scope, scope->key, scope->key_bytes);
+	name->scope[scope->key_bytes] = '\0';
+	return 0;
+}
+
+/* The name an entry of the catalog has, as text. */
+static void name_copy(const struct aedb_entry *entry, char *ret)
+{
+	memcpy(ret, entry->key, entry->key_bytes);
+	ret[entry->key_bytes] = '\0';
+}
+
+static int names_add_project(struct aedb_feed *c, const char *project)
+{
+	char after[AEDB_NAME_BYTES_MAX + 1] = "";
+	struct aedb_entry entry;
+	int rc;
+
+	while ((rc = aedb_place_next(c->db, NULL, project, after, &entry)) == 0) {
+		rc = names_add(&c->names, project, &entry);
+		name_copy(&entry, after);
+		aedb_unpin(&entry);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == AEDB_NOT_FOUND ? 0 : rc;
+}
+
+static int name_order(const void *a, const void *b)
+{
+	const struct scope_name *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int names_load(struct aedb_feed *c)
+{
+	char project[AEDB_NAME_BYTES_MAX + 1] = "";
+	struct aedb_entry entry;
+	int rc;
+
+	c->names.n = 0;
+	while ((rc = aedb_place_next(c->db, NULL, NULL, project, &entry)) == 0) {
+		name_copy(&entry, project);
+		aedb_unpin(&entry);
+		rc = names_add_project(c, project);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc != AEDB_NOT_FOUND)
+		return rc;
+	if (c->names.n)
+		qsort(c->names.at, c->names.n, sizeof(c->names.at[0]),
+		      name_order);
+	c->names.is_stale = false;
+	return 0;
+}
+
+static const struct scope_name *names_find(const struct scope_names *names,
+					   uint64_t id)
+{
+	struct scope_name key = { .id = id };
+
+	return names->n ? bsearch(&key, names->at, names->n, sizeof(key),
+				  name_order) : NULL;
+}
+
+static int scope_place(struct aedb_feed *c, uint64_t id,
+		       struct aedb_place *ret)
+{
+	const struct scope_name *name;
+
+	if (c->names.is_stale) {
+		int rc = names_load(c);
+
+		if (rc < 0)
+			return rc;
+	}
+	name = names_find(&c->names, id);
+	if (name)
+		*ret = (struct aedb_place){ name->project, name->scope };
+	return 0;
+}
+
+/* Operations -> changes. */
+
+static int key_set(struct aedb_feed *c, const struct op_key *key,
+		   struct aedb_feed_key *ret, struct aedb_place *ret_place)
+{
+	*ret = (struct aedb_feed_key){
+		.bytes = key->at,
+		.n = key->n,
+		.scope_id = key->tree / 2,
+		.is_directory = key->tree % 2 == PLANE_DIRS,
+	};
+	return scope_place(c, ret->scope_id, ret_place);
+}
+
+static const char *name_set(struct op_bytes name, char *to)
+{
+	if (!name.n)
+		return NULL;
+	memcpy(to, name.at, name.n);
+	to[name.n] = '\0';
+	return to;
+}
+
+static void place_set(struct aedb_feed *c, const struct op_place *place,
+		      int i, struct aedb_place *ret)
+{
+	ret->project = name_set(place->project, c->place[i][0]);
+	ret->scope = name_set(place->scope, c->place[i][1]);
+	c->names.is_stale = true;
+}
+
+static uint64_t value_bytes(const struct op *op)
+{
+	struct value_ref ref;
+
+	if (!(op->flags & OP_IS_REF))
+		return op->value.n;
+	return value_ref_decode(op->value.at, op->value.n, &ref) < 0 ? 0 :
+								       ref.bytes;
+}
+
+/* Whether users know what the operation did. */
+static bool op_is_told(const struct op *op)
+{
+	return op->key.tree / 2 >= SPACE_SCOPES_FIRST / 2 ||
+	       op->kind >= OP_CREATE;
+}
+
+static int change_of_op(struct aedb_feed *c, const struct op *op,
+			struct aedb_feed_change *ret)
+{
+	static const enum aedb_feed_kind kinds[] = {
+		[OP_PUT] = AEDB_FEED_PUT,
+		[OP_DELETE] = AEDB_FEED_DELETE,
+		[OP_SET_ATTR] = AEDB_FEED_ATTR,
+		[OP_TOUCH] = AEDB_FEED_TOUCH,
+		[OP_MOVE] = AEDB_FEED_MOVE,
+		[OP_EXCHANGE] = AEDB_FEED_EXCHANGE,
+		[OP_CREATE] = AEDB_FEED_CREATE,
+		[OP_DROP] = AEDB_FEED_DROP,
+		[OP_RENAME] = AEDB_FEED_RENAME,
+		[OP_PLACE_ATTR] = AEDB_FEED_PLACE_ATTR,
+		[OP_PLACE_TOUCH] = AEDB_FEED_PLACE_ATTR,
+	};
+	int rc = 0;
+
+	*ret = (struct aedb_feed_change){
+		.kind = kinds[op->kind],
+		.seq = c->seq,
+		.commit = c->commit.first_seq + c->commit.op_count - 1,
+		.time_ns = (int64_t)c->commit.time_us * 1000,
+		.value_bytes = op->kind == OP_PUT ? value_bytes(op) : 0,
+	};
+	if (op->kind >= OP_CREATE) {
+		place_set(c, &op->place, 0, &ret->place);
+		if (op->kind == OP_RENAME)
+			place_set(c, &op->to_place, 1, &ret->to_place);
+		return 0;
+	}
+	rc = key_set(c, &op->key, &ret->key, &ret->place);
+	if (rc == 0 && (op->kind == OP_MOVE || op->kind == OP_EXCHANGE))
+		rc = key_set(c, &op->to_key, &ret->to_key, &ret->to_place);
+	return rc;
+}
+
+/* Goes to the next commit. */
+static int commit_take(struct aedb_feed *c)
+{
+	struct wal_extent extent = extent_now(c->db);
+	int rc = wal_follow_next(c->follow, &extent, &c->commit);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : AEDB_NOT_FOUND;
+	c->seq = c->commit.first_seq - 1;
+	byte_reader_init(&c->rest, c->commit.payload, c->commit.payload_bytes);
+	return 0;
+}
+
+/* The next operation, whose number c->seq is then. */
+static int op_take(struct aedb_feed *c, struct op *ret)
+{
+	int rc = byte_reader_left(&c->rest) ? 0 : commit_take(c);
+
+	if (rc == 0)
+		rc = op_decode(&c->rest, ret);
+	c->seq++;
+	return rc;
+}
+
+int aedb_feed_next(struct aedb_feed *c, struct aedb_feed_change *ret)
+{
+	struct op op;
+	int rc;
+
+	do
+		rc = op_take(c, &op);
+	while (rc == 0 && !op_is_told(&op));
+	return rc < 0 ? rc : change_of_op(c, &op, ret);
+}

@@ -43,6 +43,7 @@ ALL_LDFLAGS = $(MODE_LDFLAGS) -pthread -Wl,--as-needed $(LDFLAGS)
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
 ENGINE_LIBS := -lcrypto -lzstd
+TEXT_LIBS := -ljansson
 PEER_LIBS := -llmdb -lsqlite3 -lrocksdb -lwiredtiger
 VERSION = $(shell sed -n 's/^.define AEDB_VERSION[[:space:]]*"\(.*\)"$$/\1/p' \
 	engine/aedb.h)
@@ -56,6 +57,7 @@ FS_OBJ := $(call obj,fs/*.c)
 # The file tree without FUSE, which unit tests drive.
 TREE_OBJ := $(filter-out $(B)/obj/fs/main.o $(B)/obj/fs/ll_%,$(FS_OBJ))
 TOOL_OBJ := $(call obj,tools/*.c)
+TEXT_OBJ := $(call obj,text/*.c)
 TEST_OBJ := $(call obj,tests/*.c)
 UNIT := $(call programs,tests/unit,test_*.c)
 STRESS := $(call programs,tests/stress,*.c)
@@ -86,23 +88,26 @@ endif
 all: $(LIB) $(B)/aedb $(B)/aedbfs
 
 $(LIB): $(ENGINE_OBJ)
-$(B)/obj/libtree.a: $(TREE_OBJ)
+$(B)/obj/libtree.a: $(TREE_OBJ) $(TEXT_OBJ)
 $(B)/obj/libtest.a: $(TEST_OBJ)
 $(B)/obj/libbench.a: $(BENCH_OBJ)
 %.a:
 	@rm -f $@
 	$(call Q,AR,$@)$(AR) rcs $@ $^
 
-$(B)/aedb: $(TOOL_OBJ) $(LIB)
-	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJ) $(LIB) $(ENGINE_LIBS) -ljansson
+$(B)/aedb: $(TOOL_OBJ) $(TEXT_OBJ) $(LIB)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJ) $(TEXT_OBJ) $(LIB) \
+		$(ENGINE_LIBS) $(TEXT_LIBS)
 
-$(B)/aedbfs: $(FS_OBJ) $(LIB)
-	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(FS_OBJ) $(LIB) $(ENGINE_LIBS) $(FUSE_LIBS)
+$(B)/aedbfs: $(FS_OBJ) $(TEXT_OBJ) $(LIB)
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(FS_OBJ) $(TEXT_OBJ) $(LIB) \
+		$(ENGINE_LIBS) $(TEXT_LIBS) $(FUSE_LIBS)
 
 TEST_LIBS := $(B)/obj/libtest.a $(B)/obj/libtree.a $(LIB)
 $(UNIT) $(STRESS): $(B)/%: $(B)/obj/%.o $(TEST_LIBS)
 	@mkdir -p $(@D)
-	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS) -lsqlite3
+	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS) \
+		$(TEXT_LIBS) -lsqlite3
 
 $(CONFORM): $(CONFORM_OBJ)
 	@mkdir -p $(@D)
@@ -114,9 +119,10 @@ $(BENCH): $(B)/%: $(B)/obj/%.o $(B)/obj/libbench.a $(LIB)
 		$(ENGINE_LIBS) $(PEER_LIBS) $(FUSE_LIBS) -lm
 
 INCLUDE_engine := -Iengine
-INCLUDE_fs = -Iengine -Ifs $(FUSE_CFLAGS)
-INCLUDE_tools := -Iengine -Itools
-INCLUDE_tests := -Iengine -Ifs -Itests -Itests/unit
+INCLUDE_text := -Iengine -Itext
+INCLUDE_fs = -Iengine -Itext -Ifs $(FUSE_CFLAGS)
+INCLUDE_tools := -Iengine -Itext -Itools
+INCLUDE_tests := -Iengine -Itext -Ifs -Itests -Itests/unit
 INCLUDE_bench = -Iengine -Ibench $(FUSE_CFLAGS)
 
 $(B)/obj/%.o: %.c Makefile
@@ -124,7 +130,7 @@ $(B)/obj/%.o: %.c Makefile
 	$(call Q,CC,$<)$(CC) $(ALL_CFLAGS) \
 		$(INCLUDE_$(firstword $(subst /, ,$<))) -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(ENGINE_OBJ) $(FS_OBJ) $(TOOL_OBJ) $(TEST_OBJ) \
+-include $(patsubst %.o,%.d,$(ENGINE_OBJ) $(TEXT_OBJ) $(FS_OBJ) $(TOOL_OBJ) $(TEST_OBJ) \
 	$(CONFORM_OBJ) $(BENCH_OBJ)) $(patsubst $(B)/%,$(B)/obj/%.d,$(UNIT) $(STRESS) $(BENCH))
 
 tests: all $(UNIT) $(STRESS) $(CONFORM)

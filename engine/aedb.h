@@ -525,14 +525,13 @@ int aedb_snapshot_next(struct aedb *db, const char *after,
 enum aedb_feed_kind {
 	AEDB_FEED_PUT,	/* a value, with attributes or without */
 	AEDB_FEED_DELETE,
-	AEDB_FEED_ATTR,	/* attributes or times */
+	AEDB_FEED_ATTR,	/* attributes or times of a key, project or scope */
 	AEDB_FEED_MOVE,	/* to another name, replacing what was there */
 	AEDB_FEED_EXCHANGE,	/* of two keys' objects */
-	AEDB_FEED_TOUCH,	/* a directory record's times */
-	AEDB_FEED_CREATE,	/* from here on of projects and scopes */
+	AEDB_FEED_TOUCH,	/* times of a directory record, project or scope */
+	AEDB_FEED_CREATE,	/* a project or scope, as the next two */
 	AEDB_FEED_DROP,
 	AEDB_FEED_RENAME,
-	AEDB_FEED_PLACE_ATTR,
 };
 
 /* A key of a change. */

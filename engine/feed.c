@@ -257,8 +257,8 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 		[OP_CREATE] = AEDB_FEED_CREATE,
 		[OP_DROP] = AEDB_FEED_DROP,
 		[OP_RENAME] = AEDB_FEED_RENAME,
-		[OP_PLACE_ATTR] = AEDB_FEED_PLACE_ATTR,
-		[OP_PLACE_TOUCH] = AEDB_FEED_PLACE_ATTR,
+		[OP_PLACE_ATTR] = AEDB_FEED_ATTR,
+		[OP_PLACE_TOUCH] = AEDB_FEED_TOUCH,
 	};
 	int rc = 0;
 

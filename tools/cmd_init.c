@@ -20,7 +20,7 @@ static int print_result(const char *path)
 		return failure_system(errno, "%s", path);
 	line = json_object();
 	rc = output_json_result(
-		json_object_set_new(line, "database", output_json_text(real)));
+		json_object_set_new(line, "database", json_of_text(real)));
 	free(real);
 	if (rc < 0) {
 		json_decref(line);

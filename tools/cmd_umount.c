@@ -224,10 +224,10 @@ static int print_result(const struct mount *mount)
 
 	if (!output_is_json())
 		return 0;
-	rc = json_object_set_new(line, "mount", output_json_text(mount->point));
+	rc = json_object_set_new(line, "mount", json_of_text(mount->point));
 	if (rc == 0)
 		rc = json_object_set_new(line, "database",
-					 output_json_text(mount->source));
+					 json_of_text(mount->source));
 	if (rc < 0) {
 		json_decref(line);
 		return output_json_result(rc);

@@ -34,17 +34,17 @@ static json_t *finding_object(const char *line)
 	json_t *object;
 
 	if (!what)
-		return json_pack("{s:o}", "what", output_json_text(line));
+		return json_pack("{s:o}", "what", json_of_text(line));
 	what += 2;
 	is_harmless = strncmp(what, HARMLESS, strlen(HARMLESS)) == 0;
 	if (is_harmless)
 		what += strlen(HARMLESS);
 	file = strndup(line, (size_t)(position - line));
 	object = json_pack("{s:o, s:I, s:b, s:o}", "file",
-			   output_json_text(file ? file : ""), "position",
+			   json_of_text(file ? file : ""), "position",
 			   (json_int_t)strtoull(position + 2, NULL, 10),
 			   "harmless", is_harmless, "what",
-			   output_json_text(what));
+			   json_of_text(what));
 	free(file);
 	return object;
 }

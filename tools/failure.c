@@ -146,8 +146,8 @@ static void report_json(void)
 {
 	json_t *line = json_pack("{s:i, s:o?, s:o?}", "status",
 				 (int)failure.status, "what",
-				 output_json_text(failure.what), "reason",
-				 output_json_text(failure.reason));
+				 json_of_text(failure.what), "reason",
+				 json_of_text(failure.reason));
 
 	if (line)
 		json_dumpf(line, stderr, JSON_COMPACT);

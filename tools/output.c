@@ -73,68 +73,15 @@ int output_json_result(int rc)
 	return rc < 0 ? failure_system(ENOMEM, "JSON") : 0;
 }
 
-json_t *output_json_text(const char *text)
-{
-	char *copy = NULL;
-	size_t copy_bytes, n = strlen(text);
-	FILE *out = open_memstream(&copy, &copy_bytes);
-	json_t *string = NULL;
-
-	if (!out)
-		return NULL;
-	while (n > 0) {
-		size_t span = text_utf8_span(text, n);
-
-		fwrite(text, 1, span, out);
-		if (span < n) {
-			fputs("\xef\xbf\xbd", out);
-			span++;
-		}
-		text += span;
-		n -= span;
-	}
-	if (!fclose(out))
-		string = json_stringn(copy, copy_bytes);
-	free(copy);
-	return string;
-}
-
-static json_t *base64_string(const void *bytes, size_t n)
-{
-	char *text = NULL;
-	size_t text_bytes;
-	FILE *out = open_memstream(&text, &text_bytes);
-	json_t *string = NULL;
-
-	if (!out)
-		return NULL;
-	text_write_base64(out, bytes, n);
-	if (!fclose(out))
-		string = json_stringn(text, text_bytes);
-	free(text);
-	return string;
-}
-
 int output_json_add_bytes(json_t *object, const char *name, const void *bytes,
 			  size_t n)
 {
-	char full[64];
-
-	if (text_utf8_span(bytes, n) == n)
-		return output_json_result(json_object_set_new(
-			object, name, json_stringn(bytes, n)));
-	snprintf(full, sizeof(full), "%s_base64", name);
-	return output_json_result(
-		json_object_set_new(object, full, base64_string(bytes, n)));
+	return output_json_result(json_add_bytes(object, name, bytes, n));
 }
 
 int output_json_add_time(json_t *object, const char *name, int64_t ns)
 {
-	char text[TEXT_TIME_BYTES];
-
-	text_format_time(ns, text);
-	return output_json_result(
-		json_object_set_new(object, name, json_string(text)));
+	return output_json_result(json_add_time(object, name, ns));
 }
 
 int output_json_add_entry(json_t *object, const struct aedb_entry *entry)

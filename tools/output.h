@@ -7,11 +7,11 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "aedb.h"
+#include "json.h"
 
 bool output_is_json(void);
 void output_set_json(void);
@@ -30,8 +30,6 @@ enum output_keys {
 void output_key(enum output_keys how, const void *key, size_t key_bytes);
 void output_end(enum output_keys how);
 
-/* An owned string; bytes that are not UTF-8 become U+FFFD. NULL: no memory. */
-json_t *output_json_text(const char *text);
 /* Adds `name` if the bytes are UTF-8, else `name`_base64. */
 int output_json_add_bytes(json_t *object, const char *name, const void *bytes,
 			  size_t n);

@@ -112,7 +112,7 @@ static int next_of_key(struct aedb_feed *feed, struct aedb_feed_change *ret)
 
 	do
 		rc = aedb_feed_next(feed, ret);
-	while (rc == 0 && ret->kind >= AEDB_FEED_CREATE);
+	while (rc == 0 && !ret->key.bytes);
 	return rc;
 }
 

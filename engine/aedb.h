@@ -358,6 +358,12 @@ uint64_t aedb_stage_mark(struct aedb_stage *stage);
  * stage stays over the old base. */
 int aedb_stage_rebase(struct aedb_stage *stage, const struct aedb_reader *base,
 		      uint64_t mark);
+/* Makes what the stage holds a version that no key has, and the stage goes on
+ * over it with nothing staged. The reader's entry has a size and nothing else.
+ * No commit can name such a value: aedb_txn_put refuses this stage and every one
+ * over that reader (AEDB_INVALID) from now on. Owned; aedb_reader_close.
+ * AEDB_NO_SPACE, AEDB_IO, AEDB_NO_MEMORY: all is staged as before. */
+int aedb_stage_seal(struct aedb_stage *stage, struct aedb_reader **ret);
 
 /* Transactions. */
 

@@ -258,9 +258,11 @@ static int stage_put_add(struct aedb_txn *txn, struct op *op,
 			 struct aedb_stage *staged)
 {
 	struct stage_sealed sealed;
-	struct stage *stage = value_api_stage(staged);
-	int rc = stage_seal(stage, &sealed);
+	struct stage *stage;
+	int rc = value_api_stage(staged, &stage);
 
+	if (rc == 0)
+		rc = stage_seal(stage, &sealed);
 	if (rc < 0)
 		return rc;
 	rc = stage_note(txn, stage, sealed.mark);

@@ -14,11 +14,13 @@
 struct aedb_reader {
 	struct value_reader *value;	/* owned */
 	struct aedb_entry entry;	/* attr owned */
+	bool is_keyless;		/* of aedb_stage_seal */
 };
 
 struct aedb_stage {
 	struct aedb *db;
 	struct stage *stage;		/* owned */
+	bool is_keyless;		/* some of it was in a version without key */
 };
 
 static int reader_init(struct aedb_reader *reader, struct aedb *db,
@@ -50,6 +52,7 @@ static int reader_init(struct aedb_reader *reader, struct aedb *db,
 	reader->entry.key = NULL;
 	reader->entry.value = NULL;
 	reader->entry.attr = attr;
+	reader->is_keyless = false;
 	return 0;
 }
 
@@ -114,9 +117,13 @@ void aedb_reader_close(struct aedb_reader *reader)
 	free(reader);
 }
 
-struct stage *value_api_stage(struct aedb_stage *stage)
+int value_api_stage(struct aedb_stage *stage, struct stage **ret)
 {
-	return stage->stage;
+	if (stage->is_keyless)
+		return err_set(AEDB_INVALID,
+			       "a commit of a stage over a value without key");
+	*ret = stage->stage;
+	return 0;
 }
 
 int value_api_check_bytes(const struct aedb *db, uint64_t bytes)
@@ -145,6 +152,7 @@ int aedb_stage_open(struct aedb *db, const struct aedb_reader *base,
 	if (base)
 		source = value_reader_source(base->value);
 	stage->db = db;
+	stage->is_keyless = base && base->is_keyless;
 	rc = stage_open(db->values, base ? &source : NULL, &stage->stage);
 	if (rc < 0) {
 		free(stage);
@@ -220,8 +228,41 @@ int aedb_stage_rebase(struct aedb_stage *stage, const struct aedb_reader *base,
 		      uint64_t mark)
 {
 	struct value_source source = { 0 };
+	int rc;
 
 	if (base)
 		source = value_reader_source(base->value);
-	return stage_rebase(stage->stage, base ? &source : NULL, mark);
+	rc = stage_rebase(stage->stage, base ? &source : NULL, mark);
+	if (rc == 0 && base)
+		stage->is_keyless |= base->is_keyless;
+	return rc;
+}
+
+int aedb_stage_seal(struct aedb_stage *stage, struct aedb_reader **ret)
+{
+	struct aedb_reader *reader = calloc(1, sizeof(*reader));
+	struct value_source source = { 0 };
+	struct stage_sealed sealed;
+	int rc;
+
+	if (!reader)
+		return err_set(AEDB_NO_MEMORY, "no memory for a reader");
+	rc = stage_seal(stage->stage, &sealed);
+	if (rc == 0) {
+		source = (struct value_source){
+			sealed.bytes, sealed.n,
+			sealed.is_ref ? &sealed.ref : NULL,
+		};
+		rc = value_reader_open(stage->db->values, &source,
+				       &reader->value);
+	}
+	if (rc < 0) {
+		free(reader);
+		return rc;
+	}
+	stage_settle(stage->stage, sealed.mark);
+	stage->is_keyless = reader->is_keyless = true;
+	reader->entry.value_bytes = value_reader_bytes(reader->value);
+	*ret = reader;
+	return 0;
 }

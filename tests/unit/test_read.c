@@ -318,6 +318,58 @@ TEST(rebase, "a rebased stage has what was written since the mark over the new b
 	fixture_close(&f);
 }
 
+static void check_reads(struct aedb_reader *reader, const char *want, size_t n)
+{
+	char part[8];
+	size_t got;
+
+	CHECK_OK(aedb_reader_read(reader, part, sizeof(part), 0, &got));
+	CHECK_EQ(got, n);
+	CHECK_MEM(part, want, n);
+}
+
+TEST(keyless, "what a stage held stays readable without a key, and comes into no commit")
+{
+	struct aedb_put put = { .key = "k", .key_bytes = 1 };
+	struct aedb_reader *first, *second;
+	struct aedb_stage *stage, *over;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(aedb_stage_open(f.db, NULL, &stage));
+	CHECK_OK(aedb_stage_write(stage, "abc", 3, 0));
+	CHECK_OK(aedb_stage_seal(stage, &first));
+	CHECK(!aedb_stage_is_dirty(stage));
+	CHECK_EQ(aedb_reader_entry(first)->value_bytes, 3);
+	CHECK_OK(aedb_stage_write(stage, "BCD", 3, 1));
+	CHECK_OK(aedb_stage_truncate(stage, 100000));
+	CHECK_OK(aedb_stage_seal(stage, &second));
+	CHECK_OK(aedb_stage_write(stage, "!", 1, 0));
+	check_reads(first, "abc", 3);
+	check_reads(second, "aBCD\0\0\0\0", 8);
+	CHECK_EQ(aedb_reader_entry(second)->value_bytes, 100000);
+
+	CHECK_OK(aedb_txn_begin(f.db, &txn));
+	put.stage = stage;
+	CHECK_EQ(aedb_txn_put(txn, f.scope, &put), AEDB_INVALID);
+	CHECK_OK(aedb_stage_open(f.db, second, &over));
+	put.stage = over;
+	CHECK_EQ(aedb_txn_put(txn, f.scope, &put), AEDB_INVALID);
+	aedb_stage_close(over);
+	CHECK_OK(aedb_stage_open(f.db, NULL, &over));
+	CHECK_OK(aedb_stage_rebase(over, first, 0));
+	put.stage = over;
+	CHECK_EQ(aedb_txn_put(txn, f.scope, &put), AEDB_INVALID);
+	aedb_stage_close(over);
+	aedb_txn_abort(txn);
+	aedb_stage_close(stage);
+	check_reads(second, "aBCD\0\0\0\0", 8);
+	aedb_reader_close(first);
+	aedb_reader_close(second);
+	fixture_close(&f);
+}
+
 /* Snapshots. */
 
 TEST(snapshot, "a snapshot shows what was there, by get, stat and reader")

@@ -12,17 +12,15 @@
 static void shared_put_beneath(struct file *file, uint64_t mark)
 {
 	struct working *shared = &file->shared;
-	struct aedb_reader *reader;
+	struct pin *latest;
 
-	if (pin_reader_open(file->node, &reader) < 0)
+	if (file_latest(file, &latest) < 0 ||
+	    aedb_stage_rebase(shared->stage, pin_reader(latest), mark) < 0)
 		return;
-	if (aedb_stage_rebase(shared->stage, reader, mark) == 0) {
-		shared->is_append = false;
-		shared->base_bytes = aedb_reader_entry(reader)->value_bytes;
-		shared->is_dirty = aedb_stage_is_dirty(shared->stage);
-		shared->has_data = shared->is_dirty;
-	}
-	aedb_reader_close(reader);
+	shared->is_append = false;
+	shared->base_bytes = pin_bytes(latest);
+	shared->is_dirty = aedb_stage_is_dirty(shared->stage);
+	shared->has_data = shared->is_dirty;
 }
 
 /* The private copy's value is the committed one now. */
@@ -89,7 +87,7 @@ static int settle_removed(struct tree *tree, struct file *file,
 		if (h->copy == copy)
 			break;
 	/* Over nothing it is an append. */
-	if (shared->stage || pin_removed_value(file->node))
+	if (shared->stage || file->node->draft->value)
 		file->generation++;
 	shared->is_dirty = false;
 	join(file, h);

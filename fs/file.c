@@ -39,14 +39,16 @@ void file_close_unused(struct file *file)
 
 int file_latest(struct file *file, struct pin **ret)
 {
-	if (!file->latest) {
-		int rc = pin_open(file->node, &file->latest);
+	struct node *node = file->node;
+	int rc = 0;
 
-		if (rc < 0)
-			return rc;
-	}
-	*ret = file->latest;
-	return 0;
+	if (!file->latest && node_is_orphan(node) && node->draft->value)
+		file->latest = pin_ref(node->draft->value);
+	if (!file->latest)
+		rc = place_pin(node, &file->latest);
+	if (rc == 0)
+		*ret = file->latest;
+	return rc;
 }
 
 bool file_has_staged(const struct file *file)

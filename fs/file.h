@@ -78,8 +78,7 @@ struct file {
 struct file *file_open(struct tree *tree, struct node *node);
 /* Frees a file that got no handle. */
 void file_close_unused(struct file *file);
-/* The newest committed version; borrowed until the next commit or close.
- * -ENOENT: there is none. */
+/* The newest version; borrowed until the next commit or close. -ENOENT: there is none. */
 int file_latest(struct file *file, struct pin **ret);
 /* A writing handle has staged data that others do not see. */
 bool file_has_staged(const struct file *file);

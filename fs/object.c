@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pin.h"
+
 #define BLOCK_BYTES 4096
 #define SECTOR_BYTES 512
 
@@ -84,8 +86,7 @@ void object_draft_free(struct object_draft *draft)
 	if (!draft)
 		return;
 	attr_blob_release(&draft->blob);
-	if (draft->value)
-		aedb_reader_close(draft->value);
+	pin_unref(draft->value);
 	free(draft);
 }
 

@@ -29,6 +29,7 @@ struct object {
 };
 
 struct node;
+struct pin;
 
 /* An object that is in no commit (not yet, or no more), with its attributes as
  * they would be stored. */
@@ -37,8 +38,8 @@ struct object_draft {
 	LIST_ENTRY(object_draft) next_pending;	/* in its directory */
 	struct object object;
 	struct attr_blob blob;	/* owned */
-	struct aedb_reader *value;	/* of a removed file: what it held last;
-					 * owned; NULL */
+	struct pin *value;	/* of a removed file: what it held last; counted;
+				 * NULL: nothing */
 };
 
 /* type is S_IFREG or S_IFDIR, for an entry without a mode. -EIO. */

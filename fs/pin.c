@@ -5,51 +5,24 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "place.h"
-
 struct pin {
 	uint32_t refs;			/* guarded by the tree lock */
 	pthread_mutex_t lock;
-	struct aedb_reader *reader;	/* guarded by lock */
-	bool is_borrowed;		/* the reader; constant after open */
+	struct aedb_reader *reader;	/* owned; its reading guarded by lock */
 	uint64_t bytes;			/* constant after open */
 };
 
-int pin_reader_open(struct node *node, struct aedb_reader **ret)
-{
-	struct path_child child;
-	struct place place;
-	int rc;
-
-	if (node_is_orphan(node) || node->draft)
-		return -ENOENT;
-	rc = place_of_file(node, &place, &child);
-	return rc < 0 ? rc : aedb_reader_open(place.keys, NULL, child.key,
-					      child.key_bytes, ret);
-}
-
-struct aedb_reader *pin_removed_value(struct node *node)
-{
-	return node_is_orphan(node) && node->draft ? node->draft->value : NULL;
-}
-
-int pin_open(struct node *node, struct pin **ret)
+int pin_new(struct aedb_reader *reader, struct pin **ret)
 {
 	struct pin *pin = calloc(1, sizeof(*pin));
-	int rc = 0;
 
-	if (!pin)
+	if (!pin) {
+		aedb_reader_close(reader);
 		return -ENOMEM;
-	pin->reader = pin_removed_value(node);
-	pin->is_borrowed = pin->reader != NULL;
-	if (!pin->reader)
-		rc = pin_reader_open(node, &pin->reader);
-	if (rc < 0) {
-		free(pin);
-		return rc;
 	}
+	pin->reader = reader;
 	pin->refs = 1;
-	pin->bytes = aedb_reader_entry(pin->reader)->value_bytes;
+	pin->bytes = aedb_reader_entry(reader)->value_bytes;
 	pthread_mutex_init(&pin->lock, NULL);
 	*ret = pin;
 	return 0;
@@ -65,8 +38,7 @@ void pin_unref(struct pin *pin)
 {
 	if (!pin || --pin->refs > 0)
 		return;
-	if (!pin->is_borrowed)
-		aedb_reader_close(pin->reader);
+	aedb_reader_close(pin->reader);
 	pthread_mutex_destroy(&pin->lock);
 	free(pin);
 }
@@ -74,6 +46,16 @@ void pin_unref(struct pin *pin)
 uint64_t pin_bytes(const struct pin *pin)
 {
 	return pin->bytes;
+}
+
+uint64_t pin_allocated_bytes(const struct pin *pin)
+{
+	return aedb_reader_allocated_bytes(pin->reader);
+}
+
+const struct aedb_reader *pin_reader(const struct pin *pin)
+{
+	return pin->reader;
 }
 
 bool pin_is_resident(const struct pin *pin)

@@ -1,23 +1,28 @@
 /*
- * One committed version of a file, kept for those who read it.
+ * One version of a file, kept for those who read it.
  *
  * Threads: counted under the tree lock; read without it.
  */
 #ifndef PIN_H
 #define PIN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "aedb.h"
-#include "node.h"
 
 struct pin;
 
-/* Pins the newest committed version of the node's key. Owned; pin_unref.
- * -ENOENT, -ENOMEM and as aedb_reader_open. */
-int pin_open(struct node *node, struct pin **ret);
+/* Takes the reader over, also when it fails. Owned; pin_unref. -ENOMEM. */
+int pin_new(struct aedb_reader *reader, struct pin **ret);
 struct pin *pin_ref(struct pin *pin);
 /* Takes NULL. */
 void pin_unref(struct pin *pin);
 uint64_t pin_bytes(const struct pin *pin);
+uint64_t pin_allocated_bytes(const struct pin *pin);
+/* To put a stage over it; borrowed until pin_unref. */
+const struct aedb_reader *pin_reader(const struct pin *pin);
 /* Reading it touches no disk. */
 bool pin_is_resident(const struct pin *pin);
 /* Reads up to n bytes; *ret is fewer only at the end. */
@@ -29,11 +34,5 @@ int pin_read_at_once(struct pin *pin, void *buf, size_t n, uint64_t offset,
 /* As aedb_reader_seek. */
 int pin_seek(struct pin *pin, enum aedb_extent what, uint64_t offset,
 	     uint64_t *ret);
-
-/* A reader of the node's newest committed version. Owned; aedb_reader_close. */
-int pin_reader_open(struct node *node, struct aedb_reader **ret);
-/* The same of a removed file, for one user at a time; NULL: it held nothing.
- * Borrowed until the node goes. */
-struct aedb_reader *pin_removed_value(struct node *node);
 
 #endif

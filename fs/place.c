@@ -115,6 +115,22 @@ int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret)
 	}
 }
 
+int place_pin(struct node *node, struct pin **ret)
+{
+	struct aedb_reader *reader;
+	struct path_child child;
+	struct place place;
+	int rc;
+
+	if (node_is_orphan(node) || node->draft)
+		return -ENOENT;
+	rc = place_of_file(node, &place, &child);
+	if (rc == 0)
+		rc = aedb_reader_open(place.keys, NULL, child.key,
+				      child.key_bytes, &reader);
+	return rc < 0 ? rc : pin_new(reader, ret);
+}
+
 int place_first_key(const struct place *place, struct aedb_scan **ret_scan,
 		    struct aedb_entry *ret)
 {

@@ -12,6 +12,7 @@
 #include "aedb.h"
 #include "node.h"
 #include "path.h"
+#include "pin.h"
 
 /* A directory inside a scope, or the scope. Not to be copied: `dir` points into
  * it. */
@@ -38,6 +39,9 @@ struct aedb_place place_in_catalog(const struct node *node);
  * scope its record's. Pinned. -ENOENT when there is none: an orphan, a pending
  * file, an implicit directory. */
 int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret);
+/* Pins the newest version of a file's key. Owned; pin_unref. -ENOENT as above,
+ * -ENOMEM and as aedb_reader_open. */
+int place_pin(struct node *node, struct pin **ret);
 
 /* The prefix of the records of all directories inside this one, and perhaps of
  * others (path_step tells): its length. 0 for the scope. */

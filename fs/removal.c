@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "pin.h"
+#include "place.h"
 
 int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 {
@@ -25,7 +25,7 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	/* Who has it open, or found its name before, still reads it. What is
 	 * damaged can be removed all the same. */
 	if (S_ISREG(ret->draft->object.attr.mode) &&
-	    pin_reader_open(node, &ret->draft->value) < 0)
+	    place_pin(node, &ret->draft->value) < 0)
 		ret->draft->value = NULL;
 	return 0;
 }

@@ -47,15 +47,15 @@ int tree_getattr(struct tree *tree, const struct tree_caller *caller,
 
 int tree_readlink(struct node *node, char *buf, size_t size)
 {
-	struct aedb_reader *reader;
+	struct pin *pin;
 	size_t n;
-	int rc = pin_reader_open(node, &reader);
+	int rc = place_pin(node, &pin);
 
 	if (rc < 0)
 		return rc;
-	rc = aedb_reader_read(reader, buf, size - 1, 0, &n);
+	rc = pin_read(pin, buf, size - 1, 0, &n);
 	if (rc == 0)
 		buf[n] = '\0';
-	aedb_reader_close(reader);
+	pin_unref(pin);
 	return rc;
 }

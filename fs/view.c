@@ -131,17 +131,17 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 /* What lies in value files may have holes. */
 static int show_allocated(struct node *node, struct object *object)
 {
-	struct aedb_reader *reader;
+	struct pin *pin;
 	int rc;
 
 	if (object->bytes <= AEDB_VALUE_INLINE_MAX || node->draft ||
 	    !S_ISREG(object->attr.mode))
 		return 0;
-	rc = pin_reader_open(node, &reader);
+	rc = place_pin(node, &pin);
 	if (rc < 0)
 		return rc;
-	object->allocated_bytes = aedb_reader_allocated_bytes(reader);
-	aedb_reader_close(reader);
+	object->allocated_bytes = pin_allocated_bytes(pin);
+	pin_unref(pin);
 	return 0;
 }
 

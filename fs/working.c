@@ -62,17 +62,17 @@ void working_settle(struct working *copy)
 static int prepare_shared(struct tree *tree, struct file *file,
 			  struct working *copy)
 {
-	struct aedb_reader *removed = pin_removed_value(file->node);
-	struct aedb_reader *reader = NULL;
-	int rc = removed ? 0 : pin_reader_open(file->node, &reader);
+	const struct aedb_reader *base = NULL;
+	struct pin *latest;
+	int rc = file_latest(file, &latest);
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	rc = aedb_stage_open(tree->db, removed ? removed : reader, &copy->stage);
+	if (rc == 0)
+		base = pin_reader(latest);
+	rc = aedb_stage_open(tree->db, base, &copy->stage);
 	if (rc == 0)
 		copy->base_bytes = aedb_stage_bytes(copy->stage);
-	if (reader)
-		aedb_reader_close(reader);
 	return rc;
 }
 

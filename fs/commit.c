@@ -68,32 +68,45 @@ void commit_settle_copy(struct tree *tree, struct file *file,
 	tree_note_stale(tree, node);
 }
 
-/* Of a removed file: nothing is committed, but a whole value is seen by those
- * who still have it, as staged for ever. */
-static int settle_removed(struct tree *tree, struct file *file,
-			  struct working *copy)
+/* A version of a removed file: it is in no commit, and those who have the file
+ * read it as if it were. */
+static int put_removed(struct tree *tree, struct file *file,
+		       struct working *copy)
 {
-	struct working *shared = &file->shared;
-	int64_t shown_ns = copy->shown_ns;
-	struct handle *h;
-	int rc;
+	struct object_draft *draft = file->node->draft;
+	struct object object = draft->object;
+	struct aedb_reader *reader;
+	struct pin *value;
+	int rc = working_prepare(tree, file, copy);
 
-	if (!copy->is_private)
-		return 0;
-	rc = working_prepare(tree, file, copy);
+	if (rc == 0)
+		rc = working_show(tree, file, copy, &object);
+	if (rc == 0)
+		rc = aedb_stage_seal(copy->stage, &reader);
+	if (rc == 0)
+		rc = pin_new(reader, &value);
 	if (rc < 0)
 		return rc;
-	LIST_FOREACH(h, &file->handles, next)
-		if (h->copy == copy)
-			break;
 	/* Over nothing it is an append. */
-	if (shared->stage || file->node->draft->value)
-		file->generation++;
-	shared->is_dirty = false;
-	join(file, h);
-	shared->is_dirty = true;
-	shared->shown_ns = shown_ns;
+	copy->is_append |= !draft->value;
+	pin_unref(draft->value);
+	draft->value = value;
+	draft->object = object;
 	return 0;
+}
+
+static int commit_removed(struct tree *tree, struct file *file,
+			  struct working *copy)
+{
+	int rc = 0;
+
+	if (!staged_attr_is_empty(&copy->attr))
+		rc = draft_apply(tree, file->node, &copy->attr);
+	if (rc == 0 && copy->is_dirty)
+		rc = put_removed(tree, file, copy);
+	if (rc == 0)
+		commit_settle_copy(tree, file, copy);
+	return rc;
 }
 
 int commit_directory(struct tree *tree, struct node *dir)
@@ -115,7 +128,7 @@ int commit_copy(struct tree *tree, struct file *file, struct working *copy)
 	int rc;
 
 	if (node_is_orphan(file->node))
-		return settle_removed(tree, file, copy);
+		return commit_removed(tree, file, copy);
 	rc = change_begin(tree, &change);
 	if (rc == 0)
 		rc = change_put_copy(&change, file, copy);

@@ -10,7 +10,7 @@
 #include "file.h"
 
 /* Commits all of a copy, a pending creation included, also when nothing is
- * staged in it. Of an orphan: nothing, and no error. */
+ * staged in it. Of an orphan: a version for those who still have it. */
 int commit_copy(struct tree *tree, struct file *file, struct working *copy);
 /* The directory's times say that something in it, of which there is no commit,
  * came or went. */

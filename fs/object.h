@@ -38,8 +38,8 @@ struct object_draft {
 	LIST_ENTRY(object_draft) next_pending;	/* in its directory */
 	struct object object;
 	struct attr_blob blob;	/* owned */
-	struct pin *value;	/* of a removed file: what it held last; counted;
-				 * NULL: nothing */
+	struct pin *value;	/* of a removed file: its newest version;
+				 * counted; NULL: none */
 };
 
 /* type is S_IFREG or S_IFDIR, for an entry without a mode. -EIO. */

@@ -123,19 +123,25 @@ int staged_attr_blob(struct tree *tree, struct node *node,
 	return rc;
 }
 
-int draft_set(struct tree *tree, struct node *node, const struct tree_set *set)
+int draft_apply(struct tree *tree, struct node *node,
+		const struct staged_attr *staged)
 {
 	struct object_draft *draft = node->draft;
-	struct staged_attr staged = { 0 };
 	struct attr_blob blob;
-	int rc;
+	int rc = staged_attr_blob(tree, node, staged, &blob);
 
-	staged_attr_add(&staged, set);
-	rc = staged_attr_blob(tree, node, &staged, &blob);
 	if (rc < 0)
 		return rc;
 	attr_blob_release(&draft->blob);
 	draft->blob = blob;
-	staged_attr_show(&staged, &draft->object);
+	staged_attr_show(staged, &draft->object);
 	return 0;
+}
+
+int draft_set(struct tree *tree, struct node *node, const struct tree_set *set)
+{
+	struct staged_attr staged = { 0 };
+
+	staged_attr_add(&staged, set);
+	return draft_apply(tree, node, &staged);
 }

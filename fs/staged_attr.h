@@ -37,7 +37,10 @@ int staged_attr_blob(struct tree *tree, struct node *node,
  * has none. Owned; attr_blob_release. */
 int node_blob(struct tree *tree, struct node *node, struct attr_blob *ret);
 
-/* Changes the attributes of a node that has a draft. */
+/* Changes the attributes of a node that has a draft; draft_apply: to what is
+ * staged. */
+int draft_apply(struct tree *tree, struct node *node,
+		const struct staged_attr *staged);
 int draft_set(struct tree *tree, struct node *node,
 	      const struct tree_set *set);
 

@@ -119,7 +119,7 @@ static int truncate_path(struct tree *tree, const struct tree_caller *caller,
 	rc = set_id_clear_on_write(tree, caller, file, copy);
 	if (rc == 0)
 		rc = working_truncate(tree, file, copy, bytes);
-	if (rc == 0 && !node->draft && !copy->is_private)
+	if (rc == 0 && !node_is_pending(node) && !copy->is_private)
 		rc = commit_copy(tree, file, copy);
 	file_close_unused(file);
 	return rc;

@@ -99,7 +99,7 @@ static int commit_record(struct tree *tree, struct handle *handle,
 	struct working *copy = handle->copy;
 	int rc = commit_copy(tree, handle->node->file, copy);
 
-	if (rc < 0 && was_clean && !node_is_orphan(handle->node))
+	if (rc < 0 && was_clean)
 		working_release(copy);
 	else if (rc < 0)
 		(void)aedb_stage_truncate(copy->stage, old_bytes);

@@ -37,13 +37,6 @@ static bool reads_on(const struct file *file, const struct handle *h)
 	return h->generation == file->generation;
 }
 
-/* A removed file has no commits: who reads on sees what is staged. */
-static bool reads_on_staged(const struct file *file, const struct handle *h)
-{
-	return node_is_orphan(file->node) && reads_on(file, h) &&
-	       file->shared.is_dirty && file->shared.is_append;
-}
-
 static bool is_outdated(const struct file *file, const struct handle *h)
 {
 	return !h->copy && (h->pin != file->latest ||
@@ -76,36 +69,13 @@ static struct handle *only_reader(struct tree *tree, struct file *file,
 	return only;
 }
 
-static int show_copy(struct tree *tree, struct file *file,
-		     struct working *copy, struct object *object)
+static void show_reader(const struct file *file, const struct handle *h,
+			struct object *object)
 {
-	bool is_pending = node_is_pending(file->node);
-	int rc = working_bytes(file, copy, &object->bytes);
-
-	if (rc < 0)
-		return rc;
-	object->allocated_bytes = object->bytes;
-	if (copy->stage)
-		object->allocated_bytes =
-			aedb_stage_allocated_bytes(copy->stage);
-	if (is_pending || working_has_staged(copy))
-		object->ctime_ns = working_time_ns(tree, copy);
-	if (is_pending || copy->is_dirty)
-		object->mtime_ns = object->ctime_ns;
-	staged_attr_show(&copy->attr, object);
-	return 0;
-}
-
-static int show_reader(struct tree *tree, struct file *file,
-		       const struct handle *h, struct object *object)
-{
-	if (reads_on_staged(file, h))
-		return show_copy(tree, file, &file->shared, object);
 	if (reads_on(file, h))
-		return 0;
+		return;
 	object->bytes = h->pin ? pin_bytes(h->pin) : 0;
 	object->allocated_bytes = object->bytes;
-	return 0;
 }
 
 static int show_file(struct tree *tree, const struct tree_caller *caller,
@@ -123,9 +93,11 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 	if (!h && file->n_writing)
 		h = handle_of_ancestor(tree, file, proc);
 	if (h)
-		return show_copy(tree, file, h->copy, object);
+		return working_show(tree, file, h->copy, object);
 	h = only_reader(tree, file, proc);
-	return h ? show_reader(tree, file, h, object) : 0;
+	if (h)
+		show_reader(file, h, object);
+	return 0;
 }
 
 /* What lies in value files may have holes. */
@@ -159,7 +131,7 @@ static int view_object(struct tree *tree, const struct tree_caller *caller,
 	if (rc < 0)
 		return rc;
 	if (handle && handle->copy)
-		rc = show_copy(tree, node->file, handle->copy, &object);
+		rc = working_show(tree, node->file, handle->copy, &object);
 	else if (node->file)
 		rc = show_file(tree, caller, node->file, &object);
 	if (rc == 0)
@@ -275,8 +247,6 @@ int view_of_handle(struct tree *tree, const struct tree_caller *caller,
 					  handle_caller(tree, handle, caller));
 	if (writer)
 		return view_of_copy(file, writer->copy, ret);
-	if (reads_on_staged(file, handle))
-		return view_of_copy(file, &file->shared, ret);
 	/* Without a pin it was opened before the first commit. */
 	if (reads_on(file, handle) &&
 	    (!handle->pin || (handle->pin != file->latest &&

@@ -108,6 +108,26 @@ int64_t working_time_ns(struct tree *tree, struct working *copy)
 	return copy->shown_ns;
 }
 
+int working_show(struct tree *tree, struct file *file, struct working *copy,
+		 struct object *object)
+{
+	bool is_pending = node_is_pending(file->node);
+	int rc = working_bytes(file, copy, &object->bytes);
+
+	if (rc < 0)
+		return rc;
+	object->allocated_bytes = object->bytes;
+	if (copy->stage)
+		object->allocated_bytes =
+			aedb_stage_allocated_bytes(copy->stage);
+	if (is_pending || working_has_staged(copy))
+		object->ctime_ns = working_time_ns(tree, copy);
+	if (is_pending || copy->is_dirty)
+		object->mtime_ns = object->ctime_ns;
+	staged_attr_show(&copy->attr, object);
+	return 0;
+}
+
 static void note_change(struct file *file, struct working *copy, uint64_t from)
 {
 	copy->shown_ns = 0;

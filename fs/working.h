@@ -26,6 +26,9 @@ void working_settle(struct working *copy);
 int working_prepare(struct tree *tree, struct file *file, struct working *copy);
 /* The size its holders see. */
 int working_bytes(struct file *file, const struct working *copy, uint64_t *ret);
+/* The object as its holders see it. */
+int working_show(struct tree *tree, struct file *file, struct working *copy,
+		 struct object *object);
 /* The time its holders see, once something is staged. The commit gets it too if
  * it follows soon: programs remember fstat(2)'s answer and close. */
 int64_t working_time_ns(struct tree *tree, struct working *copy);

@@ -55,6 +55,8 @@ struct snapshot_list {
 	seq_t *seqs;		/* guarded by lock: ascending, one each snapshot */
 	size_t n, n_max;	/* guarded by lock */
 	_Atomic bool needs_sweep;	/* atomic: one was released */
+	_Atomic bool keep_versions;	/* atomic: there were versions kept for them
+					 * when the memtable was settled last */
 };
 
 /* Value files that no segment refers to, but versions in memory may. */

@@ -89,7 +89,7 @@ void snapshot_remove(struct aedb *db, seq_t seq)
 	lock_release(&list->lock);
 	atomic_store(&list->needs_sweep, true);
 	/* else the next commit does it: there is nothing to give back now */
-	if (memtable_keeps_versions(db->memtable) ||
+	if (atomic_load(&list->keep_versions) ||
 	    atomic_load(&db->catalog.wants_reap))
 		commit_try_settle(db);
 }

@@ -61,7 +61,7 @@ static inline void content_fill(uint32_t key, uint64_t number, size_t size,
 static inline bool content_is_whole(uint32_t key, const void *buf, size_t size,
 				    uint64_t *ret_number)
 {
-	static uint64_t want[CONTENT_BYTES_MAX / 8];
+	static _Thread_local uint64_t want[CONTENT_BYTES_MAX / 8];
 	uint64_t number = 0, said;
 
 	if (size == 0 || size > CONTENT_BYTES_MAX)

@@ -34,6 +34,7 @@ static void join(struct file *file, struct handle *handle)
 	} else {
 		if (shared->stage)
 			aedb_stage_close(shared->stage);
+		file_forget_marks(file);
 		shared->stage = own->stage;
 		own->stage = NULL;
 		working_settle(shared);
@@ -150,6 +151,8 @@ void commit_drop_copy(struct tree *tree, struct file *file,
 		h->is_abandoned = true;
 		h->copy = &file->shared;
 	}
+	if (!copy->is_private)
+		file_forget_marks(file);
 	working_release(copy);
 	tree_note_stale(tree, file->node);
 }

@@ -51,6 +51,14 @@ int file_latest(struct file *file, struct pin **ret)
 	return rc;
 }
 
+void file_forget_marks(struct file *file)
+{
+	struct handle *h;
+
+	LIST_FOREACH(h, &file->handles, next)
+		h->mark = 0;
+}
+
 bool file_has_staged(const struct file *file)
 {
 	const struct handle *h;

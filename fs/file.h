@@ -53,7 +53,8 @@ struct handle {
 	uint64_t generation;		/* the file's when that was pinned */
 	struct working *copy;		/* writing: &own or the file's */
 	struct working own;
-	uint64_t mark;			/* in the shared stage at O_TRUNC's open */
+	uint64_t mark;			/* in the shared stage at O_TRUNC's open;
+					 * 0: all of it is staged since */
 	pid_t opener_tid;
 	struct proc_id opener;		/* pid 0: not asked yet */
 	pid_t writer_tid;		/* of the last WRITE */
@@ -80,6 +81,9 @@ struct file *file_open(struct tree *tree, struct node *node);
 void file_close_unused(struct file *file);
 /* The newest version; borrowed until the next commit or close. -ENOENT: there is none. */
 int file_latest(struct file *file, struct pin **ret);
+/* The shared copy gets another stage, in which nothing is staged yet: marks in
+ * the one it had mean nothing there. */
+void file_forget_marks(struct file *file);
 /* A writing handle has staged data that others do not see. */
 bool file_has_staged(const struct file *file);
 /* More is staged than the emptying that an open with O_TRUNC is. */

@@ -96,13 +96,16 @@ int tree_seek(struct tree *tree, const struct tree_caller *caller,
 static int commit_record(struct tree *tree, struct handle *handle,
 			 bool was_clean, uint64_t old_bytes)
 {
+	struct file *file = handle->node->file;
 	struct working *copy = handle->copy;
-	int rc = commit_copy(tree, handle->node->file, copy);
+	int rc = commit_copy(tree, file, copy);
 
-	if (rc < 0 && was_clean)
+	if (rc < 0 && was_clean) {
+		file_forget_marks(file);
 		working_release(copy);
-	else if (rc < 0)
+	} else if (rc < 0) {
 		(void)aedb_stage_truncate(copy->stage, old_bytes);
+	}
 	return rc;
 }
 

@@ -224,6 +224,38 @@ TEST(joins, "bytes staged since a rewrite's open lie over it once it commits, ol
 	fs_close(&fs);
 }
 
+TEST(joins_again, "bytes staged since a rewrite's open lie over it also when another came between")
+{
+	struct fs fs;
+	struct handle *shared, *slow, *quick, *last;
+	pid_t me;
+
+	fs_open(&fs);
+	me = fs.me.tid;
+	fs_put(&fs, "k", "old");
+	shared = fs_handle(&fs, me, "k", O_RDWR);
+	for (int i = 0; i < 3; i++) {
+		fs_write_as(&fs, me, shared, 0, "OLD");
+		fs_flush_as(&fs, me, shared);
+	}
+	slow = fs_handle(&fs, me, "k", TRUNCATE);
+	quick = fs_handle(&fs, me, "k", TRUNCATE);
+	fs_write_as(&fs, me, quick, 0, "quick");
+	fs_flush_as(&fs, me, quick);
+	fs_write_as(&fs, me, shared, 1, "1");
+	last = fs_handle(&fs, me, "k", TRUNCATE);
+	fs_write_as(&fs, me, shared, 3, "3");
+	fs_write_as(&fs, me, slow, 0, "....");
+	fs_flush_as(&fs, me, slow);
+	fs_flush_as(&fs, me, shared);
+	CHECK_STR(fs_content(&fs, "k"), ".1.3");
+	CHECK_OK(tree_release(fs.tree, slow));
+	CHECK_OK(tree_release(fs.tree, quick));
+	CHECK_OK(tree_release(fs.tree, last));
+	CHECK_OK(tree_release(fs.tree, shared));
+	fs_close(&fs);
+}
+
 TEST(append, "a record appended commits at once, a creation with it, at the end of the value")
 {
 	struct fs fs;

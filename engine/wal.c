@@ -745,6 +745,10 @@ int wal_start(struct vfs *vfs, const struct wal_options *options,
 	if (rc < 0)
 		return rc;
 	rc = wal_copy_tail(wal, reader);
+	/* an opening that was killed may have left the name of the file that
+	 * this one continues in memory only */
+	if (rc == 0)
+		rc = wal_names_sync(vfs);
 	if (rc == 0)
 		rc = wal_publish_first(wal);
 	if (rc < 0) {

@@ -180,6 +180,83 @@ TEST(create_cut, "a power cut while the log is created leaves it or can be creat
 	}
 }
 
+/* What a power cut leaves, tried some times, is read. */
+static void cut_check(struct simdisk *disk, const struct wal_run *run)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		struct simdisk *copy = simdisk_clone(disk);
+		struct wal_run after = *run;
+		struct wal_found found;
+
+		after.vfs = simdisk_vfs(copy);
+		simdisk_crash(copy, check_random(), SIMDISK_RANDOM);
+		CHECK_OK(wal_run_read(&after, WAL_STRICT, &found));
+		CHECK(found.commits >= run->durable);
+		simdisk_free(copy);
+	}
+}
+
+/* Opens, and stops before the call of that number. True: there is none. */
+static bool reopen_until(struct simdisk *disk, struct wal_run *run, uint64_t call)
+{
+	struct wal_found found;
+	bool is_over;
+
+	simdisk_cut_at(disk, simdisk_calls(disk) + call);
+	is_over = wal_run_reopen(run, WAL_STRICT, &found) == 0 &&
+		  !simdisk_is_cut(disk);
+	wal_run_close(run);
+	return is_over;
+}
+
+/* Cuts the power in every call of an opening. */
+static void reopen_cuts(struct simdisk *disk, const struct wal_run *run)
+{
+	bool is_over = false;
+
+	for (uint64_t call = 1; !is_over; call++) {
+		struct simdisk *copy = simdisk_clone(disk);
+		struct wal_run again = *run;
+
+		again.vfs = simdisk_vfs(copy);
+		is_over = reopen_until(copy, &again, call);
+		cut_check(copy, run);
+		simdisk_free(copy);
+	}
+}
+
+/* True: the opening to be killed makes fewer calls. */
+static bool killed_opening_check(uint64_t seed, uint64_t call)
+{
+	struct wal_run run;
+	struct simdisk *disk = disk_begin(&run, seed);
+	bool is_over;
+
+	CHECK_OK(wal_run_create(&run));
+	CHECK_OK(wal_run_commit(&run, 100));
+	CHECK_OK(wal_run_append(&run, 200));
+	CHECK_OK(wal_run_write(&run));
+	wal_run_close(&run);
+	is_over = reopen_until(disk, &run, call);
+	simdisk_crash(disk, 0, SIMDISK_KILL);
+	reopen_cuts(disk, &run);
+	simdisk_free(disk);
+	return is_over;
+}
+
+TEST(killed_opening, "an opening that was killed in any call, and the next cut in any, "
+	"leave the log whole")
+{
+	/* the seed decides whether the call that is cut has its effect */
+	for (uint64_t i = 0; i < 4; i++) {
+		uint64_t call = 1;
+
+		while (!killed_opening_check(check_random(), call))
+			call++;
+		CHECK(call > 5);
+	}
+}
+
 TEST(long_life, "many random lives with random cuts never lose what was durable")
 {
 	struct wal_run run;

@@ -167,6 +167,12 @@ static int admit_on_call(struct aedb *db)
 				    0;
 }
 
+/* What is not known to be done is the checkpoint, not the commit. */
+static int admit_error(int rc)
+{
+	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
+}
+
 static void writer_sleep(long ns)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
@@ -191,14 +197,14 @@ int maintenance_admit(struct aedb *db)
 	int rc = 0;
 
 	if (!is_background(db))
-		return admit_on_call(db);
+		return admit_error(admit_on_call(db));
 	level0_wait(db);
 	while (is_full(db) && rc == 0) {
 		worker_tell(&db->maintenance.checkpoints);
 		writer_sleep(ADMIT_WAIT_NS);
 		rc = outcome_error(&db->maintenance);
 	}
-	return rc;
+	return admit_error(rc);
 }
 
 void maintenance_init(struct aedb *db)

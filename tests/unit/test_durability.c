@@ -94,6 +94,47 @@ TEST(failed_sync, "a failed sync fails the wait for it and every one after, and 
 	simdisk_free(f.disk);
 }
 
+/* Puts until a call of the disk fails; its outcome. */
+static int put_until_failure(struct fixture *f, uint64_t call)
+{
+	static const uint8_t bytes[3000];
+	int rc = 0;
+
+	simdisk_fail_at(f->disk, simdisk_calls(f->disk) + call, SIMDISK_EIO);
+	for (int i = 0; i < 60 && rc == 0; i++) {
+		seq_t next = atomic_load(&f->db->commits.next_seq);
+		char key[16];
+
+		snprintf(key, sizeof(key), "%d", i);
+		rc = aedb_put(f->scope, key, strlen(key), bytes, sizeof(bytes));
+		if (rc == AEDB_UNKNOWN)
+			CHECK(atomic_load(&f->db->commits.next_seq) > next);
+	}
+	simdisk_fail_at(f->disk, 0, SIMDISK_EIO);
+	return rc;
+}
+
+TEST(no_room, "a commit that memory could not be made for is known not to be there")
+{
+	int rc = -1;
+
+	for (uint64_t call = 1; rc < 0; call++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.options.durability = AEDB_OS;
+		f.options.maintenance = AEDB_ON_CALL;
+		f.options.memory_bytes = 256 << 10;
+		fixture_start(&f);
+		rc = put_until_failure(&f, call);
+		CHECK_THAT(rc == 0 || rc == AEDB_UNKNOWN || rc == AEDB_IO, "%d", rc);
+		CHECK(rc < 0 || call > 20);
+		aedb_scope_close(f.scope);
+		aedb_close(f.db);
+		simdisk_free(f.disk);
+	}
+}
+
 TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
 {
 	static uint8_t bytes[60000];

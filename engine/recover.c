@@ -4,8 +4,9 @@
  * Commits are executed in log order by the code that executes them when they
  * are made. A commit above the position known durable counts only if the value
  * bytes it refers to are whole; the first that fails ends the log, for it and
- * what follows were never promised. What the last checkpoint wrote into segments
- * is not executed again.
+ * what follows were never promised. Those that are whole are written again and
+ * synced, for the log's copied tail will count as durable. What the last
+ * checkpoint wrote into segments is not executed again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,18 @@ static int file_note(struct recovery *recovery, file_id_t number)
 	return 0;
 }
 
+/* It is whole in the system's memory; after a failed sync it is perhaps not on
+ * the disk, though no sync would fail any more. */
+static int extent_renew(struct recovery *recovery,
+			const struct value_extent *extent)
+{
+	int rc = 0;
+
+	if (recovery->db->options.mode != AEDB_OPEN_READ_ONLY)
+		rc = values_rewrite_extent(recovery->db->values, extent);
+	return rc < 0 ? rc : file_note(recovery, extent->file);
+}
+
 static int extents_verify(struct recovery *recovery, const struct op *op)
 {
 	struct byte_reader r;
@@ -58,12 +71,12 @@ static int extents_verify(struct recovery *recovery, const struct op *op)
 		if (rc == 0)
 			rc = values_verify_extent(recovery->db->values, &extent);
 		if (rc == 0)
-			rc = file_note(recovery, extent.file);
+			rc = extent_renew(recovery, &extent);
 	}
 	return rc;
 }
 
-/* Checks the value bytes a commit makes reachable. */
+/* Checks the value bytes a commit makes reachable, and has them written. */
 static int commit_verify_values(struct recovery *recovery,
 				const struct wal_commit *commit)
 {

@@ -62,6 +62,11 @@ bool values_is_written(struct values *values, file_id_t number);
  * for a missing or short file), AEDB_IO, AEDB_NO_MEMORY. */
 int values_verify_extent(struct values *values,
 			 const struct value_extent *extent);
+/* Writes its bytes, and the file's header, as they are read: a sync that failed
+ * in an earlier open may have left them in the system's memory only, as if they
+ * were on the disk. A sync of the file follows. */
+int values_rewrite_extent(struct values *values,
+			  const struct value_extent *extent);
 
 /* Header and every page of one value file as text; damage is shown and is no
  * error. AEDB_NOT_FOUND, AEDB_IO; AEDB_CORRUPT: no value file. */

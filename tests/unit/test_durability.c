@@ -135,6 +135,53 @@ TEST(no_room, "a commit that memory could not be made for is known not to be the
 	}
 }
 
+static void value_check(struct fixture *f, const uint8_t *bytes, size_t n)
+{
+	struct aedb_entry entry;
+
+	CHECK_OK(aedb_get(f->scope, NULL, "k", 1, &entry));
+	CHECK_EQ(entry.value_bytes, n);
+	CHECK_MEM(entry.value, bytes, n);
+	aedb_unpin(&entry);
+}
+
+/* Fails the call with that number of those that make a value durable; opened
+ * again, it must become so. True: there is none. */
+static bool reopened_check(uint64_t call)
+{
+	static uint8_t bytes[100000];
+	struct fixture f;
+	int rc;
+
+	fixture_open_as(&f, AEDB_OS);
+	bytes_fill(bytes, sizeof(bytes), call);
+	CHECK_OK(aedb_put(f.scope, "k", 1, bytes, sizeof(bytes)));
+	simdisk_fail_at(f.disk, simdisk_calls(f.disk) + call, SIMDISK_EIO);
+	rc = aedb_wait_durable(f.db, aedb_visible_seq(f.db));
+	simdisk_fail_at(f.disk, 0, SIMDISK_EIO);
+	aedb_scope_close(f.scope);
+	aedb_close(f.db);
+	CHECK_OK(fixture_try(&f));
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	aedb_close(f.db);
+	simdisk_crash(f.disk, call, SIMDISK_DROP_ALL);
+	CHECK_OK(fixture_try(&f));
+	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+	value_check(&f, bytes, sizeof(bytes));
+	fixture_close(&f);
+	return rc == 0;
+}
+
+TEST(reopened, "what a failed sync left in memory only is durable once the "
+	"database was opened again")
+{
+	uint64_t call = 1;
+
+	while (!reopened_check(call))
+		call++;
+	CHECK(call > 2);
+}
+
 TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
 {
 	static uint8_t bytes[60000];

@@ -507,20 +507,26 @@ static int log_close(struct aedb *db)
 	return manifest_append(db->manifest, &edit);
 }
 
+/* Without room for segments the log has it all. */
+static int last_checkpoint(struct aedb *db)
+{
+	seq_t seq;
+	int rc = is_worth_a_checkpoint(db) ?
+			 checkpoint_run(db, CHECKPOINT_KEEP, &seq) : 0;
+
+	return rc == AEDB_NO_SPACE || rc == AEDB_NO_MEMORY ? 0 : rc;
+}
+
 /* Everything is durable, and the next open knows that nothing follows. */
 static int log_finish(struct aedb *db)
 {
 	int rc;
-	seq_t seq;
 
 	if (atomic_load(&db->commits.is_failed))
 		return sync_failed_error(db);
 	rc = values_sync(db->values);
-	if (rc == 0 && is_worth_a_checkpoint(db))
-		rc = checkpoint_run(db, CHECKPOINT_KEEP, &seq);
-	/* without room for segments the log has it all */
-	if (rc == AEDB_NO_SPACE || rc == AEDB_NO_MEMORY)
-		rc = 0;
+	if (rc == 0)
+		rc = last_checkpoint(db);
 	if (rc == 0)
 		rc = wal_finish(db->wal);
 	if (rc == 0 && db_visible(db) == atomic_load(&db->checkpoint_seq))

@@ -182,6 +182,42 @@ TEST(reopened, "what a failed sync left in memory only is durable once the "
 	CHECK(call > 2);
 }
 
+/* Closes with that call failing. If all is well all is durable. True: closing makes
+ * fewer calls. */
+static bool closed_check(uint64_t call, enum simdisk_fault fault)
+{
+	static uint8_t bytes[100000];
+	struct fixture f;
+	uint64_t calls;
+	int rc;
+
+	fixture_open_as(&f, AEDB_OS);
+	bytes_fill(bytes, sizeof(bytes), call);
+	CHECK_OK(aedb_put(f.scope, "k", 1, bytes, sizeof(bytes)));
+	calls = simdisk_calls(f.disk) + call;
+	simdisk_fail_at(f.disk, calls, fault);
+	aedb_scope_close(f.scope);
+	rc = aedb_close(f.db);
+	calls -= simdisk_calls(f.disk);
+	simdisk_crash(f.disk, call, SIMDISK_DROP_ALL);
+	if (rc == 0) {
+		CHECK_OK(fixture_try(&f));
+		CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+		value_check(&f, bytes, sizeof(bytes));
+		fixture_stop(&f);
+	}
+	simdisk_free(f.disk);
+	return (int64_t)calls > 0;
+}
+
+TEST(closed, "a close that succeeds has made everything durable, whatever failed")
+{
+	for (uint64_t call = 1; !closed_check(call, SIMDISK_EIO); call++)
+		continue;
+	for (uint64_t call = 1; !closed_check(call, SIMDISK_ENOSPC); call++)
+		continue;
+}
+
 TEST(no_space, "on a full disk a commit fails and leaves nothing, and works once there is space")
 {
 	static uint8_t bytes[60000];

@@ -25,6 +25,9 @@ struct simdisk {
 	unsigned generation;		/* power cuts so far */
 	unsigned handles;		/* open files */
 	uint64_t limit_bytes;		/* 0: none */
+	bool is_recording;
+	struct simdisk **records;	/* owned */
+	size_t n_records;
 };
 
 struct sim_handle {
@@ -56,10 +59,35 @@ static struct sim_handle *handle_of(struct vfs_file *file)
 	return (struct sim_handle *)file;
 }
 
+/* Holds the mutex. */
+static struct simdisk *disk_clone(struct simdisk *disk)
+{
+	struct simdisk *copy = simdisk_new(0);
+
+	sim_names_clone(&disk->names, &copy->names);
+	copy->random = disk->random;
+	copy->calls = disk->calls;
+	copy->is_cut = disk->is_cut;
+	copy->limit_bytes = disk->limit_bytes;
+	return copy;
+}
+
+/* Holds the mutex. */
+static void disk_record(struct simdisk *disk)
+{
+	disk->records = realloc(disk->records, (disk->n_records + 1) *
+						       sizeof(*disk->records));
+	if (!disk->records)
+		abort();
+	disk->records[disk->n_records++] = disk_clone(disk);
+}
+
 /* Takes the mutex and decides. */
 static enum verdict disk_enter(struct simdisk *disk, bool can_need_space)
 {
 	pthread_mutex_lock(&disk->mutex);
+	if (disk->is_recording && can_need_space)
+		disk_record(disk);
 	disk->calls++;
 	if (disk->is_cut)
 		return CALL_IS_OFF;
@@ -71,6 +99,16 @@ static enum verdict disk_enter(struct simdisk *disk, bool can_need_space)
 	    (disk->fail_kind == SIMDISK_EIO || can_need_space))
 		return CALL_FAILS;
 	return CALL_GOES;
+}
+
+/* The same for a call that changes the disk and needs no space. */
+static enum verdict disk_enter_to_remove(struct simdisk *disk)
+{
+	pthread_mutex_lock(&disk->mutex);
+	if (disk->is_recording)
+		disk_record(disk);
+	pthread_mutex_unlock(&disk->mutex);
+	return disk_enter(disk, false);
 }
 
 /* The same for a call on an open file. */
@@ -320,7 +358,7 @@ static int unlink_name(struct sim_names *names, const char *path)
 static int sim_unlink(struct vfs *vfs, const char *path)
 {
 	struct simdisk *disk = disk_of(vfs);
-	enum verdict verdict = disk_enter(disk, false);
+	enum verdict verdict = disk_enter_to_remove(disk);
 	int rc = 0;
 
 	if (call_has_effect(verdict))
@@ -468,6 +506,9 @@ void simdisk_free(struct simdisk *disk)
 {
 	if (!disk)
 		return;
+	for (size_t i = 0; i < disk->n_records; i++)
+		simdisk_free(disk->records[i]);
+	free(disk->records);
 	sim_names_release(&disk->names);
 	pthread_mutex_destroy(&disk->mutex);
 	free(disk);
@@ -480,16 +521,33 @@ struct vfs *simdisk_vfs(struct simdisk *disk)
 
 struct simdisk *simdisk_clone(struct simdisk *disk)
 {
-	struct simdisk *copy = simdisk_new(0);
+	struct simdisk *copy;
 
 	pthread_mutex_lock(&disk->mutex);
-	sim_names_clone(&disk->names, &copy->names);
-	copy->random = disk->random;
-	copy->calls = disk->calls;
-	copy->is_cut = disk->is_cut;
-	copy->limit_bytes = disk->limit_bytes;
+	copy = disk_clone(disk);
 	pthread_mutex_unlock(&disk->mutex);
 	return copy;
+}
+
+void simdisk_record(struct simdisk *disk)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->is_recording = true;
+	pthread_mutex_unlock(&disk->mutex);
+}
+
+size_t simdisk_take_records(struct simdisk *disk, struct simdisk ***ret)
+{
+	size_t n;
+
+	pthread_mutex_lock(&disk->mutex);
+	n = disk->n_records;
+	*ret = disk->records;
+	disk->is_recording = false;
+	disk->records = NULL;
+	disk->n_records = 0;
+	pthread_mutex_unlock(&disk->mutex);
+	return n;
 }
 
 void simdisk_crash(struct simdisk *disk, uint64_t seed,

@@ -52,6 +52,12 @@ struct vfs *simdisk_vfs(struct simdisk *disk);
  * shares memory with the first and may be used on another thread. */
 struct simdisk *simdisk_clone(struct simdisk *disk);
 
+/* From now on keeps a clone of the disk as it is before each call that may change
+ * it, and then gives them: what power cuts leave without running anything twice.
+ * Owned by the caller, as is the array (free). */
+void simdisk_record(struct simdisk *disk);
+size_t simdisk_take_records(struct simdisk *disk, struct simdisk ***ret);
+
 /* Cuts the power and switches it on again. Files still open can only be
  * closed. */
 void simdisk_crash(struct simdisk *disk, uint64_t seed,

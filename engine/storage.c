@@ -306,7 +306,9 @@ void storage_clean(struct aedb *db)
 {
 	lock_acquire(&db->storage_lock);
 	deferred_free(&db->deferred);
-	if (db->wal && !db->storage_holds)
+	/* once writing stopped, the manifest on the disk may name other files */
+	if (db->wal && !db->storage_holds &&
+	    !atomic_load(&db->commits.is_failed))
 		value_files_clean(db);
 	lock_release(&db->storage_lock);
 }

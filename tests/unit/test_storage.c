@@ -153,6 +153,72 @@ TEST(forgotten, "a deletion that compaction forgot conflicts with a base "
 	fixture_close(&f);
 }
 
+/* A database whose value file is mostly dead, and whose memory is empty. */
+static void dead_values_make(struct fixture *f)
+{
+	static uint8_t value[20000];
+
+	fixture_open_small(f);
+	for (int i = 0; i < 8; i++) {
+		bytes_fill(value, sizeof(value), (uint64_t)i);
+		CHECK_OK(aedb_put(f->scope, "abcdefgh" + i, 1, value,
+				  sizeof(value)));
+	}
+	CHECK_OK(aedb_checkpoint(f->db, NULL));
+	for (int i = 2; i < 8; i++)
+		CHECK_OK(aedb_delete(f->scope, "abcdefgh" + i, 1));
+	CHECK_OK(aedb_checkpoint(f->db, NULL));
+	fixture_reopen(f);
+}
+
+/* Opens as after the end of the process, and reads what is left. */
+static void live_values_check(struct fixture *f)
+{
+	static uint8_t value[20000];
+	struct aedb_entry entry;
+
+	simdisk_crash(f->disk, 0, SIMDISK_KILL);
+	CHECK_OK(fixture_try(f));
+	CHECK_OK(aedb_scope_open(f->db, "p", "s", &f->scope));
+	for (int i = 0; i < 2; i++) {
+		bytes_fill(value, sizeof(value), (uint64_t)i);
+		CHECK_OK(aedb_get(f->scope, NULL, "ab" + i, 1, &entry));
+		CHECK_EQ(entry.value_bytes, sizeof(value));
+		CHECK_MEM(entry.value, value, sizeof(value));
+		aedb_unpin(&entry);
+	}
+}
+
+/* Fails that call of a compaction. True: it makes fewer. */
+static bool compact_failing(uint64_t call)
+{
+	struct aedb_stats stats;
+	struct fixture f;
+	bool is_over;
+	int rc;
+
+	dead_values_make(&f);
+	call += simdisk_calls(f.disk);
+	simdisk_fail_at(f.disk, call, SIMDISK_EIO);
+	rc = aedb_compact(f.db);
+	is_over = simdisk_calls(f.disk) < call;
+	aedb_stats(f.db, &stats);
+	if (is_over)
+		CHECK(rc == 0 && stats.relocated_bytes > 20000);
+	aedb_scope_close(f.scope);
+	aedb_close(f.db);
+	live_values_check(&f);
+	fixture_close(&f);
+	return is_over;
+}
+
+TEST(compact_unknown, "a compaction of which it is not known whether it counts "
+	"leaves the files that it made")
+{
+	for (uint64_t call = 1; !compact_failing(call); call++)
+		continue;
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -104,24 +104,21 @@ static int find_paths(struct server *s)
 /* What nodes may take of the memory; the rest is the database's. */
 static uint64_t nodes_bytes(const struct server *s)
 {
-	return s->options.memory_bytes / 8 * 3;
+	return s->options.engine.memory_bytes / 8 * 3;
 }
 
 static int open_database(struct server *s)
 {
-	struct aedb_options engine;
+	struct aedb_options engine = s->options.engine;
 	const char *finding;
 	int rc;
 
-	aedb_options_init(&engine);
 	engine.mode = s->options.is_read_only ? AEDB_OPEN_READ_ONLY :
 		      s->options.creates ? AEDB_OPEN_CREATE : AEDB_OPEN_EXISTING;
 	/* The mount waits for durability itself, where it does not block. */
-	engine.durability = s->options.durability == AEDB_FULL ?
-			    AEDB_BATCH : s->options.durability;
-	engine.sync_interval_ms = s->options.sync_interval_ms;
-	engine.memory_bytes = s->options.memory_bytes - nodes_bytes(s);
-	engine.key_bytes_max = s->options.key_bytes_max;
+	if (engine.durability == AEDB_FULL)
+		engine.durability = AEDB_BATCH;
+	engine.memory_bytes -= nodes_bytes(s);
 	rc = aedb_open(s->database, &engine, &s->db);
 	if (rc < 0)
 		return startup_fail_engine(&s->startup, rc, s->database);
@@ -140,7 +137,7 @@ static int open_tree(struct server *s)
 		.nodes_max = nodes_bytes(s) / NODE_BYTES_USUAL,
 		.defaults = { getuid(), getgid(), UMASK_DEFAULT },
 		.is_read_only = s->options.is_read_only,
-		.key_bytes_max = s->options.key_bytes_max,
+		.key_bytes_max = s->options.engine.key_bytes_max,
 		.host_fd = s->host_fd,
 	};
 
@@ -214,7 +211,7 @@ static int mount_session(struct server *s)
 	s->config = (struct ll_config){
 		.tree = s->tree,
 		.pool = s->pool,
-		.waits_durable = options->durability == AEDB_FULL,
+		.waits_durable = options->engine.durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
 		.mount_point = s->point,
 		.shown = options->shown,

@@ -116,18 +116,18 @@ static int parse_memory(struct options *options, const char *text)
 	if (!is_read || *end || v < MEMORY_BYTES_MIN)
 		return refuse(options, "option memory=%s: not a size of 1M or "
 			      "more, in bytes or with K, M, G or T", text);
-	options->memory_bytes = v;
+	options->engine.memory_bytes = v;
 	return 0;
 }
 
 static int parse_durability(struct options *options, const char *text)
 {
 	if (!strcmp(text, "batch"))
-		options->durability = AEDB_BATCH;
+		options->engine.durability = AEDB_BATCH;
 	else if (!strcmp(text, "full"))
-		options->durability = AEDB_FULL;
+		options->engine.durability = AEDB_FULL;
 	else if (!strcmp(text, "os"))
-		options->durability = AEDB_OS;
+		options->engine.durability = AEDB_OS;
 	else
 		return refuse(options, "option durability=%s: not batch, full or "
 			      "os", text);
@@ -248,6 +248,7 @@ static int apply_value(struct options *options, const char *name,
 	static const struct count key = {
 		"key_bytes_max", "bytes", PATH_KEY_BYTES_MAX,
 	};
+	struct aedb_options *engine = &options->engine;
 	struct shown *shown = &options->shown;
 
 	if (!strcmp(name, "uid")) {
@@ -265,9 +266,9 @@ static int apply_value(struct options *options, const char *name,
 		return parse_durability(options, text);
 	if (!strcmp(name, interval.option))
 		return parse_count(options, &interval, text,
-				   &options->sync_interval_ms);
+				   &engine->sync_interval_ms);
 	if (!strcmp(name, key.option))
-		return parse_count(options, &key, text, &options->key_bytes_max);
+		return parse_count(options, &key, text, &engine->key_bytes_max);
 	if (!strcmp(name, "memory"))
 		return parse_memory(options, text);
 	if (is_ignored_value(name) || options->is_sloppy)
@@ -386,18 +387,12 @@ int options_parse(int argc, char **argv, struct options *ret)
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct aedb_options engine;
 	const char *letters;
 	int c, rc = 0;
 
-	aedb_options_init(&engine);
-	*ret = (struct options){
-		.is_for_mount = is_name_of_mount(argv[0]),
-		.durability = AEDB_BATCH,
-		.sync_interval_ms = engine.sync_interval_ms,
-		.memory_bytes = engine.memory_bytes,
-		.key_bytes_max = engine.key_bytes_max,
-	};
+	*ret = (struct options){ .is_for_mount = is_name_of_mount(argv[0]) };
+	aedb_options_init(&ret->engine);
+	ret->engine.durability = AEDB_BATCH;
 	letters = ret->is_for_mount ? ":sfnvN:o:t:hV" : ":fo:hV";
 	optind = 0;
 	opterr = 0;

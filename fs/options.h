@@ -38,10 +38,8 @@ struct options {
 	bool has_allow_root;
 	bool has_no_xattr;		/* extended attributes are switched off */
 	bool creates;			/* a database where there is none */
-	enum aedb_durability durability;
-	uint32_t sync_interval_ms;
-	uint64_t memory_bytes;
-	uint32_t key_bytes_max;
+	struct aedb_options engine;	/* what the database is opened with; its
+					 * memory is that of the whole mount */
 	struct shown shown;
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */
 	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */

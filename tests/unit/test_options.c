@@ -32,9 +32,9 @@ TEST(options_plain, "without options a database is mounted in batch mode")
 	CHECK_STR(o.mount_point, "mnt");
 	CHECK(!o.is_foreground && !o.is_read_only && !o.has_allow_other &&
 	      !o.has_no_xattr && !o.creates);
-	CHECK_EQ(o.durability, AEDB_BATCH);
-	CHECK_EQ(o.sync_interval_ms, 10);
-	CHECK_EQ(o.memory_bytes, 256 << 20);
+	CHECK_EQ(o.engine.durability, AEDB_BATCH);
+	CHECK_EQ(o.engine.sync_interval_ms, 10);
+	CHECK_EQ(o.engine.memory_bytes, 256 << 20);
 	CHECK(!o.shown.has_uid && !o.shown.has_gid && !o.shown.has_file_mask &&
 	      !o.shown.has_dir_mask);
 	CHECK_STR(o.kernel, "");
@@ -55,16 +55,16 @@ TEST(options_all, "every option is understood, in any place")
 	CHECK_EQ(o.shown.gid, 4294967294);
 	CHECK_EQ(o.shown.file_mask, 077);
 	CHECK_EQ(o.shown.dir_mask, 077);
-	CHECK_EQ(o.durability, AEDB_FULL);
-	CHECK_EQ(o.memory_bytes, INT64_C(2) << 30);
-	CHECK_EQ(o.sync_interval_ms, 60000);
+	CHECK_EQ(o.engine.durability, AEDB_FULL);
+	CHECK_EQ(o.engine.memory_bytes, INT64_C(2) << 30);
+	CHECK_EQ(o.engine.sync_interval_ms, 60000);
 	CHECK_OK(PARSE(&o, "-o", "create,durability=os,memory=1048576", "db", "mnt"));
 	CHECK(o.creates);
-	CHECK_EQ(o.durability, AEDB_OS);
-	CHECK_EQ(o.memory_bytes, 1048576);
-	CHECK_EQ(o.key_bytes_max, 1024);
+	CHECK_EQ(o.engine.durability, AEDB_OS);
+	CHECK_EQ(o.engine.memory_bytes, 1048576);
+	CHECK_EQ(o.engine.key_bytes_max, 1024);
 	CHECK_OK(PARSE(&o, "-okey_bytes_max=4000", "db", "mnt"));
-	CHECK_EQ(o.key_bytes_max, 4000);
+	CHECK_EQ(o.engine.key_bytes_max, 4000);
 	CHECK_OK(PARSE(&o, "-o", "ro,rw", "db", "mnt"));
 	CHECK(!o.is_read_only);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,9 +15,7 @@
 #include "path.h"
 
 #define ITEM_BYTES_MAX 256
-#define SYNC_INTERVAL_MS_MAX 60000
-#define MEMORY_BYTES_MIN (UINT64_C(1) << 20)
-#define MEMORY_BYTES_MAX (UINT64_C(1) << 50)
+#define SIZE_BYTES_MAX (UINT64_C(1) << 50)
 
 __attribute__((format(printf, 2, 3)))
 static int refuse(struct options *options, const char *format, ...)
@@ -80,43 +79,106 @@ static int parse_mask(struct options *options, const char *name,
 	return 0;
 }
 
+/* Numbers and sizes of the database's options: where they are put. */
 struct count {
 	const char *option, *unit;
-	uint32_t max;		/* the least is 1 */
+	uint32_t min, max;
+	size_t field;		/* a uint32_t of struct aedb_options */
 };
 
-static int parse_count(struct options *options, const struct count *count,
-		       const char *text, uint32_t *ret)
+struct size {
+	const char *option, *wanted;
+	uint64_t min, max;
+	bool may_be_zero;
+	size_t field;		/* a uint64_t of struct aedb_options */
+};
+
+static const struct count *find_count(const char *name)
 {
+	static const struct count table[] = {
+		{ "sync_interval", "milliseconds", 1, 60000,
+		  offsetof(struct aedb_options, sync_interval_ms) },
+		{ "key_bytes_max", "bytes", 1, PATH_KEY_BYTES_MAX,
+		  offsetof(struct aedb_options, key_bytes_max) },
+		{ "checkpoint_ops", "operations", 1000, 1000000000,
+		  offsetof(struct aedb_options, checkpoint_ops) },
+		{ "checkpoint_interval", "seconds", 1, 86400,
+		  offsetof(struct aedb_options, checkpoint_interval_s) },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (!strcmp(table[i].option, name))
+			return &table[i];
+	return NULL;
+}
+
+static const struct size *find_size(const char *name)
+{
+	static const struct size table[] = {
+		{ "memory", "a size of 1M or more", 1 << 20, SIZE_BYTES_MAX,
+		  false, offsetof(struct aedb_options, memory_bytes) },
+		{ "checkpoint_log", "a size from 64K to 1T", 64 << 10,
+		  UINT64_C(1) << 40, false,
+		  offsetof(struct aedb_options, checkpoint_log_bytes) },
+		{ "compaction_rate", "0 or a size of 1M or more", 1 << 20,
+		  SIZE_BYTES_MAX, true,
+		  offsetof(struct aedb_options, compaction_rate) },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (!strcmp(table[i].option, name))
+			return &table[i];
+	return NULL;
+}
+
+static int parse_count(struct options *options, const struct count *count,
+		       const char *text)
+{
+	uint32_t small;
 	uint64_t v;
 	char *end;
 
-	if (!read_number(text, 10, count->max, &end, &v) || *end || !v)
-		return refuse(options, "option %s=%s: not a number of %s from 1 "
+	if (!read_number(text, 10, count->max, &end, &v) || *end ||
+	    v < count->min)
+		return refuse(options, "option %s=%s: not a number of %s from %u "
 			      "to %u", count->option, text, count->unit,
-			      count->max);
-	*ret = (uint32_t)v;
+			      count->min, count->max);
+	small = (uint32_t)v;
+	memcpy((char *)&options->engine + count->field, &small, sizeof(small));
 	return 0;
 }
 
-static int parse_memory(struct options *options, const char *text)
+/* A number with or without a unit, at most SIZE_BYTES_MAX. */
+static bool read_size(const char *text, uint64_t *ret)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
-	uint64_t v = 0;
+	uint64_t v;
 	char *end;
-	bool is_read = read_number(text, 10, MEMORY_BYTES_MAX, &end, &v);
 
-	unit = is_read && *end ? strchr(units, *end) : NULL;
+	if (!read_number(text, 10, SIZE_BYTES_MAX, &end, &v))
+		return false;
+	unit = *end ? strchr(units, *end) : NULL;
 	if (unit) {
-		v = v > MEMORY_BYTES_MAX >> (unit - units + 1) * 10 ? 0 :
-		    v << (unit - units + 1) * 10;
+		if (v > SIZE_BYTES_MAX >> (unit - units + 1) * 10)
+			return false;
+		v <<= (unit - units + 1) * 10;
 		end++;
 	}
-	if (!is_read || *end || v < MEMORY_BYTES_MIN)
-		return refuse(options, "option memory=%s: not a size of 1M or "
-			      "more, in bytes or with K, M, G or T", text);
-	options->engine.memory_bytes = v;
+	*ret = v;
+	return !*end;
+}
+
+static int parse_size(struct options *options, const struct size *size,
+		      const char *text)
+{
+	uint64_t v = 0;
+
+	if (!read_size(text, &v) || v > size->max ||
+	    (v < size->min && !(v == 0 && size->may_be_zero)))
+		return refuse(options, "option %s=%s: not %s, in bytes or with K, "
+			      "M, G or T", size->option, text, size->wanted);
+	memcpy((char *)&options->engine + size->field, &v, sizeof(v));
 	return 0;
 }
 
@@ -242,13 +304,8 @@ static int apply_flag(struct options *options, const char *name)
 static int apply_value(struct options *options, const char *name,
 		       const char *text)
 {
-	static const struct count interval = {
-		"sync_interval", "milliseconds", SYNC_INTERVAL_MS_MAX,
-	};
-	static const struct count key = {
-		"key_bytes_max", "bytes", PATH_KEY_BYTES_MAX,
-	};
-	struct aedb_options *engine = &options->engine;
+	const struct count *count = find_count(name);
+	const struct size *size = find_size(name);
 	struct shown *shown = &options->shown;
 
 	if (!strcmp(name, "uid")) {
@@ -264,27 +321,29 @@ static int apply_value(struct options *options, const char *name,
 		return parse_mask(options, name, text);
 	if (!strcmp(name, "durability"))
 		return parse_durability(options, text);
-	if (!strcmp(name, interval.option))
-		return parse_count(options, &interval, text,
-				   &engine->sync_interval_ms);
-	if (!strcmp(name, key.option))
-		return parse_count(options, &key, text, &engine->key_bytes_max);
-	if (!strcmp(name, "memory"))
-		return parse_memory(options, text);
+	if (count)
+		return parse_count(options, count, text);
+	if (size)
+		return parse_size(options, size, text);
 	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return refuse(options, "unknown option: %s=%s", name, text);
 }
 
+static bool wants_value(const char *name)
+{
+	static const char *const names[] = {
+		"uid", "gid", "umask", "fmask", "dmask", "durability", NULL,
+	};
+
+	return is_among(name, names) || find_count(name) || find_size(name);
+}
+
 static int apply_item(struct options *options, char *item)
 {
-	static const char *const valued[] = {
-		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"sync_interval", "memory", "key_bytes_max", NULL,
-	};
 	char *text = strchr(item, '=');
 
-	if (!text && is_among(item, valued))
+	if (!text && wants_value(item))
 		return refuse(options, "option %s wants a value: %s=…", item, item);
 	if (!text)
 		return apply_flag(options, item);
@@ -426,6 +485,13 @@ void options_print_help(FILE *out)
 	      "     sync_interval=MS of durability=batch, 1-60000 (10)\n"
 	      "     memory=SIZE      memory budget, with K, M, G (256M)\n"
 	      "     key_bytes_max=N  of a new path in its scope, 1-4000 (1024)\n"
+	      "     checkpoint_log=SIZE,checkpoint_ops=N,checkpoint_interval=S\n"
+	      "                      log, operations or seconds since the last\n"
+	      "                      checkpoint at which one is made: what a\n"
+	      "                      start has to read (64M, 250000, 300)\n"
+	      "     compaction_rate=SIZE\n"
+	      "                      that compaction writes a second; 0: as much\n"
+	      "                      as it can (64M)\n"
 	      "     allow_other      other users may use the mount\n"
 	      "     allow_root       root may, too\n"
 	      "     uid=N,gid=N      owner shown of everything\n"

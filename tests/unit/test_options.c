@@ -69,6 +69,30 @@ TEST(options_all, "every option is understood, in any place")
 	CHECK(!o.is_read_only);
 }
 
+TEST(options_maintenance, "when checkpoints are made and how fast compaction "
+     "writes can be set")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt"));
+	CHECK_EQ(o.engine.checkpoint_log_bytes, 64 << 20);
+	CHECK_EQ(o.engine.checkpoint_ops, 250000);
+	CHECK_EQ(o.engine.checkpoint_interval_s, 300);
+	CHECK_EQ(o.engine.compaction_rate, 64 << 20);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "checkpoint_log=1G,"
+		       "checkpoint_ops=5000000,checkpoint_interval=86400,"
+		       "compaction_rate=200M"));
+	CHECK_EQ(o.engine.checkpoint_log_bytes, 1 << 30);
+	CHECK_EQ(o.engine.checkpoint_ops, 5000000);
+	CHECK_EQ(o.engine.checkpoint_interval_s, 86400);
+	CHECK_EQ(o.engine.compaction_rate, 200 << 20);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "checkpoint_log=65536,"
+		       "checkpoint_ops=1000,checkpoint_interval=1,"
+		       "compaction_rate=0"));
+	CHECK_EQ(o.engine.checkpoint_log_bytes, 65536);
+	CHECK_EQ(o.engine.compaction_rate, 0);
+}
+
 TEST(options_fstab, "what mount(8) passes on is accepted")
 {
 	struct options o;
@@ -153,6 +177,13 @@ TEST(options_refused, "what is wrong is named")
 	CHECK_REFUSED("unknown option: frob=1", "db", "mnt", "-o", "frob=1");
 	CHECK_REFUSED("unknown option: ro=1", "db", "mnt", "-o", "ro=1");
 	CHECK_REFUSED("option uid wants a value: uid=…", "-o", "uid", "db", "mnt");
+	CHECK_REFUSED("option checkpoint_log wants a value: checkpoint_log=…",
+		      "-o", "checkpoint_log", "db", "mnt");
+	CHECK_REFUSED("option checkpoint_log=1K: not a size from 64K to 1T, in "
+		      "bytes or with K, M, G or T", "-o", "checkpoint_log=1K",
+		      "db", "mnt");
+	CHECK_REFUSED("option checkpoint_ops=1: not a number of operations from "
+		      "1000 to 1000000000", "-o", "checkpoint_ops=1", "db", "mnt");
 	CHECK_REFUSED("options create and ro exclude each other", "-o",
 		      "create,ro", "db", "mnt");
 	CHECK_REFUSED("options allow_other and allow_root exclude each other", "-o",
@@ -168,6 +199,11 @@ TEST(options_values, "values out of their range are refused")
 		"sync_interval=0", "sync_interval=60001", "sync_interval=1s",
 		"memory=0", "memory=1000", "memory=1X", "memory=1MB", "memory=-1M",
 		"memory=99999999T", "memory=18446744073709551616",
+		"checkpoint_log=65535", "checkpoint_log=2T", "checkpoint_log=",
+		"checkpoint_ops=999", "checkpoint_ops=1000000001",
+		"checkpoint_interval=0", "checkpoint_interval=86401",
+		"checkpoint_interval=5m", "compaction_rate=1",
+		"compaction_rate=64MB", "compaction_rate=00x",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -35,9 +35,8 @@
 #define PIECE_BYTES_MIN 256
 #define PIECE_NONE SIZE_MAX
 #define GROUP_BYTES_KEPT (4u << 20)
-/* How far zeros are written ahead of the frames, and in what pieces. */
+/* How far zeros are written ahead of the frames. */
 #define AHEAD_BYTES (256u << 10)
-#define ZEROS_BYTES (64u << 10)
 #define FILE_BYTES_ALIGN 4096
 
 struct wal_part {
@@ -410,26 +409,20 @@ static uint64_t fill_target(const struct wal_part *part, uint64_t end)
  * groups. */
 static int wal_write_part(struct wal *wal, struct wal_part *part, size_t end)
 {
-	static char zeros[ZEROS_BYTES];	/* constant */
-	struct iovec iov[1 + AHEAD_BYTES / ZEROS_BYTES];
 	size_t n = end - part->group_start;
 	uint64_t offset = wal_offset(&part->file.header,
 				     wal->group.lsn + part->group_start);
-	uint64_t left = fill_target(part, offset + n) - (offset + n);
-	int iovcnt = 0, rc;
+	uint64_t target = fill_target(part, offset + n);
+	int rc;
 
 	if (n == 0)
 		return 0;
-	iov[iovcnt++] = (struct iovec){ wal->group.bytes + part->group_start, n };
-	if (offset + n > part->filled)
-		part->filled = offset + n + left;
-	while (left) {
-		size_t piece = left < ZEROS_BYTES ? (size_t)left : ZEROS_BYTES;
-
-		iov[iovcnt++] = (struct iovec){ zeros, piece };
-		left -= piece;
+	rc = vfs_write_all(part->file.file,
+			   wal->group.bytes + part->group_start, n, offset);
+	if (rc == 0 && target > part->filled) {
+		rc = wal_file_fill(&part->file, offset + n, target);
+		part->filled = target;
 	}
-	rc = part->file.file->vfs->ops->write(part->file.file, iov, iovcnt, offset);
 	return rc < 0 ? wal_fail(wal) : 0;
 }
 

@@ -21,6 +21,9 @@
 
 #define SUFFIX ".wal"
 #define TEMPORARY_SUFFIX ".wal.tmp"
+/* Zeros written at once. What is written at once can become one piece of the page
+ * cache, which later counts as written whole for every frame in it. */
+#define FILL_BYTES (16u << 10)
 
 const char *wal_path(file_id_t number, char *ret)
 {
@@ -133,6 +136,21 @@ int wal_file_prepare(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
 	}
 	*ret = f;
 	return 0;
+}
+
+int wal_file_fill(struct wal_file *file, uint64_t from, uint64_t to)
+{
+	static const char zeros[FILL_BYTES];
+	int rc = 0;
+
+	while (from < to && rc == 0) {
+		size_t n = to - from < FILL_BYTES ? (size_t)(to - from) :
+						    FILL_BYTES;
+
+		rc = vfs_write_all(file->file, zeros, n, from);
+		from += n;
+	}
+	return rc;
 }
 
 int wal_file_publish(struct wal_file *file)

@@ -67,6 +67,9 @@ static inline uint64_t wal_offset(const struct wal_header *header, lsn_t lsn)
  * wal_file_close or wal_file_discard. AEDB_NO_SPACE leaves nothing behind. */
 int wal_file_prepare(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
 		     uint64_t file_bytes, struct wal_file *ret);
+/* Writes zeros to blocks of it that were only reserved, so that they are in use
+ * on the disk once they are synced (docs/decisions/0007). */
+int wal_file_fill(struct wal_file *file, uint64_t from, uint64_t to);
 /* Everything written to it and its header become durable, and it gets its name,
  * which outlives the process, and a power cut from wal_names_sync on. */
 int wal_file_publish(struct wal_file *file);

@@ -10,8 +10,6 @@
 
 #include <stddef.h>
 
-#define ZEROS_BYTES (64u << 10)
-
 void wal_spare_init(struct wal_spare *spare)
 {
 	*spare = (struct wal_spare){ .file.file = NULL };
@@ -38,21 +36,13 @@ static bool spare_is(const struct wal_spare *spare, file_id_t number)
 	return spare->file.file && spare->file.header.base.number == number;
 }
 
-/* Writes the first blocks, so that they are in use on the disk. */
+/* Writes the first blocks. */
 static int file_fill(struct wal_file *file, uint64_t file_bytes)
 {
-	static const char zeros[ZEROS_BYTES];
-	uint64_t left = file_bytes < WAL_SPARE_FILLED_BYTES ?
-				file_bytes : WAL_SPARE_FILLED_BYTES;
-	int rc = 0;
+	int rc = wal_file_fill(file, 0, file_bytes < WAL_SPARE_FILLED_BYTES ?
+						file_bytes :
+						WAL_SPARE_FILLED_BYTES);
 
-	for (uint64_t at = 0; left && rc == 0;) {
-		size_t n = left < sizeof(zeros) ? (size_t)left : sizeof(zeros);
-
-		rc = vfs_write_all(file->file, zeros, n, at);
-		at += n;
-		left -= n;
-	}
 	return rc < 0 ? rc : vfs_file_sync(file->file);
 }
 

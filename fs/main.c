@@ -107,6 +107,15 @@ static uint64_t nodes_bytes(const struct server *s)
 	return s->options.engine.memory_bytes / 8 * 3;
 }
 
+/* What one commit changes is in memory while it is made: a directory may move
+ * all its keys in one. */
+static uint64_t txn_bytes(const struct server *s, uint64_t max)
+{
+	uint64_t quarter = s->options.engine.memory_bytes / 4;
+
+	return quarter < max ? quarter : max;
+}
+
 static int open_database(struct server *s)
 {
 	struct aedb_options engine = s->options.engine;
@@ -118,6 +127,7 @@ static int open_database(struct server *s)
 	/* The mount waits for durability itself, where it does not block. */
 	if (engine.durability == AEDB_FULL)
 		engine.durability = AEDB_BATCH;
+	engine.txn_bytes_max = txn_bytes(s, engine.txn_bytes_max);
 	engine.memory_bytes -= nodes_bytes(s);
 	rc = aedb_open(s->database, &engine, &s->db);
 	if (rc < 0)

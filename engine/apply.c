@@ -193,6 +193,37 @@ static void attr_set(struct entry *entry, const struct op *op)
 	entry->attr_bytes = (uint32_t)op->attr.n;
 }
 
+/* What an entry's value takes in value files. */
+static uint64_t stored_bytes(const struct entry *entry)
+{
+	struct value_ref ref;
+
+	if (!entry->is_ref ||
+	    value_ref_decode(entry->value, entry->value_bytes, &ref) < 0)
+		return 0;
+	return value_ref_allocated(&ref);
+}
+
+/* Of a value in the place of one it shares pages with, what is new of it. */
+static uint64_t replaced_bytes(const struct op *op, uint64_t old_bytes)
+{
+	struct value_extent extent;
+	struct byte_reader r;
+	uint64_t bytes = 0;
+	bool is_shared = false;
+
+	if (!(op->flags & OP_IS_REF))
+		return old_bytes;
+	byte_reader_init(&r, op->extents.at, op->extents.n);
+	for (uint64_t n = byte_reader_varint(&r); n > 0; n--) {
+		if (op_extents_next(&r, &extent) < 0)
+			break;
+		bytes += extent.bytes;
+		is_shared |= extent.bytes == 0;
+	}
+	return is_shared && bytes < old_bytes ? bytes : old_bytes;
+}
+
 /* Value files that a commit refers to stay until it is in segments. */
 static void files_note(struct apply *apply, const struct op *op)
 {
@@ -221,7 +252,9 @@ static int apply_put(struct apply *apply, const struct op *op)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
 		return err_set(AEDB_EXISTS, "the key exists");
-	if (!exists)
+	if (exists)
+		apply->buried_bytes += replaced_bytes(op, stored_bytes(&entry));
+	else
 		entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
 	entry.key = op->key.at;
 	entry.key_bytes = (uint32_t)op->key.n;
@@ -252,7 +285,10 @@ static int apply_delete(struct apply *apply, const struct op *op)
 	struct space *space;
 	int rc = present_get(apply, &op->key, &space, &entry);
 
-	return rc < 0 ? rc : tombstone_add(apply, space, op->key.at, op->key.n);
+	if (rc < 0)
+		return rc;
+	apply->buried_bytes += stored_bytes(&entry);
+	return tombstone_add(apply, space, op->key.at, op->key.n);
 }
 
 static int apply_set_attr(struct apply *apply, const struct op *op)
@@ -319,6 +355,8 @@ static int apply_move(struct apply *apply, const struct op *op)
 	exists = newest_get(to, op->to_key.at, op->to_key.n, &other);
 	if (exists < 0)
 		return exists;
+	if (exists)
+		apply->buried_bytes += stored_bytes(&other);
 	rc = object_put(apply, to, &op->to_key, &object, !exists);
 	return rc < 0 ? rc : tombstone_add(apply, from, op->key.at, op->key.n);
 }
@@ -617,6 +655,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 
 	byte_reader_init(&r, payload, n);
 	apply->n_undos = 0;
+	apply->buried_bytes = 0;
 	apply->scope = NULL;
 	apply->seq = first_seq;
 	apply->time_us = time_us;
@@ -630,5 +669,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 		}
 		apply->seq++;
 	}
+	atomic_fetch_add_explicit(&apply->db->buried_bytes, apply->buried_bytes,
+				  memory_order_relaxed);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct apply {
 	struct aedb *db;
 	uint64_t time_us;
 	seq_t seq;		/* of the operation being executed */
+	uint64_t buried_bytes;	/* of values replaced or deleted, about */
 	struct undo *undos;	/* owned; apply_release */
 	size_t n_undos, n_undos_max;
 	struct scope_state *scope;	/* of the operation before, or NULL */

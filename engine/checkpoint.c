@@ -28,6 +28,7 @@
 struct checkpoint {
 	seq_t seq;
 	uint64_t time_us, keys;
+	uint64_t buried_bytes;		/* as of db, up to seq */
 	file_id_t wal_first;		/* 0: as it was */
 	struct memtable *memtable;	/* borrowed while active, owned once sealed */
 	bool is_sealed;
@@ -99,6 +100,8 @@ static int checkpoint_begin_locked(struct aedb *db, enum checkpoint_kind kind,
 				     &c->n_parts);
 	if (rc == 0 && kind == CHECKPOINT_ROTATE)
 		rc = memtable_replace(db, c);
+	if (rc == 0)
+		c->buried_bytes = atomic_exchange(&db->buried_bytes, 0);
 	return rc;
 }
 
@@ -152,6 +155,7 @@ static void checkpoint_undo(struct aedb *db, struct checkpoint *c)
 	for (size_t i = 0; i < c->n_parts; i++)
 		c->parts[i].space->is_changed |= c->parts[i].is_changed;
 	lock_release(&db->commits.lock);
+	atomic_fetch_add(&db->buried_bytes, c->buried_bytes);
 	checkpoint_free(db, c);
 }
 
@@ -231,6 +235,7 @@ static int checkpoint_write(struct aedb *db, struct checkpoint *c)
 		.above = atomic_load(&db->checkpoint_seq),
 		.upto = c->seq,
 		.time_us = c->time_us,
+		.buried_bytes = c->buried_bytes,
 		.notes_moved = !c->is_sealed,
 	};
 	int rc = db->wal ? sync_wait(db, c->seq) : 0;

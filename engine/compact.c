@@ -417,6 +417,24 @@ static int relocation_end(struct run *run)
 	return relocation_finish(run->relocation);
 }
 
+/* What was not dropped of what the inputs bury lies further down. */
+static void buried_note(struct run *run)
+{
+	struct compact_result *result = &run->result;
+	uint64_t buried = 0, before = 0, after = 0;
+
+	for (size_t i = 0; i < run->n_inputs; i++) {
+		buried += segment_info(run->inputs[i])->buried_bytes;
+		before += segment_info_value_bytes(segment_info(run->inputs[i]));
+	}
+	for (size_t i = 0; i < result->n_added; i++)
+		after += segment_info_value_bytes(&result->added[i]);
+	if (before > after)
+		buried -= before - after < buried ? before - after : buried;
+	for (size_t i = 0; i < result->n_added; i++)
+		result->added[i].buried_bytes = buried / result->n_added;
+}
+
 static int pass(struct run *run)
 {
 	int rc = merge_seek(run->merge, MEM_SEEK_FIRST, NULL, 0);
@@ -430,6 +448,7 @@ static int pass(struct run *run)
 		rc = key_end(run);
 	if (rc == 0)
 		rc = output_end(run);
+	buried_note(run);
 	return rc < 0 ? rc : relocation_end(run);
 }
 

@@ -257,11 +257,7 @@ static struct compact_slice beneath(const struct compact_view *view,
 
 static double value_bytes(const struct segment_info *info)
 {
-	double bytes = 0;
-
-	for (size_t i = 0; i < info->n_shares; i++)
-		bytes += (double)info->shares[i].bytes;
-	return bytes;
+	return (double)segment_info_value_bytes(info);
 }
 
 /* Of a scope it is not known how much lies in which segment. */
@@ -294,6 +290,14 @@ static void gain_add_values(const struct compact_view *view,
 	}
 }
 
+static bool superseded_can_go(const struct compact_view *view,
+			      const struct segment_info *info)
+{
+	return info->superseded &&
+	       !retention_keeps(&view->retention, info->superseded_min,
+				info->superseded_until);
+}
+
 /* What reading a segment frees by itself. */
 static void gain_add_segment(const struct compact_view *view,
 			     const struct segment_info *info, struct gain *gain)
@@ -302,9 +306,7 @@ static void gain_add_segment(const struct compact_view *view,
 		      (double)info->entries;
 
 	gain->cost += (double)info->bytes;
-	if (info->superseded &&
-	    !retention_keeps(&view->retention, info->superseded_min,
-			     info->superseded_until))
+	if (superseded_can_go(view, info))
 		gain->freed += (double)info->superseded * each;
 	if (view->n_scopes)
 		gain->freed += dropped_entries(view, info) * each;
@@ -323,13 +325,20 @@ static void sum_add(struct source_sum *sum, const struct segment_info *info)
 	sum->values += value_bytes(info);
 }
 
+/* Not more than there is. */
+static double buried_within(double buried, double values)
+{
+	return buried < values ? buried : values;
+}
+
 /* What is freed because versions meet older ones beneath them: for each
- * tombstone as much as an entry has on average, and some of the values. */
+ * tombstone as much as an entry has on average, what is known to be buried, and
+ * some of the other values. */
 static void gain_add_meeting(const struct compact_pick *pick,
 			     struct compact_slice lower, struct gain *gain)
 {
 	struct source_sum sum = { 0, 0, 0 };
-	double tombstones = 0, largest;
+	double tombstones = 0, buried = 0, largest;
 
 	for (size_t i = 0; i < lower.n; i++)
 		sum_add(&sum, lower.at[i]);
@@ -339,10 +348,12 @@ static void gain_add_meeting(const struct compact_pick *pick,
 
 		sum_add(&sum, info);
 		tombstones += (double)info->tombstones;
+		buried += (double)info->buried_bytes;
 		if (value_bytes(info) > largest)
 			largest = value_bytes(info);
 	}
 	gain->freed += tombstones * (sum.bytes + sum.values) / sum.entries +
+		       buried_within(buried, sum.values) +
 		       (sum.values - largest) / OVERWRITES;
 }
 
@@ -383,6 +394,9 @@ static double rate_in_place(const struct compact_view *view,
 	unsigned int level;
 
 	gain_add_segment(view, info, &gain);
+	if (superseded_can_go(view, info))
+		gain.freed += buried_within((double)info->buried_bytes,
+					    value_bytes(info));
 	if (info->tombstones > info->superseded &&
 	    beneath(view, pick->from, &info->first, &info->last, &level).n == 0)
 		gain.freed += (double)(info->tombstones - info->superseded) *

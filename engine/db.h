@@ -52,6 +52,8 @@ struct aedb {
 	unsigned storage_holds;		/* guarded by storage_lock */
 	struct dead_files dead;		/* guarded by storage_lock */
 	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake */
+	_Atomic uint64_t buried_bytes;	/* atomic: of values that commits since the
+					 * last checkpoint replaced or deleted */
 	_Atomic uint64_t memtables_made;	/* atomic: under commits.lock */
 	_Atomic seq_t memtable_first_seq;	/* atomic: the active one holds none
 					 * up to it; under commits.lock */

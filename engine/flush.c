@@ -278,6 +278,14 @@ static int parts_write(struct flush *flush)
 	return rc;
 }
 
+/* Which of them lie on what was replaced is not known. */
+static void buried_note(struct flush *flush)
+{
+	for (size_t i = 0; i < flush->n_infos; i++)
+		flush->infos[i].buried_bytes =
+			flush->buried_bytes / flush->n_infos;
+}
+
 void flush_discard(struct flush *flush)
 {
 	for (size_t i = 0; i < flush->n_infos; i++) {
@@ -299,6 +307,8 @@ int flush_run(struct flush *flush)
 		rc = values_sync(flush->db->values);
 	if (rc < 0)
 		flush_discard(flush);
+	else
+		buried_note(flush);
 	return rc;
 }
 

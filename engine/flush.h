@@ -27,6 +27,7 @@ struct flush {
 	size_t n_parts;
 	seq_t above, upto;		/* versions in (above, upto] */
 	uint64_t time_us;		/* of upto */
+	uint64_t buried_bytes;		/* value bytes that they replaced */
 	struct retention retention;
 	bool notes_moved;		/* moved is wanted */
 	/* what came of it: owned */

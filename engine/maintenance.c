@@ -29,6 +29,10 @@
 /* Bytes of dead value files that memory may keep from going. */
 #define DEAD_BYTES_MAX (UINT64_C(64) << 20)
 
+/* Bytes of replaced and deleted values for which a checkpoint is made: theirs is
+ * the space then. */
+#define BURIED_BYTES_MAX VALUES_FILE_BYTES
+
 static bool is_over_memory(const struct aedb *db)
 {
 	return atomic_load(&db->active_bytes) > db->budget.memtable_bytes ||
@@ -50,7 +54,9 @@ static bool is_log_long(const struct aedb *db)
 	lsn_t bytes = db->wal ? wal_written_lsn(db->wal) -
 				atomic_load(&db->checkpoint_lsn) : 0;
 
-	return ops > o->checkpoint_ops || bytes > o->checkpoint_log_bytes;
+	return ops > o->checkpoint_ops || bytes > o->checkpoint_log_bytes ||
+	       atomic_load_explicit(&db->buried_bytes, memory_order_relaxed) >
+		       BURIED_BYTES_MAX;
 }
 
 /* Whether commits came since the last checkpoint, and how long ago that was. */

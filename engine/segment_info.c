@@ -4,6 +4,7 @@
  *	number, level, bytes, entries, tombstones, least seq, greatest less
  *	least, latest time, superseded entries and, if there are any, the least
  *	number that sees one and the first after which none does less that;
+ *	value bytes buried;
  *	first key's bytes and key, last key's, offset and stored bytes of the
  *	last page, its crc (le32), number of shares; of each its file less the
  *	one before it, and bytes
@@ -18,7 +19,7 @@
 
 #include "err.h"
 
-#define NUMBERS 19		/* varints of one without keys and shares */
+#define NUMBERS 20		/* varints of one without keys and shares */
 #define SHARE_BYTES_MIN 2
 #define TIME_US_MAX SEQ_MAX
 #define SHOWN_KEY_BYTES_MAX 64
@@ -27,6 +28,15 @@ void segment_info_release(struct segment_info *info)
 {
 	free(info->memory);
 	*info = (struct segment_info){ 0 };
+}
+
+uint64_t segment_info_value_bytes(const struct segment_info *info)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < info->n_shares; i++)
+		bytes += info->shares[i].bytes;
+	return bytes;
 }
 
 int segment_bytes_compare(const struct segment_bytes *a,
@@ -154,6 +164,7 @@ void segment_info_encode(const struct segment_info *info, struct byte_writer *w)
 		byte_writer_varint(w, info->superseded_until -
 				      info->superseded_min);
 	}
+	byte_writer_varint(w, info->buried_bytes);
 	put_key(w, &info->first);
 	put_key(w, &info->last);
 	byte_writer_varint(w, info->meta.offset);
@@ -193,6 +204,7 @@ static void get_fields(struct byte_reader *r, struct segment_info *ret)
 		ret->superseded_until = ret->superseded_min +
 					byte_reader_varint(r);
 	}
+	ret->buried_bytes = byte_reader_varint(r);
 	get_key(r, &ret->first);
 	get_key(r, &ret->last);
 	ret->meta.file = ret->number;
@@ -271,6 +283,9 @@ void segment_info_show(const struct segment_info *info, FILE *out)
 		fprintf(out, "%" PRIu64 " superseded seen at %" PRIu64 "-%"
 			PRIu64 ", ", info->superseded, info->superseded_min,
 			info->superseded_until - 1);
+	if (info->buried_bytes)
+		fprintf(out, "%" PRIu64 " value bytes buried, ",
+			info->buried_bytes);
 	fputs("keys ", out);
 	key_show(&info->first, out);
 	fputs(" to ", out);

@@ -39,6 +39,9 @@ struct segment_info {
 	 * are 0 when there is none. */
 	uint64_t superseded;
 	seq_t superseded_min, superseded_until;
+	/* Value bytes of older segments that were replaced or deleted by what
+	 * lies in this one, about. */
+	uint64_t buried_bytes;
 	seq_t seq_min, seq_max;
 	uint64_t time_us_max;
 	struct segment_bytes first, last;	/* its keys, exact */
@@ -52,6 +55,8 @@ struct segment_info {
 int segment_bytes_compare(const struct segment_bytes *a,
 			  const struct segment_bytes *b);
 
+/* What its entries refer to in value files. */
+uint64_t segment_info_value_bytes(const struct segment_info *info);
 /* Frees what it owns; a zeroed one is released already. */
 void segment_info_release(struct segment_info *info);
 /* Owned: segment_info_release. AEDB_NO_MEMORY. */

@@ -40,6 +40,7 @@ static inline void segment_info_check(const struct segment_info *got,
 	CHECK_EQ(got->superseded, want->superseded);
 	CHECK_EQ(got->superseded_min, want->superseded_min);
 	CHECK_EQ(got->superseded_until, want->superseded_until);
+	CHECK_EQ(got->buried_bytes, want->buried_bytes);
 	CHECK_EQ(got->first.n, want->first.n);
 	CHECK_MEM(got->first.at, want->first.at, want->first.n);
 	CHECK_EQ(got->last.n, want->last.n);

@@ -68,6 +68,33 @@ TEST(written_file, "values that are replaced again and again leave the file they
 	fixture_close(&f);
 }
 
+TEST(buried, "the space of a large value comes back among however many keys")
+{
+	struct fixture f;
+
+	open_on_call(&f);
+	for (unsigned int key = 0; key < 20000; key++) {
+		char name[16], text[40];
+
+		snprintf(name, sizeof(name), "key%06u", key);
+		snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64,
+			 check_random(), check_random());
+		CHECK_OK(put_text(f.scope, name, text));
+	}
+	put_large(&f, 1, 1);
+	put_large(&f, 2, 2);
+	settle(&f);
+	CHECK(stats_of(&f).value_live_bytes >= 2 * MIB);
+	CHECK_OK(aedb_delete(f.scope, "large001", 8));
+	settle(&f);
+	CHECK(stats_of(&f).value_live_bytes < 2 * MIB);
+	CHECK(stats_of(&f).value_live_bytes >= MIB);
+	CHECK_OK(put_text(f.scope, "large002", "small"));
+	settle(&f);
+	CHECK_EQ(stats_of(&f).value_live_bytes, 0);
+	fixture_close(&f);
+}
+
 TEST(full, "a full compaction gives back all that no snapshot sees, then the rest")
 {
 	struct aedb_snapshot *snapshot;

@@ -27,6 +27,8 @@ static struct segment_info random_info(char *first, char *last)
 		info.superseded_min = info.seq_min + check_random() % 9;
 		info.superseded_until = info.seq_max;
 	}
+	if (check_random() % 2)
+		info.buried_bytes = check_random();
 	info.n_shares = check_random() % SHARES;
 	info.shares = shares;
 	for (size_t i = 0; i < info.n_shares; i++) {
@@ -217,12 +219,13 @@ TEST(shown, "an info is shown with what it refers to")
 	info.superseded = 3;
 	info.superseded_min = 52;
 	info.superseded_until = 58;
+	info.buried_bytes = 8192;
 	segment_info_show(&info, out);
 	fclose(out);
 	CHECK_STR(text,
 		  "segment 5: level 1, 67108864 bytes, 1000 entries, 10 tombstones, "
 		  "numbers 50-59, time to 1234567 us, 3 superseded seen at 52-57, "
-		  "keys a\\20b to c, last page at "
+		  "8192 value bytes buried, keys a\\20b to c, last page at "
 		  "62914560\n    4096 bytes in value file 7\n");
 	free(text);
 }

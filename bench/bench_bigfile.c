@@ -130,8 +130,9 @@ static void slice_read(struct target *t, uint64_t from, uint64_t to)
 			    (unsigned long long)at);
 		memcpy(&stamp, check, sizeof(stamp));
 		errno = EBADMSG;
-		if (stamp != at || check[CHUNK_BYTES - 1] !=
-				   chunk[CHUNK_BYTES - 1])
+		if (stamp != at || memcmp(check + sizeof(stamp),
+					  chunk + sizeof(stamp),
+					  CHUNK_BYTES - sizeof(stamp)) != 0)
 			client_die("%s: wrong bytes at %llu", t->at.name,
 			    (unsigned long long)at);
 	}

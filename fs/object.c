@@ -7,6 +7,7 @@
 #include "pin.h"
 
 #define BLOCK_BYTES 4096
+#define STREAM_BYTES (64 << 10)
 #define SECTOR_BYTES 512
 
 int object_decode(const struct aedb_entry *entry, mode_t type,
@@ -112,7 +113,9 @@ void object_stat(const struct object *object, struct stat *ret)
 	ret->st_uid = attr->uid;
 	ret->st_gid = attr->gid;
 	ret->st_size = (off_t)object->bytes;
-	ret->st_blksize = BLOCK_BYTES;
+	/* Every read(2) is a request: who streams should ask for much. */
+	ret->st_blksize = object->bytes > AEDB_VALUE_INLINE_MAX ?
+			  STREAM_BYTES : BLOCK_BYTES;
 	ret->st_blocks = (blkcnt_t)((object->allocated_bytes + SECTOR_BYTES - 1) /
 				    SECTOR_BYTES);
 	ret->st_mtim = timespec_of_ns(object->mtime_ns);

@@ -790,6 +790,12 @@ END
 	./program
 }
 
+@test "programs are told to read large values in large pieces" {
+	head -c 65536 /dev/zero >small
+	head -c 65537 /dev/zero >large
+	[ "$(stat -c %o small large | xargs)" = '4096 65536' ]
+}
+
 @test "holes take no space and read as zeros" {
 	truncate -s 1T sparse
 	[ "$(stat -c '%s %b' sparse)" = '1099511627776 0' ]

@@ -99,6 +99,8 @@ void dataset_op_init(struct peer_op *ret, struct dataset_text *text,
 		.value = text->value,
 		.value_bytes = DATASET_VALUE_BYTES,
 	};
+	if (generation > DATASET_GENERATIONS_MAX)
+		text->key[ret->key_bytes++] = (char)generation;
 }
 
 int dataset_put(const struct dataset *data, struct peer_db *db, uint64_t from,

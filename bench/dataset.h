@@ -38,7 +38,8 @@ struct dataset_text {
 
 /* Of the numbers below `keys` the i-th in an order of chance, which is always
  * the same for a generation. i < keys. */
-#define DATASET_GENERATIONS_MAX 200
+#define DATASET_GENERATIONS_MAX 200	/* those above have keys of their own, */
+#define DATASET_NEW_MAX 50		/* each behind one of the set's */
 uint64_t dataset_nth(const struct dataset *data, uint64_t i,
 		     unsigned generation);
 /* The key of a number and its value, which changes with the generation. */

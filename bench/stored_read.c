@@ -84,16 +84,25 @@ static int crash_check(struct peer_db *db, unsigned generation)
 	return rc;
 }
 
-int stored_open(struct peer_db *db, struct figure *ret)
+static int open_crashed(struct peer_db *db, unsigned generation,
+			struct figure *ret)
 {
-	static unsigned generation;
-
-	generation = generation % DATASET_GENERATIONS_MAX + 1;
-	if (crash(db, generation) < 0 || start_measured(db, &ret[0]) < 0 ||
-	    crash_check(db, generation) < 0 || peer_shut(db) < 0 ||
-	    start_measured(db, &ret[1]) < 0)
+	if (peer_shut(db) < 0 || crash(db, generation) < 0 ||
+	    start_measured(db, ret) < 0)
 		return -1;
 	return crash_check(db, generation);
+}
+
+int stored_open(struct peer_db *db, struct figure *ret)
+{
+	static unsigned rounds;
+	unsigned round = rounds++ % DATASET_NEW_MAX + 1;
+
+	if (open_crashed(db, DATASET_GENERATIONS_MAX + round, &ret[0]) < 0 ||
+	    open_crashed(db, round, &ret[1]) < 0 || peer_shut(db) < 0 ||
+	    start_measured(db, &ret[2]) < 0)
+		return -1;
+	return crash_check(db, round);
 }
 
 /* Gets through a cache. */

@@ -47,9 +47,11 @@
 		OF_STORE(BELOW, 1, PEER_ROCKSDB) } } }
 
 #define OPEN_ROWS {							\
-	{ "open after kill -9", "ms", NULL, NULL, {			\
+	{ "open after kill -9, new keys", "ms", NULL, NULL, {		\
 		OWN(AT_MOST, 300),					\
 		OF_STORE(BELOW, 1, PEER_ROCKSDB) } },			\
+	{ "open after kill -9, overwrites", "ms", NULL, NULL, {		\
+		OWN(AT_MOST, 300) } },					\
 	{ "open after a close", "ms", NULL, NULL, { OWN(AT_MOST, 5) } } }
 
 #define CACHED_ROWS {							\

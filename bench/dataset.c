@@ -15,8 +15,8 @@
 _Static_assert(PREFIX_BYTES + DIGITS + 2 == DATASET_VALUE_BYTES, "32 B");
 
 /* The small one has a quarter of the large one's memory, so that it, too, gets
- * several segments. A tree is written in a cache that holds all of it: with
- * less, WiredTiger takes ten times as long and more. */
+ * several segments. A tree is written in a cache that holds all of the small
+ * one: with less, WiredTiger takes ten times as long and more. */
 const struct dataset dataset_1m = {
 	.name = "1M", .keys = 1000000, .overwrites = 1000000,
 	.load = { .memory_bytes = 64 * MIB, .is_packed = true },
@@ -29,8 +29,7 @@ const struct dataset dataset_1m = {
 };
 const struct dataset dataset_10m = {
 	.name = "10M", .keys = 10000000, .overwrites = 5000000,
-	.load = { .memory_bytes = 256 * MIB, .tree_bytes = 4096 * MIB,
-		  .is_packed = true },
+	.load = { .memory_bytes = 256 * MIB, .is_packed = true },
 	.warm = { .memory_bytes = 256 * MIB, .cache_bytes = 64 * MIB,
 		  .tree_bytes = 64 * MIB, .keys = 10000000,
 		  .is_packed = true },

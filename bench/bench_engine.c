@@ -4,7 +4,8 @@
  * Databases are made and removed in DIR, JSON lines are added to the file
  * JSON. TEXT chooses: a number is a benchmark's, anything else a part of its
  * name. With GATES=1 in the environment a failed gate is a failure; with BIG=1
- * the benchmarks of 10 M keys are run instead of the others.
+ * the benchmarks of 10 M keys are run instead of the others; STORES names those
+ * that are measured, with commas between, as the table's columns do.
  * Exit status: 0; 1 something did not work; 2 a gate failed.
  */
 #include "workloads.h"
@@ -48,10 +49,36 @@ static int run_tables(struct harness *harness, const char *text)
 	return rc;
 }
 
+static bool is_named(const char *names, const char *name)
+{
+	size_t bytes = strlen(name);
+
+	for (const char *at = names; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (strcspn(at, ",") == bytes && strncmp(at, name, bytes) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Bits of the stores that STORES, if it is there, does not name. */
+static unsigned stores_left_out(void)
+{
+	const char *names = getenv("STORES");
+	unsigned ret = 0;
+
+	for (unsigned i = 0; i < PEERS && names && *names; i++)
+		if (!is_named(names, peers[i].name))
+			ret |= PEER_BIT(i);
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	const char *gates = getenv("GATES");
-	struct harness harness = { .dir = argv[1] };
+	struct harness harness = {
+		.dir = argv[1], .left_out = stores_left_out(),
+	};
 	int rc;
 
 	if (argc < 3 || argc > 4) {

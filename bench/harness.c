@@ -173,9 +173,10 @@ static void show_progress(const struct bench *bench, unsigned round,
 		fprintf(stderr, "\r\033[K");
 }
 
-static bool takes_part(const struct bench *bench, unsigned id)
+static bool takes_part(const struct harness *harness,
+		       const struct bench *bench, unsigned id)
 {
-	return bench->peers & PEER_BIT(id) &&
+	return bench->peers & ~harness->left_out & PEER_BIT(id) &&
 	       peers[id].classes & 1u << bench->durability;
 }
 
@@ -250,7 +251,7 @@ static int stock_prepare(struct harness *harness, const struct bench *bench)
 		stock_drop(harness);
 	harness->data = bench->data;
 	for (unsigned i = 0; i < PEERS && bench->data; i++)
-		if (takes_part(bench, i) && !harness->stock[i] &&
+		if (takes_part(harness, bench, i) && !harness->stock[i] &&
 		    !bench->makes_data &&
 		    stock_fill(harness, bench, i) < 0)
 			return -1;
@@ -304,7 +305,7 @@ static int run_rounds(struct harness *harness, struct results *results,
 		for (unsigned i = 0; i < PEERS; i++) {
 			unsigned id = round % 2 ? PEERS - 1 - i : i;
 
-			if (takes_part(bench, id) &&
+			if (takes_part(harness, bench, id) &&
 			    measure(harness, results, id, round,
 				    kept[id]) < 0)
 				return -1;
@@ -335,7 +336,7 @@ int harness_run(struct harness *harness, const struct bench *bench)
 	results_init(results, bench);
 	rc = stock_prepare(harness, bench);
 	for (unsigned i = 0; i < PEERS && rc == 0 && bench->keeps_db; i++)
-		if (takes_part(bench, i))
+		if (takes_part(harness, bench, i))
 			rc = open_loaded(harness, bench, i, &kept[i]);
 	if (rc == 0)
 		rc = run_rounds(harness, results, kept);

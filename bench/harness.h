@@ -102,6 +102,7 @@ struct harness {
 	const char *dir;	/* for databases */
 	FILE *json;
 	bool has_header, gate_failed;
+	unsigned left_out;	/* bits of stores that are not measured */
 	unsigned weak_peers;	/* bits of the marked columns */
 	const struct dataset *data;	/* that the kept databases hold */
 	struct peer_db *stock[PEERS];	/* owned; shut; NULL: not made yet */

@@ -166,6 +166,13 @@ static void write_verdict(const struct harness *harness,
 		text, judged(results, row, bound), is_held ? "true" : "false");
 }
 
+static bool is_left_out(const struct harness *harness,
+			const struct bound *bound)
+{
+	return bound->reference == OF_PEER &&
+	       harness->left_out & PEER_BIT(bound->index);
+}
+
 static void print_verdicts(struct harness *harness,
 			   const struct results *results, unsigned row)
 {
@@ -182,7 +189,7 @@ static void print_verdicts(struct harness *harness,
 		bool is_held;
 		double value;
 
-		if (bound->kind == BOUND_NONE)
+		if (bound->kind == BOUND_NONE || is_left_out(harness, bound))
 			continue;
 		value = judged(results, row, bound);
 		is_held = holds(bound, value);

@@ -75,7 +75,7 @@ void apply_release(struct apply *apply)
 static int newest_get(struct space *space, const void *key, size_t key_bytes,
 		      struct entry *ret)
 {
-	return space_get_live(space, key, key_bytes, SEQ_MAX, ret);
+	return space_get_newest(space, key, key_bytes, 0, ret);
 }
 
 /* A version that takes over another one's value in value files: they stay until
@@ -239,6 +239,15 @@ static void files_note(struct apply *apply, const struct op *op)
 			file_set_note_seq(files, extent.file, apply->seq);
 }
 
+/* Levels that are known to lack the key which the operation puts, or 0. */
+static uint64_t absent_levels(const struct apply *apply)
+{
+	uint64_t i = apply->seq - apply->first_seq;
+
+	return i < SPACE_ABSENT_OPS && apply->absent.ops >> i & 1 ?
+		       apply->absent.levels : 0;
+}
+
 static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
@@ -247,7 +256,8 @@ static int apply_put(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
-	exists = newest_get(space, op->key.at, op->key.n, &entry);
+	exists = space_get_newest(space, op->key.at, op->key.n,
+				  absent_levels(apply), &entry);
 	if (exists < 0)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
@@ -657,7 +667,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 	apply->n_undos = 0;
 	apply->buried_bytes = 0;
 	apply->scope = NULL;
-	apply->seq = first_seq;
+	apply->seq = apply->first_seq = first_seq;
 	apply->time_us = time_us;
 	while (byte_reader_left(&r)) {
 		rc = op_decode(&r, &op);

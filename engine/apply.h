@@ -30,11 +30,13 @@ struct undo {
 struct apply {
 	struct aedb *db;
 	uint64_t time_us;
+	seq_t first_seq;	/* of the payload's first operation */
 	seq_t seq;		/* of the operation being executed */
 	uint64_t buried_bytes;	/* of values replaced or deleted, about */
 	struct undo *undos;	/* owned; apply_release */
 	size_t n_undos, n_undos_max;
 	struct scope_state *scope;	/* of the operation before, or NULL */
+	struct space_absent absent;	/* known of the payload; set before */
 };
 
 /* Executes every operation of a payload, the i-th with number first_seq + i.

@@ -105,6 +105,7 @@ static int request_execute(struct aedb *db, struct apply *apply,
 	commit.time_us = time_next(&db->commits, txn->time_us);
 	atomic_store(&db->commits.last_time_us, commit.time_us);
 	commit.first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
+	apply->absent = txn->absent;
 	epoch_enter(db->epoch);
 	rc = apply_payload(apply, txn->payload, txn->payload_bytes,
 			   commit.first_seq, commit.time_us);

@@ -127,6 +127,7 @@ int levels_apply(const struct levels *old, struct segment *const *added,
 	levels = calloc(1, memory_bytes(n));
 	if (!levels)
 		return err_set(AEDB_NO_MEMORY, "no memory for the levels");
+	levels->stamp = old->stamp + 1;
 	last = (struct segment_bytes *)(levels + 1);
 	at = (struct segment **)(last + n);
 	for (unsigned level = 0; level < LEVELS_MAX; level++) {

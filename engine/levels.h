@@ -20,6 +20,7 @@
 #define LEVELS_MAX SEGMENT_LEVELS_MAX
 
 struct levels {
+	uint64_t stamp;		/* above that of those before; never 0 */
 	size_t n[LEVELS_MAX];
 	struct segment **at[LEVELS_MAX];	/* borrowed each */
 	const struct segment_bytes *last[LEVELS_MAX];	/* the last key of each */

@@ -87,21 +87,32 @@ static int segments_find(struct space *space, const void *key, size_t key_bytes,
 	return rc;
 }
 
+static int trees_find(struct space *space, const void *key, size_t key_bytes,
+		      seq_t limit, struct entry *ret, seq_t *newer)
+{
+	struct mem_tree *tree;
+	seq_t passed;
+	int rc = 0;
+
+	for (tree = space_tree(space); tree && !rc; tree = mem_tree_older(tree)) {
+		rc = mem_get(tree, key, key_bytes, limit, ret, &passed);
+		newer_note(newer, passed);
+	}
+	return rc;
+}
+
+static bool space_is_partial(const struct space *space)
+{
+	return atomic_load_explicit(&space->is_partial, memory_order_acquire);
+}
+
 int space_get(struct space *space, const void *key, size_t key_bytes,
 	      seq_t limit, struct entry *ret, seq_t *ret_newer)
 {
-	seq_t newer = 0, passed;
-	struct mem_tree *tree;
-	int rc = 0;
+	seq_t newer = 0;
+	int rc = trees_find(space, key, key_bytes, limit, ret, &newer);
 
-	for (tree = space_tree(space); tree; tree = mem_tree_older(tree)) {
-		rc = mem_get(tree, key, key_bytes, limit, ret, &passed);
-		newer_note(&newer, passed);
-		if (rc)
-			break;
-	}
-	if (!rc && atomic_load_explicit(&space->is_partial,
-					memory_order_acquire))
+	if (!rc && space_is_partial(space))
 		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
 	if (ret_newer)
 		*ret_newer = newer;
@@ -120,6 +131,41 @@ int space_get_live(struct space *space, const void *key, size_t key_bytes,
 	return 1;
 }
 
+uint64_t space_look_ahead(struct space *space, const void *key,
+			  size_t key_bytes)
+{
+	struct entry entry;
+	seq_t newer = 0;
+	uint64_t stamp;
+
+	if (!space_is_partial(space) ||
+	    trees_find(space, key, key_bytes, SEQ_MAX, &entry, &newer))
+		return 0;
+	stamp = db_levels(space->db)->stamp;
+	if (segments_find(space, key, key_bytes, SEQ_MAX, &entry, &newer) ||
+	    db_levels(space->db)->stamp != stamp)
+		return 0;
+	return stamp;
+}
+
+int space_get_newest(struct space *space, const void *key, size_t key_bytes,
+		     uint64_t absent, struct entry *ret)
+{
+	struct entry entry;
+	seq_t newer = 0;
+	int rc = trees_find(space, key, key_bytes, SEQ_MAX, &entry, &newer);
+
+	/* what has left memory since is in newer levels */
+	if (!rc && space_is_partial(space) &&
+	    db_levels(space->db)->stamp != absent)
+		rc = segments_find(space, key, key_bytes, SEQ_MAX, &entry,
+				   &newer);
+	if (rc <= 0 || entry.is_tombstone)
+		return rc < 0 ? rc : 0;
+	*ret = entry;
+	return 1;
+}
+
 /* Everything the space has. */
 static int sources_add(struct space *space, struct merge *m)
 {
@@ -129,8 +175,7 @@ static int sources_add(struct space *space, struct merge *m)
 	for (tree = space_tree(space); tree && rc == 0;
 	     tree = mem_tree_older(tree))
 		rc = merge_add_tree(m, tree);
-	if (rc == 0 && atomic_load_explicit(&space->is_partial,
-					    memory_order_acquire))
+	if (rc == 0 && space_is_partial(space))
 		rc = merge_add_levels(m, db_levels(space->db));
 	return rc;
 }
@@ -175,7 +220,7 @@ int space_range_newest(struct space *space, const void *from, size_t from_bytes,
 		newest = seq > newest ? seq : newest;
 	}
 	*ret = newest;
-	if (!atomic_load_explicit(&space->is_partial, memory_order_acquire))
+	if (!space_is_partial(space))
 		return 0;
 	n = space_key(space->id, from, from_bytes, low);
 	high_n = to ? space_key(space->id, to, to_bytes, high) :

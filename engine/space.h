@@ -39,6 +39,14 @@ struct space {
 					 * the last checkpoint */
 };
 
+/* Which of a transaction's first operations put a key that no segment of some
+ * levels has. */
+#define SPACE_ABSENT_OPS 64
+struct space_absent {
+	uint64_t levels;	/* their stamp; 0: of none is known */
+	uint64_t ops;		/* bits */
+};
+
 /* Whether these are keys of a scope: of no directory records, and not the
  * catalog's. */
 static inline bool space_has_keys(uint64_t id)
@@ -62,6 +70,15 @@ int space_get(struct space *space, const void *key, size_t key_bytes,
 /* The same, but only a key that is there counts. */
 int space_get_live(struct space *space, const void *key, size_t key_bytes,
 		   seq_t limit, struct entry *ret);
+
+/* Reads what the writer will ask for when it looks up the key. Returns the stamp
+ * of levels in which it is not, or 0. */
+uint64_t space_look_ahead(struct space *space, const void *key,
+			  size_t key_bytes);
+/* The newest version, of a key that is there: 1, or 0. Levels of the stamp
+ * `absent` are known to lack the key; 0: nothing is known. Writer. */
+int space_get_newest(struct space *space, const void *key, size_t key_bytes,
+		     uint64_t absent, struct entry *ret);
 
 /* The first live key above `key` that begins with its first prefix_bytes, as of
  * limit, at which the caller holds a snapshot (the writer: or SEQ_MAX): 1, or 0

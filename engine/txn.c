@@ -131,23 +131,42 @@ static int key_check(const struct aedb *db, const struct aedb_scope *scope,
 }
 
 /* Reads what the commit will ask for, so that the holder of the commit lock
- * finds it in the cache. What is wrong with it the commit will find, too. */
-static void key_warm(struct aedb_scope *scope, const void *key, size_t n)
+ * finds it in the cache. What is wrong with it the commit will find, too.
+ * Returns the stamp of levels that lack the key, or 0. */
+static uint64_t key_warm(struct aedb_scope *scope, const void *key, size_t n)
 {
 	struct epoch *epoch = scope->space.db->epoch;
-	struct entry entry;
+	uint64_t absent;
 
 	if (!atomic_load_explicit(&scope->space.is_partial,
 				  memory_order_relaxed))
-		return;
+		return 0;
 	epoch_enter(epoch);
-	space_get(&scope->space, key, n, SEQ_MAX, &entry, NULL);
+	absent = space_look_ahead(&scope->space, key, n);
 	epoch_leave(epoch);
+	return absent;
 }
 
 static struct op_key op_key(struct aedb_scope *scope, const void *key, size_t n)
 {
 	key_warm(scope, key, n);
+	return (struct op_key){ scope->space.id, key, n };
+}
+
+/* The same of the next operation, a put: the commit need not look into levels
+ * that are known to lack its key. */
+static struct op_key op_key_put(struct aedb_txn *txn, struct aedb_scope *scope,
+				const void *key, size_t n)
+{
+	uint64_t bit = txn->n_ops < SPACE_ABSENT_OPS ?
+			       UINT64_C(1) << txn->n_ops : 0;
+	uint64_t absent = key_warm(scope, key, n);
+
+	txn->absent.ops &= ~bit;
+	if (absent && absent != txn->absent.levels)
+		txn->absent = (struct space_absent){ .levels = absent };
+	if (absent)
+		txn->absent.ops |= bit;
 	return (struct op_key){ scope->space.id, key, n };
 }
 
@@ -327,7 +346,7 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 	rc = id_check(txn->db, put->id);
 	if (rc < 0)
 		return rc;
-	op.key = op_key(scope, put->key, put->key_bytes);
+	op.key = op_key_put(txn, scope, put->key, put->key_bytes);
 	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
 	if (put->id) {
 		op.flags |= OP_HAS_ID;

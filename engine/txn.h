@@ -47,6 +47,7 @@ struct aedb_txn {
 	struct txn_stage *stages;	/* owned */
 	size_t n_stages;
 	struct txn_files files;
+	struct space_absent absent;
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
 

@@ -219,6 +219,30 @@ TEST(compact_unknown, "a compaction of which it is not known whether it counts "
 		continue;
 }
 
+TEST(absent_then_there, "a key that was absent when it was put into a transaction "
+	"is found by the commit when it lies in segments by then")
+{
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open_small(&f);
+	CHECK_OK(put_text(f.scope, "other", "v"));
+	CHECK_OK(aedb_compact(f.db));
+	fixture_reopen(&f);
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_put(txn, f.scope,
+			      &(struct aedb_put){ .key = "k", .key_bytes = 1,
+						  .must_be_new = true }));
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	/* more than memory holds */
+	for (char first = 'a'; first <= 'z'; first++)
+		put_many(&f, first, 1000);
+	CHECK_OK(aedb_compact(f.db));
+	CHECK_EQ(txn_end(txn), AEDB_EXISTS);
+	CHECK_STR(text_of(f.scope, NULL, "k"), "v");
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -109,21 +109,27 @@ static inline void thing_mark(struct cache_thing *t, uint64_t size_used)
 				 __ATOMIC_RELAXED);
 }
 
-const void *cache_get(struct cache *c, struct cache_key key, size_t *ret_bytes)
+const void *cache_look(struct cache *c, struct cache_key key, size_t *ret_bytes)
 {
 	uint64_t hash = cache_key_hash(key), size_used;
-	struct count *count = count_of_thread(c);
 	struct cache_thing *t = shard_find(shard_of(c, hash), key, hash);
 
-	if (!t) {
-		count_add(&count->misses);
+	if (!t)
 		return NULL;
-	}
-	count_add(&count->hits);
+	count_add(&count_of_thread(c)->hits);
 	size_used = __atomic_load_n(&t->size_used, __ATOMIC_RELAXED);
 	thing_mark(t, size_used);
 	*ret_bytes = size_used >> 1;
 	return t + 1;
+}
+
+const void *cache_get(struct cache *c, struct cache_key key, size_t *ret_bytes)
+{
+	const void *data = cache_look(c, key, ret_bytes);
+
+	if (!data)
+		count_add(&count_of_thread(c)->misses);
+	return data;
 }
 
 void cache_collect(struct cache *c)

@@ -38,6 +38,9 @@ void cache_free(void *data);	/* of what was not put; takes NULL */
 /* Inside the epoch. NULL: not there. Beside a thread that changes the cache it
  * may miss what is there; cache_put settles that. */
 const void *cache_get(struct cache *c, struct cache_key key, size_t *ret_bytes);
+/* The same, of what may be asked for by cache_get later: a miss is not counted. */
+const void *cache_look(struct cache *c, struct cache_key key,
+		       size_t *ret_bytes);
 /* Inside the epoch. Takes `data` of cache_alloc over, `bytes` of it in use, and
  * returns it, or what another thread has put for the key before. What is larger
  * than an eighth of the capacity and than 64 KiB, or does not fit at all, is not

@@ -52,6 +52,11 @@ void filter_build(const uint64_t *hashes, size_t n, uint8_t *ret)
 	}
 }
 
+void filter_prefetch(const uint8_t *filter, size_t bytes, uint64_t hash)
+{
+	__builtin_prefetch(filter + line_of(hash, bytes));
+}
+
 bool filter_may_have(const uint8_t *filter, size_t bytes, uint64_t hash)
 {
 	const uint8_t *line = filter + line_of(hash, bytes);

@@ -26,5 +26,7 @@ size_t filter_bytes(size_t keys);
 void filter_build(const uint64_t *hashes, size_t n, uint8_t *ret);
 /* bytes: a multiple of FILTER_LINE_BYTES, and not 0. */
 bool filter_may_have(const uint8_t *filter, size_t bytes, uint64_t hash);
+/* Has memory bring what filter_may_have will look at. */
+void filter_prefetch(const uint8_t *filter, size_t bytes, uint64_t hash);
 
 #endif

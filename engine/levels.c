@@ -198,73 +198,115 @@ bool levels_overlap(const struct levels *levels, const void *from,
 
 /* One key looked for. */
 struct search {
-	struct segment_bytes key;
-	seq_t limit;
-	seq_t newer;		/* the oldest version above limit so far; 0: none */
+	struct segment_search in;
 	bool wants_newer;
+	struct entry *found;	/* the newest so far; NULL: none */
 };
 
-static int segment_search(struct search *search, struct segment *s,
-			  struct entry *ret)
-{
-	const struct segment_info *info = segment_info(s);
-	seq_t newer = 0;
-	int rc;
+/* Segments that may have the key, the next ones in turn: those of level 0 from
+ * the newest on, then one of each other level. All are looked at before the
+ * first is asked, so that memory brings at once what will be needed. */
+#define BATCH_MAX 12
+struct batch {
+	struct segment_spot spots[BATCH_MAX];
+	bool is_level0[BATCH_MAX];
+	size_t n;
+};
 
-	if (segment_bytes_compare(&info->first, &search->key) > 0 ||
-	    segment_bytes_compare(&info->last, &search->key) < 0 ||
-	    (info->seq_min > search->limit && !search->wants_newer))
-		return 0;
-	rc = segment_get(s, search->key.at, search->key.n, search->limit, ret,
-			 search->wants_newer ? &newer : NULL);
-	if (newer && (!search->newer || newer < search->newer))
-		search->newer = newer;
-	return rc;
+/* The i-th in turn; NULL: it has not the key. */
+static struct segment *segment_in_turn(const struct levels *levels, size_t i,
+				       const struct search *search)
+{
+	const struct segment_bytes key = { search->in.key, search->in.key_bytes };
+	const struct segment_info *info;
+	struct segment *s;
+
+	if (i < levels->n[0]) {
+		s = levels->at[0][i];
+	} else {
+		unsigned level = (unsigned)(i - levels->n[0]) + 1;
+
+		i = levels->n[level] ? levels_seek(levels, level, key.at, key.n) : 0;
+		if (i == levels->n[level])
+			return NULL;
+		s = levels->at[level][i];
+	}
+	info = segment_info(s);
+	if (segment_bytes_compare(&info->first, &key) > 0 ||
+	    segment_bytes_compare(&info->last, &key) < 0 ||
+	    (info->seq_min > search->in.limit && !search->wants_newer))
+		return NULL;
+	return s;
 }
 
-static int level0_search(const struct levels *levels, struct search *search,
-			 struct entry *ret)
+static void batch_fill(struct batch *batch, const struct levels *levels,
+		       const struct search *search, size_t *next)
+{
+	size_t end = levels->n[0] + LEVELS_MAX - 1;
+
+	for (batch->n = 0; *next < end && batch->n < BATCH_MAX; ++*next) {
+		struct segment *s = segment_in_turn(levels, *next, search);
+
+		if (!s)
+			continue;
+		batch->is_level0[batch->n] = *next < levels->n[0];
+		segment_spot_init(&batch->spots[batch->n++], s, &search->in);
+	}
+}
+
+/* Nothing from here on can have anything newer than what was found. */
+static bool search_is_over(const struct search *search, const struct batch *batch,
+			   size_t i)
+{
+	return search->found &&
+	       (!batch->is_level0[i] ||
+		segment_info(batch->spots[i].segment)->seq_max <
+			search->found->seq);
+}
+
+/* 1: the search is over. */
+static int batch_ask(struct batch *batch, struct search *search,
+		     struct entry *ret)
 {
 	struct entry entry;
-	bool is_found = false;
 
-	for (size_t i = 0; i < levels->n[0]; i++) {
-		struct segment *s = levels->at[0][i];
+	for (size_t i = 0; i < batch->n; i++) {
 		int rc;
 
-		if (is_found && segment_info(s)->seq_max < ret->seq)
-			break;
-		rc = segment_search(search, s, &entry);
+		if (search_is_over(search, batch, i))
+			return 1;
+		rc = segment_spot_get(&batch->spots[i], &search->in, &entry);
 		if (rc < 0)
 			return rc;
-		if (rc > 0 && (!is_found || entry.seq > ret->seq)) {
+		if (rc > 0 && (!search->found || entry.seq > ret->seq)) {
 			*ret = entry;
-			is_found = true;
+			search->found = ret;
 		}
 	}
-	return is_found;
+	return batch->n < BATCH_MAX;
 }
 
 int levels_get(const struct levels *levels, const void *key, size_t key_bytes,
 	       seq_t limit, struct entry *ret, seq_t *ret_newer)
 {
-	struct search search = { .key = { key, key_bytes },
-				 .limit = limit,
-				 .wants_newer = ret_newer != NULL };
-	struct entry entry;
-	int rc = level0_search(levels, &search, &entry);
+	struct search search = { .wants_newer = ret_newer != NULL };
+	struct entry found;
+	struct batch batch;
+	size_t next = 0;
+	int rc;
 
-	for (unsigned level = 1; level < LEVELS_MAX && rc == 0; level++) {
-		size_t i = levels_seek(levels, level, key, key_bytes);
-
-		if (i < levels->n[level])
-			rc = segment_search(&search, levels->at[level][i], &entry);
-	}
-	if (rc > 0)
-		*ret = entry;
-	if (rc >= 0 && ret_newer)
-		*ret_newer = search.newer;
-	return rc;
+	segment_search_init(&search.in, key, key_bytes, limit);
+	do {
+		batch_fill(&batch, levels, &search, &next);
+		rc = batch_ask(&batch, &search, &found);
+	} while (rc == 0);
+	if (rc < 0)
+		return rc;
+	if (search.found)
+		*ret = found;
+	if (ret_newer)
+		*ret_newer = search.in.newer;
+	return search.found != NULL;
 }
 
 /* A version above `above` in the range: 1, or 0. */

@@ -69,39 +69,43 @@ static int compare(const void *key, size_t n, const struct segment_bytes *with)
 	return order ? order : (n > with->n) - (n < with->n);
 }
 
-struct search {
-	const struct segment *segment;
-	const void *key;
-	size_t key_bytes;
-	seq_t limit;
-	struct entry *ret;
-	seq_t newer;		/* oldest version above limit so far, or 0 */
-	bool goes_on;		/* its versions may go on in the next page */
-};
-
-/* Finds in page i of an index of blocks: 1, 0, or < 0. */
-static int get_in_block(struct search *search, const struct segment_index *index,
-			uint32_t i)
+void segment_search_init(struct segment_search *search, const void *key,
+			 size_t key_bytes, seq_t limit)
 {
-	const struct segment *s = search->segment;
-	struct page_ref page = segment_index_page(index, s->info.number, i);
+	*search = (struct segment_search){
+		.key = key, .key_bytes = key_bytes, .limit = limit,
+		.hash = filter_hash(key, key_bytes),
+	};
+}
+
+static void newer_note(struct segment_search *search, seq_t newer)
+{
+	if (newer && (!search->newer || newer < search->newer))
+		search->newer = newer;
+}
+
+/* Finds in page i of an index of blocks: 1, 0, or < 0. *ret_goes_on: the key's
+ * versions may go on in the next page. */
+static int get_in_block(const struct segment *s, struct segment_search *search,
+			const struct page_ref *page, struct entry *ret,
+			bool *ret_goes_on)
+{
 	struct block_found found;
 	struct block block;
 	const uint8_t *bytes;
-	int rc = segment_page_get(s, &page, PAGE_BLOCK, &bytes);
+	int rc = segment_page_get(s, page, PAGE_BLOCK, &bytes);
 
 	if (rc < 0)
 		return rc;
 	block_init(&block, bytes);
 	block_seek(&block, search->key, search->key_bytes, search->limit, &found);
-	if (found.newer)
-		search->newer = found.newer;
-	search->goes_on = found.at == block.entries && found.newer;
+	newer_note(search, found.newer);
+	*ret_goes_on = found.at == block.entries && found.newer;
 	if (!found.is_key)
 		return 0;
-	block_entry(&block, found.at, search->ret);
-	search->ret->key = search->key;
-	search->ret->key_bytes = (uint32_t)search->key_bytes;
+	block_entry(&block, found.at, ret);
+	ret->key = search->key;
+	ret->key_bytes = (uint32_t)search->key_bytes;
 	return 1;
 }
 
@@ -112,71 +116,145 @@ static bool is_continued(const struct segment_index *index, uint32_t i)
 }
 
 /* Finds in the blocks of a partition. */
-static int get_in_part(struct search *search, const struct segment_part *part)
+static int get_in_part(const struct segment_spot *spot,
+		       struct segment_search *search, struct entry *ret,
+		       bool *ret_goes_on)
 {
+	const struct segment_part *part = &spot->part;
+	file_id_t file = spot->segment->info.number;
+	struct page_ref page;
 	uint32_t i;
 	int rc;
 
+	*ret_goes_on = false;
 	if (part->filter_bytes &&
-	    !filter_may_have(part->filter, part->filter_bytes,
-			     filter_hash(search->key, search->key_bytes)))
+	    !filter_may_have(part->filter, part->filter_bytes, search->hash))
 		return 0;
 	i = segment_index_find(&part->index, search->key, search->key_bytes,
 			       search->limit);
-	rc = get_in_block(search, &part->index, i);
-	if (rc == 0 && search->goes_on && is_continued(&part->index, i + 1))
-		rc = get_in_block(search, &part->index, i + 1);
+	page = segment_index_page(&part->index, file, i);
+	rc = get_in_block(spot->segment, search, &page, ret, ret_goes_on);
+	if (rc == 0 && *ret_goes_on && is_continued(&part->index, i + 1)) {
+		page = segment_index_page(&part->index, file, i + 1);
+		rc = get_in_block(spot->segment, search, &page, ret, ret_goes_on);
+	}
 	return rc;
 }
 
-/* Finds in page i of an index of partitions. */
-static int get_in_page(struct search *search, const struct segment_index *top,
-		       uint32_t i)
+/* Page i of the index of partitions, read where the cache lacks it. */
+static int spot_load(struct segment_spot *spot, const struct segment_index *top,
+		     uint32_t i)
 {
-	const struct segment *s = search->segment;
+	const struct segment *s = spot->segment;
 	struct page_ref page = segment_index_page(top, s->info.number, i);
-	struct segment_part part;
 	const uint8_t *bytes;
 	int rc = segment_page_get(s, &page, PAGE_INDEX, &bytes);
 
 	if (rc < 0)
 		return rc;
-	segment_part_init(&part, bytes);
-	return get_in_part(search, &part);
+	segment_part_init(&spot->part, bytes);
+	spot->i = i;
+	return 0;
 }
 
-static int get(struct search *search)
+static void spot_look(struct segment_spot *spot, const uint8_t *properties,
+		      const struct segment_search *search)
 {
-	const struct segment *s = search->segment;
-	struct segment_part part;
+	const struct segment *s = spot->segment;
+	struct page_ref page;
 	const uint8_t *bytes;
-	uint32_t i;
+
+	segment_part_init(&spot->part, segment_properties_part(properties));
+	if (segment_properties_is_partitioned(properties)) {
+		spot->i = segment_index_find(&spot->part.index, search->key,
+					     search->key_bytes, search->limit);
+		page = segment_index_page(&spot->part.index, s->info.number,
+					  spot->i);
+		bytes = segment_page_look(s, &page);
+		if (!bytes)
+			return;
+		segment_part_init(&spot->part, bytes);
+	}
+	spot->is_known = true;
+	if (spot->part.filter_bytes)
+		filter_prefetch(spot->part.filter, spot->part.filter_bytes,
+				search->hash);
+}
+
+void segment_spot_init(struct segment_spot *spot, struct segment *s,
+		       const struct segment_search *search)
+{
+	const uint8_t *properties = segment_page_look(s, &s->info.meta);
+
+	spot->segment = s;
+	spot->is_known = false;
+	if (properties)
+		spot_look(spot, properties, search);
+}
+
+/* The versions of a key that go on behind the end of a partition. */
+static int get_in_next_part(struct segment_spot *spot,
+			    struct segment_search *search, struct entry *ret)
+{
+	const struct segment *s = spot->segment;
+	struct segment_part top;
+	const uint8_t *bytes;
+	bool goes_on;
+	int rc = segment_page_get(s, &s->info.meta, PAGE_META, &bytes);
+
+	if (rc < 0 || !segment_properties_is_partitioned(bytes))
+		return rc;
+	segment_part_init(&top, segment_properties_part(bytes));
+	if (!is_continued(&top.index, spot->i + 1))
+		return 0;
+	rc = spot_load(spot, &top.index, spot->i + 1);
+	return rc < 0 ? rc : get_in_part(spot, search, ret, &goes_on);
+}
+
+/* Finds the partition with what the cache lacks, too. */
+static int spot_find(struct segment_spot *spot,
+		     const struct segment_search *search)
+{
+	const struct segment *s = spot->segment;
+	const uint8_t *bytes;
 	int rc = segment_page_get(s, &s->info.meta, PAGE_META, &bytes);
 
 	if (rc < 0)
 		return rc;
-	segment_part_init(&part, segment_properties_part(bytes));
+	segment_part_init(&spot->part, segment_properties_part(bytes));
 	if (!segment_properties_is_partitioned(bytes))
-		return get_in_part(search, &part);
-	i = segment_index_find(&part.index, search->key, search->key_bytes,
-			       search->limit);
-	rc = get_in_page(search, &part.index, i);
-	if (rc == 0 && search->goes_on && is_continued(&part.index, i + 1))
-		rc = get_in_page(search, &part.index, i + 1);
+		return 0;
+	return spot_load(spot, &spot->part.index,
+			 segment_index_find(&spot->part.index, search->key,
+					    search->key_bytes, search->limit));
+}
+
+int segment_spot_get(struct segment_spot *spot, struct segment_search *search,
+		     struct entry *ret)
+{
+	bool goes_on;
+	int rc = spot->is_known ? 0 : spot_find(spot, search);
+
+	if (rc == 0)
+		rc = get_in_part(spot, search, ret, &goes_on);
+	if (rc == 0 && goes_on)
+		rc = get_in_next_part(spot, search, ret);
 	return rc;
 }
 
 int segment_get(struct segment *s, const void *key, size_t key_bytes,
 		seq_t limit, struct entry *ret, seq_t *ret_newer)
 {
-	struct search search = { .segment = s, .key = key,
-				 .key_bytes = key_bytes, .limit = limit,
-				 .ret = ret };
+	struct segment_search search;
+	struct segment_spot spot;
 	int rc = 0;
 
+	segment_search_init(&search, key, key_bytes, limit);
 	if (compare(key, key_bytes, &s->info.first) >= 0 &&
-	    compare(key, key_bytes, &s->info.last) <= 0)
-		rc = get(&search);
+	    compare(key, key_bytes, &s->info.last) <= 0) {
+		segment_spot_init(&spot, s, &search);
+		rc = segment_spot_get(&spot, &search, ret);
+	}
 	if (rc >= 0 && ret_newer)
 		*ret_newer = search.newer;
 	return rc;

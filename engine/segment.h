@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #include "entry.h"
-#include "segment_info.h"
+#include "segment_format.h"
 
 struct cache;
 struct file_set;
@@ -31,6 +31,35 @@ void segment_close(struct segment *s);
 const struct segment_info *segment_info(const struct segment *s);
 /* Bytes it occupies by itself, without what the cache holds of it. */
 size_t segment_memory_bytes(const struct segment *s);
+
+/* A key that is looked for in one segment after the other. */
+struct segment_search {
+	const void *key;
+	size_t key_bytes;
+	uint64_t hash;		/* the filters' */
+	seq_t limit;
+	seq_t newer;		/* the oldest version above limit so far, or 0 */
+};
+
+void segment_search_init(struct segment_search *search, const void *key,
+			 size_t key_bytes, seq_t limit);
+
+/* The partition of a segment in which a key belongs, or what is known of it. */
+struct segment_spot {
+	struct segment *segment;
+	struct segment_part part;
+	uint32_t i;		/* its place among the partitions */
+	bool is_known;
+};
+
+/* Finds the partition, where the cache has what leads there and itself, and has
+ * memory bring of its filter what segment_spot_get asks for: of several segments
+ * that are asked one by one, all at once. Inside the epoch, as both. */
+void segment_spot_init(struct segment_spot *spot, struct segment *s,
+		       const struct segment_search *search);
+/* As segment_get. Raises search->newer. */
+int segment_spot_get(struct segment_spot *spot, struct segment_search *search,
+		     struct entry *ret);
 
 /* Newest version of a key with seq <= limit, a tombstone too: 1. 0: there is
  * none, ret untouched. *ret is borrowed until the epoch is left, its key is the

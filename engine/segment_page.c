@@ -41,6 +41,15 @@ int segment_page_load(const struct segment *s, const struct page_ref *ref,
 	return 0;
 }
 
+const uint8_t *segment_page_look(const struct segment *s,
+				 const struct page_ref *ref)
+{
+	struct cache_key key = { .file = s->cache_file, .offset = ref->offset };
+	size_t n;
+
+	return cache_look(s->cache, key, &n);
+}
+
 int segment_page_get(const struct segment *s, const struct page_ref *ref,
 		     enum page_kind kind, const uint8_t **ret)
 {

@@ -21,6 +21,9 @@ struct segment {
 /* A checked payload, borrowed until the epoch is left. Inside the epoch. */
 int segment_page_get(const struct segment *s, const struct page_ref *ref,
 		     enum page_kind kind, const uint8_t **ret);
+/* Only what the cache has; NULL: it does not. */
+const uint8_t *segment_page_look(const struct segment *s,
+				 const struct page_ref *ref);
 /* The same in memory of its own: cache_free. */
 int segment_page_load(const struct segment *s, const struct page_ref *ref,
 		      enum page_kind kind, uint8_t **ret, size_t *ret_n);

@@ -293,10 +293,11 @@ static void report_line(const struct bench *b, const struct target *t,
 	printf("%-26s %-8s %-10s %11.2f %11.2f %9.2f %s\n", l->what, l->unit,
 	       t->at.name, l->value, l->judged, l->limit, verdict);
 	if (b->json)
-		fprintf(b->json, "{\"bench\":\"bigfile\",\"op\":\"%s\",\"unit\":\"%s\","
-		       "\"target\":\"%s\",\"value\":%.3f,\"judged\":%.3f,"
-		       "\"limit\":%.3f,\"verdict\":\"%s\"}\n", l->what, l->unit,
-		       t->at.name, l->value, l->judged, l->limit, verdict);
+		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"large file\","
+			"\"row\":\"%s\",\"unit\":\"%s\",\"store\":\"%s\","
+			"\"median\":%.3f,\"judged\":%.3f,\"limit\":%.3f,"
+			"\"verdict\":\"%s\"}\n", l->what, l->unit,
+			t->at.name, l->value, l->judged, l->limit, verdict);
 }
 
 static void report_target(const struct bench *b, const struct target *t,
@@ -354,15 +355,6 @@ static void usage(void)
 	exit(2);
 }
 
-static FILE *json_open(const char *path)
-{
-	FILE *file = fopen(path, "ae");
-
-	if (!file)
-		client_die("%s", path);
-	return file;
-}
-
 static void options_parse(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -378,7 +370,7 @@ static void options_parse(struct bench *b, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'j': b->json = json_open(optarg); break;
+		case 'j': b->json = client_append(optarg); break;
 		case 'b': b->bytes = strtoull(optarg, NULL, 0); break;
 		case 'm': b->memory_bytes = strtoull(optarg, NULL, 0); break;
 		case 'o': b->overwrites = (unsigned)atoi(optarg); break;

@@ -56,7 +56,8 @@ struct bench {
 	uint64_t big_bytes;
 	const char *subject;
 	int cpu;			/* -1: not pinned */
-	bool json, drop_caches;
+	bool drop_caches;
+	FILE *json;			/* NULL: no lines wanted */
 	uint64_t *samples_ns;		/* room for keys */
 	size_t samples;			/* of the operation running */
 	double units;			/* it did, for the CPU time of one */
@@ -468,17 +469,16 @@ static void report_line(const struct bench *b, size_t o, size_t t)
 	double ratio = op->limit != 0 ? ratio_median(b, o, t) : 0;
 	const char *verdict = verdict_of(b, op, &b->targets[t], ratio);
 
+	printf("%-19s %-9s %-10s %9.2f %9.2f %9.2f %7.2f %6.2f %s\n",
+	       op->name, op->unit, name, f.p50_us, f.p99_us, f.cpu_us, ratio,
+	       op->limit, verdict);
 	if (b->json)
-		printf("{\"bench\":\"mount\",\"op\":\"%s\",\"unit\":\"%s\","
-		       "\"target\":\"%s\",\"p50\":%.3f,\"p99\":%.3f,"
-		       "\"cpu_us\":%.3f,\"ratio\":%.3f,\"limit\":%.3f,"
-		       "\"verdict\":\"%s\"}\n", op->name, op->unit, name,
-		       f.p50_us, f.p99_us, f.cpu_us, ratio, op->limit,
-		       verdict);
-	else
-		printf("%-19s %-9s %-10s %9.2f %9.2f %9.2f %7.2f %6.2f %s\n",
-		       op->name, op->unit, name, f.p50_us, f.p99_us, f.cpu_us,
-		       ratio, op->limit, verdict);
+		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"mount\","
+			"\"row\":\"%s\",\"unit\":\"%s\",\"store\":\"%s\","
+			"\"median\":%.3f,\"p99\":%.3f,\"cpu_us\":%.3f,"
+			"\"judged\":%.3f,\"limit\":%.3f,\"verdict\":\"%s\"}\n",
+			op->name, op->unit, name, f.p50_us, f.p99_us, f.cpu_us,
+			ratio, op->limit, verdict);
 }
 
 /* The largest resident set of the daemon so far. */
@@ -496,17 +496,17 @@ static void report_memory(const struct bench *b, const struct target *t)
 		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
 			break;
 	fclose(status);
-	printf(b->json ? "{\"bench\":\"mount\",\"op\":\"memory\",\"unit\":"
-	       "\"KiB\",\"target\":\"%s\",\"peak\":%ld}\n" :
-	       "largest memory of %s: %ld KiB\n", t->at.name, kib);
+	printf("largest memory of %s: %ld KiB\n", t->at.name, kib);
+	if (b->json)
+		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"mount\","
+			"\"row\":\"memory, largest\",\"unit\":\"KiB\","
+			"\"store\":\"%s\",\"median\":%ld}\n", t->at.name, kib);
 }
 
 static void report(const struct bench *b)
 {
-	if (!b->json)
-		printf("%-19s %-9s %-10s %9s %9s %9s %7s %6s\n", "operation",
-		       "unit", "target", "p50", "p99", "cpu us", "ratio",
-		       "limit");
+	printf("%-19s %-9s %-10s %9s %9s %9s %7s %6s\n", "operation", "unit",
+	       "target", "p50", "p99", "cpu us", "ratio", "limit");
 	for (size_t o = 0; o < OPS; o++)
 		for (size_t t = 0; t < b->count; t++)
 			if (!op_is_skipped(b, &ops[o]))
@@ -558,7 +558,7 @@ static void target_remove(struct bench *b, struct target *t)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: bench_mount [--json] [--rounds=N] [--keys=N] "
+	fprintf(stderr, "usage: bench_mount [--json=FILE] [--rounds=N] [--keys=N] "
 		"[--entries=N] [--big-bytes=N]\n"
 		"\t[--cpu=N] [--drop-caches] [--subject=NAME] "
 		"NAME[@PID]=DIR ...\n");
@@ -568,7 +568,7 @@ static void usage(void)
 static void options_parse(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
+		{ "json", required_argument, NULL, 'j' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "keys", required_argument, NULL, 'k' },
 		{ "entries", required_argument, NULL, 'e' },
@@ -582,7 +582,7 @@ static void options_parse(struct bench *b, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'j': b->json = true; break;
+		case 'j': b->json = client_append(optarg); break;
 		case 'r': b->rounds = (unsigned)atoi(optarg); break;
 		case 'k': b->keys = (unsigned)atoi(optarg); break;
 		case 'e': b->entries = (unsigned)atoi(optarg); break;
@@ -620,6 +620,8 @@ int main(int argc, char **argv)
 		target_prepare(&b, &b.targets[t]);
 	rounds_run(&b);
 	report(&b);
+	if (b.json && fclose(b.json) != 0)
+		client_die("the file of --json");
 	for (size_t t = 0; t < b.count; t++)
 		target_remove(&b, &b.targets[t]);
 	free(b.samples_ns);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +22,15 @@ void client_die(const char *format, ...)
 	fprintf(stderr, ": %s\n", strerror(error));
 	va_end(ap);
 	exit(2);
+}
+
+FILE *client_append(const char *path)
+{
+	FILE *file = fopen(path, "ae");
+
+	if (!file)
+		client_die("%s", path);
+	return file;
 }
 
 bool client_parse(char *arg, struct client_where *ret)

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -36,6 +37,9 @@ void client_sort_ns(uint64_t *of, size_t n);
 
 /* Empties the kernel's caches: "1" of pages, "2" of directories and nodes. */
 void client_drop_caches(const char *what);
+
+/* A file to which lines are added; the caller closes it. */
+FILE *client_append(const char *path);
 
 /* "PROGRAM: WHAT: the system's words for errno", exit status 2. */
 void client_die(const char *format, ...)

@@ -161,6 +161,13 @@ size_t key_format(char *ret, const char *prefix, uint64_t number,
 	return prefix_bytes + n;
 }
 
+/* On a terminal a line that changes, elsewhere one for each benchmark. */
+static void show_begin(const struct bench *bench)
+{
+	if (!isatty(STDERR_FILENO))
+		fprintf(stderr, "bench: %s %s\n", bench->id, bench->name);
+}
+
 static void show_progress(const struct bench *bench, unsigned round,
 			  const struct peer *peer)
 {
@@ -329,11 +336,13 @@ int harness_run(struct harness *harness, const struct bench *bench)
 {
 	struct results *results = malloc(sizeof(*results));
 	struct peer_db *kept[PEERS] = { NULL };
-	int rc = 0;
+	uint64_t begin = clock_now_ns();
+	int rc;
 
 	if (!results)
 		return peer_fail("bench", bench->name, "out of memory");
 	results_init(results, bench);
+	show_begin(bench);
 	rc = stock_prepare(harness, bench);
 	for (unsigned i = 0; i < PEERS && rc == 0 && bench->keeps_db; i++)
 		if (takes_part(harness, bench, i))
@@ -344,6 +353,7 @@ int harness_run(struct harness *harness, const struct bench *bench)
 		if (kept[i] && peer_close(kept[i]) < 0)
 			rc = -1;
 	show_progress(bench, 0, NULL);
+	results->seconds = (double)(clock_now_ns() - begin) / 1e9;
 	if (rc == 0)
 		report_results(harness, results);
 	free(results);

@@ -95,6 +95,7 @@ struct bench {
 struct results {
 	const struct bench *bench;
 	unsigned rounds;
+	double seconds;		/* that it took, databases' making included */
 	struct figure figures[ROWS_MAX][PEERS][ROUNDS_MAX];
 };
 

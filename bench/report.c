@@ -272,8 +272,9 @@ void report_results(struct harness *harness, const struct results *results)
 	const struct bench *bench = results->bench;
 
 	print_header(harness);
-	printf("\n%-4s%s; durability %s, %u rounds", bench->id, bench->name,
-	       class_names[bench->durability], results->rounds);
+	printf("\n%-4s%s; durability %s, %u rounds, %.0f s", bench->id,
+	       bench->name, class_names[bench->durability], results->rounds,
+	       results->seconds);
 	if (bench->rows[0].control)
 		printf("; control: %s", bench->rows[0].control);
 	printf("\n");

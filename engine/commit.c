@@ -82,6 +82,19 @@ static int log_append(struct aedb *db, const struct aedb_txn *txn,
 	return rc;
 }
 
+/* Executes a transaction under the next numbers and time. */
+static int request_apply(struct aedb *db, struct apply *apply,
+			 const struct aedb_txn *txn, struct wal_commit *commit)
+	REQUIRES(db->commits.lock)
+{
+	commit->time_us = time_next(&db->commits, txn->time_us);
+	atomic_store(&db->commits.last_time_us, commit->time_us);
+	commit->first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
+	apply->absent = txn->absent;
+	return apply_payload(apply, txn->payload, txn->payload_bytes,
+			     commit->first_seq, commit->time_us);
+}
+
 /* Checks one request against the newest state, executes it, and adds its
  * frames to the log's buffer. */
 static int request_execute(struct aedb *db, struct apply *apply,
@@ -98,17 +111,8 @@ static int request_execute(struct aedb *db, struct apply *apply,
 
 	epoch_enter(db->epoch);
 	rc = conflict_check(txn);
-	epoch_leave(db->epoch);
-
-	if (rc < 0)
-		return rc;
-	commit.time_us = time_next(&db->commits, txn->time_us);
-	atomic_store(&db->commits.last_time_us, commit.time_us);
-	commit.first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
-	apply->absent = txn->absent;
-	epoch_enter(db->epoch);
-	rc = apply_payload(apply, txn->payload, txn->payload_bytes,
-			   commit.first_seq, commit.time_us);
+	if (rc == 0)
+		rc = request_apply(db, apply, txn, &commit);
 	epoch_leave(db->epoch);
 	if (rc < 0)
 		return rc;
@@ -118,8 +122,7 @@ static int request_execute(struct aedb *db, struct apply *apply,
 		return rc;
 	}
 	request->seq = commit.first_seq + txn->n_ops - 1;
-	atomic_fetch_add_explicit(&db->counters.user_bytes,
-				  txn->payload_bytes, memory_order_relaxed);
+	counter_add(&db->counters.user_bytes, txn->payload_bytes);
 	return 0;
 }
 
@@ -141,8 +144,7 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 			continue;
 		}
 		group->last_seq = r->seq;
-		atomic_fetch_add_explicit(&db->counters.commits, 1,
-					  memory_order_relaxed);
+		counter_add(&db->counters.commits, 1);
 	}
 }
 
@@ -162,10 +164,8 @@ static int group_write(struct aedb *db, struct commit_group *group)
 		group_fail(group, AEDB_UNKNOWN);
 		return rc;
 	}
-	atomic_fetch_add_explicit(&db->counters.wal_write_ns,
-				  db_clock_ns() - start, memory_order_relaxed);
-	atomic_fetch_add_explicit(&db->counters.wal_writes, 1,
-				  memory_order_relaxed);
+	counter_add(&db->counters.wal_write_ns, db_clock_ns() - start);
+	counter_add(&db->counters.wal_writes, 1);
 	if (is_full)
 		group_add_pending(&db->commits, group);
 	atomic_store_explicit(&db->commits.written_seq, group->last_seq,
@@ -291,10 +291,9 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 	}
 	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
 			      memory_order_relaxed);
+	counter_add(&db->counters.commit_groups, 1);
 	lock_release(&db->commits.lock);
 	maintenance_note(db);
-	atomic_fetch_add_explicit(&db->counters.commit_groups, 1,
-				  memory_order_relaxed);
 }
 
 /* Syncs until no group waits, or for some rounds and leaves the rest to another

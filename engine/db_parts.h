@@ -84,6 +84,16 @@ struct maintenance {
 	char message[DB_REASON_BYTES];	/* guarded by outcome_lock */
 };
 
+/* Of a number that others only read: not beside another thread that changes it. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+/* atomic; commits, their groups and bytes and writes of the log are changed
+ * under the commit lock */
 struct counters {
 	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
 	_Atomic uint64_t wal_writes, wal_write_ns, wal_sync_ns;

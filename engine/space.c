@@ -87,7 +87,7 @@ static int segments_find(struct space *space, const void *key, size_t key_bytes,
 	return rc;
 }
 
-static int trees_find(struct space *space, const void *key, size_t key_bytes,
+static inline int trees_find(struct space *space, const void *key, size_t key_bytes,
 		      seq_t limit, struct entry *ret, seq_t *newer)
 {
 	struct mem_tree *tree;
@@ -290,11 +290,8 @@ void space_count(struct space *space, int difference)
 {
 	if (!difference || space->id < SPACE_SCOPES_FIRST)
 		return;
-	atomic_store_explicit(&space->live, atomic_load(&space->live) +
-			      (uint64_t)difference, memory_order_relaxed);
+	counter_add(&space->live, (uint64_t)difference);
 	space->is_changed = true;
 	if (space_has_keys(space->id))
-		atomic_fetch_add_explicit(&space->db->keys,
-					  (uint64_t)difference,
-					  memory_order_relaxed);
+		counter_add(&space->db->keys, (uint64_t)difference);
 }

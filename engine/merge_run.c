@@ -140,30 +140,21 @@ static size_t run_count(const struct merge_run *run,
 	return low;
 }
 
-/* The one segment where the key asked for may lie; run->n: there is none. */
+/* The one segment where the key asked for may lie; run->n: there is none. LAST
+ * is not asked for: a tree's last key has others behind it. */
 static size_t run_find(const struct merge_run *run, enum mem_seek how,
 		       const void *key, size_t key_bytes)
 {
-	size_t before = 0;
+	size_t begun;
 
-	switch (how) {
-	case MEM_SEEK_FIRST:
+	if (how == MEM_SEEK_FIRST)
 		return 0;
-	case MEM_SEEK_GE:
-		return run_count(run, segment_last, key, key_bytes, 0);
-	case MEM_SEEK_GT:
-		return run_count(run, segment_last, key, key_bytes, 1);
-	case MEM_SEEK_LE:
-		before = run_count(run, segment_first, key, key_bytes, 1);
-		break;
-	case MEM_SEEK_LT:
-		before = run_count(run, segment_first, key, key_bytes, 0);
-		break;
-	case MEM_SEEK_LAST:
-		before = run->n;
-		break;
-	}
-	return before ? before - 1 : run->n;
+	if (!mem_seek_is_back(how))
+		return run_count(run, segment_last, key, key_bytes,
+				 how == MEM_SEEK_GT);
+	begun = run_count(run, segment_first, key, key_bytes,
+			  how == MEM_SEEK_LE);
+	return begun ? begun - 1 : run->n;
 }
 
 /* By keys. */

@@ -199,8 +199,9 @@ static void settle(struct aedb *db, unsigned int versions)
 	if (memtable_has_work(db->memtable))
 		snapshot_work(db, versions);
 	queue->has_work = memtable_has_work(db->memtable);
-	atomic_store(&db->snapshots.keep_versions,
-		     memtable_keeps_versions(db->memtable));
+	atomic_store_explicit(&db->snapshots.keep_versions,
+			      memtable_keeps_versions(db->memtable),
+			      memory_order_relaxed);
 }
 
 void commit_try_settle(struct aedb *db)

@@ -15,6 +15,7 @@
 #include "apply.h"
 #include "db.h"
 #include "err.h"
+#include "space_walk.h"
 
 #define MEMORY_MESSAGE "no memory for another version"
 
@@ -531,14 +532,14 @@ static int project_check_drop(struct apply *apply, const struct op *op,
 			      uint64_t id)
 {
 	char name[CATALOG_PLACE_TEXT];
-	uint8_t room[MEM_KEY_BYTES_MAX];
 	struct catalog_key prefix;
-	struct entry scope;
+	struct space_walk scopes;
 	int rc;
 
 	catalog_scopes_prefix(id, &prefix);
-	rc = space_first(&apply->db->catalog.names, prefix.bytes, prefix.n,
-			 prefix.n, SEQ_MAX, room, &scope);
+	space_walk_init(&scopes, &apply->db->catalog.names, SEQ_MAX);
+	rc = space_walk_first(&scopes, prefix.bytes, prefix.n, prefix.n);
+	space_walk_release(&scopes);
 	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
 				catalog_place_text(&op->place, name)) : rc;
 }

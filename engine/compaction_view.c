@@ -10,7 +10,9 @@
 #include "levels.h"
 #include "segment.h"
 #include "snapshot.h"
+#include "space_walk.h"
 
+#define NUMBER_BYTES 8	/* of a scope's id as a key */
 #define ARRAY_STEP 16
 
 static int no_memory(void)
@@ -97,7 +99,7 @@ static uint64_t number_of(const uint8_t *key)
 {
 	uint64_t number = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < NUMBER_BYTES; i++)
 		number = number << 8 | key[i];
 	return number;
 }
@@ -105,25 +107,25 @@ static uint64_t number_of(const uint8_t *key)
 /* Takes over every mark of the newest state. */
 static int scopes_take(struct aedb *db, struct compaction_memory *memory)
 {
-	uint8_t room[MEM_KEY_BYTES_MAX], key[8] = { 0 };
-	size_t key_bytes = 0;
-	struct entry mark;
+	struct space_walk marks;
 	seq_t seq;
 	int rc = snapshot_add(db, &seq);
 
 	if (rc < 0)
 		return rc;
-	do {
-		epoch_enter(db->epoch);
-		rc = space_first(&db->catalog.drops, key, key_bytes, 0, seq,
-				 room, &mark);
-		epoch_leave(db->epoch);
-		if (rc <= 0 || mark.key_bytes != sizeof(key))
-			break;
-		memcpy(key, room, sizeof(key));
-		key_bytes = sizeof(key);
-		rc = scope_add(memory, number_of(key), mark.seq);
-	} while (rc == 0);
+	space_walk_init(&marks, &db->catalog.drops, seq);
+	epoch_enter(db->epoch);
+	rc = space_walk_first(&marks, "", 0, 0);
+	while (rc > 0) {
+		const struct entry *mark = space_walk_entry(&marks);
+
+		if (mark->key_bytes == NUMBER_BYTES)
+			rc = scope_add(memory, number_of(mark->key), mark->seq);
+		if (rc >= 0)
+			rc = space_walk_next(&marks);
+	}
+	epoch_leave(db->epoch);
+	space_walk_release(&marks);
 	snapshot_remove(db, seq);
 	return rc < 0 ? rc : 0;
 }

@@ -1,8 +1,9 @@
 /*
  * Point reads.
  *
- * A pin is the thread's stay in the epoch; for a value that the cache does not
- * take it is also the memory it was read into, which `pin` then points to.
+ * A pin is the thread's stay in the epoch. Where what an entry points to would not
+ * last as long as that, a key of segments or a value that the cache does not
+ * take, it is also the memory of those, which `pin` then points to.
  *
  * Reading the newest state: the visible number is loaded first, then the key is
  * looked up. If by then a newer version has become visible and the older one
@@ -14,13 +15,15 @@
 #include "err.h"
 #include "read.h"
 #include "snapshot.h"
+#include "space_walk.h"
 #include "value_cache.h"
 #include "value_reader.h"
 
 /* What `pin` points to. */
 struct pin {
 	struct aedb *db;
-	uint8_t *value;		/* owned */
+	uint8_t *value;		/* owned; NULL: it needs no memory */
+	uint8_t key[];
 };
 
 static int read_find(struct aedb_scope *scope,
@@ -82,60 +85,50 @@ void read_entry_fill(const struct entry *from, struct aedb_entry *ret)
 	ret->pin = NULL;
 }
 
-/* Reads a value that the cache does not take into memory of its own, which
- * becomes part of the pin. */
+/* Reads a value that the cache does not take into memory of its own. */
 static int private_value_read(struct aedb *db, const struct value_ref *ref,
-			      struct pin **ret)
+			      uint8_t **ret)
 {
 	const struct value_source source = { .ref = ref };
 	struct value_reader *reader;
-	struct pin *pin;
+	uint8_t *value;
 	size_t got;
 	int rc = value_reader_open(db->values, &source, &reader);
 
 	if (rc < 0)
 		return rc;
-	pin = malloc(sizeof(*pin));
-	if (pin)
-		*pin = (struct pin){ db, malloc(ref->bytes) };
-	if (!pin || !pin->value)
+	value = malloc(ref->bytes);
+	if (value)
+		rc = value_reader_read(reader, value, ref->bytes, 0, &got);
+	else
 		rc = err_set(AEDB_NO_MEMORY,
 			     "no memory for a value of %llu bytes",
 			     (unsigned long long)ref->bytes);
-	else
-		rc = value_reader_read(reader, pin->value, ref->bytes, 0, &got);
 	value_reader_close(reader);
 	if (rc < 0) {
-		if (pin)
-			free(pin->value);
-		free(pin);
+		free(value);
 		return rc;
 	}
-	*ret = pin;
+	*ret = value;
 	return 0;
 }
 
-/* A value that lies in value files: *ret_pin is NULL where *ret is the cache's,
- * borrowed until the epoch is left. */
+/* A value that lies in value files: *ret_owned is NULL where *ret is the
+ * cache's, borrowed until the epoch is left. */
 static int stored_value_read(struct aedb *db, const struct entry *entry,
-			     const void **ret, struct pin **ret_pin)
+			     const void **ret, uint8_t **ret_owned)
 {
-	struct pin *pin = NULL;
 	struct value_ref ref;
 	int rc = value_ref_decode(entry->value, entry->value_bytes, &ref);
 
 	if (rc < 0)
 		return rc;
+	*ret_owned = NULL;
 	if (value_cache_takes(db->values, &ref))
-		rc = value_cache_get(db->values, &ref, ret);
-	else
-		rc = private_value_read(db, &ref, &pin);
-	if (rc < 0)
-		return rc;
-	if (pin)
-		*ret = pin->value;
-	*ret_pin = pin;
-	return 0;
+		return value_cache_get(db->values, &ref, ret);
+	rc = private_value_read(db, &ref, ret_owned);
+	*ret = *ret_owned;
+	return rc;
 }
 
 /* The pin of an entry without memory of its own is the database, told apart by
@@ -145,25 +138,54 @@ static void *pin_epoch(struct aedb *db)
 	return (char *)db + 1;
 }
 
+/* Pins an entry whose key is `passing` if it does not last; a value of its own
+ * becomes the pin's. Returns 1. */
+static int entry_pin(struct aedb *db, struct aedb_entry *entry,
+		     const void *passing, uint8_t *value)
+{
+	struct pin *pin;
+
+	if (!value && entry->key != passing) {
+		entry->pin = pin_epoch(db);
+		return 1;
+	}
+	pin = malloc(sizeof(*pin) + entry->key_bytes);
+	if (!pin) {
+		free(value);
+		return err_set(AEDB_NO_MEMORY, "no memory to pin a key");
+	}
+	pin->db = db;
+	pin->value = value;
+	if (entry->key_bytes)
+		memcpy(pin->key, entry->key, entry->key_bytes);
+	entry->key = pin->key;
+	entry->pin = pin;
+	return 1;
+}
+
 int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	     const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
-	struct epoch *epoch = scope->space.db->epoch;
+	struct aedb *db = scope->space.db;
+	struct aedb_entry found;
 	struct entry entry;
 	const void *value = NULL;
-	struct pin *pin = NULL;
+	uint8_t *owned = NULL;
 	int rc;
 
-	epoch_enter(epoch);
+	epoch_enter(db->epoch);
 	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
 	if (rc == 0 && entry.is_ref)
-		rc = stored_value_read(scope->space.db, &entry, &value, &pin);
+		rc = stored_value_read(db, &entry, &value, &owned);
+	if (rc == 0) {
+		read_entry_fill(&entry, &found);
+		rc = entry_pin(db, &found, key, owned);
+	}
 	if (rc < 0) {
-		epoch_leave(epoch);
+		epoch_leave(db->epoch);
 		return rc;
 	}
-	read_entry_fill(&entry, ret);
-	ret->pin = pin ? pin : pin_epoch(scope->space.db);
+	*ret = found;
 	if (entry.is_ref)
 		ret->value = value;
 	return 0;
@@ -172,19 +194,22 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	      const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
-	struct epoch *epoch = scope->space.db->epoch;
+	struct aedb *db = scope->space.db;
+	struct aedb_entry found;
 	struct entry entry;
-
 	int rc;
 
-	epoch_enter(epoch);
+	epoch_enter(db->epoch);
 	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
+	if (rc == 0) {
+		read_entry_fill(&entry, &found);
+		rc = entry_pin(db, &found, key, NULL);
+	}
 	if (rc < 0) {
-		epoch_leave(epoch);
+		epoch_leave(db->epoch);
 		return rc;
 	}
-	read_entry_fill(&entry, ret);
-	ret->pin = pin_epoch(scope->space.db);
+	*ret = found;
 	return 0;
 }
 
@@ -208,25 +233,42 @@ void aedb_unpin(struct aedb_entry *entry)
 }
 
 /* The database itself, before anything was set on it. */
-static void root_fill(struct aedb *db, struct aedb_entry *ret)
+static int root_fill(struct aedb *db, struct aedb_entry *ret)
 {
-	*ret = (struct aedb_entry){ .id = CATALOG_ROOT_ID };
+	*ret = (struct aedb_entry){ .id = CATALOG_ROOT_ID,
+				    .pin = pin_epoch(db) };
 	ret->time_ns = (int64_t)manifest_created_us(db->manifest) * 1000;
 	ret->mtime_ns = ret->time_ns;
+	return 1;
+}
+
+/* The entry of a place whose key ends with a name of so many bytes, and is
+ * `passing` if it does not last. */
+static int place_fill(struct aedb *db, const struct entry *entry,
+		      size_t name_bytes, const void *passing,
+		      struct aedb_entry *ret)
+{
+	read_entry_fill(entry, ret);
+	ret->key_bytes = name_bytes;
+	ret->key = (const char *)entry->key + entry->key_bytes - name_bytes;
+	ret->value = NULL;
+	ret->value_bytes = 0;
+	return entry_pin(db, ret, entry->key == passing ? ret->key : NULL, NULL);
 }
 
 /* Without a snapshot the version as of `limit` may be given up while it is
- * looked for; what is found counts if nothing became visible meanwhile. */
+ * looked for; what is found counts if nothing became visible meanwhile. What is
+ * found in segments has ret_key as its key. */
 static int place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
-		      const struct op_place *place, struct entry *ret)
+		      const struct op_place *place, struct entry *ret,
+		      struct catalog_key *ret_key)
 {
-	struct catalog_key key;
 	seq_t limit;
 	int rc;
 
 	do {
 		limit = snapshot ? snapshot->seq : db_visible(db);
-		rc = catalog_get(&db->catalog, place, limit, ret, &key);
+		rc = catalog_get(&db->catalog, place, limit, ret, ret_key);
 	} while (rc >= 0 && !snapshot && db_visible(db) != limit);
 	return rc;
 }
@@ -234,30 +276,27 @@ static int place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    struct aedb_place place, struct aedb_entry *ret)
 {
-	struct epoch *epoch = db->epoch;
-	struct entry entry;
+	struct catalog_key key;
+	struct aedb_entry found;
 	struct op_place checked;
+	struct entry entry;
 	int rc = catalog_check_place(place, &checked);
 
 	if (rc < 0)
 		return rc;
-	epoch_enter(epoch);
-	rc = place_find(db, snapshot, &checked, &entry);
-	if (rc > 0) {
-		read_entry_fill(&entry, ret);
-		ret->key_bytes = place.scope ? checked.scope.n :
-					       checked.project.n;
-		ret->key = (const char *)entry.key + entry.key_bytes -
-			   ret->key_bytes;
-	} else if (rc == 0 && !place.project) {
-		root_fill(db, ret);
-	} else {
-		epoch_leave(epoch);
+	epoch_enter(db->epoch);
+	rc = place_find(db, snapshot, &checked, &entry, &key);
+	if (rc > 0)
+		rc = place_fill(db, &entry, place.scope ? checked.scope.n :
+							  checked.project.n,
+				key.bytes, &found);
+	else if (rc == 0 && !place.project)
+		rc = root_fill(db, &found);
+	if (rc <= 0) {
+		epoch_leave(db->epoch);
 		return rc < 0 ? rc : AEDB_NOT_FOUND;
 	}
-	ret->value = NULL;
-	ret->value_bytes = 0;
-	ret->pin = pin_epoch(db);
+	*ret = found;
 	return 0;
 }
 
@@ -266,6 +305,7 @@ int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 static int names_prefix(struct aedb *db, const struct aedb_snapshot *snapshot,
 			struct op_bytes project, struct catalog_key *ret)
 {
+	struct catalog_key key;
 	struct entry entry;
 	int rc = 1;
 
@@ -274,26 +314,10 @@ static int names_prefix(struct aedb *db, const struct aedb_snapshot *snapshot,
 		return rc;
 	}
 	rc = place_find(db, snapshot, &(struct op_place){ project, { 0 } },
-			&entry);
+			&entry, &key);
 	if (rc > 0)
 		catalog_scopes_prefix(entry.id, ret);
 	return rc;
-}
-
-/* An entry whose key will not last gets a copy, which becomes its pin. */
-static int key_pin(struct aedb *db, struct aedb_entry *entry)
-{
-	struct pin *pin = malloc(sizeof(*pin));
-
-	if (pin)
-		*pin = (struct pin){ db, malloc(entry->key_bytes) };
-	if (!pin || !pin->value) {
-		free(pin);
-		return err_set(AEDB_NO_MEMORY, "no memory for a name");
-	}
-	entry->key = memcpy(pin->value, entry->key, entry->key_bytes);
-	entry->pin = pin;
-	return 1;
 }
 
 /* The first name above `after`; 1, or 0 at the end. */
@@ -302,9 +326,9 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		     struct aedb_entry *ret)
 {
 	size_t after_bytes = strnlen(after, AEDB_NAME_BYTES_MAX), prefix_bytes;
-	uint8_t room[MEM_KEY_BYTES_MAX];
+	const struct entry *entry;
+	struct space_walk names;
 	struct catalog_key key;
-	struct entry entry;
 	int rc = names_prefix(db, snapshot, project, &key);
 
 	if (rc <= 0)
@@ -312,14 +336,15 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	prefix_bytes = key.n;
 	memcpy(key.bytes + key.n, after, after_bytes);
 	key.n += after_bytes;
-	rc = space_first(&db->catalog.names, key.bytes, key.n, prefix_bytes,
-			 snapshot->seq, room, &entry);
-	if (rc <= 0)
-		return rc;
-	entry.key = (const char *)entry.key + prefix_bytes;
-	entry.key_bytes -= (uint32_t)prefix_bytes;
-	read_entry_fill(&entry, ret);
-	return key_pin(db, ret);
+	space_walk_init(&names, &db->catalog.names, snapshot->seq);
+	rc = space_walk_first(&names, key.bytes, key.n, prefix_bytes);
+	if (rc > 0) {
+		entry = space_walk_entry(&names);
+		rc = place_fill(db, entry, entry->key_bytes - prefix_bytes,
+				entry->key, ret);
+	}
+	space_walk_release(&names);
+	return rc;
 }
 
 int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,

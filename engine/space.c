@@ -13,7 +13,6 @@
 #include "db.h"
 #include "levels.h"
 #include "mem_cursor.h"
-#include "merge.h"
 #include "space.h"
 
 void space_init(struct space *space, struct aedb *db, uint64_t id)
@@ -164,46 +163,6 @@ int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		return rc < 0 ? rc : 0;
 	*ret = entry;
 	return 1;
-}
-
-/* Everything the space has. */
-static int sources_add(struct space *space, struct merge *m)
-{
-	struct mem_tree *tree;
-	int rc = 0;
-
-	for (tree = space_tree(space); tree && rc == 0;
-	     tree = mem_tree_older(tree))
-		rc = merge_add_tree(m, tree);
-	if (rc == 0 && space_is_partial(space))
-		rc = merge_add_levels(m, db_levels(space->db));
-	return rc;
-}
-
-int space_first(struct space *space, const void *key, size_t key_bytes,
-		size_t prefix_bytes, seq_t limit, void *room,
-		struct entry *ret)
-{
-	const struct entry *entry;
-	struct merge *m;
-	int rc = merge_open_tree(space->id, &m);
-
-	if (rc < 0)
-		return rc;
-	rc = sources_add(space, m);
-	if (rc == 0)
-		rc = merge_show_seek(m, limit, MEM_SEEK_GT, key, key_bytes);
-	entry = rc > 0 ? merge_entry(m) : NULL;
-	if (entry && (entry->key_bytes < prefix_bytes ||
-		      memcmp(entry->key, key, prefix_bytes) != 0))
-		rc = 0;
-	if (rc > 0) {
-		memcpy(room, entry->key, entry->key_bytes);
-		*ret = *entry;
-		ret->key = room;
-	}
-	merge_close(m);
-	return rc;
 }
 
 int space_range_newest(struct space *space, const void *from, size_t from_bytes,

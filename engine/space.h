@@ -80,13 +80,6 @@ uint64_t space_look_ahead(struct space *space, const void *key,
 int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		     uint64_t absent, struct entry *ret);
 
-/* The first live key above `key` that begins with its first prefix_bytes, as of
- * limit, at which the caller holds a snapshot (the writer: or SEQ_MAX): 1, or 0
- * if there is none. Its key is copied to `room`, which has MEM_KEY_BYTES_MAX. */
-int space_first(struct space *space, const void *key, size_t key_bytes,
-		size_t prefix_bytes, seq_t limit, void *room,
-		struct entry *ret);
-
 /* Number of the newest version with a key in [from, to), tombstones too; it may
  * be less than the truth where that is not above `above`. to NULL: no bound. */
 int space_range_newest(struct space *space, const void *from, size_t from_bytes,

@@ -2,6 +2,7 @@
  * Reading through the public calls: entries and pins, large values, readers,
  * stages, snapshots, and what the database says of itself.
  */
+#include "checkpoint.h"
 #include "db_fixture.h"
 
 #define LARGE_BYTES 300000
@@ -49,6 +50,31 @@ TEST(pinned_key, "the key in an entry is pinned, not the caller's")
 		CHECK_MEM(entries[i].key, "key", 3);
 		aedb_unpin(&entries[i]);
 	}
+	fixture_close(&f);
+}
+
+TEST(pinned_segment_key, "the key in an entry is pinned, wherever the entry lies")
+{
+	struct aedb_entry entries[3];
+	char key[] = "key", scope[] = "s";
+	struct fixture f;
+	seq_t seq;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "key", "v"));
+	CHECK_OK(checkpoint_run(f.db, CHECKPOINT_ROTATE, &seq));
+	CHECK_OK(aedb_get(f.scope, NULL, key, 3, &entries[0]));
+	CHECK_OK(aedb_stat(f.scope, NULL, key, 3, &entries[1]));
+	CHECK_OK(aedb_place_stat(f.db, NULL, place("p", scope), &entries[2]));
+	memset(key, 'x', 3);
+	scope[0] = 'x';
+	for (int i = 0; i < 2; i++)
+		CHECK_MEM(entries[i].key, "key", 3);
+	CHECK_MEM(entries[0].value, "v", 1);
+	CHECK_EQ(entries[2].key_bytes, 1);
+	CHECK_MEM(entries[2].key, "s", 1);
+	for (int i = 0; i < 3; i++)
+		aedb_unpin(&entries[i]);
 	fixture_close(&f);
 }
 

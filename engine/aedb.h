@@ -214,7 +214,8 @@ struct aedb_entry {
 	const void *key;
 	size_t key_bytes;
 	const void *value;	/* NULL where the comment says "without value" and
-				 * the value is over AEDB_VALUE_INLINE_MAX */
+				 * it does not lie with its key: when it is over
+				 * inline_bytes_max, or AEDB_VALUE_INLINE_MAX */
 	uint64_t value_bytes;
 	const void *attr;	/* opaque to the engine; NULL when there is none */
 	size_t attr_bytes;
@@ -279,13 +280,16 @@ struct aedb_range {
 struct aedb_scan;
 
 /* Walks the keys of a range in byte order, as of the snapshot, or as of now
- * (NULL) for all its life. The range is copied. Owned; aedb_scan_close.
- * AEDB_NO_MEMORY, AEDB_NOT_FOUND (scope dropped). */
+ * (NULL) for all its life. The range is copied; scope and snapshot stay open
+ * until the scan is closed. An entry that was given holds memory that others
+ * free, as a pin does. Owned; aedb_scan_close. AEDB_NO_MEMORY, AEDB_NOT_FOUND
+ * (scope dropped). */
 int aedb_scan_open(struct aedb_scope *scope,
 		   const struct aedb_snapshot *snapshot,
 		   const struct aedb_range *range, struct aedb_scan **ret);
 /* The next entry, without value; borrowed until the next call on the scan.
- * AEDB_NOT_FOUND at the end. */
+ * AEDB_NOT_FOUND at the end. AEDB_CORRUPT, AEDB_IO, AEDB_NO_MEMORY, which stay
+ * the scan's outcome then. */
 int aedb_scan_next(struct aedb_scan *scan, struct aedb_entry *ret);
 /* Goes past every key that begins with this prefix, in the scan's direction,
  * in one seek, wherever the scan stands: it never goes back. */

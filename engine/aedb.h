@@ -124,6 +124,11 @@ struct aedb_options {
 	uint64_t checkpoint_log_bytes;	/* 64 KiB..1 TiB */
 	uint32_t checkpoint_ops;	/* 1,000..1,000,000,000 */
 	uint32_t checkpoint_interval_s;	/* 1..86,400 */
+	/* The kept history: states not older than history_s can be gone back to,
+	 * as long as what was superseded since has no more than history_bytes. 0,
+	 * both of them: none is kept. */
+	uint32_t history_s;
+	uint64_t history_bytes;		/* 64 KiB..2^60 */
 	uint64_t compaction_rate;	/* bytes a second that compaction in the
 					 * background writes; 0: unlimited */
 	uint64_t wal_file_bytes;	/* size of a log file; 64 KiB..1 GiB */
@@ -135,8 +140,8 @@ struct aedb_options {
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
  * values, 64 MiB and 1,000,000 operations a transaction, 1 KiB inline, 256 MiB
- * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s, compaction at
- * 64 MiB a second, 64 MiB log files, none of the log kept. */
+ * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s, no history,
+ * compaction at 64 MiB a second, 64 MiB log files, none of the log kept. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;
@@ -231,9 +236,10 @@ struct aedb_snapshot;
 /* A frozen view, O(1); holds the versions it shows. Owned; aedb_snapshot_close.
  * AEDB_NO_MEMORY. */
 int aedb_snapshot_open(struct aedb *db, struct aedb_snapshot **ret);
-/* The same at the number of another open snapshot or of the newest commit:
- * AEDB_CONFLICT when the state of that number is not kept, AEDB_RANGE when it
- * is ahead of the newest commit. */
+/* The state as of a number: of the newest commit, of another open snapshot, or,
+ * in the kept history, of any number, which is rounded down to a commit's.
+ * AEDB_CONFLICT when that state is not kept (any more), AEDB_RANGE when it is
+ * ahead of the newest commit; AEDB_CORRUPT, AEDB_IO. */
 int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
 			  struct aedb_snapshot **ret);
 aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot);
@@ -610,6 +616,8 @@ struct aedb_stats {
 	uint64_t compaction_total_bytes;	/* so many; 0: none runs */
 	uint64_t keys;			/* of all scopes, newest state */
 	uint64_t snapshots;
+	aedb_seq_t history_seq;		/* the kept history begins there; 0: none */
+	uint64_t history_bytes;		/* superseded since, about */
 	aedb_seq_t visible_seq, durable_seq;
 };
 void aedb_stats(const struct aedb *db, struct aedb_stats *ret);

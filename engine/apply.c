@@ -16,6 +16,7 @@
 #include "db.h"
 #include "err.h"
 #include "space_walk.h"
+#include "superseded.h"
 
 #define MEMORY_MESSAGE "no memory for another version"
 
@@ -263,10 +264,12 @@ static int apply_put(struct apply *apply, const struct op *op)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
 		return err_set(AEDB_EXISTS, "the key exists");
-	if (exists)
+	if (exists) {
 		apply->buried_bytes += replaced_bytes(op, stored_bytes(&entry));
-	else
+		superseded_note_put(apply, &entry, op);
+	} else {
 		entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
+	}
 	entry.key = op->key.at;
 	entry.key_bytes = (uint32_t)op->key.n;
 	entry.value = op->value.at;
@@ -299,6 +302,7 @@ static int apply_delete(struct apply *apply, const struct op *op)
 	if (rc < 0)
 		return rc;
 	apply->buried_bytes += stored_bytes(&entry);
+	superseded_note(apply, &entry);
 	return tombstone_add(apply, space, op->key.at, op->key.n);
 }
 
@@ -310,6 +314,7 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
+	superseded_note_but_value(apply, &entry);
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    entry_mtime(&entry);
 	attr_set(&entry, op);
@@ -333,6 +338,7 @@ static int apply_touch(struct apply *apply, const struct op *op)
 		rc = newest_get(space, op->key.at, op->key.n, &entry);
 	if (rc <= 0)
 		return rc;
+	superseded_note_but_value(apply, &entry);
 	entry_touch(apply, &entry);
 	return version_add(apply, space, &entry, 0);
 }
@@ -366,8 +372,11 @@ static int apply_move(struct apply *apply, const struct op *op)
 	exists = newest_get(to, op->to_key.at, op->to_key.n, &other);
 	if (exists < 0)
 		return exists;
-	if (exists)
+	if (exists) {
 		apply->buried_bytes += stored_bytes(&other);
+		superseded_note(apply, &other);
+	}
+	superseded_note_but_value(apply, &object);
 	rc = object_put(apply, to, &op->to_key, &object, !exists);
 	return rc < 0 ? rc : tombstone_add(apply, from, op->key.at, op->key.n);
 }
@@ -384,6 +393,8 @@ static int apply_exchange(struct apply *apply, const struct op *op)
 		return rc;
 	if (from == to && object.id == other.id)
 		return 0;
+	superseded_note_but_value(apply, &object);
+	superseded_note_but_value(apply, &other);
 	/* the versions replaced stay readable: they are linked, not freed */
 	rc = object_put(apply, to, &op->to_key, &object, 0);
 	return rc < 0 ? rc : object_put(apply, from, &op->key, &other, 0);
@@ -510,6 +521,7 @@ static int scope_drop(struct apply *apply, struct scope_state *state)
 
 	if (rc < 0)
 		return rc;
+	superseded_note_scope(apply, state);
 	atomic_store(&state->dropped_seq, apply->seq);
 	atomic_fetch_sub(&apply->db->keys, scope_keys(state));
 	atomic_store(&apply->db->catalog.wants_reap, true);
@@ -560,6 +572,7 @@ static int apply_drop(struct apply *apply, const struct op *op)
 		rc = scope_check_drop(op, state);
 	if (rc < 0)
 		return rc;
+	superseded_note(apply, &entry);
 	tombstone.id = apply->seq;
 	rc = place_version_add(apply, &key, &tombstone);
 	return rc < 0 || !state ? rc : scope_drop(apply, state);
@@ -576,6 +589,7 @@ static int apply_rename(struct apply *apply, const struct op *op)
 		rc = place_check_free(apply, &op->to_place, &to);
 	if (rc < 0)
 		return rc;
+	superseded_note(apply, &entry);
 	entry.mtime_ns = entry_mtime(&entry);
 	rc = place_version_add(apply, &to, &entry);
 	tombstone.id = apply->seq;
@@ -610,6 +624,7 @@ static int apply_place_attr(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
+	superseded_note(apply, &entry);
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    entry_mtime(&entry);
 	attr_set(&entry, op);
@@ -624,6 +639,7 @@ static int apply_place_touch(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
+	superseded_note(apply, &entry);
 	entry_touch(apply, &entry);
 	return place_version_add(apply, &key, &entry);
 }
@@ -670,6 +686,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 	apply->scope = NULL;
 	apply->seq = apply->first_seq = first_seq;
 	apply->time_us = time_us;
+	apply->superseded_bytes = 0;
 	while (byte_reader_left(&r)) {
 		rc = op_decode(&r, &op);
 		if (rc == 0)

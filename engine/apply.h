@@ -37,6 +37,7 @@ struct apply {
 	size_t n_undos, n_undos_max;
 	struct scope_state *scope;	/* of the operation before, or NULL */
 	struct space_absent absent;	/* known of the payload; set before */
+	uint64_t superseded_bytes;	/* superseded.h */
 };
 
 /* Executes every operation of a payload, the i-th with number first_seq + i.

@@ -6,7 +6,8 @@
  * entry's id is the object's. The key "P" alone is the database itself. Space 1
  * holds how many live keys a space has (by id, 8 bytes big endian), as of the
  * last checkpoint, and exists in segments only. Space 2 holds a mark for each
- * dropped scope (by scope id), until compaction has removed its keys. Beside
+ * dropped scope (by scope id), until compaction has removed its keys. Space 3
+ * holds the pieces of the kept history (history_piece.h), in segments only. Beside
  * them a table holds the spaces of scopes by id: a scope's come into it when
  * somebody first asks for it.
  *
@@ -33,6 +34,7 @@ enum catalog_space {
 	CATALOG_NAMES = 0,
 	CATALOG_COUNTS = 1,
 	CATALOG_DROPS = 2,
+	/* HISTORY_SPACE is 3 */
 };
 
 enum plane {

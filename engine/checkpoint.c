@@ -21,6 +21,7 @@
 #include "flush.h"
 #include "mem_settle.h"
 #include "snapshot.h"
+#include "snapshot_history.h"
 #include "storage.h"
 #include "sync.h"
 
@@ -93,6 +94,7 @@ static int checkpoint_begin_locked(struct aedb *db, enum checkpoint_kind kind,
 	 * superseded at once */
 	rc = snapshot_hold(db, c->seq);
 	c->is_held = rc == 0;
+	snapshot_history_cut(db);
 	if (rc == 0 && db->wal)
 		rc = log_cut(db);
 	if (rc == 0)
@@ -169,6 +171,7 @@ static int checkpoint_publish(struct aedb *db, const struct checkpoint *c,
 		.checkpoint_time_us = c->time_us,
 		.keys = c->keys,
 		.wal_first = c->wal_first,
+		.history_from = flush->retention.history_from,
 	};
 
 	return storage_publish(db, &change);
@@ -249,7 +252,9 @@ static int checkpoint_write(struct aedb *db, struct checkpoint *c)
 	if (rc < 0)
 		return rc;
 	storage_hold(db);
-	rc = flush_run(&flush);
+	rc = snapshot_history_copy(db, &flush);
+	if (rc == 0)
+		rc = flush_run(&flush);
 	if (rc == 0) {
 		rc = checkpoint_publish(db, c, &flush);
 		/* else the manifest may name them */
@@ -262,6 +267,7 @@ static int checkpoint_write(struct aedb *db, struct checkpoint *c)
 			atomic_fetch_add(&db->counters.flush_bytes,
 					 flush.infos[i].bytes);
 		checkpoint_end(db, c, &flush);
+		snapshot_history_stored(db, c->seq);
 		atomic_fetch_add(&db->counters.checkpoints, 1);
 	}
 	snapshots_copy_free(&flush.retention);

@@ -26,6 +26,7 @@
 #include "maintenance.h"
 #include "mem_settle.h"
 #include "snapshot.h"
+#include "snapshot_history.h"
 #include "storage.h"
 #include "sync.h"
 
@@ -112,6 +113,8 @@ static int request_execute(struct aedb *db, struct apply *apply,
 	epoch_enter(db->epoch);
 	rc = conflict_check(txn);
 	if (rc == 0)
+		rc = snapshot_history_reserve(db);
+	if (rc == 0)
 		rc = request_apply(db, apply, txn, &commit);
 	epoch_leave(db->epoch);
 	if (rc < 0)
@@ -122,6 +125,8 @@ static int request_execute(struct aedb *db, struct apply *apply,
 		return rc;
 	}
 	request->seq = commit.first_seq + txn->n_ops - 1;
+	snapshot_history_note(db, request->seq, commit.time_us,
+			      apply->superseded_bytes);
 	counter_add(&db->counters.user_bytes, txn->payload_bytes);
 	return 0;
 }
@@ -185,8 +190,10 @@ static void settle(struct aedb *db, unsigned int versions)
 {
 	struct commit_queue *queue = &db->commits;
 	struct snapshot_bounds bounds;
-	bool is_swept = atomic_exchange(&db->snapshots.needs_sweep, false);
+	bool is_swept;
 
+	snapshot_history_trim(db, atomic_load(&queue->last_time_us));
+	is_swept = atomic_exchange(&db->snapshots.needs_sweep, false);
 	if (!is_swept && !queue->has_work &&
 	    queue->settled_seq == db_visible(db))
 		return;

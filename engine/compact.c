@@ -8,7 +8,8 @@
  *    deeper either. Of two tombstones with nothing between only the older says
  *    something.
  * 3. What is needed is decided by the versions read: the newest of them is kept,
- *    unless its scope was dropped, because what is newer lies elsewhere.
+ *    unless its scope was dropped, because what is newer lies elsewhere. A piece
+ *    of history is needed as long as the history begins before its end.
  * 4. Files count only when the caller names them in the manifest: whenever this
  *    ends, the state before is whole.
  */
@@ -21,6 +22,7 @@
 #include "compact_picks.h"
 #include "entry.h"
 #include "err.h"
+#include "history_piece.h"
 #include "merge.h"
 #include "relocate.h"
 #include "segment.h"
@@ -48,6 +50,7 @@ struct run {
 	uint8_t key[SEGMENT_KEY_BYTES_MAX];
 	size_t key_bytes;
 	bool has_key, has_tombstone;
+	bool is_history;		/* it is of a piece of history */
 	seq_t dropped;			/* its scope's */
 	seq_t until;			/* number of the next newer version */
 	struct entry tombstone;		/* held back; its key is `key` */
@@ -221,6 +224,7 @@ static int key_begin(struct run *run, const struct entry *entry)
 
 	if (!run->has_key || tree != key_tree(run->key, run->key_bytes))
 		run->dropped = compact_view_tree_dropped(run->job->view, tree);
+	run->is_history = tree == HISTORY_SPACE;
 	memcpy(run->key, entry->key, entry->key_bytes);
 	run->key_bytes = entry->key_bytes;
 	run->has_key = true;
@@ -232,6 +236,8 @@ static bool version_is_needed(const struct run *run, const struct entry *entry)
 {
 	seq_t until = run->until < run->dropped ? run->until : run->dropped;
 
+	if (run->is_history)
+		return entry->seq > run->job->view->retention.history_from;
 	return until == SEQ_MAX ||
 	       retention_keeps(&run->job->view->retention, entry->seq, until);
 }

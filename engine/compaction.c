@@ -62,13 +62,15 @@ static void result_count(struct aedb *db, const struct compact_result *result)
 	db_forgotten_raise(db, result->forgotten_seq);
 }
 
-static int result_publish(struct aedb *db, struct compact_result *result)
+static int result_publish(struct aedb *db, const struct compact_view *view,
+			  struct compact_result *result)
 {
 	struct storage_change change = {
 		.added = result->added,
 		.n_added = result->n_added,
 		.removed = result->removed,
 		.n_removed = result->n_removed,
+		.history_from = view->retention.history_from,
 	};
 
 	/* before a reader can miss what it stood for */
@@ -110,7 +112,7 @@ static int job_run(struct aedb *db, const struct compact_job *job)
 		rc = compact_run(job, &result);
 	if (rc < 0)
 		return damage_note(db->compaction, job, rc);
-	rc = result_publish(db, &result);
+	rc = result_publish(db, job->view, &result);
 	if (rc == 0)
 		rc = values_damage_note(db->compaction, &result);
 	else if (rc != AEDB_UNKNOWN)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "apply.h"
+#include "history.h"
 #include "lock.h"
 #include "types.h"
 #include "worker.h"
@@ -54,7 +55,9 @@ struct snapshot_list {
 	struct lock lock;
 	seq_t *seqs;		/* guarded by lock: ascending, one each snapshot */
 	size_t n, n_max;	/* guarded by lock */
-	_Atomic bool needs_sweep;	/* atomic: one was released */
+	struct history history;	/* guarded by lock, but for its limits */
+	_Atomic bool needs_sweep;	/* atomic: one was released, or history
+					 * was let go of */
 	_Atomic bool keep_versions;	/* atomic: there were versions kept for them
 					 * when the memtable was settled last */
 };

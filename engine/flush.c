@@ -1,6 +1,7 @@
 /*
- * The spaces come in order of their ids, and after the names the counts of live
- * keys, so that what is written is in order.
+ * The spaces come in order of their ids; after the names the counts of live
+ * keys, and before those of scopes the history, so that what is written is in
+ * order.
  *
  * Invariants:
  * 1. The versions of one key lie in one segment.
@@ -203,7 +204,7 @@ static bool part_is_dropped(const struct flush *flush,
 				      SEQ_MAX;
 	const struct retention *r = &flush->retention;
 
-	return dropped <= flush->upto && r->history_from == SEQ_MAX &&
+	return dropped <= flush->upto && dropped <= r->history_from &&
 	       (r->n == 0 || r->seqs[0] >= dropped);
 }
 
@@ -260,20 +261,54 @@ static int counts_write(struct flush *flush)
 	return rc;
 }
 
-static int parts_write(struct flush *flush)
+static int piece_write(struct flush *flush, const struct history_piece *piece,
+		       enum history_key kind)
 {
-	bool has_counts = false;
+	uint8_t number[HISTORY_KEY_BYTES], key[SPACE_KEY_BYTES_MAX];
+	uint8_t head[HISTORY_HEAD_BYTES_MAX];
+	struct entry entry = {
+		.key = key,
+		.value = head,
+		.seq = piece->last,
+		.id = piece->last,
+		.time_us = piece->last_us,
+		.mtime_ns = AEDB_MTIME_NONE,
+	};
+	int rc = segment_begin(flush);
+
+	if (rc < 0)
+		return rc;
+	history_piece_key(kind, piece->last, number);
+	entry.key_bytes = (uint32_t)space_key(HISTORY_SPACE, number,
+					      sizeof(number), key);
+	entry.value_bytes = (uint32_t)history_piece_encode(piece, head);
+	if (kind == HISTORY_BODY) {
+		entry.value = piece->body;
+		entry.value_bytes = (uint32_t)piece->body_bytes;
+	}
+	return segment_writer_add(flush->writer, &entry);
+}
+
+static int history_write(struct flush *flush)
+{
 	int rc = 0;
 
-	for (size_t i = 0; i < flush->n_parts && rc == 0; i++) {
-		const struct catalog_part *part = &flush->parts[i];
+	for (size_t i = 0; i < flush->n_pieces && rc == 0; i++)
+		rc = piece_write(flush, &flush->pieces[i], HISTORY_BODY);
+	for (size_t i = 0; i < flush->n_pieces && rc == 0; i++)
+		rc = piece_write(flush, &flush->pieces[i], HISTORY_HEAD);
+	return rc;
+}
 
-		if (!has_counts && part->space->id > CATALOG_COUNTS) {
-			rc = counts_write(flush);
-			has_counts = true;
-		}
-		if (rc == 0)
-			rc = part_write(flush, part);
+/* The parts of spaces below this one that were not written yet. */
+static int parts_write(struct flush *flush, uint64_t space_end, size_t *at)
+{
+	int rc = 0;
+
+	for (; *at < flush->n_parts && rc == 0; ++*at) {
+		if (flush->parts[*at].space->id >= space_end)
+			break;
+		rc = part_write(flush, &flush->parts[*at]);
 	}
 	return rc;
 }
@@ -284,6 +319,20 @@ static void buried_note(struct flush *flush)
 	for (size_t i = 0; i < flush->n_infos; i++)
 		flush->infos[i].buried_bytes =
 			flush->buried_bytes / flush->n_infos;
+}
+
+static int all_write(struct flush *flush)
+{
+	size_t at = 0;
+	int rc = parts_write(flush, CATALOG_COUNTS, &at);
+
+	if (rc == 0)
+		rc = counts_write(flush);
+	if (rc == 0)
+		rc = parts_write(flush, HISTORY_SPACE, &at);
+	if (rc == 0)
+		rc = history_write(flush);
+	return rc < 0 ? rc : parts_write(flush, UINT64_MAX, &at);
 }
 
 void flush_discard(struct flush *flush)
@@ -297,7 +346,7 @@ void flush_discard(struct flush *flush)
 
 int flush_run(struct flush *flush)
 {
-	int rc = parts_write(flush);
+	int rc = all_write(flush);
 
 	if (rc == 0 && flush->writer && segment_writer_entries(flush->writer))
 		rc = segment_end(flush);
@@ -318,6 +367,7 @@ void flush_release(struct flush *flush)
 		segment_info_release(&flush->infos[i]);
 	for (size_t i = 0; i < flush->n_moved; i++)
 		free(flush->moved[i].key);
+	history_copy_free(flush->pieces, flush->n_pieces);
 	free(flush->infos);
 	free(flush->moved);
 }

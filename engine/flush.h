@@ -9,6 +9,7 @@
 #define FLUSH_H
 
 #include "catalog_collect.h"
+#include "history.h"
 #include "retention.h"
 
 /* A version whose value went to a value file. */
@@ -29,6 +30,8 @@ struct flush {
 	uint64_t time_us;		/* of upto */
 	uint64_t buried_bytes;		/* value bytes that they replaced */
 	struct retention retention;
+	struct history_piece *pieces;	/* owned, as are they */
+	size_t n_pieces;
 	bool notes_moved;		/* moved is wanted */
 	/* what came of it: owned */
 	struct segment_info *infos;

@@ -16,6 +16,7 @@
 #include "err.h"
 #include "levels.h"
 #include "maintenance.h"
+#include "snapshot_history.h"
 #include "storage.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -141,9 +142,11 @@ static void *checkpoint_thread(void *arg)
 	struct aedb *db = arg;
 	struct worker *worker = &db->maintenance.checkpoints;
 
-	while (worker_wait(worker, SECOND_NS))
+	while (worker_wait(worker, SECOND_NS)) {
+		snapshot_history_age(db);
 		if (checkpoint_if_due(db) < 0)
 			worker_pause(worker, SECOND_NS);
+	}
 	return NULL;
 }
 

@@ -27,6 +27,7 @@ static const struct {
 	[MANIFEST_KEY_COUNT] = { "keys", true },
 	[MANIFEST_SEGMENT_NEXT] = { "next segment", false },
 	[MANIFEST_VALUE_NEXT] = { "next value file", false },
+	[MANIFEST_HISTORY_FROM] = { "history from", true },
 };
 
 static int no_memory(void)
@@ -305,6 +306,7 @@ static int numbers_check(const struct manifest_state *state)
 			       n[MANIFEST_CHECKPOINT_SEQ], n[MANIFEST_NEXT_SEQ]);
 	if (n[MANIFEST_CREATED_US] > SEQ_MAX || n[MANIFEST_LAST_TIME_US] > SEQ_MAX ||
 	    n[MANIFEST_KEY_COUNT] > SEQ_MAX || n[MANIFEST_WAS_PERMISSIVE] > 1 ||
+	    n[MANIFEST_HISTORY_FROM] > SEQ_MAX ||
 	    n[MANIFEST_WAL_NEWEST] > INT64_MAX ||
 	    n[MANIFEST_SEGMENT_NEXT] > UINT64_C(1) << 32 ||
 	    n[MANIFEST_VALUE_NEXT] > UINT64_C(1) << 32)

@@ -17,7 +17,8 @@
 
 #define MANIFEST_NAME_BYTES_MAX 128	/* of a snapshot's name */
 
-/* 0 until something was recorded. Only creation time and key count may fall. */
+/* 0 until something was recorded. Creation time, key count and the history's
+ * beginning may fall. */
 enum manifest_number {
 	MANIFEST_CREATED_US,
 	MANIFEST_WAL_FIRST,	/* the log begins with this file */
@@ -30,6 +31,8 @@ enum manifest_number {
 	MANIFEST_KEY_COUNT,	/* at the checkpoint */
 	MANIFEST_SEGMENT_NEXT,	/* above every segment's number */
 	MANIFEST_VALUE_NEXT,	/* above every value file segments refer to */
+	MANIFEST_HISTORY_FROM,	/* segments have all of the states from this
+				 * number on; 0: no history is kept */
 	MANIFEST_NUMBERS,
 };
 

@@ -25,6 +25,7 @@
 #include "recover.h"
 #include "reserve.h"
 #include "snapshot.h"
+#include "snapshot_history.h"
 #include "storage.h"
 #include "sync.h"
 
@@ -83,6 +84,10 @@ static int options_check(const struct aedb_options *o)
 		  UINT64_C(1) << 40 },
 		{ "checkpoint_ops", o->checkpoint_ops, 1000, 1000000000 },
 		{ "checkpoint_interval_s", o->checkpoint_interval_s, 1, 86400 },
+		{ "history_s", o->history_s, o->history_bytes ? 1 : 0,
+		  UINT32_MAX },
+		{ "history_bytes", o->history_bytes,
+		  o->history_s ? 64 << 10 : 0, UINT64_C(1) << 60 },
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
 		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
 		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
@@ -250,6 +255,8 @@ static int segments_start(struct aedb *db)
 		rc = catalog_load(db);
 	if (rc == 0)
 		rc = snapshots_load(db);
+	if (rc == 0)
+		rc = snapshot_history_load(db);
 	if (rc < 0)
 		return rc;
 	atomic_store(&db->visible_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
@@ -429,6 +436,7 @@ static int db_serve(struct aedb *db)
 	atomic_store(&db->commits.written_seq, seq);
 	atomic_store(&db->syncer.durable_seq, seq);
 	db->commits.settled_seq = seq;
+	snapshot_history_start(db);
 	values_set_staged_max(db->values, db->budget.staged_bytes);
 	values_set_cache(db->values, db->epoch, db->cache);
 	if (!db->wal)

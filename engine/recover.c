@@ -18,6 +18,7 @@
 #include "op.h"
 #include "recover.h"
 #include "snapshot.h"
+#include "snapshot_history.h"
 
 struct recovery {
 	struct aedb *db;
@@ -114,8 +115,10 @@ static int commit_execute(struct recovery *recovery,
 	struct aedb *db = recovery->db;
 	seq_t last = commit->first_seq + commit->op_count - 1;
 	uint64_t ids = ids_max(commit);
-	int rc;
+	int rc = snapshot_history_reserve(db);
 
+	if (rc < 0)
+		return rc;
 	epoch_enter(db->epoch);
 	rc = apply_payload(&db->commits.apply, commit->payload,
 			   commit->payload_bytes, commit->first_seq,
@@ -132,6 +135,8 @@ static int commit_execute(struct recovery *recovery,
 			       "the commit %llu of the log has another number of operations",
 			       (unsigned long long)last);
 	atomic_store(&db->visible_seq, last);
+	snapshot_history_note(db, last, commit->time_us,
+			      db->commits.apply.superseded_bytes);
 	mem_settle(db->memtable, last, snapshot_newest_upto(db, last));
 	db->commits.last_time_us = commit->time_us;
 	if (atomic_load(&db->commits.next_seq) <= ids)

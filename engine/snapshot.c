@@ -4,8 +4,10 @@
  * Invariant: a snapshot is taken at the visible number under the list's lock,
  * and settling (commit.c) reads the visible number and the newest snapshot under
  * that lock, too. So whatever that gives up is superseded for every
- * snapshot taken later.
+ * snapshot taken later. While a history is kept settling gives up nothing, and
+ * where the history begins is raised and looked at under that lock.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +15,23 @@
 #include "err.h"
 #include "mem_settle.h"
 #include "snapshot.h"
+#include "snapshot_history.h"
 
 void snapshots_init(struct aedb *db)
 {
+	const struct history_limits limits = {
+		.age_us = db->options.history_s * UINT64_C(1000000),
+		.bytes = db->options.history_bytes,
+	};
+
 	lock_init(&db->snapshots.lock, LOCK_RANK_SNAPSHOTS);
+	history_init(&db->snapshots.history, limits);
 }
 
 void snapshots_release(struct aedb *db) NO_LOCK_ANALYSIS
 {
 	free(db->snapshots.seqs);
+	history_release(&db->snapshots.history);
 	lock_release_memory(&db->snapshots.lock);
 }
 
@@ -42,6 +52,7 @@ static size_t list_find(const struct snapshot_list *list, seq_t seq)
 	return low;
 }
 
+/* Returns 1. */
 static int list_insert(struct snapshot_list *list, size_t i, seq_t seq)
 	REQUIRES(list->lock)
 {
@@ -58,7 +69,7 @@ static int list_insert(struct snapshot_list *list, size_t i, seq_t seq)
 		(list->n - i) * sizeof(*list->seqs));
 	list->seqs[i] = seq;
 	list->n++;
-	return 0;
+	return 1;
 }
 
 int snapshot_add(struct aedb *db, seq_t *ret)
@@ -71,9 +82,10 @@ int snapshot_add(struct aedb *db, seq_t *ret)
 	seq = db_visible(db);
 	rc = list_insert(list, list_find(list, seq), seq);
 	lock_release(&list->lock);
-	if (rc == 0)
-		*ret = seq;
-	return rc;
+	if (rc < 0)
+		return rc;
+	*ret = seq;
+	return 0;
 }
 
 void snapshot_remove(struct aedb *db, seq_t seq)
@@ -102,7 +114,7 @@ int snapshot_hold(struct aedb *db, seq_t seq)
 	lock_acquire(&list->lock);
 	rc = list_insert(list, list_find(list, seq), seq);
 	lock_release(&list->lock);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int snapshots_copy(struct aedb *db, struct retention *ret)
@@ -114,7 +126,7 @@ int snapshots_copy(struct aedb *db, struct retention *ret)
 	seqs = malloc((list->n + 1) * sizeof(*seqs));
 	if (seqs) {
 		memcpy(seqs, list->seqs, list->n * sizeof(*seqs));
-		*ret = (struct retention){ seqs, list->n, SEQ_MAX };
+		*ret = (struct retention){ seqs, list->n, list->history.from };
 	}
 	lock_release(&list->lock);
 	return seqs ? 0 : err_set(AEDB_NO_MEMORY, "no memory for snapshots");
@@ -131,6 +143,8 @@ seq_t snapshot_newest_upto(struct aedb *db, seq_t seq)
 	seq_t newest;
 	size_t i;
 
+	if (history_is_kept(&list->history))
+		return SEQ_MAX;
 	lock_acquire(&list->lock);
 	i = list_find(list, seq + 1);
 	newest = i ? list->seqs[i - 1] : 0;
@@ -146,6 +160,10 @@ void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret)
 	ret->visible = db_visible(db);
 	ret->newest = list->n ? list->seqs[list->n - 1] : 0;
 	ret->oldest = list->n ? list->seqs[0] : ret->visible;
+	if (history_is_kept(&list->history))
+		ret->newest = SEQ_MAX;
+	if (ret->oldest > list->history.from)
+		ret->oldest = list->history.from;
 	lock_release(&list->lock);
 }
 
@@ -155,7 +173,8 @@ void snapshot_work(struct aedb *db, unsigned int versions)
 
 	lock_acquire(&list->lock);
 	mem_work(db->memtable,
-		 &(struct retention){ list->seqs, list->n, SEQ_MAX }, versions);
+		 &(struct retention){ list->seqs, list->n, list->history.from },
+		 versions);
 	lock_release(&list->lock);
 }
 
@@ -183,42 +202,68 @@ int aedb_snapshot_open(struct aedb *db, struct aedb_snapshot **ret)
 	return 0;
 }
 
-/* A number at which every version is kept: the newest, or another snapshot's. */
-static int add_at(struct aedb *db, seq_t seq)
+static int not_kept(seq_t seq)
+{
+	return err_set(AEDB_CONFLICT, "the state as of number %" PRIu64
+		       " is not kept", seq);
+}
+
+/* Adds one that is at this very number; 0: it is none at which all versions are
+ * known to be kept. */
+static int add_exact(struct aedb *db, seq_t seq)
 {
 	struct snapshot_list *list = &db->snapshots;
 	seq_t visible;
 	size_t i;
-	int rc;
+	int rc = 0;
 
 	lock_acquire(&list->lock);
 	visible = db_visible(db);
 	i = list_find(list, seq);
 	if (seq > visible)
 		rc = err_set(AEDB_RANGE,
-			     "number %llu is ahead of the newest commit, %llu",
-			     (unsigned long long)seq, (unsigned long long)visible);
-	else if (seq != visible && (i == list->n || list->seqs[i] != seq))
-		rc = err_set(AEDB_CONFLICT,
-			     "the state as of number %llu is not kept",
-			     (unsigned long long)seq);
-	else
+			     "number %" PRIu64 " is ahead of the newest commit, %"
+			     PRIu64, seq, visible);
+	else if (seq == visible || (i < list->n && list->seqs[i] == seq))
 		rc = list_insert(list, i, seq);
 	lock_release(&list->lock);
 	return rc;
+}
+
+static int add_at(struct aedb *db, seq_t seq, seq_t *ret)
+{
+	struct snapshot_list *list = &db->snapshots;
+	seq_t commit;
+	int rc = add_exact(db, seq);
+
+	if (rc != 0) {
+		*ret = seq;
+		return rc < 0 ? rc : 0;
+	}
+	rc = snapshot_history_round(db, seq, &commit);
+	if (rc < 0)
+		return rc == AEDB_NOT_FOUND ? not_kept(seq) : rc;
+	lock_acquire(&list->lock);
+	/* it may have been let go of meanwhile */
+	if (commit >= list->history.from)
+		rc = list_insert(list, list_find(list, commit), commit);
+	else
+		rc = not_kept(seq);
+	lock_release(&list->lock);
+	*ret = commit;
+	return rc < 0 ? rc : 0;
 }
 
 int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
 			  struct aedb_snapshot **ret)
 {
 	struct aedb_snapshot *snapshot = snapshot_new(db);
-	int rc = snapshot ? add_at(db, seq) : AEDB_NO_MEMORY;
+	int rc = snapshot ? add_at(db, seq, &snapshot->seq) : AEDB_NO_MEMORY;
 
 	if (rc < 0) {
 		free(snapshot);
 		return rc;
 	}
-	snapshot->seq = seq;
 	*ret = snapshot;
 	return 0;
 }

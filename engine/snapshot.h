@@ -15,7 +15,8 @@ struct aedb_snapshot {
 };
 
 /* What versions must be kept for: readers at `visible`, and snapshots from
- * oldest to newest (both as visible if there are none, newest 0 then). */
+ * oldest to newest (both as visible if there are none, newest 0 then); with a
+ * history from its beginning on, newest SEQ_MAX. */
 struct snapshot_bounds {
 	seq_t visible, newest, oldest;
 };
@@ -37,7 +38,8 @@ int snapshots_copy(struct aedb *db, struct retention *ret);
 void snapshots_copy_free(struct retention *copy);
 /* Holds the named ones, at open. */
 int snapshots_load(struct aedb *db);
-/* The newest one at or below this number; 0: there is none. */
+/* The newest one at or below this number; 0: there is none; SEQ_MAX: a history
+ * is kept. */
 seq_t snapshot_newest_upto(struct aedb *db, seq_t seq);
 
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret);

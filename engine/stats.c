@@ -140,5 +140,9 @@ void aedb_stats(const struct aedb *constant, struct aedb_stats *ret)
 	}
 	lock_acquire(&db->snapshots.lock);
 	ret->snapshots = db->snapshots.n;
+	if (history_is_kept(&db->snapshots.history)) {
+		ret->history_seq = db->snapshots.history.from;
+		ret->history_bytes = db->snapshots.history.bytes;
+	}
 	lock_release(&db->snapshots.lock);
 }

@@ -97,9 +97,21 @@ static void old_defer(struct aedb *db, struct levels *old,
 	deferred_add(&db->deferred, (struct deferred_object){ .levels = old });
 }
 
+/* Nothing is written while there was and is no history. */
+static void edit_history(struct aedb *db, seq_t from, struct manifest_edit *edit)
+{
+	seq_t now = manifest_state(db->manifest)->numbers[MANIFEST_HISTORY_FROM];
+
+	if (from == SEQ_MAX)
+		from = 0;
+	if (from ? from > now : now != 0)
+		manifest_edit_set(edit, MANIFEST_HISTORY_FROM, from);
+}
+
 static void edit_numbers(struct aedb *db, const struct storage_change *change,
 			 struct manifest_edit *edit)
 {
+	edit_history(db, change->history_from, edit);
 	manifest_edit_set(edit, MANIFEST_SEGMENT_NEXT,
 			  file_set_next(db->segments));
 	manifest_edit_set(edit, MANIFEST_VALUE_NEXT, file_set_next(values_files(db->values)));

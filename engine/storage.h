@@ -18,6 +18,8 @@ struct storage_change {
 	size_t n_added;
 	const file_id_t *removed;
 	size_t n_removed;
+	/* What it left out is not seen from this number on, see retention.h. */
+	seq_t history_from;
 	/* after a checkpoint, else 0: */
 	seq_t checkpoint_seq;
 	uint64_t checkpoint_time_us;

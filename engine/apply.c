@@ -447,7 +447,7 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
 	struct entry entry;
-	int rc = catalog_get(&apply->db->catalog, place, SEQ_MAX, &entry,
+	int rc = catalog_get(&apply->db->catalog.names, place, SEQ_MAX, &entry,
 			     ret_key);
 
 	if (rc < 0)
@@ -463,7 +463,8 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 static int place_check_there(struct apply *apply, const struct op_place *place,
 			     struct entry *ret, struct catalog_key *ret_key)
 {
-	int rc = catalog_get(&apply->db->catalog, place, SEQ_MAX, ret, ret_key);
+	int rc = catalog_get(&apply->db->catalog.names, place, SEQ_MAX, ret,
+			     ret_key);
 
 	return rc == 0 ? place_missing(place) : rc;
 }
@@ -601,7 +602,7 @@ static int apply_rename(struct apply *apply, const struct op *op)
 static int place_get(struct apply *apply, const struct op *op,
 		     struct entry *ret, struct catalog_key *ret_key)
 {
-	int rc = catalog_get(&apply->db->catalog, &op->place, SEQ_MAX, ret,
+	int rc = catalog_get(&apply->db->catalog.names, &op->place, SEQ_MAX, ret,
 			     ret_key);
 
 	if (rc)

@@ -346,7 +346,7 @@ void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret)
 	ret->n = 9;
 }
 
-int catalog_get(struct catalog *catalog, const struct op_place *place,
+int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key)
 {
 	struct entry project;
@@ -354,10 +354,9 @@ int catalog_get(struct catalog *catalog, const struct op_place *place,
 
 	catalog_project_key(place->project, ret_key);
 	if (!place->scope.n)
-		return space_get_live(&catalog->names, ret_key->bytes,
-				      ret_key->n, limit, ret);
-	rc = space_get_live(&catalog->names, ret_key->bytes, ret_key->n, limit,
-			    &project);
+		return space_get_live(names, ret_key->bytes, ret_key->n, limit,
+				      ret);
+	rc = space_get_live(names, ret_key->bytes, ret_key->n, limit, &project);
 	if (rc <= 0) {
 		ret_key->n = 0;
 		return rc;
@@ -365,8 +364,7 @@ int catalog_get(struct catalog *catalog, const struct op_place *place,
 	catalog_scopes_prefix(project.id, ret_key);
 	memcpy(ret_key->bytes + ret_key->n, place->scope.at, place->scope.n);
 	ret_key->n += place->scope.n;
-	return space_get_live(&catalog->names, ret_key->bytes, ret_key->n,
-			      limit, ret);
+	return space_get_live(names, ret_key->bytes, ret_key->n, limit, ret);
 }
 
 const char *catalog_place_text(const struct op_place *place, char *text)

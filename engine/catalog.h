@@ -97,9 +97,9 @@ void catalog_reap(struct catalog *catalog, seq_t oldest);
 /* Whether the scope exists as of seq. */
 bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq);
 
-/* Finds a place's entry as of limit, and its key: 1, or 0: not there; then
- * ret_key is set if the project is there. Inside an epoch. */
-int catalog_get(struct catalog *catalog, const struct op_place *place,
+/* Finds a place's entry in the space of names as of limit, and its key: 1, or 0:
+ * not there; then ret_key is set if the project is there. Inside an epoch. */
+int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key);
 /* Key of a project, and the prefix of the keys of its scopes. */
 void catalog_project_key(struct op_bytes name, struct catalog_key *ret);

@@ -213,7 +213,6 @@ static void checkpoint_end(struct aedb *db, struct checkpoint *c,
 			   struct flush *flush)
 {
 	lock_acquire(&db->commits.lock);
-	atomic_store(&db->checkpoint_seq, c->seq);
 	if (c->is_sealed)
 		catalog_forget(&db->catalog, c->memtable);
 	else

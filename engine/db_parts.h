@@ -55,6 +55,8 @@ struct snapshot_list {
 	struct lock lock;
 	seq_t *seqs;		/* guarded by lock: ascending, one each snapshot */
 	size_t n, n_max;	/* guarded by lock */
+	size_t n_in_segments;	/* guarded by lock: of them, those that memory
+				 * may lack versions of */
 	struct history history;	/* guarded by lock, but for its limits */
 	_Atomic bool needs_sweep;	/* atomic: one was released, or history
 					 * was let go of */

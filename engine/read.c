@@ -32,11 +32,11 @@ static int read_find(struct aedb_scope *scope,
 {
 	struct aedb *db = scope->space.db;
 	seq_t limit = snapshot ? snapshot->seq : db_visible(db);
+	struct space room, *space = snapshot_space(snapshot, &scope->space, &room);
 	seq_t newer = 0;
 
 	for (;;) {
-		int rc = space_get(&scope->space, key, key_bytes, limit, ret,
-				   &newer);
+		int rc = space_get(space, key, key_bytes, limit, ret, &newer);
 
 		if (rc < 0)
 			return rc;
@@ -263,12 +263,14 @@ static int place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 		      const struct op_place *place, struct entry *ret,
 		      struct catalog_key *ret_key)
 {
+	struct space room, *names = snapshot_space(snapshot, &db->catalog.names,
+						   &room);
 	seq_t limit;
 	int rc;
 
 	do {
 		limit = snapshot ? snapshot->seq : db_visible(db);
-		rc = catalog_get(&db->catalog, place, limit, ret, ret_key);
+		rc = catalog_get(names, place, limit, ret, ret_key);
 	} while (rc >= 0 && !snapshot && db_visible(db) != limit);
 	return rc;
 }
@@ -329,6 +331,7 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	const struct entry *entry;
 	struct space_walk names;
 	struct catalog_key key;
+	struct space room;
 	int rc = names_prefix(db, snapshot, project, &key);
 
 	if (rc <= 0)
@@ -336,7 +339,8 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	prefix_bytes = key.n;
 	memcpy(key.bytes + key.n, after, after_bytes);
 	key.n += after_bytes;
-	space_walk_init(&names, &db->catalog.names, snapshot->seq);
+	space_walk_init(&names, snapshot_space(snapshot, &db->catalog.names,
+					       &room), snapshot->seq);
 	rc = space_walk_first(&names, key.bytes, key.n, prefix_bytes);
 	if (rc > 0) {
 		entry = space_walk_entry(&names);
@@ -352,7 +356,7 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    struct aedb_entry *ret)
 {
 	struct op_bytes name = { project, project ? strlen(project) : 0 };
-	struct aedb_snapshot now = { db, 0 };
+	struct aedb_snapshot now = { .db = db };
 	struct aedb_entry found;
 	int rc;
 

@@ -32,6 +32,7 @@ struct aedb_scan {
 	struct aedb *db;
 	struct epoch_slot *slot;
 	struct space_walk walk;
+	struct space room;	/* of a snapshot that has its own */
 	struct range_bounds bounds;
 	enum aedb_direction direction;
 	seq_t seq;
@@ -60,7 +61,9 @@ static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 	if (!catalog_scope_is_live(scope, scan->seq))
 		return err_set(AEDB_NOT_FOUND,
 			       "the scope does not exist any more");
-	space_walk_init(&scan->walk, &scope->space, scan->seq);
+	space_walk_init(&scan->walk,
+			snapshot_space(snapshot, &scope->space, &scan->room),
+			scan->seq);
 	scan->walk.work_max = STAY_ENTRIES;
 	if (scan->direction == AEDB_FORWARD) {
 		scan->walk.until = scan->bounds.to;

@@ -7,6 +7,13 @@
 int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 		    struct aedb_scope **ret)
 {
+	return aedb_scope_open_at(db, NULL, project, name, ret);
+}
+
+int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
+		       const char *project, const char *name,
+		       struct aedb_scope **ret)
+{
 	struct aedb_place place = { project, name };
 	struct scope_state *state;
 	struct aedb_entry entry;
@@ -14,7 +21,7 @@ int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 
 	if (!project || !name)
 		return err_set(AEDB_INVALID, "a scope has a project and a name");
-	rc = aedb_place_stat(db, NULL, place, &entry);
+	rc = aedb_place_stat(db, snapshot, place, &entry);
 	if (rc == AEDB_NOT_FOUND)
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)

@@ -178,9 +178,20 @@ void snapshot_work(struct aedb *db, unsigned int versions)
 	lock_release(&list->lock);
 }
 
+struct space *snapshot_space(const struct aedb_snapshot *snapshot,
+			     struct space *space, struct space *room)
+{
+	if (!snapshot || !snapshot->is_in_segments)
+		return space;
+	space_init_in_segments(room, space->db, space->id);
+	return room;
+}
+
+/* Opening. */
+
 static struct aedb_snapshot *snapshot_new(struct aedb *db)
 {
-	struct aedb_snapshot *snapshot = malloc(sizeof(*snapshot));
+	struct aedb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
 	if (snapshot)
 		snapshot->db = db;
@@ -208,9 +219,9 @@ static int not_kept(seq_t seq)
 		       " is not kept", seq);
 }
 
-/* Adds one that is at this very number; 0: it is none at which all versions are
- * known to be kept. */
-static int add_exact(struct aedb *db, seq_t seq)
+/* Adds one at this very number, and says where it is found; 0: it is none at
+ * which all versions are known to be kept. */
+static int add_exact(struct aedb *db, seq_t seq, struct aedb_snapshot *snapshot)
 {
 	struct snapshot_list *list = &db->snapshots;
 	seq_t visible;
@@ -226,31 +237,36 @@ static int add_exact(struct aedb *db, seq_t seq)
 			     PRIu64, seq, visible);
 	else if (seq == visible || (i < list->n && list->seqs[i] == seq))
 		rc = list_insert(list, i, seq);
+	if (rc > 0) {
+		snapshot->seq = seq;
+		/* the other at this number may be a checkpoint's */
+		snapshot->is_in_segments =
+			list->n_in_segments &&
+			seq <= atomic_load(&db->checkpoint_seq);
+		list->n_in_segments += snapshot->is_in_segments;
+	}
 	lock_release(&list->lock);
 	return rc;
 }
 
-static int add_at(struct aedb *db, seq_t seq, seq_t *ret)
+static int add_at(struct aedb *db, seq_t seq, struct aedb_snapshot *snapshot)
 {
 	struct snapshot_list *list = &db->snapshots;
-	seq_t commit;
-	int rc = add_exact(db, seq);
+	int rc = add_exact(db, seq, snapshot);
 
-	if (rc != 0) {
-		*ret = seq;
+	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	}
-	rc = snapshot_history_round(db, seq, &commit);
+	rc = snapshot_history_round(db, seq, &snapshot->seq);
 	if (rc < 0)
 		return rc == AEDB_NOT_FOUND ? not_kept(seq) : rc;
 	lock_acquire(&list->lock);
 	/* it may have been let go of meanwhile */
-	if (commit >= list->history.from)
-		rc = list_insert(list, list_find(list, commit), commit);
+	if (snapshot->seq >= list->history.from)
+		rc = list_insert(list, list_find(list, snapshot->seq),
+				 snapshot->seq);
 	else
 		rc = not_kept(seq);
 	lock_release(&list->lock);
-	*ret = commit;
 	return rc < 0 ? rc : 0;
 }
 
@@ -258,7 +274,40 @@ int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
 			  struct aedb_snapshot **ret)
 {
 	struct aedb_snapshot *snapshot = snapshot_new(db);
-	int rc = snapshot ? add_at(db, seq, &snapshot->seq) : AEDB_NO_MEMORY;
+	int rc = snapshot ? add_at(db, seq, snapshot) : AEDB_NO_MEMORY;
+
+	if (rc < 0) {
+		free(snapshot);
+		return rc;
+	}
+	*ret = snapshot;
+	return 0;
+}
+
+/* Until a checkpoint is published that comes after it, compactions keep all of
+ * this one's state, and those that come later know of the snapshot. */
+static int add_checkpoint(struct aedb *db, struct aedb_snapshot *snapshot)
+{
+	struct snapshot_list *list = &db->snapshots;
+	int rc = AEDB_NOT_FOUND;
+
+	lock_acquire(&db->storage_lock);
+	lock_acquire(&list->lock);
+	snapshot->seq = atomic_load(&db->checkpoint_seq);
+	snapshot->is_in_segments = true;
+	if (snapshot->seq)
+		rc = list_insert(list, list_find(list, snapshot->seq),
+				 snapshot->seq);
+	list->n_in_segments += rc > 0;
+	lock_release(&list->lock);
+	lock_release(&db->storage_lock);
+	return rc < 0 ? rc : 0;
+}
+
+int aedb_snapshot_open_checkpoint(struct aedb *db, struct aedb_snapshot **ret)
+{
+	struct aedb_snapshot *snapshot = snapshot_new(db);
+	int rc = snapshot ? add_checkpoint(db, snapshot) : AEDB_NO_MEMORY;
 
 	if (rc < 0) {
 		free(snapshot);
@@ -275,8 +324,14 @@ aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot)
 
 void aedb_snapshot_close(struct aedb_snapshot *snapshot)
 {
+	struct snapshot_list *list;
+
 	if (!snapshot)
 		return;
+	list = &snapshot->db->snapshots;
+	lock_acquire(&list->lock);
+	list->n_in_segments -= snapshot->is_in_segments;
+	lock_release(&list->lock);
 	snapshot_remove(snapshot->db, snapshot->seq);
 	free(snapshot);
 }

@@ -12,6 +12,9 @@
 struct aedb_snapshot {
 	struct aedb *db;
 	seq_t seq;
+	/* Segments have all that it shows, and memory may have less: its number
+	 * is a checkpoint's, which only segments kept before it was opened. */
+	bool is_in_segments;
 };
 
 /* What versions must be kept for: readers at `visible`, and snapshots from
@@ -41,6 +44,11 @@ int snapshots_load(struct aedb *db);
 /* The newest one at or below this number; 0: there is none; SEQ_MAX: a history
  * is kept. */
 seq_t snapshot_newest_upto(struct aedb *db, seq_t seq);
+
+/* Where a snapshot (NULL: none) finds what the space has: in the space, or in
+ * `room` made for it. */
+struct space *snapshot_space(const struct aedb_snapshot *snapshot,
+			     struct space *space, struct space *room);
 
 void snapshot_bounds_take(struct aedb *db, struct snapshot_bounds *ret);
 /* Goes on dropping what only released snapshots needed, or belonged to dropped

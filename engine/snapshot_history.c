@@ -46,8 +46,7 @@ static int heads_load(struct aedb *db) REQUIRES(db->snapshots.lock)
 	struct space_walk heads;
 	int rc;
 
-	space_init(&space, db, HISTORY_SPACE);
-	atomic_store(&space.is_partial, true);
+	space_init_in_segments(&space, db, HISTORY_SPACE);
 	space_walk_init(&heads, &space, SEQ_MAX);
 	epoch_enter(db->epoch);
 	rc = heads_take(db, &heads);

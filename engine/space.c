@@ -20,6 +20,12 @@ void space_init(struct space *space, struct aedb *db, uint64_t id)
 	*space = (struct space){ .db = db, .id = id };
 }
 
+void space_init_in_segments(struct space *space, struct aedb *db, uint64_t id)
+{
+	space_init(space, db, id);
+	atomic_init(&space->is_partial, true);
+}
+
 static struct mem_tree *space_tree(const struct space *space)
 {
 	return atomic_load_explicit(&space->tree, memory_order_acquire);

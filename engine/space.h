@@ -55,6 +55,8 @@ static inline bool space_has_keys(uint64_t id)
 }
 
 void space_init(struct space *space, struct aedb *db, uint64_t id);
+/* Only what segments have of the space: for reading. */
+void space_init_in_segments(struct space *space, struct aedb *db, uint64_t id);
 /* Gives back what the active memtable holds of it. Writer. */
 void space_release(struct space *space);
 

@@ -150,6 +150,8 @@ static int change_write(struct aedb *db, const struct storage_change *change,
 		return rc;
 	}
 	levels_show(db, levels);
+	if (change->checkpoint_seq)
+		atomic_store(&db->checkpoint_seq, change->checkpoint_seq);
 	old_defer(db, old, change);
 	return 0;
 }

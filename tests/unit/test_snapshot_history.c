@@ -2,6 +2,8 @@
  * The kept history: states of any number in it are shown as they were, through
  * checkpoints, compactions, reopenings and power cuts; others are refused.
  */
+#include <pthread.h>
+
 #include "checkpoint.h"
 #include "compaction.h"
 #include "db_fixture.h"
@@ -450,6 +452,266 @@ TEST(options, "half an option for a history is refused")
 	f.options.history_bytes = 1 << 20;
 	CHECK_FAILS(fixture_try(&f), AEDB_INVALID, "history_s");
 	simdisk_free(f.disk);
+}
+
+/* Scopes and checkpoints. */
+
+static struct aedb_scope *scope_at(const struct aedb_snapshot *view,
+				   const char *name)
+{
+	struct aedb_scope *scope = NULL;
+
+	CHECK_OK(aedb_scope_open_at(w.f.db, view, "p", name, &scope));
+	return scope;
+}
+
+static void scope_make(const char *name, const char *value)
+{
+	struct aedb_scope *scope;
+
+	CHECK_OK(aedb_create(w.f.db, place("p", name)));
+	scope = scope_at(NULL, name);
+	CHECK_OK(put_text(scope, "key", value));
+	aedb_scope_close(scope);
+}
+
+static void scope_check(const struct aedb_snapshot *view, const char *name,
+			const char *value)
+{
+	struct aedb_scope *scope = scope_at(view, name);
+
+	CHECK_STR(text_of(scope, view, "key"), value);
+	CHECK_EQ(put_text(scope, "key", "new"), AEDB_NOT_FOUND);
+	aedb_scope_close(scope);
+}
+
+static void scopes_settle(int how)
+{
+	seq_t seq;
+
+	if (how > 0)
+		CHECK_OK(checkpoint_run(w.f.db, CHECKPOINT_ROTATE, &seq));
+	if (how > 1)
+		CHECK_OK(aedb_compact(w.f.db));
+	if (how > 2)
+		fixture_reopen(&w.f);
+}
+
+TEST(scopes, "a dropped scope is found and read in states that had it, as long as they are kept")
+{
+	struct aedb_snapshot *view;
+	struct aedb_scope *scope;
+	struct timespec now;
+	seq_t seq;
+
+	world_open(64 << 20);
+	for (int how = 0; how < 12; how++) {
+		scope_make("dropped", "value");
+		seq = aedb_visible_seq(w.f.db);
+		scopes_settle(how / 4);
+		CHECK_OK(aedb_drop(w.f.db, place("p", "dropped"), AEDB_DROP_ALL));
+		scopes_settle(how % 4);
+		CHECK_OK(aedb_snapshot_open_at(w.f.db, seq, &view));
+		scope_check(view, "dropped", "value");
+		aedb_snapshot_close(view);
+		CHECK_EQ(aedb_scope_open(w.f.db, "p", "dropped", &scope),
+			 AEDB_NOT_FOUND);
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	snapshot_history_trim(w.f.db, ((uint64_t)now.tv_sec + 3700) * 1000000);
+	CHECK_EQ(aedb_snapshot_open_at(w.f.db, seq, &view), AEDB_CONFLICT);
+	world_close();
+}
+
+static struct aedb_snapshot *checkpoint_view(void)
+{
+	struct aedb_snapshot *view = NULL;
+
+	CHECK_OK(aedb_snapshot_open_checkpoint(w.f.db, &view));
+	return view;
+}
+
+/* The index of the last checkpoint's state. */
+static size_t checkpointed(void)
+{
+	struct aedb_stats stats;
+	size_t i = w.n;
+
+	aedb_stats(w.f.db, &stats);
+	while (i > 0 && w.states[i - 1].seq > stats.checkpoint_seq)
+		i--;
+	return i - 1;
+}
+
+static void without_history(void)
+{
+	memset(&w, 0, sizeof(w));
+	fixture_init(&w.f);
+	w.f.options.maintenance = AEDB_ON_CALL;
+	w.f.options.memory_bytes = 512 << 10;
+	fixture_start(&w.f);
+	state_note();
+}
+
+TEST(checkpoints, "the last checkpoint's state is shown until the next one, and then as long as it is open")
+{
+	struct aedb_snapshot *view, *again;
+	unsigned int views = 0;
+
+	without_history();
+	CHECK_EQ(aedb_snapshot_open_checkpoint(w.f.db, &view), AEDB_NOT_FOUND);
+	CHECK_OK(aedb_checkpoint(w.f.db, NULL));
+	while (w.n < STATES / 5) {
+		size_t h = below(HELD), i;
+
+		CHECK_OK(world_commit());
+		state_note();
+		if (below(5) == 0)
+			world_settle();
+		if (below(50) == 0)
+			world_reopen();
+		if (below(8) == 0) {
+			aedb_snapshot_close(w.held[h]);
+			w.held[h] = checkpoint_view();
+			w.held_state[h] = checkpointed();
+		}
+		if (below(3))
+			continue;
+		held_check();
+		view = checkpoint_view();
+		i = checkpointed();
+		check_view(view, &w.states[i]);
+		/* another one at the same number finds the same */
+		CHECK_OK(aedb_snapshot_open_at(w.f.db, w.states[i].seq, &again));
+		aedb_snapshot_close(view);
+		check_view(again, &w.states[i]);
+		aedb_snapshot_close(again);
+		views++;
+	}
+	CHECK(views > 20);
+	world_close();
+}
+
+TEST(checkpoint_names, "the last checkpoint shows the names of its time")
+{
+	struct aedb_snapshot *view;
+	struct aedb_entry entry;
+
+	without_history();
+	CHECK_OK(aedb_create(w.f.db, place("p", "a")));
+	CHECK_OK(aedb_checkpoint(w.f.db, NULL));
+	CHECK_OK(aedb_rename(w.f.db, place("p", "a"), place("p", "b")));
+	CHECK_OK(aedb_create(w.f.db, place("q", NULL)));
+	view = checkpoint_view();
+	CHECK_OK(aedb_place_next(w.f.db, view, "p", "", &entry));
+	CHECK_EQ(entry.key_bytes, 1);
+	CHECK_MEM(entry.key, "a", 1);
+	aedb_unpin(&entry);
+	CHECK_OK(aedb_place_next(w.f.db, view, "p", "a", &entry));
+	CHECK_MEM(entry.key, "s", 1);
+	aedb_unpin(&entry);
+	CHECK_EQ(aedb_place_next(w.f.db, view, NULL, "p", &entry),
+		 AEDB_NOT_FOUND);
+	CHECK_EQ(aedb_place_stat(w.f.db, view, place("p", "b"), &entry),
+		 AEDB_NOT_FOUND);
+	aedb_snapshot_close(view);
+	world_close();
+}
+
+/* Threads. */
+
+#define ACCOUNTS 60
+#define TRANSFERS 4000
+
+static bool is_over;		/* atomic */
+
+static void account_put(struct aedb_txn *txn, size_t i, int64_t sum)
+{
+	CHECK_OK(aedb_txn_put(txn, w.f.scope, &(struct aedb_put){
+		.key = key_of(i), .key_bytes = strlen(key_of(i)),
+		.value = &sum, .value_bytes = sizeof(sum) }));
+}
+
+/* Moves amounts between accounts, so that each state's sum is 0. */
+static void *transfers_run(void *seed)
+{
+	static int64_t sums[ACCOUNTS];
+	uint64_t random = *(uint64_t *)seed;
+
+	memset(sums, 0, sizeof(sums));
+	for (int t = 0; t < TRANSFERS; t++) {
+		struct aedb_txn *txn = txn_of(w.f.db);
+		size_t from, to;
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		from = (random >> 33) % ACCOUNTS;
+		to = (from + 1 + (random >> 40) % (ACCOUNTS - 1)) % ACCOUNTS;
+		sums[from] -= t;
+		sums[to] += t;
+		account_put(txn, from, sums[from]);
+		account_put(txn, to, sums[to]);
+		CHECK_OK(txn_end(txn));
+	}
+	__atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void sum_check(const struct aedb_snapshot *view)
+{
+	struct aedb_range all = { 0 };
+	struct aedb_entry entry;
+	struct aedb_scan *scan;
+	int64_t sum = 0, number;
+	int rc;
+
+	CHECK_OK(aedb_scan_open(w.f.scope, view, &all, &scan));
+	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
+		memcpy(&number, entry.value, sizeof(number));
+		sum += number;
+	}
+	CHECK_EQ(rc, AEDB_NOT_FOUND);
+	CHECK_EQ(sum, 0);
+	aedb_scan_close(scan);
+}
+
+TEST(threads, "views of the history are whole while others commit, flush, compact and let go of it")
+{
+	uint64_t seed = check_random();
+	unsigned int views = 0, gone = 0;
+	pthread_t writer;
+
+	memset(&w, 0, sizeof(w));
+	fixture_init(&w.f);
+	w.f.options.durability = AEDB_OS;
+	w.f.options.memory_bytes = 128 << 10;
+	w.f.options.history_s = 3600;
+	w.f.options.history_bytes = 64 << 10;
+	fixture_start(&w.f);
+	is_over = false;
+	CHECK_EQ(pthread_create(&writer, NULL, transfers_run, &seed), 0);
+	while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE) || views < 10) {
+		seq_t from = history_seq(), to = aedb_visible_seq(w.f.db);
+		struct aedb_snapshot *view;
+		int rc = aedb_snapshot_open_at(w.f.db, from + below(to - from + 1),
+					       &view);
+
+		if (rc == AEDB_CONFLICT) {
+			gone++;
+			continue;
+		}
+		CHECK_OK(rc);
+		CHECK(aedb_snapshot_seq(view) >= from);
+		sum_check(view);
+		aedb_snapshot_close(view);
+		if (views++ % 4 == 0 &&
+		    aedb_snapshot_open_checkpoint(w.f.db, &view) == 0) {
+			sum_check(view);
+			aedb_snapshot_close(view);
+		}
+	}
+	pthread_join(writer, NULL);
+	printf("# %u views, %u gone before they were opened\n", views, gone);
+	fixture_close(&w.f);
 }
 
 int main(int argc, char **argv)

@@ -16,6 +16,7 @@
 
 #define ITEM_BYTES_MAX 256
 #define SIZE_BYTES_MAX (UINT64_C(1) << 50)
+#define HISTORY_BYTES_MIN (UINT64_C(64) << 10)
 
 __attribute__((format(printf, 2, 3)))
 static int refuse(struct options *options, const char *format, ...)
@@ -182,6 +183,63 @@ static int parse_size(struct options *options, const struct size *size,
 	return 0;
 }
 
+/* Seconds, or with a unit; 1 at least. */
+static bool read_age(const char *text, uint32_t *ret)
+{
+	static const struct { char name; uint32_t seconds; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+		{ 'w', 604800 },
+	};
+	uint32_t seconds = 1;
+	uint64_t v = 0;
+	char *end;
+
+	if (!read_number(text, 10, UINT32_MAX, &end, &v))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (*end == units[i].name) {
+			seconds = units[i].seconds;
+			end++;
+			break;
+		}
+	if (*end || v == 0 || v > UINT32_MAX / seconds)
+		return false;
+	*ret = (uint32_t)v * seconds;
+	return true;
+}
+
+static int parse_history_bytes(struct options *options, const char *text)
+{
+	options->wants_history_bytes = false;
+	if (!read_size(text, &options->engine.history_bytes) ||
+	    options->engine.history_bytes < HISTORY_BYTES_MIN)
+		return refuse(options, "option history=TIME,%s: not a size of "
+			      "64K or more, in bytes or with K, M, G or T", text);
+	return 0;
+}
+
+/* TIME,BYTES; as an item of -o it ends at the comma, and the next one is the
+ * rest. */
+static int parse_history(struct options *options, char *text)
+{
+	char *comma = strchr(text, ',');
+
+	if (comma)
+		*comma = '\0';
+	if (!read_age(text, &options->engine.history_s))
+		return refuse(options, "option history=%s: not a time of 1s or "
+			      "more, in seconds or with s, m, h, d or w", text);
+	options->wants_history_bytes = !comma;
+	return comma ? parse_history_bytes(options, comma + 1) : 0;
+}
+
+static int history_check(struct options *options)
+{
+	return options->wants_history_bytes ?
+		       refuse(options, "option history wants a time and a size: "
+			      "history=TIME,BYTES") : 0;
+}
+
 static int parse_durability(struct options *options, const char *text)
 {
 	if (!strcmp(text, "batch"))
@@ -301,8 +359,7 @@ static int apply_flag(struct options *options, const char *name)
 	return 0;
 }
 
-static int apply_value(struct options *options, const char *name,
-		       const char *text)
+static int apply_value(struct options *options, const char *name, char *text)
 {
 	const struct count *count = find_count(name);
 	const struct size *size = find_size(name);
@@ -325,6 +382,8 @@ static int apply_value(struct options *options, const char *name,
 		return parse_count(options, count, text);
 	if (size)
 		return parse_size(options, size, text);
+	if (!strcmp(name, "history"))
+		return parse_history(options, text);
 	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return refuse(options, "unknown option: %s=%s", name, text);
@@ -333,7 +392,8 @@ static int apply_value(struct options *options, const char *name,
 static bool wants_value(const char *name)
 {
 	static const char *const names[] = {
-		"uid", "gid", "umask", "fmask", "dmask", "durability", NULL,
+		"uid", "gid", "umask", "fmask", "dmask", "durability",
+		"history", NULL,
 	};
 
 	return is_among(name, names) || find_count(name) || find_size(name);
@@ -343,6 +403,11 @@ static int apply_item(struct options *options, char *item)
 {
 	char *text = strchr(item, '=');
 
+	/* no option's name begins with a digit */
+	if (options->wants_history_bytes && *item >= '0' && *item <= '9')
+		return parse_history_bytes(options, item);
+	if (history_check(options) < 0)
+		return AEDB_INVALID;
 	if (!text && wants_value(item))
 		return refuse(options, "option %s wants a value: %s=…", item, item);
 	if (!text)
@@ -374,7 +439,7 @@ static int apply_list(struct options *options, const char *list)
 			return refuse(options, "option too long: %.40s…", item);
 		item[n++] = *at;
 	}
-	return rc;
+	return rc < 0 ? rc : history_check(options);
 }
 
 /* The command line. */
@@ -484,6 +549,9 @@ void options_print_help(FILE *out)
 	      "                      returns), os (when the kernel writes it)\n"
 	      "     sync_interval=MS of durability=batch, 1-60000 (10)\n"
 	      "     memory=SIZE      memory budget, with K, M, G (256M)\n"
+	      "     history=TIME,BYTES\n"
+	      "                      past states stay so long, within so many\n"
+	      "                      bytes, as in 7d,1G (none)\n"
 	      "     key_bytes_max=N  of a new path in its scope, 1-4000 (1024)\n"
 	      "     checkpoint_log=SIZE,checkpoint_ops=N,checkpoint_interval=S\n"
 	      "                      log, operations or seconds since the last\n"

@@ -40,6 +40,7 @@ struct options {
 	bool creates;			/* a database where there is none */
 	struct aedb_options engine;	/* what the database is opened with; its
 					 * memory is that of the whole mount */
+	bool wants_history_bytes;	/* while -o is read */
 	struct shown shown;
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */
 	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */

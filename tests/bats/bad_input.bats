@@ -60,6 +60,8 @@ nothing_is_lost() {
 	refused 2 sync_interval=0 -- -o sync_interval=0
 	refused 2 sync_interval=ten -- -o sync_interval=ten
 	refused 2 memory=many -- -o memory=many
+	refused 2 history=1y -- -o history=1y,1G
+	refused 2 history=TIME,BYTES -- -o history=1d
 	refused 2 uid=-1 -- -o uid=-1
 	refused 2 umask=9 -- -o umask=9
 	refused 2 frobnicate -- -o ro,frobnicate

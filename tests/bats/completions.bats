@@ -60,7 +60,7 @@ bash_prepare() {
 mount_options() {
 	aedbfs --help | sed -n '/^  -o/,/^  -h/p' |
 		grep -oE '^     [a-z_,=A-Z]+|[fd]mask=' | tr -d ' ' | tr , '\n' |
-		sed 's/=.*/=/'
+		sed 's/=.*/=/' | grep '^[a-z]'
 }
 
 @test "every option of a mount in --help is in each completion and in the manual" {

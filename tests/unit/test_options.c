@@ -93,6 +93,34 @@ TEST(options_maintenance, "when checkpoints are made and how fast compaction "
 	CHECK_EQ(o.engine.compaction_rate, 0);
 }
 
+TEST(options_history, "a history has a time and a size, with units, and is off without")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt"));
+	CHECK_EQ(o.engine.history_s, 0);
+	CHECK_EQ(o.engine.history_bytes, 0);
+	CHECK_OK(PARSE(&o, "-o", "history=7d,1G,noatime", "db", "mnt"));
+	CHECK_EQ(o.engine.history_s, 7 * 86400);
+	CHECK_EQ(o.engine.history_bytes, 1 << 30);
+	CHECK_STR(o.kernel, "noatime");
+	CHECK_OK(PARSE(&o, "-o", "history=90\\,65536", "db", "mnt"));
+	CHECK_EQ(o.engine.history_s, 90);
+	CHECK_EQ(o.engine.history_bytes, 65536);
+	CHECK_OK(PARSE(&o, "-o", "ro,history=2w,64K", "db", "mnt"));
+	CHECK_EQ(o.engine.history_s, 14 * 86400);
+	CHECK_REFUSED("option history wants a time and a size: "
+		      "history=TIME,BYTES", "-o", "history=1h", "db", "mnt");
+	CHECK_REFUSED("option history wants a time and a size: "
+		      "history=TIME,BYTES", "-o", "history=1h,ro", "db", "mnt");
+	CHECK_REFUSED("option history wants a value: history=…", "-o",
+		      "history", "db", "mnt");
+	CHECK_REFUSED("option history=TIME,10K: not a size of 64K or more, in "
+		      "bytes or with K, M, G or T", "-o", "history=1m,10K",
+		      "db", "mnt");
+	CHECK_REFUSED("unknown option: 1G", "-o", "1G", "db", "mnt");
+}
+
 TEST(options_fstab, "what mount(8) passes on is accepted")
 {
 	struct options o;
@@ -204,6 +232,7 @@ TEST(options_values, "values out of their range are refused")
 		"checkpoint_interval=0", "checkpoint_interval=86401",
 		"checkpoint_interval=5m", "compaction_rate=1",
 		"compaction_rate=64MB", "compaction_rate=00x",
+		"history=0", "history=1y", "history=9999999999", "history=8000w",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -339,7 +339,8 @@ TEST(all_kept, "every state there ever was is shown as it was")
 	world_close();
 }
 
-TEST(bounded, "what is in the history is shown, what has left it is refused, but held views stay")
+TEST(bounded, "what is in the history is shown, what has left it is refused, "
+	"but held views stay")
 {
 	world_open(300 << 10);
 	while (w.n < STATES / 2) {
@@ -497,7 +498,8 @@ static void scopes_settle(int how)
 		fixture_reopen(&w.f);
 }
 
-TEST(scopes, "a dropped scope is found and read in states that had it, as long as they are kept")
+TEST(scopes, "a dropped scope is found and read in states that had it, "
+	"as long as they are kept")
 {
 	struct aedb_snapshot *view;
 	struct aedb_scope *scope;
@@ -553,7 +555,8 @@ static void without_history(void)
 	state_note();
 }
 
-TEST(checkpoints, "the last checkpoint's state is shown until the next one, and then as long as it is open")
+TEST(checkpoints, "the last checkpoint's state is shown until the next one, "
+	"and then as long as it is open")
 {
 	struct aedb_snapshot *view, *again;
 	unsigned int views = 0;
@@ -674,7 +677,8 @@ static void sum_check(const struct aedb_snapshot *view)
 	aedb_scan_close(scan);
 }
 
-TEST(threads, "views of the history are whole while others commit, flush, compact and let go of it")
+TEST(threads, "views of the history are whole while others commit, flush, "
+	"compact and let go of it")
 {
 	uint64_t seed = check_random();
 	unsigned int views = 0, gone = 0;

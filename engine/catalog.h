@@ -6,10 +6,10 @@
  * entry's id is the object's. The key "P" alone is the database itself. Space 1
  * holds how many live keys a space has (by id, 8 bytes big endian), as of the
  * last checkpoint, and exists in segments only. Space 2 holds a mark for each
- * dropped scope (by scope id), until compaction has removed its keys. Space 3
- * holds the pieces of the kept history (history_piece.h), in segments only. Beside
- * them a table holds the spaces of scopes by id: a scope's come into it when
- * somebody first asks for it.
+ * dropped scope (by scope id), until compaction has removed its keys; the scope's
+ * counts go with it. Space 3 holds the pieces of the kept history
+ * (history_piece.h), in segments only. Beside them a table holds the spaces of
+ * scopes by id: a scope's come into it when somebody first asks for it.
  *
  * Threads: what writes needs the commit lock; lookups are lock-free inside an
  * epoch, the table has a lock of its own.

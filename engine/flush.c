@@ -14,6 +14,7 @@
 #include "bytes.h"
 #include "err.h"
 #include "flush.h"
+#include "levels.h"
 #include "mem_walk.h"
 #include "segment_writer.h"
 #include "storage.h"
@@ -225,39 +226,144 @@ static int part_write(struct flush *flush, const struct catalog_part *part)
 	return rc;
 }
 
-/* How many live keys a space has, as an entry of space 1. */
-static int count_write(struct flush *flush, const struct catalog_part *part)
+/* How many live keys a space has, as an entry of space 1; a tombstone: there is
+ * no such space any more. */
+static int count_write(struct flush *flush, uint64_t space_id,
+		       const uint64_t *live)
 {
 	uint8_t number[8], key[SPACE_KEY_BYTES_MAX], value[BYTES_VARINT_MAX];
 	struct entry entry = {
 		.key = key,
-		.value = value,
 		.seq = flush->upto,
 		.id = flush->upto,
 		.time_us = flush->time_us,
 		.mtime_ns = AEDB_MTIME_NONE,
+		.is_tombstone = !live,
 	};
 	struct byte_writer w;
 	int rc = segment_begin(flush);
 
 	if (rc < 0)
 		return rc;
-	catalog_number_key(part->space->id, number);
+	catalog_number_key(space_id, number);
 	entry.key_bytes = (uint32_t)space_key(CATALOG_COUNTS, number,
 					      sizeof(number), key);
-	byte_writer_init(&w, value, sizeof(value));
-	byte_writer_varint(&w, part->live);
-	entry.value_bytes = (uint32_t)byte_writer_used(&w);
+	if (live) {
+		byte_writer_init(&w, value, sizeof(value));
+		byte_writer_varint(&w, *live);
+		entry.value = value;
+		entry.value_bytes = (uint32_t)byte_writer_used(&w);
+	}
 	return segment_writer_add(flush->writer, &entry);
+}
+
+/* Scopes of which nothing is left: a compaction removed their marks. Ids ascend. */
+struct gone_scopes {
+	uint64_t *ids;		/* owned */
+	size_t n, room;
+};
+
+static int gone_add(struct gone_scopes *gone, const uint8_t *key)
+{
+	uint64_t id = 0;
+
+	if (gone->n == gone->room) {
+		size_t room = gone->room ? gone->room * 2 : MOVED_MIN;
+		uint64_t *grown = realloc(gone->ids, room * sizeof(*grown));
+
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY,
+				       "no memory for a checkpoint");
+		gone->ids = grown;
+		gone->room = room;
+	}
+	for (int i = 0; i < 8; i++)
+		id = id << 8 | key[i];
+	gone->ids[gone->n++] = id;
+	return 0;
+}
+
+static int gone_collect(const struct flush *flush, struct gone_scopes *ret)
+{
+	struct mem_walk walk;
+	bool is_on;
+	int rc = 0;
+
+	for (size_t i = 0; i < flush->n_parts && rc == 0; i++) {
+		const struct catalog_part *part = &flush->parts[i];
+
+		if (part->space->id != CATALOG_DROPS || !part->tree)
+			continue;
+		epoch_enter(flush->db->epoch);
+		mem_walk_init(&walk, part->tree, flush->above, flush->upto);
+		is_on = mem_walk_seek(&walk, MEM_SEEK_FIRST, NULL, 0);
+		for (; is_on && rc == 0; is_on = mem_walk_next(&walk))
+			if (walk.entry.is_tombstone)
+				rc = gone_add(ret, walk.entry.key);
+		epoch_leave(flush->db->epoch);
+	}
+	return rc;
+}
+
+/* The counts of a space that is gone, if segments have one. */
+static int gone_write(struct flush *flush, uint64_t space_id)
+{
+	uint8_t number[8], key[SPACE_KEY_BYTES_MAX];
+	struct entry count;
+	size_t n;
+	int rc;
+
+	catalog_number_key(space_id, number);
+	n = space_key(CATALOG_COUNTS, number, sizeof(number), key);
+	epoch_enter(flush->db->epoch);
+	rc = levels_get(db_levels(flush->db), key, n, SEQ_MAX, &count, NULL);
+	epoch_leave(flush->db->epoch);
+	if (rc <= 0 || count.is_tombstone)
+		return rc < 0 ? rc : 0;
+	return count_write(flush, space_id, NULL);
+}
+
+/* Of what is gone below a space's id, from the *at-th scope's space on. */
+static int gone_write_below(struct flush *flush, const struct gone_scopes *gone,
+			    uint64_t space_end, size_t *at)
+{
+	int rc = 0;
+
+	for (; *at < 2 * gone->n && rc == 0; ++*at) {
+		uint64_t space_id = gone->ids[*at / 2] * 2 + *at % 2;
+
+		if (space_id >= space_end)
+			break;
+		rc = gone_write(flush, space_id);
+	}
+	return rc;
+}
+
+static int counts_merge(struct flush *flush, const struct gone_scopes *gone)
+{
+	size_t at = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < flush->n_parts && rc == 0; i++) {
+		const struct catalog_part *part = &flush->parts[i];
+
+		if (!part->is_changed)
+			continue;
+		rc = gone_write_below(flush, gone, part->space->id, &at);
+		if (rc == 0)
+			rc = count_write(flush, part->space->id, &part->live);
+	}
+	return rc < 0 ? rc : gone_write_below(flush, gone, UINT64_MAX, &at);
 }
 
 static int counts_write(struct flush *flush)
 {
-	int rc = 0;
+	struct gone_scopes gone = { .ids = NULL };
+	int rc = gone_collect(flush, &gone);
 
-	for (size_t i = 0; i < flush->n_parts && rc == 0; i++)
-		if (flush->parts[i].is_changed)
-			rc = count_write(flush, &flush->parts[i]);
+	if (rc == 0)
+		rc = counts_merge(flush, &gone);
+	free(gone.ids);
 	return rc;
 }
 

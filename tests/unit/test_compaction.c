@@ -4,6 +4,7 @@
  */
 #include "compaction.h"
 #include "db_fixture.h"
+#include "space_walk.h"
 
 #define MIB ((size_t)1 << 20)
 #define STEPS_MAX 1000
@@ -125,6 +126,68 @@ TEST(full, "a full compaction gives back all that no snapshot sees, then the res
 	fixture_reopen(&f);
 	CHECK_STR(text_of(f.scope, NULL, "kept"), "new");
 	CHECK(!text_of(f.scope, NULL, "gone"));
+	fixture_close(&f);
+}
+
+/* Keys that segments have of a space. */
+static size_t keys_in_segments(struct aedb *db, uint64_t space_id)
+{
+	struct space space;
+	struct space_walk w;
+	size_t n = 0;
+	int rc;
+
+	space_init_in_segments(&space, db, space_id);
+	space_walk_init(&w, &space, SEQ_MAX);
+	epoch_enter(db->epoch);
+	rc = space_walk_first(&w, "", 0, 0);
+	for (; rc > 0; n++)
+		rc = space_walk_next(&w);
+	epoch_leave(db->epoch);
+	space_walk_release(&w);
+	CHECK_OK(rc);
+	return n;
+}
+
+static void scope_come_and_go(struct fixture *f, int i)
+{
+	struct aedb_scope *scope;
+	char name[16];
+
+	snprintf(name, sizeof(name), "t%d", i);
+	CHECK_OK(aedb_create(f->db, place("p", name)));
+	CHECK_OK(aedb_scope_open(f->db, "p", name, &scope));
+	CHECK_OK(put_text(scope, "key", "value"));
+	CHECK_OK(put_text(aedb_scope_dirs(scope), "dir", "value"));
+	aedb_scope_close(scope);
+	if (i % 2)
+		settle(f);
+	CHECK_OK(aedb_drop(f->db, place("p", name), AEDB_DROP_ALL));
+}
+
+TEST(counts, "of dropped scopes nothing stays, not even how many keys they had")
+{
+	struct fixture f;
+	size_t counts;
+
+	open_on_call(&f);
+	CHECK_OK(put_text(f.scope, "key", "value"));
+	settle(&f);
+	counts = keys_in_segments(f.db, CATALOG_COUNTS);
+	CHECK(counts > 0);
+	for (int i = 0; i < 40; i++) {
+		scope_come_and_go(&f, i);
+		if (i % 3 == 0)
+			settle(&f);
+		if (i % 16 == 0)
+			fixture_reopen(&f);
+	}
+	for (int i = 0; i < 3; i++) {
+		settle(&f);
+		CHECK_OK(aedb_compact(f.db));
+	}
+	CHECK_EQ(keys_in_segments(f.db, CATALOG_DROPS), 0);
+	CHECK_EQ(keys_in_segments(f.db, CATALOG_COUNTS), counts);
 	fixture_close(&f);
 }
 

@@ -619,7 +619,7 @@ struct aedb_stats {
 	uint64_t user_bytes;		/* keys, values, attributes committed */
 	uint64_t flush_bytes;		/* written by checkpoints */
 	uint64_t compaction_read_bytes, compaction_write_bytes;
-	uint64_t relocated_bytes;	/* of them, values moved */
+	uint64_t relocated_bytes;	/* of those written, values moved */
 	uint64_t checkpoints;
 	aedb_seq_t checkpoint_seq;
 	uint64_t compaction_done_bytes;	/* of a running aedb_compact, of */

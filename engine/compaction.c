@@ -57,7 +57,8 @@ static void result_count(struct aedb *db, const struct compact_result *result)
 	struct counters *c = &db->counters;
 
 	atomic_fetch_add(&c->compaction_read_bytes, result->read_bytes);
-	atomic_fetch_add(&c->compaction_write_bytes, result->written_bytes);
+	atomic_fetch_add(&c->compaction_write_bytes,
+			 result->written_bytes + result->moved_bytes);
 	atomic_fetch_add(&c->relocated_bytes, result->moved_bytes);
 	db_forgotten_raise(db, result->forgotten_seq);
 }

@@ -24,8 +24,7 @@ static struct quotients quotients_of(const struct aedb_stats *s)
 	return (struct quotients){
 		.space = quotient(s->segment_bytes + s->value_bytes,
 				  s->segment_live_bytes + s->value_live_bytes),
-		.write = quotient(s->flush_bytes + s->compaction_write_bytes +
-					  s->relocated_bytes,
+		.write = quotient(s->flush_bytes + s->compaction_write_bytes,
 				  s->user_bytes),
 		.hits = quotient(s->cache_hits,
 				 s->cache_hits + s->cache_misses),

@@ -191,6 +191,24 @@ TEST(counts, "of dropped scopes nothing stays, not even how many keys they had")
 	fixture_close(&f);
 }
 
+TEST(relocated, "values moved out of mostly dead files are part of what compactions wrote")
+{
+	struct aedb_stats stats;
+	struct fixture f;
+
+	open_on_call(&f);
+	for (unsigned int key = 0; key < 10; key++)
+		put_large(&f, key, 1);
+	CHECK_OK(aedb_checkpoint(f.db, NULL));
+	for (unsigned int key = 0; key < 8; key++)
+		put_large(&f, key, 2);
+	CHECK_OK(aedb_compact(f.db));
+	stats = stats_of(&f);
+	CHECK(stats.relocated_bytes >= 2 * MIB);
+	CHECK(stats.compaction_write_bytes > stats.relocated_bytes);
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -181,12 +181,19 @@ struct aedb_place {
 };
 
 struct aedb_scope;
+struct aedb_snapshot;
 
 /* A handle for the operations on keys. It follows the scope through renames;
  * once the scope is dropped its operations fail with AEDB_NOT_FOUND. Owned;
  * aedb_scope_close, before aedb_close. AEDB_NOT_FOUND. */
 int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 		    struct aedb_scope **ret);
+/* The scope that a snapshot shows under this name, however it is called now, and
+ * if it was dropped since: then only what takes the snapshot finds it. Owned;
+ * aedb_scope_close. AEDB_NOT_FOUND. */
+int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
+		       const char *project, const char *name,
+		       struct aedb_scope **ret);
 void aedb_scope_close(struct aedb_scope *scope);
 /* The same scope's second key space, for directory records: its keys are
  * directory paths without a slash at either end, "" is the scope itself.
@@ -230,8 +237,6 @@ struct aedb_entry {
 	int64_t mtime_ns;	/* when the value was, or what was set instead */
 	void *pin;		/* the library's */
 };
-
-struct aedb_snapshot;
 
 /* A frozen view, O(1); holds the versions it shows. Owned; aedb_snapshot_close.
  * AEDB_NO_MEMORY. */

@@ -252,6 +252,8 @@ int aedb_snapshot_open_at(struct aedb *db, aedb_seq_t seq,
  * no checkpoint yet. */
 int aedb_snapshot_open_checkpoint(struct aedb *db, struct aedb_snapshot **ret);
 aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot);
+/* When a named one was made; AEDB_MTIME_NONE of others. */
+int64_t aedb_snapshot_time_ns(const struct aedb_snapshot *snapshot);
 void aedb_snapshot_close(struct aedb_snapshot *snapshot);
 
 /* The newest version (snapshot NULL) or the one a snapshot shows, with its
@@ -265,12 +267,6 @@ int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	      const void *key, size_t key_bytes, struct aedb_entry *ret);
 void aedb_unpin(struct aedb_entry *entry);
 
-/* The scope that had this name in the snapshot (NULL: has it now), to read what
- * the snapshot shows of it: it may be renamed or dropped by now. Owned;
- * aedb_scope_close. AEDB_NOT_FOUND. */
-int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
-		       const char *project, const char *name,
-		       struct aedb_scope **ret);
 /* The catalog's entry of a place, without value: its id, times and
  * attributes. Pinned. AEDB_NOT_FOUND. */
 int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,

@@ -4,9 +4,8 @@
 #include "db.h"
 #include "err.h"
 
-int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
-		       const char *project, const char *name,
-		       struct aedb_scope **ret)
+int aedb_scope_open(struct aedb *db, const char *project, const char *name,
+		    struct aedb_scope **ret)
 {
 	return aedb_scope_open_at(db, NULL, project, name, ret);
 }
@@ -33,12 +32,6 @@ int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
 		return rc;
 	*ret = &state->planes[PLANE_KEYS];
 	return 0;
-}
-
-int aedb_scope_open(struct aedb *db, const char *project, const char *name,
-		    struct aedb_scope **ret)
-{
-	return aedb_scope_open_at(db, NULL, project, name, ret);
 }
 
 void aedb_scope_close(struct aedb_scope *scope)

@@ -194,7 +194,8 @@ static struct aedb_snapshot *snapshot_new(struct aedb *db)
 	struct aedb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 
 	if (snapshot)
-		snapshot->db = db;
+		*snapshot = (struct aedb_snapshot){ .db = db,
+						    .time_ns = AEDB_MTIME_NONE };
 	else
 		err_set(AEDB_NO_MEMORY, "no memory for a snapshot");
 	return snapshot;
@@ -320,6 +321,11 @@ int aedb_snapshot_open_checkpoint(struct aedb *db, struct aedb_snapshot **ret)
 aedb_seq_t aedb_snapshot_seq(const struct aedb_snapshot *snapshot)
 {
 	return snapshot->seq;
+}
+
+int64_t aedb_snapshot_time_ns(const struct aedb_snapshot *snapshot)
+{
+	return snapshot->time_ns;
 }
 
 void aedb_snapshot_close(struct aedb_snapshot *snapshot)

@@ -15,6 +15,7 @@ struct aedb_snapshot {
 	/* Segments have all that it shows, and memory may have less: its number
 	 * is a checkpoint's, which only segments kept before it was opened. */
 	bool is_in_segments;
+	int64_t time_ns;	/* when a named one was made; AEDB_MTIME_NONE */
 };
 
 /* What versions must be kept for: readers at `visible`, and snapshots from

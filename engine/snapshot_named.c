@@ -148,6 +148,8 @@ int aedb_snapshot_open_named(struct aedb *db, const char *name,
 	snapshot = manifest_find_snapshot(manifest_state(db->manifest), name);
 	rc = snapshot ? aedb_snapshot_open_at(db, snapshot->seq, ret) :
 			name_missing(name);
+	if (rc == 0)
+		(*ret)->time_ns = (int64_t)snapshot->time_us * 1000;
 	lock_release(&db->storage_lock);
 	return rc;
 }

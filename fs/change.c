@@ -26,7 +26,7 @@ int change_commit(struct change *change, int rc)
 		return rc;
 	if (rc == 0)
 		rc = aedb_txn_commit(change->txn,
-				     &change->tree->effects.committed);
+				     &change->tree->mount->effects.committed);
 	if (rc < 0)
 		aedb_txn_abort(change->txn);
 	change->txn = NULL;
@@ -55,7 +55,7 @@ int change_make_directory(struct change *change, struct node *dir)
 
 	for (; rc == 0 && dir->kind == NODE_DIR && !dir->is_made;
 	     dir = dir->parent) {
-		rc = place_of_directory(dir, &place);
+		rc = place_of_directory(change->tree, dir, &place);
 		if (rc < 0)
 			return rc;
 		rc = place_stat_record(&place, &entry);
@@ -76,7 +76,7 @@ static int touch_directory(struct change *change, struct node *dir)
 	int rc = change_make_directory(change, dir);
 
 	if (rc == 0)
-		rc = place_of_directory(dir, &place);
+		rc = place_of_directory(change->tree, dir, &place);
 	if (rc < 0)
 		return rc;
 	n = path_dir_record(&place.dir, record);
@@ -124,7 +124,7 @@ int change_put_copy(struct change *change, struct file *file,
 	struct path_child child;
 	struct place place;
 	struct aedb_put put = { .value = "" };
-	int rc = place_of_file(node, &place, &child);
+	int rc = place_of_file(change->tree, node, &place, &child);
 
 	if (rc == 0 && !copy->is_private)
 		rc = working_prepare(change->tree, file, copy);
@@ -145,7 +145,7 @@ int change_delete_file(struct change *change, struct node *node)
 {
 	struct path_child child;
 	struct place place;
-	int rc = place_of_file(node, &place, &child);
+	int rc = place_of_file(change->tree, node, &place, &child);
 
 	return rc < 0 ? rc : aedb_txn_delete(change->txn, place.keys, child.key,
 					     child.key_bytes);
@@ -161,7 +161,7 @@ int change_delete_directory(struct change *change, struct node *dir)
 	if (dir->kind != NODE_DIR)
 		return aedb_txn_drop(change->txn, place_in_catalog(dir),
 				     AEDB_DROP_EMPTY);
-	rc = place_of_directory(dir, &place);
+	rc = place_of_directory(change->tree, dir, &place);
 	if (rc < 0)
 		return rc;
 	n = path_dir_record(&place.dir, record);
@@ -173,7 +173,7 @@ static int set_record_attr(struct change *change, struct node *dir,
 {
 	uint8_t record[PATH_RECORD_BYTES_MAX];
 	struct place place;
-	int rc = place_of_directory(dir, &place);
+	int rc = place_of_directory(change->tree, dir, &place);
 
 	if (rc == 0 && !dir->is_made)
 		rc = change_directory(change, dir);
@@ -189,7 +189,7 @@ static int set_file_attr(struct change *change, struct node *node,
 {
 	struct path_child child;
 	struct place place;
-	int rc = place_of_file(node, &place, &child);
+	int rc = place_of_file(change->tree, node, &place, &child);
 
 	if (rc < 0)
 		return rc;

@@ -392,13 +392,13 @@ static int open_scan(struct dirlist *list, struct aedb_scope *scope,
 		/* Behind all that lies in the entry as a directory, too. */
 		from[range.from_bytes - 1] = '/' + 1;
 	}
-	return aedb_scan_open(scope, NULL, &range, ret);
+	return aedb_scan_open(scope, list->tree->view, &range, ret);
 }
 
 static int open_in_scope(struct dirlist *list)
 {
 	uint8_t prefix[PATH_RECORD_BYTES_MAX + 1];
-	int rc = place_of_directory(list->dir, &list->place);
+	int rc = place_of_directory(list->tree, list->dir, &list->place);
 
 	if (rc < 0)
 		return rc;
@@ -453,7 +453,7 @@ static int next_in_catalog(struct dirlist *list, struct dirlist_entry *ret)
 
 	memcpy(name, after->pos, after->pos_bytes);
 	name[after->pos_bytes] = '\0';
-	rc = aedb_place_next(list->tree->db, NULL,
+	rc = aedb_place_next(list->tree->db, list->tree->view,
 			     dir->kind == NODE_ROOT ? NULL : node_name(dir),
 			     name,
 			     &entry);
@@ -469,6 +469,33 @@ static int next_in_catalog(struct dirlist *list, struct dirlist_entry *ret)
 	rc = decode(list, &entry, S_IFDIR, &ret->found.object);
 	aedb_unpin(&entry);
 	return rc;
+}
+
+/* A snapshot; in a project those that were made after it. */
+static int next_snapshot(struct dirlist *list, struct dirlist_entry *ret)
+{
+	const struct node *shown = list->dir->parent;
+	struct dirlist_mark *after = &list->after;
+	struct aedb_snapshot_info info;
+	int rc;
+
+	memcpy(info.name, after->pos, after->pos_bytes);
+	info.name[after->pos_bytes] = '\0';
+	do {
+		rc = aedb_snapshot_next(list->tree->db, info.name, &info);
+	} while (rc == 0 && shown->kind == NODE_PROJECT && info.seq < shown->id);
+	if (rc < 0)
+		return rc;
+	strcpy(ret->step.name, info.name);
+	after->pos_bytes = (uint16_t)strlen(info.name);
+	memcpy(after->pos, info.name, after->pos_bytes);
+	ret->mark = *after;
+	ret->found.kind = shown->kind;
+	ret->found.is_made = true;
+	ret->found.object.id = (uint64_t)TREE_SNAPSHOT << INO_KIND_SHIFT |
+			       shown->id;
+	ret->found.object.attr.mode = S_IFDIR;
+	return 0;
 }
 
 /* The directory's own key, of which "%" is the name. */
@@ -592,6 +619,8 @@ int dirlist_next(struct dirlist *list, const struct dirlist_entry **ret)
 		return -ENOENT;
 	if (kind == NODE_ROOT || kind == NODE_PROJECT) {
 		rc = next_alone(list, next_in_catalog);
+	} else if (kind == NODE_SNAPSHOTS) {
+		rc = next_alone(list, next_snapshot);
 	} else {
 		if (!list->after.is_past_own)
 			rc = next_alone(list, next_own);

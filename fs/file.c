@@ -19,6 +19,7 @@ struct file *file_open(struct tree *tree, struct node *node)
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return NULL;
+	file->tree = tree;
 	file->node = node;
 	node->file = file;
 	working_init(&file->shared);
@@ -45,7 +46,7 @@ int file_latest(struct file *file, struct pin **ret)
 	if (!file->latest && node_is_orphan(node) && node->draft->value)
 		file->latest = pin_ref(node->draft->value);
 	if (!file->latest)
-		rc = place_pin(node, &file->latest);
+		rc = place_pin(file->tree, node, &file->latest);
 	if (rc == 0)
 		*ret = file->latest;
 	return rc;

@@ -66,6 +66,7 @@ struct handle {
 
 struct file {
 	LIST_ENTRY(file) next;
+	struct tree *tree;		/* it is in */
 	struct node *node;		/* borrowed: its file is this */
 	LIST_HEAD(, handle) handles;	/* newest first */
 	uint32_t n_writing;

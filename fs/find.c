@@ -60,7 +60,7 @@ int find_in_place(struct tree *tree, const struct place *dir,
 		if (rc != -ENOENT)
 			return rc;
 	}
-	rc = aedb_stat(dir->keys, NULL, child.key, child.key_bytes, &entry);
+	rc = place_stat_key(dir, child.key, child.key_bytes, &entry);
 	if (rc < 0)
 		return rc;
 	ret->kind = NODE_FILE;
@@ -77,7 +77,7 @@ static int find_in_catalog(struct tree *tree, struct node *parent,
 
 	if (parent->kind == NODE_PROJECT)
 		place = (struct aedb_place){ node_name(parent), name };
-	rc = aedb_place_stat(tree->db, NULL, place, &entry);
+	rc = aedb_place_stat(tree->db, tree->view, place, &entry);
 	if (rc == -EINVAL || rc == -ENAMETOOLONG)
 		return -ENOENT;
 	if (rc < 0)
@@ -97,9 +97,11 @@ int find_child(struct tree *tree, struct node *parent, const char *name,
 		return -ENOENT;
 	if (parent->kind == NODE_FILE)
 		return -ENOTDIR;
+	if (node_is_special(parent))
+		return -ENOENT;
 	if (parent->kind == NODE_ROOT || parent->kind == NODE_PROJECT)
 		return find_in_catalog(tree, parent, name, ret);
-	rc = place_of_directory(parent, &place);
+	rc = place_of_directory(tree, parent, &place);
 	return rc < 0 ? rc : find_in_place(tree, &place, parent->id, name, ret);
 }
 
@@ -115,7 +117,8 @@ int find_node_of(struct tree *tree, struct node *parent, const char *name,
 		return 0;
 	}
 	if (found->kind == NODE_SCOPE) {
-		rc = aedb_scope_open(tree->db, node_name(parent), name, &scope);
+		rc = aedb_scope_open_at(tree->db, tree->view,
+					node_name(parent), name, &scope);
 		if (rc < 0)
 			return rc;
 	}
@@ -136,10 +139,13 @@ int find_node_of(struct tree *tree, struct node *parent, const char *name,
 int find_node(struct tree *tree, struct node *parent, const char *name,
 	      struct node **ret)
 {
-	struct node *node = node_find(tree->nodes, parent, name);
+	struct node *node;
 	struct found found;
 	int rc;
 
+	if (tree->is_gone)
+		return -ENOENT;
+	node = node_find(tree->nodes, parent, name);
 	if (node) {
 		*ret = node;
 		return 0;
@@ -153,7 +159,7 @@ static int find_dir_object(struct tree *tree, struct node *node,
 {
 	struct found found;
 	struct place place;
-	int rc = place_of_directory(node, &place);
+	int rc = place_of_directory(tree, node, &place);
 
 	if (rc == 0)
 		rc = find_directory(tree, &place, node->parent->id,
@@ -163,11 +169,37 @@ static int find_dir_object(struct tree *tree, struct node *node,
 	return rc;
 }
 
+static void show_special(struct tree *tree, const struct node *node,
+			 struct object *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	(void)attr_decode(NULL, 0, S_IFDIR, &tree->config.defaults, &ret->attr);
+	ret->id = (uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT |
+		  (uint64_t)node->kind << INO_SLOT_SHIFT | node->id;
+	ret->mtime_ns = tree->mount->snapshots_changed_ns;
+	ret->ctime_ns = ret->mtime_ns;
+}
+
+/* Of a snapshot the name's times are when it was taken. */
+static void show_taken(const struct tree *tree, struct object *object)
+{
+	int64_t taken_ns = aedb_snapshot_time_ns(tree->view);
+
+	if (taken_ns == AEDB_MTIME_NONE)
+		return;
+	object->mtime_ns = taken_ns;
+	object->ctime_ns = taken_ns;
+}
+
 int find_object(struct tree *tree, struct node *node, struct object *ret)
 {
 	struct aedb_entry entry;
 	int rc;
 
+	if (node_is_special(node)) {
+		show_special(tree, node, ret);
+		return 0;
+	}
 	if (node->draft) {
 		*ret = node->draft->object;
 		return 0;
@@ -175,14 +207,17 @@ int find_object(struct tree *tree, struct node *node, struct object *ret)
 	if (node->kind == NODE_DIR && !node_is_orphan(node)) {
 		rc = find_dir_object(tree, node, ret);
 	} else {
-		rc = place_stat(tree->db, node, &entry);
+		rc = place_stat(tree, node, &entry);
 		if (rc == 0)
 			rc = decode(tree, &entry, node->kind == NODE_FILE ?
 				    S_IFREG : S_IFDIR, ret);
 	}
-	if (rc == 0)
-		ret->id = node->kind == NODE_ROOT ? OBJECT_ROOT_ID : node->id;
-	return rc;
+	if (rc < 0)
+		return rc;
+	ret->id = node->kind == NODE_ROOT ? OBJECT_ROOT_ID : node->id;
+	if (node == tree->top)
+		show_taken(tree, ret);
+	return 0;
 }
 
 static int check_no_record_inside(const struct place *place)
@@ -196,7 +231,7 @@ static int check_no_record_inside(const struct place *place)
 	int rc;
 
 	range.prefix_bytes = place_records_prefix(place, prefix);
-	rc = aedb_scan_open(place->dirs, NULL, &range, &scan);
+	rc = aedb_scan_open(place->dirs, place->view, &range, &scan);
 	if (rc < 0)
 		return rc;
 	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
@@ -221,8 +256,7 @@ static int check_no_key_inside(const struct place *place)
 		aedb_scan_close(scan);
 	if (rc != -ENOENT || place->dir.is_root)
 		return rc == 0 ? -ENOTEMPTY : rc == -ENOENT ? 0 : rc;
-	rc = aedb_stat(place->keys, NULL, place->key, place->dir.key_bytes,
-		       &entry);
+	rc = place_stat_key(place, place->key, place->dir.key_bytes, &entry);
 	if (rc == 0)
 		aedb_unpin(&entry);
 	return rc == 0 ? -ENOTEMPTY : rc == -ENOENT ? 0 : rc;
@@ -238,13 +272,13 @@ int find_check_empty(struct tree *tree, struct node *dir)
 	if (!LIST_EMPTY(&node_directory(dir)->pending))
 		return -ENOTEMPTY;
 	if (dir->kind == NODE_PROJECT) {
-		rc = aedb_place_next(tree->db, NULL, catalog.project, "",
-				     &entry);
+		rc = aedb_place_next(tree->db, tree->view, catalog.project,
+				     "", &entry);
 		if (rc == 0)
 			aedb_unpin(&entry);
 		return rc == 0 ? -ENOTEMPTY : rc == -ENOENT ? 0 : rc;
 	}
-	rc = place_of_directory(dir, &place);
+	rc = place_of_directory(tree, dir, &place);
 	if (rc == 0)
 		rc = check_no_key_inside(&place);
 	return rc < 0 ? rc : check_no_record_inside(&place);

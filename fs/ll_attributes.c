@@ -9,7 +9,7 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_ATTR };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
 	ll_end(req, tree_getattr(tree, &caller, ll_node(req, ino),
 				 ll_handle(fi), &reply.entry), &reply);
@@ -60,7 +60,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 {
 	struct ll_reply reply = { .kind = LL_ATTR };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	struct tree_set set;
 
 	set_of(attr, to_set, tree_time_ns(tree), &set);
@@ -71,8 +71,8 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	char target[PATH_MAX];
-	struct tree *tree = ll_begin(req);
-	int rc = tree_readlink(ll_node(req, ino), target, sizeof(target));
+	struct tree *tree = ll_begin(req, ino);
+	int rc = tree_readlink(tree, ll_node(req, ino), target, sizeof(target));
 
 	tree_unlock(tree);
 	if (rc < 0)
@@ -85,7 +85,7 @@ void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 static void end_xattr(fuse_req_t req, int rc, const void *buf, size_t size,
 		      size_t n)
 {
-	tree_unlock(ll_config(req)->tree);
+	tree_unlock(ll_live(req));
 	if (rc < 0)
 		fuse_reply_err(req, ll_errno(rc, "extended attributes"));
 	else if (size == 0)
@@ -104,7 +104,7 @@ static size_t xattr_room(size_t size)
 void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	size_t n = 0;
 	int rc = tree_getxattr(tree, &caller, ll_node(req, ino), name,
 			       xattr_buffer, xattr_room(size), &n);
@@ -115,7 +115,7 @@ void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	size_t n = 0;
 	int rc = tree_listxattr(tree, &caller, ll_node(req, ino), xattr_buffer,
 				xattr_room(size), &n);
@@ -129,7 +129,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct attr_xattr xattr = { name, value, size, flags };
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
 	ll_end(req, tree_setxattr(tree, &caller, ll_node(req, ino), &xattr),
 	       &reply);
@@ -139,7 +139,7 @@ void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
 	ll_end(req, tree_removexattr(tree, &caller, ll_node(req, ino), name),
 	       &reply);
@@ -148,7 +148,7 @@ void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st;
-	int rc = tree_statvfs(ll_config(req)->tree, &st);
+	int rc = tree_statvfs(ll_live(req), &st);
 
 	(void)ino;
 	if (rc < 0)

@@ -15,7 +15,7 @@ static struct tree_dir *dir_of(const struct fuse_file_info *fi)
 
 void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	struct tree_dir *dir;
 	int rc = tree_opendir(tree, ll_node(req, ino), &dir);
 
@@ -25,6 +25,8 @@ void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uint64_t)(uintptr_t)dir;
+	fi->cache_readdir = tree_is_immutable(tree);
+	fi->keep_cache = fi->cache_readdir;
 	if (fuse_reply_open(req, fi) != -ENOENT)
 		return;
 	tree_lock(tree);
@@ -32,25 +34,37 @@ void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	tree_unlock(tree);
 }
 
+enum form {
+	FORM_PLAIN,
+	FORM_PLUS,
+};
+
+struct round {
+	fuse_req_t req;
+	struct tree *tree;
+	struct tree_dir *dir;
+	enum form form;
+};
+
 /* One entry in each form; how many bytes it takes, and nothing is written when
  * they are more than the room. */
-static size_t add_plain(fuse_req_t req, struct tree_dir *dir,
+static size_t add_plain(const struct round *round,
 			const struct tree_dirent *entry, char *at, size_t room)
 {
 	struct stat stat;
 
-	(void)dir;
 	/* All that libfuse looks at. */
-	stat.st_ino = entry->id;
+	stat.st_ino = entry->ino;
 	stat.st_mode = entry->mode;
-	return fuse_add_direntry(req, at, room, entry->name, &stat,
+	return fuse_add_direntry(round->req, at, room, entry->name, &stat,
 				 (off_t)entry->next);
 }
 
-static size_t add_plus(fuse_req_t req, struct tree_dir *dir,
+static size_t add_plus(const struct round *round,
 		       const struct tree_dirent *entry, char *at, size_t room)
 {
-	struct fuse_entry_param param = { .attr = { .st_ino = entry->id,
+	fuse_req_t req = round->req;
+	struct fuse_entry_param param = { .attr = { .st_ino = entry->ino,
 						    .st_mode = entry->mode } };
 	size_t n = fuse_add_direntry_plus(req, NULL, 0, entry->name, NULL, 0);
 	struct tree_caller caller = ll_caller(req);
@@ -59,57 +73,52 @@ static size_t add_plus(fuse_req_t req, struct tree_dir *dir,
 	if (n > room)
 		return n;
 	/* Without a node the kernel looks it up itself, later. */
-	if (!entry->is_dot && tree_dir_lookup(ll_config(req)->tree, &caller,
-					      dir, &found) == 0)
+	if (!entry->is_dot && tree_dir_lookup(round->tree, &caller, round->dir,
+					      &found) == 0)
 		ll_fill_entry(req, &found, &param);
 	return fuse_add_direntry_plus(req, at, room, entry->name, &param,
 				      (off_t)entry->next);
 }
 
-enum form {
-	FORM_PLAIN,
-	FORM_PLUS,
-};
-
-static int fill(fuse_req_t req, struct tree_dir *dir, size_t size,
-		enum form form, size_t *ret)
+static int fill(const struct round *round, size_t size, size_t *ret)
 {
-	struct tree *tree = ll_config(req)->tree;
 	struct tree_dirent entry;
 	size_t used = 0, n;
 	int rc = 0;
 
 	while (rc == 0) {
-		rc = tree_dir_peek(tree, dir, &entry);
+		rc = tree_dir_peek(round->tree, round->dir, &entry);
 		if (rc < 0)
 			break;
-		n = form == FORM_PLUS ?
-		    add_plus(req, dir, &entry, list + used, size - used) :
-		    add_plain(req, dir, &entry, list + used, size - used);
+		n = round->form == FORM_PLUS ?
+		    add_plus(round, &entry, list + used, size - used) :
+		    add_plain(round, &entry, list + used, size - used);
 		if (n > size - used)
 			break;
 		used += n;
-		rc = tree_dir_take(dir);
+		rc = tree_dir_take(round->dir);
 	}
 	*ret = used;
 	/* What is there is given; the error comes again at the next request. */
 	return rc == -ENOENT || used ? 0 : rc;
 }
 
-static void read_directory(fuse_req_t req, size_t size, off_t offset,
-			   struct fuse_file_info *fi, enum form form)
+static void read_directory(struct round *round, fuse_ino_t ino, size_t size,
+			   off_t offset)
 {
-	struct tree *tree = ll_begin(req);
-	struct tree_dir *dir = dir_of(fi);
+	enum tree_listing listing = round->form == FORM_PLUS ? TREE_ENTRIES :
+							       TREE_NAMES;
+	fuse_req_t req = round->req;
 	size_t n = 0;
-	int rc = tree_dir_seek(tree, dir, form == FORM_PLUS ? TREE_ENTRIES :
-			       TREE_NAMES, (uint64_t)offset);
+	int rc;
 
+	round->tree = ll_begin(req, ino);
+	rc = tree_dir_seek(round->tree, round->dir, listing, (uint64_t)offset);
 	if (size > sizeof(list))
 		size = sizeof(list);
 	if (rc == 0)
-		rc = fill(req, dir, size, form, &n);
-	tree_dir_pause(dir);
+		rc = fill(round, size, &n);
+	tree_dir_pause(round->dir);
 	ll_relieve(ll_config(req));
 	ll_end_bytes(req, rc, list, n);
 }
@@ -117,22 +126,23 @@ static void read_directory(fuse_req_t req, size_t size, off_t offset,
 void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	(void)ino;
-	read_directory(req, size, offset, fi, FORM_PLAIN);
+	struct round round = { req, NULL, dir_of(fi), FORM_PLAIN };
+
+	read_directory(&round, ino, size, offset);
 }
 
 void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
-	(void)ino;
-	read_directory(req, size, offset, fi, FORM_PLUS);
+	struct round round = { req, NULL, dir_of(fi), FORM_PLUS };
+
+	read_directory(&round, ino, size, offset);
 }
 
 void ll_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
-	(void)ino;
 	tree_releasedir(tree, dir_of(fi));
 	tree_unlock(tree);
 	fuse_reply_err(req, 0);
@@ -143,9 +153,8 @@ void ll_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 {
 	struct ll_reply reply = { .kind = LL_STATUS, .waits_for_all = true };
 
-	(void)ino;
 	(void)datasync;
 	(void)fi;
-	ll_begin(req);
+	ll_begin(req, ino);
 	ll_end(req, 0, &reply);
 }

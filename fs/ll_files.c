@@ -1,8 +1,8 @@
 /*
  * Requests on open files.
  *
- * Every handle is direct_io: what is cached by the kernel would be torn by
- * commits.
+ * Handles of what changes are direct_io: what is cached by the kernel would be
+ * torn by commits. What a snapshot shows is cached.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,14 @@
 #include "log.h"
 #include "pin.h"
 
-static void show_handle(struct ll_reply *reply)
+static void show_handle(struct tree *tree, struct ll_reply *reply)
 {
 	struct fuse_file_info *fi = &reply->file;
 
+	reply->tree = tree;
 	fi->fh = (uint64_t)(uintptr_t)reply->handle;
-	fi->direct_io = 1;
-	fi->keep_cache = 0;
+	fi->direct_io = !tree_is_immutable(tree);
+	fi->keep_cache = tree_is_immutable(tree);
 	fi->noflush = !tree_handle_is_writing(reply->handle);
 }
 
@@ -30,12 +31,12 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 				S_IFREG | (mode & 07777) };
 	struct ll_reply reply = { .kind = LL_CREATE, .file = *fi };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, parent);
 	int rc = tree_create(tree, &caller, &new, fi->flags, &reply.handle,
 			     &reply.entry);
 
 	if (rc == 0)
-		show_handle(&reply);
+		show_handle(tree, &reply);
 	ll_end(req, rc, &reply);
 }
 
@@ -43,12 +44,12 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_OPEN, .file = *fi };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	int rc = tree_open_file(tree, &caller, ll_node(req, ino), fi->flags,
 				&reply.handle);
 
 	if (rc == 0)
-		show_handle(&reply);
+		show_handle(tree, &reply);
 	ll_end(req, rc, &reply);
 }
 
@@ -66,7 +67,7 @@ struct cold_read {
 static void read_cold(struct work_item *item)
 {
 	struct cold_read *read = (struct cold_read *)item;
-	struct tree *tree = ll_config(read->req)->tree;
+	struct tree *tree = ll_live(read->req);
 	size_t n = 0;
 	int rc = pin_read(read->pin, read->buf, read->n, read->offset, &n);
 
@@ -84,7 +85,7 @@ static void submit_read(fuse_req_t req, struct pin *pin,
 			const struct tree_read *read)
 {
 	struct cold_read *cold = malloc(sizeof(*cold) + read->n);
-	struct tree *tree = ll_config(req)->tree;
+	struct tree *tree = ll_live(req);
 
 	if (!cold) {
 		tree_lock(tree);
@@ -109,12 +110,11 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	static char buf[READ_BYTES_MAX];	/* the receiver's alone */
 	struct tree_read read = { buf, size, (uint64_t)offset };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	struct pin *pin = NULL;
 	size_t n = 0;
 	int rc;
 
-	(void)ino;
 	if (read.n > sizeof(buf))
 		read.n = sizeof(buf);
 	rc = tree_read(tree, &caller, ll_handle(fi), &read, &n, &pin);
@@ -148,7 +148,7 @@ static void reply_seek(fuse_req_t req, int rc, uint64_t offset)
 static void seek_cold(struct work_item *item)
 {
 	struct cold_seek *cold = (struct cold_seek *)item;
-	struct tree *tree = ll_config(cold->req)->tree;
+	struct tree *tree = ll_live(cold->req);
 	uint64_t offset = 0;
 	int rc = pin_seek(cold->pin, cold->seek.what, cold->seek.offset,
 			  &offset);
@@ -168,12 +168,11 @@ void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 							AEDB_EXTENT_HOLE,
 				  (uint64_t)offset };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	struct pin *pin = NULL;
 	uint64_t found = 0;
 	int rc = -ENOMEM;
 
-	(void)ino;
 	if (cold)
 		rc = tree_seek(tree, &caller, ll_handle(fi), &seek, &found,
 			       &pin);
@@ -206,10 +205,9 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 				  .waits_never = !is_sync,
 				  .waits_for_all = is_sync };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	int rc = tree_write(tree, &caller, ll_handle(fi), &write);
 
-	(void)ino;
 	if (rc == 0 && is_sync)
 		rc = tree_fsync(tree, ll_handle(fi));
 	ll_end(req, rc, &reply);
@@ -220,9 +218,8 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
-	(void)ino;
 	ll_end(req, tree_fallocate(tree, &caller, ll_handle(fi), mode,
 				   (uint64_t)offset, (uint64_t)n), &reply);
 }
@@ -235,9 +232,8 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 				 tree_handle_is_writing(ll_handle(fi)),
 	};
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
-	(void)ino;
 	ll_end(req, tree_flush(tree, &caller, ll_handle(fi)), &reply);
 }
 
@@ -245,9 +241,8 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_STATUS, .waits_for_all = true };
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 
-	(void)ino;
 	(void)datasync;
 	ll_end(req, tree_fsync(tree, ll_handle(fi)), &reply);
 }
@@ -255,10 +250,9 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct ll_reply reply = { .kind = LL_STATUS, .waits_never = true };
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, ino);
 	int rc = tree_release(tree, ll_handle(fi));
 
-	(void)ino;
 	/* Nobody gets this error. */
 	if (rc < 0)
 		log_line(LOG_ERR, "a file was closed and is not committed: %s",

@@ -7,6 +7,15 @@
 /* ll_relief.c: when there are too many nodes. Under the tree lock. */
 void ll_relieve(struct ll_config *config);
 
+/* ll_snapshots.c: names in `.snap`, answered by a worker. The names are copied. */
+enum ll_snapshot_act {
+	LL_SNAPSHOT_CREATE,
+	LL_SNAPSHOT_DELETE,
+	LL_SNAPSHOT_RENAME,
+};
+void ll_snapshot(fuse_req_t req, enum ll_snapshot_act act,
+		 const struct forest_snapshot *snapshot);
+
 /* ll_names.c */
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);

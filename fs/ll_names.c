@@ -7,33 +7,46 @@ void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
-	int rc = tree_lookup(tree, &caller, ll_node(req, parent), name,
-			     &reply.entry);
+	struct tree *tree = ll_begin(req, parent);
+	int rc = forest_lookup(ll_config(req)->forest, &caller, parent, name,
+			       &reply.entry);
 
+	/* What is not there never will be. */
+	if (rc == -ENOENT && tree_is_immutable(tree)) {
+		reply.kind = LL_NOTHING;
+		rc = 0;
+	}
 	ll_relieve(ll_config(req));
 	ll_end(req, rc, &reply);
 }
 
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
-	struct tree *tree = ll_begin(req);
+	struct tree *live = ll_live(req);
 
-	tree_forget(tree, ll_node(req, ino), n);
-	tree_unlock(tree);
+	tree_lock(live);
+	forest_forget(ll_config(req)->forest, ino, n);
+	tree_unlock(live);
 	fuse_reply_none(req);
 }
 
 void ll_forget_multi(fuse_req_t req, size_t count,
 		     struct fuse_forget_data *forgets)
 {
-	struct tree *tree = ll_begin(req);
+	struct tree *live = ll_live(req);
 
+	tree_lock(live);
 	for (size_t i = 0; i < count; i++)
-		tree_forget(tree, ll_node(req, forgets[i].ino),
-			    forgets[i].nlookup);
-	tree_unlock(tree);
+		forest_forget(ll_config(req)->forest, forgets[i].ino,
+			      forgets[i].nlookup);
+	tree_unlock(live);
 	fuse_reply_none(req);
+}
+
+/* Whether the parent is a `.snap`, where names are snapshots. */
+static bool is_of_snapshots(fuse_req_t req, fuse_ino_t parent)
+{
+	return forest_has_snapshots(ll_config(req)->forest, parent);
 }
 
 static struct tree_new new_of(fuse_req_t req, fuse_ino_t parent,
@@ -48,7 +61,7 @@ void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct tree_new new = new_of(req, parent, name, mode);
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, parent);
 
 	(void)rdev;
 	ll_end(req, tree_mknod(tree, &caller, &new, &reply.entry), &reply);
@@ -59,8 +72,14 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	struct tree_new new = new_of(req, parent, name, mode);
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree;
 
+	if (is_of_snapshots(req, parent)) {
+		ll_snapshot(req, LL_SNAPSHOT_CREATE,
+			    &(struct forest_snapshot){ parent, name, NULL, 0 });
+		return;
+	}
+	tree = ll_begin(req, parent);
 	ll_end(req, tree_mkdir(tree, &caller, &new, &reply.entry), &reply);
 }
 
@@ -70,7 +89,7 @@ void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 	struct tree_new new = new_of(req, parent, name, S_IFLNK | 0777);
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, parent);
 
 	ll_end(req, tree_symlink(tree, &caller, &new, target, &reply.entry),
 	       &reply);
@@ -79,17 +98,16 @@ void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
-	(void)ino;
-	(void)parent;
 	(void)name;
-	fuse_reply_err(req, EPERM);
+	fuse_reply_err(req, tree_nodeid_slot(ino) == tree_nodeid_slot(parent) ?
+			    EPERM : EXDEV);
 }
 
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree = ll_begin(req, parent);
 
 	ll_end(req, tree_unlink(tree, &caller, ll_node(req, parent), name),
 	       &reply);
@@ -99,8 +117,14 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree;
 
+	if (is_of_snapshots(req, parent)) {
+		ll_snapshot(req, LL_SNAPSHOT_DELETE,
+			    &(struct forest_snapshot){ parent, name, NULL, 0 });
+		return;
+	}
+	tree = ll_begin(req, parent);
 	ll_end(req, tree_rmdir(tree, &caller, ll_node(req, parent), name),
 	       &reply);
 }
@@ -117,7 +141,19 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	};
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req);
+	struct tree *tree;
 
+	if (parent == new_parent && is_of_snapshots(req, parent)) {
+		ll_snapshot(req, LL_SNAPSHOT_RENAME,
+			    &(struct forest_snapshot){ parent, name, new_name,
+						       flags });
+		return;
+	}
+	tree = ll_begin(req, parent);
+	if (tree != forest_tree(ll_config(req)->forest, new_parent) ||
+	    is_of_snapshots(req, parent) || is_of_snapshots(req, new_parent)) {
+		ll_end(req, -EXDEV, &reply);
+		return;
+	}
 	ll_end(req, tree_rename(tree, &caller, &rename), &reply);
 }

@@ -1,5 +1,5 @@
 /*
- * FUSE requests -> calls of the tree -> replies.
+ * FUSE requests -> calls of the trees -> replies.
  *
  * Threads: the handlers run on the session's receiver and do not block; what
  * waits for the disk is answered from the work pool.
@@ -14,11 +14,11 @@
 
 struct fuse_args;
 struct fuse_session;
-struct tree;
+struct forest;
 struct work_pool;
 
 struct ll_config {
-	struct tree *tree;
+	struct forest *forest;
 	struct work_pool *pool;
 	bool waits_durable;	/* durability full: commits are answered when
 				 * they are on the disk */

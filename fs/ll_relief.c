@@ -21,6 +21,7 @@ static void relieve(struct work_item *item)
 {
 	struct relief *relief = (struct relief *)item;
 	struct ll_config *config = relief->config;
+	struct tree *live = forest_live(config->forest);
 	int rc = mount_point_forget_unused(config->mount_point, config->device);
 
 	/* -ENOENT: unmounted meanwhile. */
@@ -29,9 +30,9 @@ static void relieve(struct work_item *item)
 			 "than the memory budget allows for, and it cannot be "
 			 "asked to forget them: %s", config->mount_point,
 			 strerror(-rc));
-		tree_lock(config->tree);
-		tree_keep_nodes(config->tree);
-		tree_unlock(config->tree);
+		tree_lock(live);
+		tree_keep_nodes(live);
+		tree_unlock(live);
 	}
 	free(relief);
 }
@@ -40,7 +41,7 @@ void ll_relieve(struct ll_config *config)
 {
 	struct relief *relief;
 
-	if (!tree_wants_fewer_nodes(config->tree))
+	if (!tree_wants_fewer_nodes(forest_live(config->forest)))
 		return;
 	relief = malloc(sizeof(*relief));
 	if (!relief)

@@ -14,17 +14,14 @@ struct ll_config *ll_config(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-struct node *ll_node(fuse_req_t req, fuse_ino_t ino)
+struct tree *ll_live(fuse_req_t req)
 {
-	if (ino == FUSE_ROOT_ID)
-		return tree_root(ll_config(req)->tree);
-	return (struct node *)(uintptr_t)ino;
+	return forest_live(ll_config(req)->forest);
 }
 
-static fuse_ino_t ll_ino(struct tree *tree, const struct node *node)
+struct node *ll_node(fuse_req_t req, fuse_ino_t ino)
 {
-	return node == tree_root(tree) ? FUSE_ROOT_ID :
-					 (fuse_ino_t)(uintptr_t)node;
+	return tree_nodeid_node(ll_live(req), ino);
 }
 
 struct handle *ll_handle(const struct fuse_file_info *fi)
@@ -57,7 +54,7 @@ void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 		   struct fuse_entry_param *ret)
 {
 	*ret = (struct fuse_entry_param){
-		.ino = (fuse_ino_t)(uintptr_t)entry->node,
+		.ino = entry->nodeid,
 		.attr = entry->stat,
 		.attr_timeout = entry->is_stat_lasting ? LASTING_SECONDS : 0,
 		.entry_timeout = entry->is_name_lasting ? LASTING_SECONDS : 0,
@@ -65,31 +62,29 @@ void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 	shown_apply(&ll_config(req)->shown, &ret->attr);
 }
 
-struct tree *ll_begin(fuse_req_t req)
+struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino)
 {
-	struct tree *tree = ll_config(req)->tree;
-
-	tree_lock(tree);
-	return tree;
+	tree_lock(ll_live(req));
+	return forest_tree(ll_config(req)->forest, ino);
 }
 
 /* The kernel gave the request up: it holds nothing of what it asked for. */
-static void take_back(struct tree *tree, const struct ll_reply *reply)
+static void take_back(struct forest *forest, const struct ll_reply *reply)
 {
+	struct tree *live = forest_live(forest);
 	struct tree_effects effects;
 
-	tree_lock(tree);
+	tree_lock(live);
 	if (reply->kind == LL_OPEN || reply->kind == LL_CREATE)
-		(void)tree_release(tree, reply->handle);
+		(void)tree_release(reply->tree, reply->handle);
 	if (reply->kind == LL_ENTRY || reply->kind == LL_CREATE)
-		tree_forget(tree, reply->entry.node, 1);
-	tree_take_effects(tree, &effects);
-	tree_unlock(tree);
+		forest_forget(forest, reply->entry.nodeid, 1);
+	tree_take_effects(live, &effects);
+	tree_unlock(live);
 }
 
 static void send(fuse_req_t req, struct ll_reply *reply)
 {
-	struct tree *tree = ll_config(req)->tree;
 	struct fuse_entry_param entry;
 	int rc = 0;
 
@@ -99,6 +94,11 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		break;
 	case LL_ENTRY:
 		ll_fill_entry(req, &reply->entry, &entry);
+		rc = fuse_reply_entry(req, &entry);
+		break;
+	case LL_NOTHING:
+		entry = (struct fuse_entry_param){
+			.entry_timeout = LASTING_SECONDS };
 		rc = fuse_reply_entry(req, &entry);
 		break;
 	case LL_ATTR:
@@ -119,7 +119,7 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		break;
 	}
 	if (rc == -ENOENT)
-		take_back(tree, reply);
+		take_back(ll_config(req)->forest, reply);
 }
 
 struct wait {
@@ -132,13 +132,13 @@ struct wait {
 static void wait_and_send(struct work_item *item)
 {
 	struct wait *wait = (struct wait *)item;
-	struct tree *tree = ll_config(wait->req)->tree;
-	int rc = aedb_wait_durable(tree_db(tree), wait->seq);
+	struct aedb *db = tree_db(ll_live(wait->req));
+	int rc = aedb_wait_durable(db, wait->seq);
 
 	if (rc == 0) {
 		send(wait->req, &wait->reply);
 	} else {
-		take_back(tree, &wait->reply);
+		take_back(ll_config(wait->req)->forest, &wait->reply);
 		fuse_reply_err(wait->req, ll_errno(rc, "syncing"));
 	}
 	free(wait);
@@ -150,7 +150,7 @@ static void send_when_durable(fuse_req_t req, aedb_seq_t seq,
 	struct wait *wait = malloc(sizeof(*wait));
 
 	if (!wait) {
-		take_back(ll_config(req)->tree, reply);
+		take_back(ll_config(req)->forest, reply);
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
@@ -168,19 +168,19 @@ static void notify(fuse_req_t req, const struct tree_effects *effects)
 	struct ll_config *config = ll_config(req);
 
 	for (size_t i = 0; i < effects->n_stale; i++)
-		notify_attributes(config->fuse,
-				  ll_ino(config->tree, effects->stale[i]));
+		notify_attributes(config->fuse, effects->stale[i]);
 }
 
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 {
 	struct ll_config *config = ll_config(req);
-	struct aedb *db = tree_db(config->tree);
+	struct tree *live = ll_live(req);
+	struct aedb *db = tree_db(live);
 	struct tree_effects effects;
 	aedb_seq_t seq;
 
-	tree_take_effects(config->tree, &effects);
-	tree_unlock(config->tree);
+	tree_take_effects(live, &effects);
+	tree_unlock(live);
 	notify(req, &effects);
 	if (rc < 0) {
 		fuse_reply_err(req, ll_errno(rc, "request"));
@@ -199,10 +199,10 @@ void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n)
 {
 	struct tree_effects effects;
-	struct tree *tree = ll_config(req)->tree;
+	struct tree *live = ll_live(req);
 
-	tree_take_effects(tree, &effects);
-	tree_unlock(tree);
+	tree_take_effects(live, &effects);
+	tree_unlock(live);
 	if (rc < 0)
 		fuse_reply_err(req, ll_errno(rc, "request"));
 	else

@@ -3,7 +3,7 @@
  * is promised, one reply.
  *
  *	struct ll_reply reply = { .kind = LL_ENTRY };
- *	struct tree *tree = ll_begin(req);		-- takes the tree lock
+ *	struct tree *tree = ll_begin(req, ino);		-- takes the tree lock
  *	ll_end(req, tree_…(tree, …, &reply.entry), &reply);
  *
  * Threads: any; the tree lock is taken by ll_begin and given back by ll_end.
@@ -14,6 +14,7 @@
 #define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 
+#include "forest.h"
 #include "ll_ops.h"
 #include "ll_session.h"
 #include "tree.h"
@@ -21,6 +22,7 @@
 enum ll_kind {
 	LL_STATUS,	/* the error alone */
 	LL_ENTRY,
+	LL_NOTHING,	/* no such name, for as long as the directory is there */
 	LL_ATTR,
 	LL_OPEN,
 	LL_CREATE,
@@ -34,15 +36,19 @@ struct ll_reply {
 	struct tree_entry entry;
 	struct fuse_file_info file;	/* fh is handle */
 	struct handle *handle;
+	struct tree *tree;		/* the handle's */
 	size_t written;
 };
 
 struct ll_config *ll_config(fuse_req_t req);
+/* Which stands for the mount: its lock is that of all trees. */
+struct tree *ll_live(fuse_req_t req);
 struct node *ll_node(fuse_req_t req, fuse_ino_t ino);
 /* NULL when the request names none. */
 struct handle *ll_handle(const struct fuse_file_info *fi);
 struct tree_caller ll_caller(fuse_req_t req);
-struct tree *ll_begin(fuse_req_t req);
+/* Takes the lock; the tree that has this node. */
+struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino);
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply);
 /* As ll_end for a request without effects; bytes as the reply. */
 void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n);

@@ -32,13 +32,13 @@
 #include <unistd.h>
 
 #include "aedb.h"
+#include "forest.h"
 #include "ll_ops.h"
 #include "ll_session.h"
 #include "log.h"
 #include "mount_point.h"
 #include "options.h"
 #include "startup.h"
-#include "tree.h"
 
 #define DRAIN_SECONDS 10
 #define UMASK_DEFAULT 022
@@ -53,7 +53,7 @@ struct server {
 	int host_fd;			/* constant after open: the database's
 					 * directory */
 	struct aedb *db;		/* constant after open */
-	struct tree *tree;		/* constant after open */
+	struct forest *forest;		/* constant after open */
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
 	struct fuse_session *fuse;	/* constant after open */
@@ -141,7 +141,7 @@ static int open_database(struct server *s)
 	return STATUS_OK;
 }
 
-static int open_tree(struct server *s)
+static int open_forest(struct server *s)
 {
 	struct tree_config config = {
 		.nodes_max = nodes_bytes(s) / NODE_BYTES_USUAL,
@@ -151,7 +151,7 @@ static int open_tree(struct server *s)
 		.host_fd = s->host_fd,
 	};
 
-	if (tree_open(s->db, &config, &s->tree) < 0 ||
+	if (forest_open(s->db, &config, &s->forest) < 0 ||
 	    work_pool_open(&s->pool) < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "out of memory");
 	return STATUS_OK;
@@ -219,7 +219,7 @@ static int mount_session(struct server *s)
 		 options->is_read_only ? ",ro" : "",
 		 *options->kernel ? "," : "", options->kernel);
 	s->config = (struct ll_config){
-		.tree = s->tree,
+		.forest = s->forest,
 		.pool = s->pool,
 		.waits_durable = options->engine.durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
@@ -268,11 +268,12 @@ static void detach(void *arg)
 static bool is_drained(void *arg)
 {
 	struct server *s = arg;
+	struct tree *live = forest_live(s->forest);
 	size_t staged;
 
-	tree_lock(s->tree);
-	staged = tree_staged_handles(s->tree);
-	tree_unlock(s->tree);
+	tree_lock(live);
+	staged = tree_staged_handles(live);
+	tree_unlock(live);
 	return staged == 0;
 }
 
@@ -318,12 +319,12 @@ static int close_database(struct server *s)
 	size_t dropped = 0;
 	int rc = 0, closed;
 
-	if (s->tree)
-		rc = tree_drain(s->tree, &dropped);
+	if (s->forest)
+		rc = tree_drain(forest_live(s->forest), &dropped);
 	if (dropped)
 		log_line(LOG_WARNING, "%s: dropped what was written to %zu open "
 			 "files and not committed", s->database, dropped);
-	tree_close(s->tree);
+	forest_close(s->forest);
 	closed = aedb_close(s->db);
 	if (closed < 0)
 		rc = closed;
@@ -343,7 +344,7 @@ static int run(struct server *s)
 	if (status == STATUS_OK)
 		status = open_database(s);
 	if (status == STATUS_OK)
-		status = open_tree(s);
+		status = open_forest(s);
 	if (status == STATUS_OK)
 		status = mount_session(s);
 	if (status == STATUS_OK)

@@ -74,11 +74,12 @@ enum how {
 	HOW_MOVE_REST,		/* move if nothing is there */
 };
 
-static bool is_there(struct aedb_scope *scope, const void *key, size_t n)
+static bool is_there(const struct change *change, struct aedb_scope *scope,
+		     const void *key, size_t n)
 {
 	struct aedb_entry entry;
 
-	if (aedb_stat(scope, NULL, key, n, &entry) < 0)
+	if (aedb_stat(scope, change->tree->view, key, n, &entry) < 0)
 		return false;
 	aedb_unpin(&entry);
 	return true;
@@ -94,7 +95,8 @@ static int move_pair(struct change *change, const struct pair *pair,
 		     enum how how)
 {
 	bool has_other = how != HOW_MOVE &&
-			 is_there(pair->to, pair->new_key, pair->new_bytes);
+			 is_there(change, pair->to, pair->new_key,
+				  pair->new_bytes);
 
 	if (!has_other)
 		return aedb_txn_move(change->txn, pair->from, pair->key,
@@ -140,7 +142,7 @@ static int move_own(struct change *change, const struct place *from,
 		.new_bytes = to->dir.key_bytes,
 	};
 
-	if (!is_there(pair.from, pair.key, pair.key_bytes))
+	if (!is_there(change, pair.from, pair.key, pair.key_bytes))
 		return 0;
 	return move_pair(change, &pair, how);
 }
@@ -155,7 +157,7 @@ static int move_keys(struct change *change, const struct place *from,
 	int rc;
 
 	range.prefix_bytes = path_dir_scan_prefix(&from->dir, prefix);
-	rc = aedb_scan_open(from->keys, NULL, &range, &scan);
+	rc = aedb_scan_open(from->keys, from->view, &range, &scan);
 	if (rc < 0)
 		return rc;
 	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
@@ -184,7 +186,7 @@ static int move_records(struct change *change, const struct place *from,
 	int rc;
 
 	range.prefix_bytes = place_records_prefix(from, prefix);
-	rc = aedb_scan_open(from->dirs, NULL, &range, &scan);
+	rc = aedb_scan_open(from->dirs, from->view, &range, &scan);
 	if (rc < 0)
 		return rc;
 	while ((rc = aedb_scan_next(scan, &entry)) == 0) {
@@ -257,10 +259,10 @@ int move_record(struct change *change, const struct node *dir,
 	};
 	int rc = 0;
 
-	if (is_there(from->dirs, record, n))
+	if (is_there(change, from->dirs, record, n))
 		return aedb_txn_move(change->txn, from->dirs, record, n,
 				     to->dirs, new, new_bytes);
-	if (is_there(to->dirs, new, new_bytes))
+	if (is_there(change, to->dirs, new, new_bytes))
 		rc = aedb_txn_delete(change->txn, to->dirs, new, new_bytes);
 	return rc < 0 ? rc : aedb_txn_put(change->txn, to->dirs, &put);
 }

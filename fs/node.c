@@ -1,8 +1,8 @@
 /*
- * The table of nodes: a hash over (parent, name).
+ * The store of nodes: a hash over (parent, name), for all trees.
  *
  * Invariants
- * 1. A node that is no orphan is in the table under its parent and name, and
+ * 1. A node that is no orphan is in the store under its parent and name, and
  *    stands for an object that exists (committed or pending): the mount is the
  *    database's only writer and moves or orphans nodes as it commits.
  *    Orphans are in it too, under no name.
@@ -18,16 +18,22 @@
 #include "bytes.h"
 #include "node_index.h"
 #include "node_slab.h"
+#include "node_store.h"
 
 /* Of a node, before its name. */
 #define HEAD_BYTES offsetof(struct node, name_bytes)
 _Static_assert(HEAD_BYTES == 52, "a node is small");
 
-struct node_table {
+struct node_store {
 	struct node_slab *slab;
-	struct node_index index;	/* of all but the root */
-	struct node *root;
+	struct node_index index;	/* of all but roots */
 	uint64_t n_made;
+};
+
+struct node_table {
+	struct node_store *store;
+	struct node *root;
+	size_t n_nodes;			/* but the root */
 };
 
 static uint32_t hash_name(const struct node *parent, const char *name)
@@ -108,17 +114,64 @@ static void destroy(struct node_slab *slab, struct node *node)
 	node_slab_give(slab, (uint8_t *)node - bytes_before(node->kind));
 }
 
-struct node_table *node_table_new(void)
+struct node_store *node_store_new(void)
+{
+	struct node_store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	store->slab = node_slab_new();
+	if (!store->slab || node_index_init(&store->index) < 0) {
+		node_store_free(store);
+		return NULL;
+	}
+	return store;
+}
+
+void node_store_free(struct node_store *store)
+{
+	if (!store)
+		return;
+	for (size_t i = 0; i < store->index.n_buckets; i++) {
+		struct node *node = store->index.buckets[i];
+
+		while (node) {
+			struct node *next = node->next_in_bucket;
+
+			destroy(store->slab, node);
+			node = next;
+		}
+	}
+	node_index_release(&store->index);
+	node_slab_free(store->slab);
+	free(store);
+}
+
+size_t node_store_bytes(const struct node_store *store)
+{
+	return node_slab_bytes(store->slab) + node_index_bytes(&store->index);
+}
+
+size_t node_store_count(const struct node_store *store)
+{
+	return store->index.n_nodes;
+}
+
+uint64_t node_store_made(const struct node_store *store)
+{
+	return store->n_made;
+}
+
+struct node_table *node_table_new(struct node_store *store)
 {
 	struct node_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return NULL;
-	table->slab = node_slab_new();
-	if (table->slab)
-		table->root = create(table->slab, "", NODE_ROOT);
-	if (!table->root || node_index_init(&table->index) < 0) {
-		node_table_free(table);
+	table->store = store;
+	table->root = create(store->slab, "", NODE_ROOT);
+	if (!table->root) {
+		free(table);
 		return NULL;
 	}
 	return table;
@@ -128,18 +181,7 @@ void node_table_free(struct node_table *table)
 {
 	if (!table)
 		return;
-	for (size_t i = 0; i < table->index.n_buckets; i++) {
-		struct node *node = table->index.buckets[i];
-
-		while (node) {
-			struct node *next = node->next_in_bucket;
-
-			destroy(table->slab, node);
-			node = next;
-		}
-	}
-	node_index_release(&table->index);
-	node_slab_free(table->slab);
+	destroy(table->store->slab, table->root);
 	free(table);
 }
 
@@ -148,19 +190,9 @@ struct node *node_table_root(struct node_table *table)
 	return table->root;
 }
 
-size_t node_table_bytes(const struct node_table *table)
+bool node_table_is_unused(const struct node_table *table)
 {
-	return node_slab_bytes(table->slab) + node_index_bytes(&table->index);
-}
-
-size_t node_table_count(const struct node_table *table)
-{
-	return table->index.n_nodes;
-}
-
-uint64_t node_table_made(const struct node_table *table)
-{
-	return table->n_made;
+	return table->n_nodes == 0 && table->root->refs == 1;
 }
 
 static void insert(struct node_table *table, struct node *node)
@@ -168,14 +200,14 @@ static void insert(struct node_table *table, struct node *node)
 	/* Orphans are not looked for: only spread. */
 	node->hash = node->parent ? hash_name(node->parent, node_name(node)) :
 				    hash_name(node, "");
-	node_index_add(&table->index, node);
+	node_index_add(&table->store->index, node);
 }
 
 struct node *node_find(struct node_table *table, struct node *parent,
 		       const char *name)
 {
 	uint32_t hash = hash_name(parent, name);
-	struct node *node = node_index_first(&table->index, hash);
+	struct node *node = node_index_first(&table->store->index, hash);
 
 	while (node && (node->hash != hash || node->parent != parent ||
 			strcmp(node_name(node), name) != 0))
@@ -186,11 +218,12 @@ struct node *node_find(struct node_table *table, struct node *parent,
 struct node *node_add(struct node_table *table, struct node *parent,
 		      const char *name, enum node_kind kind)
 {
-	struct node *node = create(table->slab, name, kind);
+	struct node *node = create(table->store->slab, name, kind);
 
 	if (!node)
 		return NULL;
-	table->n_made++;
+	table->store->n_made++;
+	table->n_nodes++;
 	node->parent = node_ref(parent);
 	insert(table, node);
 	return node;
@@ -211,8 +244,9 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n)
 		node->refs -= n;
 		if (node->refs > 0 || node->kind == NODE_ROOT)
 			return;
-		node_index_remove(&table->index, node);
-		destroy(table->slab, node);
+		node_index_remove(&table->store->index, node);
+		destroy(table->store->slab, node);
+		table->n_nodes--;
 		node = parent;
 		n = 1;
 	}
@@ -240,7 +274,7 @@ void node_move(struct node_table *table, struct node *node,
 {
 	struct node *old = node->parent;
 
-	node_index_remove(&table->index, node);
+	node_index_remove(&table->store->index, node);
 	set_name(node, name);
 	node->parent = node_ref(parent);
 	if (node->draft) {
@@ -257,8 +291,8 @@ void node_exchange(struct node_table *table, struct node *a, char *a_name,
 {
 	struct node *parent = a->parent;
 
-	node_index_remove(&table->index, a);
-	node_index_remove(&table->index, b);
+	node_index_remove(&table->store->index, a);
+	node_index_remove(&table->store->index, b);
 	a->parent = b->parent;
 	b->parent = parent;
 	set_name(a, a_name);
@@ -271,7 +305,7 @@ void node_orphan(struct node_table *table, struct node *node)
 {
 	struct node *parent = node->parent;
 
-	node_index_remove(&table->index, node);
+	node_index_remove(&table->store->index, node);
 	node->parent = NULL;
 	insert(table, node);
 	node_unref(table, parent, 1);
@@ -314,6 +348,11 @@ bool node_is_pending(const struct node *node)
 bool node_is_directory(const struct node *node)
 {
 	return node->kind != NODE_FILE;
+}
+
+bool node_is_special(const struct node *node)
+{
+	return node->kind >= NODE_SNAPSHOTS;
 }
 
 bool node_is_above(const struct node *node, const struct node *below)

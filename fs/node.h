@@ -31,6 +31,7 @@ enum node_kind {
 	NODE_SCOPE,
 	NODE_DIR,	/* inside a scope */
 	NODE_FILE,	/* a key: a regular file, link, FIFO or socket */
+	NODE_SNAPSHOTS,	/* `.snap`: its id is that of the directory it is in */
 };
 
 struct node {
@@ -57,21 +58,20 @@ struct node_directory {
 					 * never */
 };
 
+/* The nodes of one tree, in a store (node_store.h). */
+struct node_store;
 struct node_table;
 
 /* A table that holds the root alone. Owned; node_table_free. NULL when there is
  * no memory. */
-struct node_table *node_table_new(void);
-/* Frees every node left, counted or not. Takes NULL. */
+struct node_table *node_table_new(struct node_store *store);
+/* With the root; the others stay until they are given back or the store goes.
+ * Takes NULL. */
 void node_table_free(struct node_table *table);
 /* Borrowed until node_table_free. */
 struct node *node_table_root(struct node_table *table);
-/* Of all nodes and what finds them. */
-size_t node_table_bytes(const struct node_table *table);
-
-size_t node_table_count(const struct node_table *table);
-/* How many were ever added. */
-uint64_t node_table_made(const struct node_table *table);
+/* Nobody counts any of its nodes. */
+bool node_table_is_unused(const struct node_table *table);
 
 /* As the kernel writes it. Borrowed until the node moves. */
 const char *node_name(const struct node *node);
@@ -111,6 +111,8 @@ bool node_is_orphan(const struct node *node);
 /* Created, but in no commit yet. */
 bool node_is_pending(const struct node *node);
 bool node_is_directory(const struct node *node);
+/* It stands for nothing in the database: a name with a dot. */
+bool node_is_special(const struct node *node);
 /* The node is `below` or lies above it. */
 bool node_is_above(const struct node *node, const struct node *below);
 

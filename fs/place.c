@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "state.h"
+
 /* A key of n bytes has at most n slashes. */
 #define DEPTH_MAX PATH_KEY_BYTES_MAX
 
 void place_init(struct place *ret, const struct place *same_scope,
 		const void *key, size_t key_bytes)
 {
+	ret->view = same_scope->view;
 	ret->scope = same_scope->scope;
 	ret->keys = same_scope->keys;
 	ret->dirs = same_scope->dirs;
@@ -29,7 +32,8 @@ static int descend(struct place *place, const char *name)
 	return 0;
 }
 
-int place_of_directory(struct node *dir, struct place *ret)
+int place_of_directory(const struct tree *tree, struct node *dir,
+		       struct place *ret)
 {
 	struct node *path[DEPTH_MAX];
 	size_t depth = 0;
@@ -42,6 +46,7 @@ int place_of_directory(struct node *dir, struct place *ret)
 	}
 	if (!dir || node_is_orphan(dir))
 		return -ENOENT;
+	ret->view = tree->view;
 	ret->scope = dir;
 	ret->keys = node_directory(dir)->scope;
 	ret->dirs = aedb_scope_dirs(ret->keys);
@@ -54,11 +59,11 @@ int place_of_directory(struct node *dir, struct place *ret)
 	return 0;
 }
 
-int place_of_file(const struct node *node, struct place *ret_dir,
-		  struct path_child *ret)
+int place_of_file(const struct tree *tree, const struct node *node,
+		  struct place *ret_dir, struct path_child *ret)
 {
 	const char *name = node_name(node);
-	int rc = place_of_directory(node->parent, ret_dir);
+	int rc = place_of_directory(tree, node->parent, ret_dir);
 
 	return rc < 0 ? rc : path_child(&ret_dir->dir, name, strlen(name), ret);
 }
@@ -86,36 +91,44 @@ size_t place_records_prefix(const struct place *place,
 	return path_dir_scan_prefix(dir, ret + extra) + extra;
 }
 
+int place_stat_key(const struct place *place, const void *key,
+		   size_t key_bytes, struct aedb_entry *ret)
+{
+	return aedb_stat(place->keys, place->view, key, key_bytes, ret);
+}
+
 int place_stat_record(const struct place *place, struct aedb_entry *ret)
 {
 	uint8_t record[PATH_RECORD_BYTES_MAX];
 	size_t n = path_dir_record(&place->dir, record);
 
-	return aedb_stat(place->dirs, NULL, record, n, ret);
+	return aedb_stat(place->dirs, place->view, record, n, ret);
 }
 
-int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret)
+int place_stat(const struct tree *tree, struct node *node,
+	       struct aedb_entry *ret)
 {
 	struct path_child child;
 	struct place place;
 	int rc;
 
-	if (node_is_orphan(node) || node->draft)
+	if (node_is_orphan(node) || node->draft || node_is_special(node))
 		return -ENOENT;
 	switch (node->kind) {
 	case NODE_FILE:
-		rc = place_of_file(node, &place, &child);
-		return rc < 0 ? rc : aedb_stat(place.keys, NULL, child.key,
-					       child.key_bytes, ret);
+		rc = place_of_file(tree, node, &place, &child);
+		return rc < 0 ? rc : place_stat_key(&place, child.key,
+						    child.key_bytes, ret);
 	case NODE_DIR:
-		rc = place_of_directory(node, &place);
+		rc = place_of_directory(tree, node, &place);
 		return rc < 0 ? rc : place_stat_record(&place, ret);
 	default:
-		return aedb_place_stat(db, NULL, place_in_catalog(node), ret);
+		return aedb_place_stat(tree->db, tree->view,
+				       place_in_catalog(node), ret);
 	}
 }
 
-int place_pin(struct node *node, struct pin **ret)
+int place_pin(const struct tree *tree, struct node *node, struct pin **ret)
 {
 	struct aedb_reader *reader;
 	struct path_child child;
@@ -124,9 +137,9 @@ int place_pin(struct node *node, struct pin **ret)
 
 	if (node_is_orphan(node) || node->draft)
 		return -ENOENT;
-	rc = place_of_file(node, &place, &child);
+	rc = place_of_file(tree, node, &place, &child);
 	if (rc == 0)
-		rc = aedb_reader_open(place.keys, NULL, child.key,
+		rc = aedb_reader_open(place.keys, place.view, child.key,
 				      child.key_bytes, &reader);
 	return rc < 0 ? rc : pin_new(reader, ret);
 }
@@ -141,7 +154,7 @@ int place_first_key(const struct place *place, struct aedb_scan **ret_scan,
 	int rc;
 
 	range.prefix_bytes = path_dir_scan_prefix(&place->dir, prefix);
-	rc = aedb_scan_open(place->keys, NULL, &range, &scan);
+	rc = aedb_scan_open(place->keys, place->view, &range, &scan);
 	if (rc < 0)
 		return rc;
 	while ((rc = aedb_scan_next(scan, ret)) == 0) {

@@ -14,9 +14,12 @@
 #include "path.h"
 #include "pin.h"
 
+struct tree;
+
 /* A directory inside a scope, or the scope. Not to be copied: `dir` points into
  * it. */
 struct place {
+	const struct aedb_snapshot *view;	/* the tree's */
 	struct node *scope;		/* borrowed from the directory's node */
 	struct aedb_scope *keys;
 	struct aedb_scope *dirs;
@@ -25,28 +28,33 @@ struct place {
 };
 
 /* dir is of NODE_SCOPE or NODE_DIR. -ENOENT for an orphan. */
-int place_of_directory(struct node *dir, struct place *ret);
+int place_of_directory(const struct tree *tree, struct node *dir,
+		       struct place *ret);
 /* The place of the directory that has this key in the same scope. */
 void place_init(struct place *ret, const struct place *same_scope,
 		const void *key, size_t key_bytes);
 /* The key of a NODE_FILE, and its directory's place. -ENOENT for an orphan. */
-int place_of_file(const struct node *node, struct place *ret_dir,
-		  struct path_child *ret);
+int place_of_file(const struct tree *tree, const struct node *node,
+		  struct place *ret_dir, struct path_child *ret);
 /* NODE_ROOT, NODE_PROJECT, NODE_SCOPE; borrowed from the nodes. */
 struct aedb_place place_in_catalog(const struct node *node);
 
-/* The committed entry of a node's object, without value; of a directory in a
- * scope its record's. Pinned. -ENOENT when there is none: an orphan, a pending
- * file, an implicit directory. */
-int place_stat(struct aedb *db, struct node *node, struct aedb_entry *ret);
-/* Pins the newest version of a file's key. Owned; pin_unref. -ENOENT as above,
- * -ENOMEM and as aedb_reader_open. */
-int place_pin(struct node *node, struct pin **ret);
+/* The committed entry of a node's object, as the tree shows it, without value; of
+ * a directory in a scope its record's. Pinned. -ENOENT when there is none: an
+ * orphan, a pending file, an implicit directory. */
+int place_stat(const struct tree *tree, struct node *node,
+	       struct aedb_entry *ret);
+/* Pins the version of a file's key that the tree shows as committed. Owned;
+ * pin_unref. -ENOENT as above, -ENOMEM and as aedb_reader_open. */
+int place_pin(const struct tree *tree, struct node *node, struct pin **ret);
 
 /* The prefix of the records of all directories inside this one, and perhaps of
  * others (path_step tells): its length. 0 for the scope. */
 size_t place_records_prefix(const struct place *place,
 			    uint8_t ret[PATH_RECORD_BYTES_MAX + 1]);
+/* The key of this scope. Pinned. -ENOENT. */
+int place_stat_key(const struct place *place, const void *key,
+		   size_t key_bytes, struct aedb_entry *ret);
 /* The directory's record. Pinned. -ENOENT. */
 int place_stat_record(const struct place *place, struct aedb_entry *ret);
 /* The first key that makes the directory exist. Borrowed until the scan, which

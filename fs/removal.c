@@ -14,7 +14,7 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	*ret = (struct removal){ .tree = tree, .node = node };
 	if (!node || node->draft)
 		return 0;
-	rc = place_stat(tree->db, node, &entry);
+	rc = place_stat(tree, node, &entry);
 	if (rc < 0)
 		return rc;
 	type = node_is_directory(node) ? S_IFDIR : S_IFREG;
@@ -25,7 +25,7 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	/* Who has it open, or found its name before, still reads it. What is
 	 * damaged can be removed all the same. */
 	if (S_ISREG(ret->draft->object.attr.mode) &&
-	    place_pin(node, &ret->draft->value) < 0)
+	    place_pin(tree, node, &ret->draft->value) < 0)
 		ret->draft->value = NULL;
 	return 0;
 }

@@ -91,7 +91,7 @@ int node_blob(struct tree *tree, struct node *node, struct attr_blob *ret)
 	if (node->draft)
 		return blob_copy(node->draft->blob.bytes, node->draft->blob.n,
 				 ret);
-	rc = place_stat(tree->db, node, &entry);
+	rc = place_stat(tree, node, &entry);
 	if (rc == -ENOENT && node_is_directory(node) && !node_is_orphan(node))
 		return blob_copy(NULL, 0, ret);
 	if (rc < 0)

@@ -1,5 +1,5 @@
 /*
- * The state of a mounted tree, shared by the files of the core.
+ * The state of the mounted trees, shared by the files of the core.
  *
  * Threads: all of it is guarded by the tree lock, except what is constant after
  * open; only who holds a pin (pin.h) reads without it.
@@ -11,24 +11,49 @@
 
 #include "aedb.h"
 #include "node.h"
+#include "node_store.h"
 #include "place.h"
 #include "proc.h"
 #include "tree.h"
 
-struct tree {
-	pthread_mutex_t lock;
-	struct aedb *db;			/* constant after open */
-	struct tree_config config;		/* constant after open */
+/* st_ino: an object id below, then 10 bits that tell batches apart, then the
+ * tree's kind, or this one for what is in no tree of the database. */
+#define INO_SLOT_SHIFT 52
+#define INO_KIND_SHIFT 62
+#define INO_KIND_SPECIAL 3
+
+/* What all trees of a mount have together. */
+struct mount {
+	pthread_mutex_t lock;			/* the tree lock */
 	struct proc_table *procs;		/* constant after open */
-	struct node_table *nodes;
+	struct node_store *nodes;
 	size_t nodes_max;			/* the config's until tree_keep_nodes;
 						 * 0: any number */
-	uint64_t made_at_relief;		/* node_table_made when fewer nodes
+	uint64_t made_at_relief;		/* node_store_made when fewer nodes
 						 * were asked for last */
 	int64_t last_time_ns;			/* given by tree_time_ns */
 	struct tree_effects effects;		/* of the running operation */
-	LIST_HEAD(, file) open_files;
 	size_t marks_bytes;			/* of open directories */
+	int64_t snapshots_changed_ns;		/* made, deleted or renamed last */
+};
+
+struct tree {
+	struct mount *mount;			/* the live tree's own */
+	struct aedb *db;			/* constant after open */
+	struct tree_config config;		/* constant after open */
+	struct proc_table *procs;		/* the mount's */
+	enum tree_kind kind;			/* constant after open */
+	uint16_t slot;				/* constant after open */
+	uint64_t ino_bits;			/* constant after open: of all its
+						 * st_ino, above the object id */
+	struct aedb_snapshot *view;		/* what it shows; owned; NULL: the
+						 * newest state */
+	struct node *top;			/* that has its name; borrowed;
+						 * NULL: live */
+	bool is_gone;				/* what it shows was deleted: names
+						 * are found no more */
+	struct node_table *nodes;
+	LIST_HEAD(, file) open_files;
 };
 
 /* The attributes of this node changed: the kernel is to be told if it may

@@ -1,5 +1,5 @@
 /*
- * The tree as a whole: open, close, drain, effects, the clock, its limits.
+ * Trees as a whole: open, close, drain, effects, the clock, their limits.
  *
  * Every operation runs under the one tree lock and waits for nothing, so the
  * receiver of requests may run it.
@@ -17,27 +17,84 @@
 #define PROC_FILES_MAX 256
 #define KEY_BYTES_MAX_DEFAULT 1024
 #define TIME_STEP_NS 1000		/* commits' times are microseconds */
+/* Addresses of a process have 47 bits. */
+#define NODEID_SLOT_SHIFT 48
 
-int tree_open(struct aedb *db, const struct tree_config *config,
-	      struct tree **ret)
+static struct mount *mount_new(const struct tree_config *config)
+{
+	struct mount *mount = calloc(1, sizeof(*mount));
+
+	if (!mount)
+		return NULL;
+	mount->nodes_max = config->nodes_max;
+	mount->nodes = node_store_new();
+	if (!mount->nodes || proc_table_new(PROC_FILES_MAX, &mount->procs) < 0) {
+		node_store_free(mount->nodes);
+		free(mount);
+		return NULL;
+	}
+	pthread_mutex_init(&mount->lock, NULL);
+	return mount;
+}
+
+/* No tree is left. */
+static void mount_free(struct mount *mount)
+{
+	node_store_free(mount->nodes);
+	proc_table_free(mount->procs);
+	pthread_mutex_destroy(&mount->lock);
+	free(mount);
+}
+
+static struct tree *tree_new(struct mount *mount, struct aedb *db,
+			     const struct tree_config *config)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
 
 	if (!tree)
-		return -ENOMEM;
+		return NULL;
+	tree->mount = mount;
+	tree->procs = mount->procs;
 	tree->db = db;
 	tree->config = *config;
-	tree->nodes_max = config->nodes_max;
-	if (!tree->config.key_bytes_max)
-		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
-	tree->nodes = node_table_new();
-	if (!tree->nodes || proc_table_new(PROC_FILES_MAX, &tree->procs) < 0) {
-		node_table_free(tree->nodes);
+	tree->nodes = node_table_new(mount->nodes);
+	if (!tree->nodes) {
 		free(tree);
-		return -ENOMEM;
+		return NULL;
 	}
 	node_table_root(tree->nodes)->id = OBJECT_ROOT_ID;
-	pthread_mutex_init(&tree->lock, NULL);
+	return tree;
+}
+
+int tree_open(struct aedb *db, const struct tree_config *config,
+	      struct tree **ret)
+{
+	struct mount *mount = mount_new(config);
+	struct tree *tree = mount ? tree_new(mount, db, config) : NULL;
+
+	if (!tree) {
+		if (mount)
+			mount_free(mount);
+		return -ENOMEM;
+	}
+	if (!tree->config.key_bytes_max)
+		tree->config.key_bytes_max = KEY_BYTES_MAX_DEFAULT;
+	*ret = tree;
+	return 0;
+}
+
+int tree_open_view(struct tree *live, enum tree_kind kind, uint16_t slot,
+		   struct aedb_snapshot *view, struct tree **ret)
+{
+	struct tree *tree = tree_new(live->mount, live->db, &live->config);
+
+	if (!tree)
+		return -ENOMEM;
+	tree->kind = kind;
+	tree->slot = slot;
+	tree->view = view;
+	tree->ino_bits = (uint64_t)kind << INO_KIND_SHIFT;
+	tree->config.is_read_only |= kind == TREE_SNAPSHOT;
 	*ret = tree;
 	return 0;
 }
@@ -57,40 +114,43 @@ void tree_close(struct tree *tree)
 		return;
 	close_handles(tree);
 	node_table_free(tree->nodes);
-	proc_table_free(tree->procs);
-	pthread_mutex_destroy(&tree->lock);
+	aedb_snapshot_close(tree->view);
+	if (tree->kind == TREE_LIVE)
+		mount_free(tree->mount);
 	free(tree);
 }
 
 void tree_lock(struct tree *tree)
 {
-	pthread_mutex_lock(&tree->lock);
+	pthread_mutex_lock(&tree->mount->lock);
 }
 
 void tree_unlock(struct tree *tree)
 {
-	pthread_mutex_unlock(&tree->lock);
+	pthread_mutex_unlock(&tree->mount->lock);
 }
 
 void tree_take_effects(struct tree *tree, struct tree_effects *ret)
 {
-	ret->committed = tree->effects.committed;
-	ret->n_stale = tree->effects.n_stale;
-	memcpy(ret->stale, tree->effects.stale,
+	struct tree_effects *effects = &tree->mount->effects;
+
+	ret->committed = effects->committed;
+	ret->n_stale = effects->n_stale;
+	memcpy(ret->stale, effects->stale,
 	       ret->n_stale * sizeof(ret->stale[0]));
-	tree->effects.committed = 0;
-	tree->effects.n_stale = 0;
+	effects->committed = 0;
+	effects->n_stale = 0;
 }
 
 void tree_note_stale(struct tree *tree, struct node *node)
 {
-	struct tree_effects *effects = &tree->effects;
+	struct tree_effects *effects = &tree->mount->effects;
 
 	/* No operation has so many; unit tests may not take them. */
 	if (!told_anybody(node) || effects->n_stale == TREE_STALE_MAX)
 		return;
 	told_drop_all(node);
-	effects->stale[effects->n_stale++] = node;
+	effects->stale[effects->n_stale++] = tree_nodeid(tree, node);
 }
 
 void tree_note_dropped(struct tree *tree, const struct tree_caller *caller,
@@ -102,11 +162,12 @@ void tree_note_dropped(struct tree *tree, const struct tree_caller *caller,
 
 int64_t tree_time_ns(struct tree *tree)
 {
+	struct mount *mount = tree->mount;
 	int64_t now_ns = aedb_next_time_ns(tree->db);
 
-	if (now_ns <= tree->last_time_ns)
-		now_ns = tree->last_time_ns + TIME_STEP_NS;
-	tree->last_time_ns = now_ns;
+	if (now_ns <= mount->last_time_ns)
+		now_ns = mount->last_time_ns + TIME_STEP_NS;
+	mount->last_time_ns = now_ns;
 	return now_ns;
 }
 
@@ -118,6 +179,36 @@ struct aedb *tree_db(struct tree *tree)
 struct node *tree_root(struct tree *tree)
 {
 	return node_table_root(tree->nodes);
+}
+
+bool tree_is_immutable(const struct tree *tree)
+{
+	return tree->kind == TREE_SNAPSHOT;
+}
+
+bool tree_is_unused(const struct tree *tree)
+{
+	return node_table_is_unused(tree->nodes);
+}
+
+uint64_t tree_nodeid(const struct tree *tree, const struct node *node)
+{
+	if (node->kind == NODE_ROOT && tree->kind == TREE_LIVE)
+		return TREE_ROOT_NODEID;
+	return (uint64_t)tree->slot << NODEID_SLOT_SHIFT | (uintptr_t)node;
+}
+
+unsigned tree_nodeid_slot(uint64_t nodeid)
+{
+	return (unsigned)(nodeid >> NODEID_SLOT_SHIFT);
+}
+
+struct node *tree_nodeid_node(struct tree *live, uint64_t nodeid)
+{
+	if (nodeid == TREE_ROOT_NODEID)
+		return tree_root(live);
+	nodeid &= (UINT64_C(1) << NODEID_SLOT_SHIFT) - 1;
+	return (struct node *)(uintptr_t)nodeid;
 }
 
 size_t tree_staged_handles(struct tree *tree)
@@ -146,19 +237,20 @@ int tree_drain(struct tree *tree, size_t *ret_dropped)
 
 bool tree_wants_fewer_nodes(struct tree *tree)
 {
-	size_t max = tree->nodes_max;
-	uint64_t made = node_table_made(tree->nodes);
+	struct mount *mount = tree->mount;
+	size_t max = mount->nodes_max;
+	uint64_t made = node_store_made(mount->nodes);
 
-	if (!max || node_table_count(tree->nodes) <= max ||
-	    made - tree->made_at_relief < max / 4)
+	if (!max || node_store_count(mount->nodes) <= max ||
+	    made - mount->made_at_relief < max / 4)
 		return false;
-	tree->made_at_relief = made;
+	mount->made_at_relief = made;
 	return true;
 }
 
 void tree_keep_nodes(struct tree *tree)
 {
-	tree->nodes_max = 0;
+	tree->mount->nodes_max = 0;
 }
 
 int tree_statvfs(struct tree *tree, struct statvfs *ret)

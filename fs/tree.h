@@ -1,5 +1,7 @@
 /*
- * The mounted file tree: what each file system call means in the database.
+ * A mounted file tree: what each file system call means in the database. The
+ * live tree shows the newest state; others beside it, with the same lock, clock
+ * and memory, show what a snapshot does.
  * Knows nothing of FUSE; the ll_ files (and unit tests) call it.
  *
  * Calling sequence for every operation:
@@ -46,13 +48,13 @@ struct tree_config {
 				 * system, for statvfs; borrowed until tree_close */
 };
 
+/* Of all trees of a mount. */
 #define TREE_STALE_MAX 62
 
 struct tree_effects {
 	aedb_seq_t committed;	/* number of the last commit made; 0: none */
 	size_t n_stale;
-	const struct node *stale[TREE_STALE_MAX];	/* node numbers only: they
-							 * may be gone */
+	uint64_t stale[TREE_STALE_MAX];	/* as tree_nodeid gives them */
 };
 
 /* Who asks. */
@@ -64,16 +66,30 @@ struct tree_caller {
 
 struct tree_entry {
 	struct node *node;
+	uint64_t nodeid;
 	struct stat stat;
 	bool is_name_lasting;	/* name -> node stays until somebody changes it
 				 * through the mount */
 	bool is_stat_lasting;	/* so do the attributes */
 };
 
-/* The database stays the caller's. -ENOMEM. */
+/* What a tree shows. The values stand in every st_ino. */
+enum tree_kind {
+	TREE_LIVE,
+	TREE_SNAPSHOT,		/* what is committed as of then, for ever */
+};
+
+/* The live tree, of slot 0. The database stays the caller's. -ENOMEM. */
 int tree_open(struct aedb *db, const struct tree_config *config,
 	      struct tree **ret);
-/* Drops what is still staged. No operation may run. Takes NULL. */
+/* A tree beside the live one that shows a view, which is the tree's from now on.
+ * The slot tells it from all others that are open; at most TREE_SLOT_MAX. Needs
+ * the tree lock. -ENOMEM: the view is still the caller's. */
+#define TREE_SLOT_MAX UINT16_MAX
+int tree_open_view(struct tree *live, enum tree_kind kind, uint16_t slot,
+		   struct aedb_snapshot *view, struct tree **ret);
+/* Drops what is still staged, and gives the view back. Others than the live tree
+ * with the tree lock, and before it. No operation may run. Takes NULL. */
 void tree_close(struct tree *tree);
 void tree_lock(struct tree *tree);
 void tree_unlock(struct tree *tree);
@@ -83,6 +99,17 @@ void tree_take_effects(struct tree *tree, struct tree_effects *ret);
 int64_t tree_time_ns(struct tree *tree);
 struct aedb *tree_db(struct tree *tree);
 struct node *tree_root(struct tree *tree);
+/* What it shows never changes. */
+bool tree_is_immutable(const struct tree *tree);
+/* Nobody counts any of its nodes. */
+bool tree_is_unused(const struct tree *tree);
+
+/* The kernel's numbers of nodes: of the live root TREE_ROOT_NODEID, else the
+ * tree's slot and where the node lies. */
+#define TREE_ROOT_NODEID 1
+uint64_t tree_nodeid(const struct tree *tree, const struct node *node);
+unsigned tree_nodeid_slot(uint64_t nodeid);
+struct node *tree_nodeid_node(struct tree *live, uint64_t nodeid);
 /* How many open handles have staged data. */
 size_t tree_staged_handles(struct tree *tree);
 /* Commits nothing more: drops what is staged and makes everything committed
@@ -172,7 +199,7 @@ int tree_setxattr(struct tree *tree, const struct tree_caller *caller,
 int tree_removexattr(struct tree *tree, const struct tree_caller *caller,
 		     struct node *node, const char *name);
 /* At most size - 1 bytes and a NUL. */
-int tree_readlink(struct node *node, char *buf, size_t size);
+int tree_readlink(struct tree *tree, struct node *node, char *buf, size_t size);
 
 /* Files. */
 
@@ -238,7 +265,7 @@ int tree_dir_seek(struct tree *tree, struct tree_dir *dir,
 struct tree_dirent {
 	const char *name;	/* borrowed until the next call */
 	uint64_t next;		/* offset behind it */
-	uint64_t id;
+	uint64_t ino;
 	mode_t mode;		/* the type at least */
 	bool is_dot;		/* "." or "..", of which nothing is looked up */
 };

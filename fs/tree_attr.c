@@ -198,6 +198,8 @@ int tree_setattr(struct tree *tree, const struct tree_caller *caller,
 
 	if (tree->config.is_read_only)
 		return -EROFS;
+	if (node_is_special(node))
+		return -EPERM;
 	if (set->fields & TREE_SET_SIZE)
 		rc = set_size(tree, caller, node, handle, set->bytes);
 	if (rc == 0)

@@ -58,7 +58,7 @@ static int check_free(struct tree *tree, const struct tree_new *new)
 static int prepare_in_scope(struct tree *tree, const struct tree_caller *caller,
 			    const struct tree_new *new, struct creation *ret)
 {
-	int rc = place_of_directory(new->parent, &ret->place);
+	int rc = place_of_directory(tree, new->parent, &ret->place);
 
 	if (rc == 0)
 		rc = path_child(&ret->place.dir, new->name, strlen(new->name),

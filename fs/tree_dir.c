@@ -27,13 +27,15 @@ int tree_opendir(struct tree *tree, struct node *node, struct tree_dir **ret)
 {
 	struct tree_dir *dir;
 
+	if (tree->is_gone)
+		return -ENOENT;
 	if (!node_is_directory(node))
 		return -ENOTDIR;
 	dir = calloc(1, sizeof(*dir));
 	if (!dir)
 		return -ENOMEM;
 	dir->node = node_ref(node);
-	marks_init(&dir->marks, &tree->marks_bytes, OFFSET_FIRST);
+	marks_init(&dir->marks, &tree->mount->marks_bytes, OFFSET_FIRST);
 	*ret = dir;
 	return 0;
 }
@@ -112,7 +114,7 @@ static void show_dot(const struct tree_dir *dir, struct tree_dirent *ret)
 	ret->name = dir->offset == 0 ? "." : "..";
 	ret->is_dot = true;
 	ret->mode = S_IFDIR;
-	ret->id = node->id;
+	ret->ino = node->id;
 	ret->next = dir->offset + 1;
 }
 
@@ -123,6 +125,7 @@ int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
 
 	if (dir->offset < OFFSET_FIRST) {
 		show_dot(dir, ret);
+		ret->ino |= tree->ino_bits;
 		return 0;
 	}
 	if (!dir->next) {
@@ -133,7 +136,7 @@ int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
 	ret->name = dir->next->step.name;
 	ret->is_dot = false;
 	ret->mode = dir->next->found.object.attr.mode;
-	ret->id = dir->next->found.object.id;
+	ret->ino = dir->next->found.object.id | tree->ino_bits;
 	ret->next = dir->marks.last + 1;
 	return 0;
 }
@@ -159,13 +162,18 @@ int tree_dir_lookup(struct tree *tree, const struct tree_caller *caller,
 {
 	const struct found *found = &dir->next->found;
 	struct node *node;
-	int rc = find_node_of(tree, dir->node, dir->next->step.name, found, &node);
+	int rc;
+
+	/* Other trees' nodes come from lookups alone. */
+	if (node_is_special(dir->node))
+		return -ENOENT;
+	rc = find_node_of(tree, dir->node, dir->next->step.name, found, &node);
 
 	if (rc < 0)
 		return rc;
 	if (!node->file && !node->draft &&
 	    found->object.bytes <= AEDB_VALUE_INLINE_MAX) {
-		view_entry_of_object(caller, node, &found->object, ret);
+		view_entry_of_object(tree, caller, node, &found->object, ret);
 		return 0;
 	}
 	rc = view_entry(tree, caller, node, NULL, ret);

@@ -22,6 +22,8 @@ int tree_open_file(struct tree *tree, const struct tree_caller *caller,
 	struct handle *handle;
 	int rc;
 
+	if (tree->is_gone)
+		return -ENOENT;
 	if (tree->config.is_read_only &&
 	    ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
 		return -EROFS;

@@ -9,12 +9,15 @@
 int tree_lookup(struct tree *tree, const struct tree_caller *caller,
 		struct node *parent, const char *name, struct tree_entry *ret)
 {
-	struct node *node = node_find(tree->nodes, parent, name);
+	struct node *node;
 	struct found found;
 	int rc;
 
 	if (strlen(name) > PATH_NAME_BYTES_MAX)
 		return -ENAMETOOLONG;
+	if (tree->is_gone)
+		return -ENOENT;
+	node = node_find(tree->nodes, parent, name);
 	if (!node) {
 		rc = find_child(tree, parent, name, &found);
 		if (rc == 0)
@@ -22,7 +25,8 @@ int tree_lookup(struct tree *tree, const struct tree_caller *caller,
 		if (rc < 0)
 			return rc;
 		if (found.object.bytes <= AEDB_VALUE_INLINE_MAX) {
-			view_entry_of_object(caller, node, &found.object, ret);
+			view_entry_of_object(tree, caller, node, &found.object,
+					     ret);
 			return 0;
 		}
 	}
@@ -34,7 +38,7 @@ int tree_lookup(struct tree *tree, const struct tree_caller *caller,
 
 void tree_forget(struct tree *tree, struct node *node, uint64_t n)
 {
-	if (node->kind != NODE_ROOT)
+	if (node != node_table_root(tree->nodes) || tree->kind != TREE_LIVE)
 		node_unref(tree->nodes, node, (uint32_t)n);
 }
 
@@ -45,11 +49,11 @@ int tree_getattr(struct tree *tree, const struct tree_caller *caller,
 	return view_entry(tree, caller, node, handle, ret);
 }
 
-int tree_readlink(struct node *node, char *buf, size_t size)
+int tree_readlink(struct tree *tree, struct node *node, char *buf, size_t size)
 {
 	struct pin *pin;
 	size_t n;
-	int rc = place_pin(node, &pin);
+	int rc = place_pin(tree, node, &pin);
 
 	if (rc < 0)
 		return rc;

@@ -72,6 +72,10 @@ int tree_rmdir(struct tree *tree, const struct tree_caller *caller,
 		return rc;
 	if (node->kind == NODE_FILE)
 		rc = -ENOTDIR;
+	else if (tree->config.is_read_only)
+		rc = -EROFS;
+	else if (node_is_special(node))
+		rc = -EPERM;
 	else
 		rc = find_check_empty(tree, node);
 	if (rc == 0)

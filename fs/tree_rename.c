@@ -42,11 +42,11 @@ struct file_key {
 	struct path_child child;
 };
 
-static int file_key(struct node *parent, const char *name, uint32_t bytes_max,
+static int file_key(struct job *job, struct node *parent, const char *name, uint32_t bytes_max,
 		    struct file_key *ret)
 {
 	struct place place;
-	int rc = place_of_directory(parent, &place);
+	int rc = place_of_directory(job->tree, parent, &place);
 
 	if (rc == 0)
 		rc = path_child(&place.dir, name, strlen(name), &ret->child);
@@ -61,25 +61,25 @@ static int move_file_key(struct job *job, struct node *from,
 {
 	uint32_t max = job->tree->config.key_bytes_max;
 	struct file_key a, b;
-	int rc = file_key(from->parent, node_name(from), max, &a);
+	int rc = file_key(job, from->parent, node_name(from), max, &a);
 
 	if (rc == 0)
-		rc = file_key(parent, name, max, &b);
+		rc = file_key(job, parent, name, max, &b);
 	return rc < 0 ? rc : aedb_txn_move(job->change.txn, a.keys, a.child.key,
 					   a.child.key_bytes, b.keys,
 					   b.child.key, b.child.key_bytes);
 }
 
-static int directory_places(struct node *dir, struct node *parent,
+static int directory_places(struct job *job, struct node *dir, struct node *parent,
 			    const char *name, struct place *ret_from,
 			    struct place *ret_to)
 {
 	struct path_child child;
 	struct place place;
-	int rc = place_of_directory(dir, ret_from);
+	int rc = place_of_directory(job->tree, dir, ret_from);
 
 	if (rc == 0)
-		rc = place_of_directory(parent, &place);
+		rc = place_of_directory(job->tree, parent, &place);
 	if (rc == 0)
 		rc = path_child(&place.dir, name, strlen(name), &child);
 	if (rc < 0)
@@ -94,7 +94,7 @@ static int move_directory(struct job *job, struct node *dir,
 			  struct node *parent, const char *name)
 {
 	struct place from, to;
-	int rc = directory_places(dir, parent, name, &from, &to);
+	int rc = directory_places(job, dir, parent, name, &from, &to);
 
 	if (rc == 0)
 		rc = move_inside(&job->change, &from, &to);
@@ -258,10 +258,10 @@ static int exchange_files(struct job *job)
 {
 	struct node *from = job->from, *to = job->to;
 	struct file_key a, b;
-	int rc = file_key(from->parent, node_name(from), UINT32_MAX, &a);
+	int rc = file_key(job, from->parent, node_name(from), UINT32_MAX, &a);
 
 	if (rc == 0)
-		rc = file_key(to->parent, node_name(to), UINT32_MAX, &b);
+		rc = file_key(job, to->parent, node_name(to), UINT32_MAX, &b);
 	return rc < 0 ? rc :
 	       aedb_txn_exchange(job->change.txn, a.keys, a.child.key,
 				 a.child.key_bytes, b.keys, b.child.key,
@@ -274,10 +274,10 @@ static int exchange_directories(struct job *job)
 	uint8_t a_record[PATH_RECORD_BYTES_MAX];
 	uint8_t b_record[PATH_RECORD_BYTES_MAX];
 	size_t a_bytes, b_bytes;
-	int rc = place_of_directory(job->from, &a);
+	int rc = place_of_directory(job->tree, job->from, &a);
 
 	if (rc == 0)
-		rc = place_of_directory(job->to, &b);
+		rc = place_of_directory(job->tree, job->to, &b);
 	/* Both have records, so that these can be exchanged. */
 	if (rc == 0)
 		rc = change_make_directory(&job->change, job->from);
@@ -297,7 +297,7 @@ static int exchange_file_and_directory(struct job *job, struct node *file,
 				       struct node *dir)
 {
 	struct place from, to;
-	int rc = directory_places(dir, file->parent, node_name(file), &from,
+	int rc = directory_places(job, dir, file->parent, node_name(file), &from,
 				  &to);
 
 	if (rc == 0)
@@ -371,6 +371,8 @@ static int check_parents(const struct job *job)
 {
 	const struct node *from = job->from, *parent = job->rename->new_parent;
 
+	if (node_is_special(from) || (job->to && node_is_special(job->to)))
+		return -EPERM;
 	if (from->kind == NODE_FILE)
 		return is_in_scope(parent) ? 0 : -EPERM;
 	if (from->kind == NODE_DIR)
@@ -430,6 +432,8 @@ int tree_rename(struct tree *tree, const struct tree_caller *caller,
 		return -EINVAL;
 	if (strlen(rename->new_name) > PATH_NAME_BYTES_MAX)
 		return -ENAMETOOLONG;
+	if (tree->config.is_read_only)
+		return -EROFS;
 	rc = find_node(tree, rename->parent, rename->name, &job.from);
 	if (rc < 0)
 		return rc;

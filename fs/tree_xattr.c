@@ -100,6 +100,8 @@ static int changeable_blob(struct tree *tree, const struct tree_caller *caller,
 		return rc;
 	if (tree->config.is_read_only)
 		return -EROFS;
+	if (node_is_special(node))
+		return -EPERM;
 	return seen_blob(tree, caller, node, ret);
 }
 

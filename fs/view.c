@@ -101,7 +101,8 @@ static int show_file(struct tree *tree, const struct tree_caller *caller,
 }
 
 /* What lies in value files may have holes. */
-static int show_allocated(struct node *node, struct object *object)
+static int show_allocated(const struct tree *tree, struct node *node,
+			  struct object *object)
 {
 	struct pin *pin;
 	int rc;
@@ -109,7 +110,7 @@ static int show_allocated(struct node *node, struct object *object)
 	if (object->bytes <= AEDB_VALUE_INLINE_MAX || node->draft ||
 	    !S_ISREG(object->attr.mode))
 		return 0;
-	rc = place_pin(node, &pin);
+	rc = place_pin(tree, node, &pin);
 	if (rc < 0)
 		return rc;
 	object->allocated_bytes = pin_allocated_bytes(pin);
@@ -127,7 +128,7 @@ static int view_object(struct tree *tree, const struct tree_caller *caller,
 	int rc = find_object(tree, node, &object);
 
 	if (rc == 0)
-		rc = show_allocated(node, &object);
+		rc = show_allocated(tree, node, &object);
 	if (rc < 0)
 		return rc;
 	if (handle && handle->copy)
@@ -146,7 +147,7 @@ static bool is_stat_lasting(struct node *node)
 
 	if (node_is_pending(node))
 		return file && !file_is_touched(file);
-	if (node->draft)
+	if (node->draft || node_is_special(node))
 		return false;
 	return !file || (!file->n_writing && !has_outdated_reader(file));
 }
@@ -165,11 +166,12 @@ static void show_directory(const struct node *dir, const struct object *object,
 	object_stat(&shown, ret);
 }
 
-void view_entry_of_object(const struct tree_caller *caller, struct node *node,
-			  const struct object *object,
+void view_entry_of_object(struct tree *tree, const struct tree_caller *caller,
+			  struct node *node, const struct object *object,
 			  struct tree_entry *ret)
 {
 	ret->node = node;
+	ret->nodeid = tree_nodeid(tree, node);
 	ret->is_name_lasting = !node->draft;
 	ret->is_stat_lasting = is_stat_lasting(node);
 	if (ret->is_stat_lasting)
@@ -178,6 +180,7 @@ void view_entry_of_object(const struct tree_caller *caller, struct node *node,
 		show_directory(node, object, &ret->stat);
 	else
 		object_stat(object, &ret->stat);
+	ret->stat.st_ino |= tree->ino_bits;
 	if (node_is_orphan(node))
 		ret->stat.st_nlink = 0;
 }
@@ -190,7 +193,7 @@ int view_entry(struct tree *tree, const struct tree_caller *caller,
 	int rc = view_object(tree, caller, node, handle, &object);
 
 	if (rc == 0)
-		view_entry_of_object(caller, node, &object, ret);
+		view_entry_of_object(tree, caller, node, &object, ret);
 	return rc;
 }
 

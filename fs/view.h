@@ -14,8 +14,8 @@ int view_entry(struct tree *tree, const struct tree_caller *caller,
 	       struct node *node, const struct handle *handle,
 	       struct tree_entry *ret);
 /* The same with the object as the caller sees it. */
-void view_entry_of_object(const struct tree_caller *caller, struct node *node,
-			  const struct object *object,
+void view_entry_of_object(struct tree *tree, const struct tree_caller *caller,
+			  struct node *node, const struct object *object,
 			  struct tree_entry *ret);
 
 /* The copy whose attributes the caller's process would change: a writing handle

@@ -200,7 +200,7 @@ static void walk(struct fs *fs, struct node *node, const struct visit *visit,
 		CHECK_OK(tree_dir_take(dir));
 		tree_dir_pause(dir);
 		CHECK_OK(tree_lookup(fs->tree, &fs->me, node, name, &child));
-		CHECK_EQ(child.stat.st_ino, entry.id);
+		CHECK_EQ(child.stat.st_ino, entry.ino);
 		CHECK_EQ(child.stat.st_mode & S_IFMT, entry.mode & S_IFMT);
 		if (S_ISDIR(child.stat.st_mode)) {
 			walk(fs, child.node, visit, keys);

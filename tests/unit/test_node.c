@@ -1,6 +1,7 @@
 /* The table of nodes: names, moves and memory. */
 #include "check.h"
 #include "node.h"
+#include "node_store.h"
 
 int main(int argc, char **argv)
 {
@@ -123,9 +124,10 @@ static void step(struct model *m)
 
 TEST(model, "nodes are found by parent and name through random moves, exchanges and removals")
 {
+	struct node_store *store = node_store_new();
 	static struct model m;
 
-	m.table = node_table_new();
+	m.table = node_table_new(store);
 	for (size_t i = 0; i < DIRS; i++)
 		m.dirs[i] = node_add(m.table, node_table_root(m.table),
 				     numbered("d%u", (unsigned)i), NODE_DIR);
@@ -137,15 +139,17 @@ TEST(model, "nodes are found by parent and name through random moves, exchanges 
 			drop(&m, i);
 	}
 	node_table_free(m.table);
+	node_store_free(store);
 }
 
 #define MANY 200000
 
 TEST(memory, "a node of a key with a usual name takes at most 96 bytes, and they come back")
 {
-	struct node_table *table = node_table_new();
+	struct node_store *store = node_store_new();
+	struct node_table *table = node_table_new(store);
 	struct node **all = malloc(MANY * sizeof(*all));
-	size_t before = node_table_bytes(table);
+	size_t before = node_store_bytes(store);
 
 	CHECK(all != NULL);
 	for (size_t i = 0; i < MANY; i++) {
@@ -153,10 +157,12 @@ TEST(memory, "a node of a key with a usual name takes at most 96 bytes, and they
 				  numbered("user:%011u", (unsigned)i), NODE_FILE);
 		CHECK(all[i] != NULL);
 	}
-	CHECK((node_table_bytes(table) - before) / MANY <= 96);
+	CHECK((node_store_bytes(store) - before) / MANY <= 96);
 	for (size_t i = 0; i < MANY; i++)
 		node_unref(table, all[(i * 7919 + 13) % MANY], 1);
-	CHECK(node_table_bytes(table) < before + (1 << 20));
+	CHECK(node_store_bytes(store) < before + (1 << 20));
+	CHECK(node_table_is_unused(table));
 	free(all);
 	node_table_free(table);
+	node_store_free(store);
 }

@@ -1,0 +1,435 @@
+/*
+ * Trees beside the live one.
+ *
+ * Invariants
+ * 1. A tree that is not live is in its slot, and in the list, from the lookup
+ *    that opened it until nobody counts a node of it.
+ * 2. Each directory `.snap` has trees of its own: a directory has one name.
+ * 3. A tree whose snapshot was deleted has no name any more. Whoever has files
+ *    of it open reads on; names in it are not found.
+ */
+#include "forest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "find.h"
+
+/* rename(2)'s, of linux/fs.h. */
+#define FLAG_NOREPLACE 1u
+
+struct snapshot_tree {
+	LIST_ENTRY(snapshot_tree) next;
+	struct tree *tree;
+	struct node *dir;		/* the `.snap`; counted */
+	char name[AEDB_NAME_BYTES_MAX + 1];	/* "": gone */
+};
+
+struct forest {
+	struct tree *live;		/* constant after open */
+	pthread_mutex_t names_lock;	/* one snapshot is made, deleted or renamed
+					 * at a time; taken before the tree lock */
+	LIST_HEAD(, snapshot_tree) snapshots;	/* guarded by the tree lock */
+	struct snapshot_tree **slots;	/* guarded by the tree lock: TREE_SLOT_MAX
+					 * + 1; touched as used */
+	uint16_t last_slot;		/* guarded by the tree lock */
+};
+
+/* When the newest snapshot was made: until one is made or deleted that is when
+ * `.snap` changed. */
+static int64_t newest_snapshot_ns(struct aedb *db)
+{
+	struct aedb_snapshot_info info = { .name = "" };
+	int64_t newest_ns = 0;
+
+	while (aedb_snapshot_next(db, info.name, &info) == 0)
+		if (info.time_ns > newest_ns)
+			newest_ns = info.time_ns;
+	return newest_ns;
+}
+
+int forest_open(struct aedb *db, const struct tree_config *config,
+		struct forest **ret)
+{
+	struct forest *forest = calloc(1, sizeof(*forest));
+
+	if (!forest)
+		return -ENOMEM;
+	forest->slots = calloc(TREE_SLOT_MAX + 1, sizeof(struct snapshot_tree *));
+	if (!forest->slots || tree_open(db, config, &forest->live) < 0) {
+		free(forest->slots);
+		free(forest);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&forest->names_lock, NULL);
+	forest->live->mount->snapshots_changed_ns = newest_snapshot_ns(db);
+	*ret = forest;
+	return 0;
+}
+
+static void snapshot_tree_free(struct forest *forest, struct snapshot_tree *s)
+{
+	LIST_REMOVE(s, next);
+	forest->slots[s->tree->slot] = NULL;
+	tree_close(s->tree);
+	node_unref(forest->live->nodes, s->dir, 1);
+	free(s);
+}
+
+void forest_close(struct forest *forest)
+{
+	struct snapshot_tree *s;
+
+	if (!forest)
+		return;
+	tree_lock(forest->live);
+	while ((s = LIST_FIRST(&forest->snapshots)))
+		snapshot_tree_free(forest, s);
+	tree_unlock(forest->live);
+	tree_close(forest->live);
+	pthread_mutex_destroy(&forest->names_lock);
+	free(forest->slots);
+	free(forest);
+}
+
+struct tree *forest_live(struct forest *forest)
+{
+	return forest->live;
+}
+
+struct tree *forest_tree(struct forest *forest, uint64_t nodeid)
+{
+	unsigned slot = tree_nodeid_slot(nodeid);
+
+	return slot ? forest->slots[slot]->tree : forest->live;
+}
+
+void forest_forget(struct forest *forest, uint64_t nodeid, uint64_t n)
+{
+	unsigned slot = tree_nodeid_slot(nodeid);
+	struct tree *tree = forest_tree(forest, nodeid);
+
+	tree_forget(tree, tree_nodeid_node(forest->live, nodeid), n);
+	if (slot && tree_is_unused(tree))
+		snapshot_tree_free(forest, forest->slots[slot]);
+}
+
+/* Opening a snapshot. */
+
+/* 0: all are taken. */
+static uint16_t free_slot(struct forest *forest)
+{
+	for (unsigned i = 0; i < TREE_SLOT_MAX; i++) {
+		forest->last_slot = forest->last_slot % TREE_SLOT_MAX + 1;
+		if (!forest->slots[forest->last_slot])
+			return forest->last_slot;
+	}
+	return 0;
+}
+
+static bool is_project(const struct tree *tree, const char *name, uint64_t id)
+{
+	struct aedb_place place = { name, NULL };
+	struct aedb_entry entry;
+	bool is_same;
+
+	if (aedb_place_stat(tree->db, tree->view, place, &entry) < 0)
+		return false;
+	is_same = entry.id == id;
+	aedb_unpin(&entry);
+	return is_same;
+}
+
+/* The name that the project with this id has in the tree; its name now is
+ * tried first. -ENOENT. */
+static int find_project(const struct tree *tree, const struct node *project,
+			char ret[AEDB_NAME_BYTES_MAX + 1])
+{
+	struct aedb_entry entry;
+	bool is_found = is_project(tree, node_name(project), project->id);
+	int rc = 0;
+
+	strcpy(ret, is_found ? node_name(project) : "");
+	while (rc == 0 && !is_found) {
+		rc = aedb_place_next(tree->db, tree->view, NULL, ret, &entry);
+		if (rc < 0)
+			return rc;
+		memcpy(ret, entry.key, entry.key_bytes);
+		ret[entry.key_bytes] = '\0';
+		is_found = entry.id == project->id;
+		aedb_unpin(&entry);
+	}
+	return rc;
+}
+
+/* What the directory's entry is in the tree. Counted. */
+static int find_top(struct tree *tree, const struct tree_caller *caller,
+		    const struct node *dir, struct node **ret)
+{
+	const struct node *parent = dir->parent;
+	char name[AEDB_NAME_BYTES_MAX + 1];
+	struct tree_entry entry;
+	int rc;
+
+	if (parent->kind == NODE_ROOT) {
+		*ret = node_ref(tree_root(tree));
+		return 0;
+	}
+	rc = find_project(tree, parent, name);
+	if (rc == 0)
+		rc = tree_lookup(tree, caller, tree_root(tree), name, &entry);
+	if (rc == 0)
+		*ret = entry.node;
+	return rc;
+}
+
+static int open_tree(struct forest *forest, const char *name, struct tree **ret)
+{
+	struct aedb *db = forest->live->db;
+	struct aedb_snapshot *view;
+	uint16_t slot = free_slot(forest);
+	int rc = slot ? aedb_snapshot_open_named(db, name, &view) : -ENFILE;
+
+	if (rc < 0)
+		return rc;
+	rc = tree_open_view(forest->live, TREE_SNAPSHOT, slot, view, ret);
+	if (rc < 0)
+		aedb_snapshot_close(view);
+	return rc;
+}
+
+/* Opens it; its top is counted once. */
+static int open_snapshot(struct forest *forest, const struct tree_caller *caller,
+			 struct node *dir, const char *name,
+			 struct snapshot_tree **ret)
+{
+	struct snapshot_tree *s = calloc(1, sizeof(*s));
+	int rc = s ? open_tree(forest, name, &s->tree) : -ENOMEM;
+
+	if (rc == 0) {
+		rc = find_top(s->tree, caller, dir, &s->tree->top);
+		if (rc < 0)
+			tree_close(s->tree);
+	}
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
+	s->dir = node_ref(dir);
+	strcpy(s->name, name);
+	forest->slots[s->tree->slot] = s;
+	LIST_INSERT_HEAD(&forest->snapshots, s, next);
+	*ret = s;
+	return 0;
+}
+
+static struct snapshot_tree *find_open(struct forest *forest,
+				       const struct node *dir, const char *name)
+{
+	struct snapshot_tree *s;
+
+	LIST_FOREACH(s, &forest->snapshots, next)
+		if (s->dir == dir && strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+/* Lookups. */
+
+static int lookup_snapshot(struct forest *forest,
+			   const struct tree_caller *caller, struct node *dir,
+			   const char *name, struct tree_entry *ret)
+{
+	struct snapshot_tree *s;
+	struct tree *tree;
+	int rc = 0;
+
+	if (!*name || strlen(name) > AEDB_NAME_BYTES_MAX ||
+	    node_is_orphan(dir->parent))
+		return -ENOENT;
+	s = find_open(forest, dir, name);
+	if (s)
+		node_ref(s->tree->top);
+	else
+		rc = open_snapshot(forest, caller, dir, name, &s);
+	if (rc < 0)
+		return rc;
+	tree = s->tree;
+	rc = tree_getattr(tree, caller, tree->top, NULL, ret);
+	if (rc < 0)
+		forest_forget(forest, tree_nodeid(tree, tree->top), 1);
+	/* In a project nothing tells the kernel that a snapshot was deleted. */
+	else
+		ret->is_name_lasting = dir->parent->kind == NODE_ROOT;
+	return rc;
+}
+
+struct special {
+	const char *name;
+	enum node_kind kind;
+	bool is_in_projects;
+};
+
+/* The names with a dot that are there besides what is in the database. */
+static const struct special specials[] = {
+	{ ".snap", NODE_SNAPSHOTS, true },
+};
+
+static const struct special *find_special(const struct tree *tree,
+					  const struct node *parent,
+					  const char *name)
+{
+	if (name[0] != '.' || tree->kind != TREE_LIVE)
+		return NULL;
+	for (size_t i = 0; i < sizeof(specials) / sizeof(*specials); i++)
+		if (strcmp(specials[i].name, name) == 0 &&
+		    (parent->kind == NODE_ROOT ||
+		     (parent->kind == NODE_PROJECT &&
+		      specials[i].is_in_projects)))
+			return &specials[i];
+	return NULL;
+}
+
+static int lookup_special(struct tree *tree, const struct tree_caller *caller,
+			  struct node *parent, const struct special *special,
+			  struct tree_entry *ret)
+{
+	struct node *node = node_find(tree->nodes, parent, special->name);
+	int rc;
+
+	if (node_is_orphan(parent))
+		return -ENOENT;
+	if (!node) {
+		node = node_add(tree->nodes, parent, special->name,
+				special->kind);
+		if (!node)
+			return -ENOMEM;
+		node->id = parent->id;
+	}
+	rc = tree_getattr(tree, caller, node, NULL, ret);
+	if (rc < 0)
+		node_unref(tree->nodes, node, 1);
+	return rc;
+}
+
+int forest_lookup(struct forest *forest, const struct tree_caller *caller,
+		  uint64_t parent, const char *name, struct tree_entry *ret)
+{
+	struct tree *tree = forest_tree(forest, parent);
+	struct node *dir = tree_nodeid_node(forest->live, parent);
+	const struct special *special;
+
+	if (dir->kind == NODE_SNAPSHOTS)
+		return lookup_snapshot(forest, caller, dir, name, ret);
+	special = find_special(tree, dir, name);
+	if (special)
+		return lookup_special(tree, caller, dir, special, ret);
+	return tree_lookup(tree, caller, dir, name, ret);
+}
+
+/* Changes. */
+
+bool forest_has_snapshots(struct forest *forest, uint64_t nodeid)
+{
+	return tree_nodeid_node(forest->live, nodeid)->kind == NODE_SNAPSHOTS;
+}
+
+/* The directory does not go: the kernel holds it during a request. */
+static int check_change(struct forest *forest, const struct tree_caller *caller,
+			const struct forest_snapshot *snapshot)
+{
+	const struct tree_config *config = &forest->live->config;
+	struct node *dir = tree_nodeid_node(forest->live, snapshot->dir);
+
+	if (config->is_read_only || dir->parent->kind != NODE_ROOT)
+		return -EROFS;
+	return caller->uid == 0 || caller->uid == config->defaults.uid ?
+	       0 : -EACCES;
+}
+
+static void names_changed(struct forest *forest)
+{
+	struct tree *live = forest->live;
+
+	live->mount->snapshots_changed_ns = tree_time_ns(live);
+}
+
+int forest_snapshot_create(struct forest *forest,
+			   const struct tree_caller *caller,
+			   const struct forest_snapshot *snapshot,
+			   struct tree_entry *ret)
+{
+	int rc = check_change(forest, caller, snapshot);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&forest->names_lock);
+	rc = aedb_snapshot_create(forest->live->db, snapshot->name, NULL);
+	tree_lock(forest->live);
+	if (rc == 0) {
+		names_changed(forest);
+		rc = forest_lookup(forest, caller, snapshot->dir,
+				   snapshot->name, ret);
+	}
+	tree_unlock(forest->live);
+	pthread_mutex_unlock(&forest->names_lock);
+	return rc;
+}
+
+/* Its trees are called otherwise from now on; new_name NULL: are gone. */
+static void rename_trees(struct forest *forest, const char *name,
+			 const char *new_name)
+{
+	struct snapshot_tree *s;
+
+	LIST_FOREACH(s, &forest->snapshots, next) {
+		if (strcmp(s->name, name) != 0)
+			continue;
+		s->tree->is_gone = !new_name;
+		strcpy(s->name, new_name ? new_name : "");
+	}
+}
+
+int forest_snapshot_delete(struct forest *forest,
+			   const struct tree_caller *caller,
+			   const struct forest_snapshot *snapshot)
+{
+	int rc = check_change(forest, caller, snapshot);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&forest->names_lock);
+	rc = aedb_snapshot_delete(forest->live->db, snapshot->name);
+	tree_lock(forest->live);
+	if (rc == 0) {
+		names_changed(forest);
+		rename_trees(forest, snapshot->name, NULL);
+	}
+	tree_unlock(forest->live);
+	pthread_mutex_unlock(&forest->names_lock);
+	return rc;
+}
+
+int forest_snapshot_rename(struct forest *forest,
+			   const struct tree_caller *caller,
+			   const struct forest_snapshot *snapshot)
+{
+	int rc = check_change(forest, caller, snapshot);
+
+	if (rc == 0 && snapshot->flags & ~FLAG_NOREPLACE)
+		rc = -EINVAL;
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&forest->names_lock);
+	rc = aedb_snapshot_rename(forest->live->db, snapshot->name,
+				  snapshot->new_name);
+	tree_lock(forest->live);
+	if (rc == 0) {
+		names_changed(forest);
+		rename_trees(forest, snapshot->name, snapshot->new_name);
+	}
+	tree_unlock(forest->live);
+	pthread_mutex_unlock(&forest->names_lock);
+	return rc;
+}

@@ -15,6 +15,7 @@
 #include "worker.h"
 
 struct commit_request;
+struct manifest_snapshot;
 struct commit_group;
 
 struct commit_queue {
@@ -62,6 +63,10 @@ struct snapshot_list {
 					 * was let go of */
 	_Atomic bool keep_versions;	/* atomic: there were versions kept for them
 					 * when the memtable was settled last */
+	/* guarded by lock: as the manifest has the named ones, which is written
+	 * under a lock that is held over I/O */
+	struct manifest_snapshot *named;
+	size_t n_named;
 };
 
 /* Value files that no segment refers to, but versions in memory may. */

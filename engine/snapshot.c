@@ -32,6 +32,7 @@ void snapshots_release(struct aedb *db) NO_LOCK_ANALYSIS
 {
 	free(db->snapshots.seqs);
 	history_release(&db->snapshots.history);
+	free(db->snapshots.named);
 	lock_release_memory(&db->snapshots.lock);
 }
 

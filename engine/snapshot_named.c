@@ -3,8 +3,12 @@
  *
  * Invariant: the number of every named snapshot is in the list of snapshots from
  * before its edit of the manifest until after the one that removes it.
+ *
+ * Opening and listing look at a copy of what the manifest has, so that nobody
+ * who asks for a name waits for the disk.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,6 +44,49 @@ static int check_writable(const struct aedb *db)
 	return db->wal ? 0 : err_set(AEDB_READ_ONLY, "opened read-only");
 }
 
+/* What readers look at becomes what the manifest has; it has so much room. Takes
+ * it over. */
+static void named_replace(struct aedb *db, struct manifest_snapshot *named)
+	REQUIRES(db->storage_lock)
+{
+	const struct manifest_state *state = manifest_state(db->manifest);
+	struct snapshot_list *list = &db->snapshots;
+	struct manifest_snapshot *old;
+
+	for (size_t i = 0; i < state->n_snapshots; i++)
+		named[i] = state->snapshots[i];
+	lock_acquire(&list->lock);
+	old = list->named;
+	list->named = named;
+	list->n_named = state->n_snapshots;
+	lock_release(&list->lock);
+	free(old);
+}
+
+/* Room for all that there are, and one more. */
+static struct manifest_snapshot *named_new(const struct aedb *db)
+{
+	size_t n = manifest_state(db->manifest)->n_snapshots + 1;
+	struct manifest_snapshot *named = malloc(n * sizeof(*named));
+
+	if (!named)
+		err_set(AEDB_NO_MEMORY, "no memory for names of snapshots");
+	return named;
+}
+
+static int named_edit(struct aedb *db, const struct manifest_edit *edit)
+	REQUIRES(db->storage_lock)
+{
+	struct manifest_snapshot *named = named_new(db);
+	int rc = named ? storage_edit(db, edit) : AEDB_NO_MEMORY;
+
+	if (rc == 0)
+		named_replace(db, named);
+	else
+		free(named);
+	return rc;
+}
+
 static int snapshot_write(struct aedb *db, const char *name, seq_t seq)
 {
 	struct manifest_snapshot snapshot = { .seq = seq };
@@ -55,7 +102,7 @@ static int snapshot_write(struct aedb *db, const char *name, seq_t seq)
 	if (manifest_find_snapshot(manifest_state(db->manifest), name))
 		rc = err_set(AEDB_EXISTS, "snapshot %s exists", name);
 	else
-		rc = storage_edit(db, &edit);
+		rc = named_edit(db, &edit);
 	lock_release(&db->storage_lock);
 	return rc;
 }
@@ -96,7 +143,7 @@ int aedb_snapshot_delete(struct aedb *db, const char *name)
 	snapshot = manifest_find_snapshot(manifest_state(db->manifest), name);
 	if (snapshot) {
 		seq = snapshot->seq;
-		rc = storage_edit(db, &edit);
+		rc = named_edit(db, &edit);
 	} else {
 		rc = name_missing(name);
 	}
@@ -131,58 +178,85 @@ int aedb_snapshot_rename(struct aedb *db, const char *from, const char *to)
 	} else {
 		renamed = *snapshot;
 		strcpy(renamed.name, to);
-		rc = storage_edit(db, &edit);
+		rc = named_edit(db, &edit);
 	}
 	lock_release(&db->storage_lock);
 	return rc;
 }
 
+enum bound {
+	BOUND_AT,	/* the name itself counts */
+	BOUND_ABOVE,
+};
+
+/* Copies the first one from a name on; false: there is none. */
+static bool named_find(struct aedb *db, const char *from, enum bound bound,
+		       struct manifest_snapshot *ret)
+{
+	struct snapshot_list *list = &db->snapshots;
+	size_t low = 0, high, middle;
+	bool is_there;
+
+	lock_acquire(&list->lock);
+	high = list->n_named;
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (strcmp(list->named[middle].name, from) <
+		    (bound == BOUND_ABOVE))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	is_there = low < list->n_named;
+	if (is_there)
+		*ret = list->named[low];
+	lock_release(&list->lock);
+	return is_there;
+}
+
 int aedb_snapshot_open_named(struct aedb *db, const char *name,
 			     struct aedb_snapshot **ret)
 {
-	const struct manifest_snapshot *snapshot;
+	struct manifest_snapshot snapshot;
 	int rc;
 
-	/* under the lock, so that it is not deleted before it is held twice */
-	lock_acquire(&db->storage_lock);
-	snapshot = manifest_find_snapshot(manifest_state(db->manifest), name);
-	rc = snapshot ? aedb_snapshot_open_at(db, snapshot->seq, ret) :
-			name_missing(name);
+	if (!named_find(db, name, BOUND_AT, &snapshot) ||
+	    strcmp(snapshot.name, name) != 0)
+		return name_missing(name);
+	rc = aedb_snapshot_open_at(db, snapshot.seq, ret);
+	/* Deleted since it was found. */
+	if (rc == AEDB_CONFLICT)
+		return name_missing(name);
 	if (rc == 0)
-		(*ret)->time_ns = (int64_t)snapshot->time_us * 1000;
-	lock_release(&db->storage_lock);
+		(*ret)->time_ns = (int64_t)snapshot.time_us * 1000;
 	return rc;
 }
 
 int aedb_snapshot_next(struct aedb *db, const char *after,
 		       struct aedb_snapshot_info *ret)
 {
-	const struct manifest_state *state;
-	int rc = AEDB_NOT_FOUND;
+	struct manifest_snapshot snapshot;
 
-	lock_acquire(&db->storage_lock);
-	state = manifest_state(db->manifest);
-	for (size_t i = 0; i < state->n_snapshots; i++) {
-		const struct manifest_snapshot *s = &state->snapshots[i];
-
-		if (strcmp(s->name, after) <= 0)
-			continue;
-		strcpy(ret->name, s->name);
-		ret->seq = s->seq;
-		ret->time_ns = (int64_t)s->time_us * 1000;
-		rc = 0;
-		break;
-	}
-	lock_release(&db->storage_lock);
-	return rc;
+	if (!named_find(db, after, BOUND_ABOVE, &snapshot))
+		return AEDB_NOT_FOUND;
+	strcpy(ret->name, snapshot.name);
+	ret->seq = snapshot.seq;
+	ret->time_ns = (int64_t)snapshot.time_us * 1000;
+	return 0;
 }
 
 int snapshots_load(struct aedb *db)
 {
 	const struct manifest_state *state = manifest_state(db->manifest);
-	int rc = 0;
+	struct manifest_snapshot *named = named_new(db);
+	int rc = named ? 0 : AEDB_NO_MEMORY;
 
 	for (size_t i = 0; i < state->n_snapshots && rc == 0; i++)
 		rc = snapshot_hold(db, state->snapshots[i].seq);
+	if (!named)
+		return rc;
+	lock_acquire(&db->storage_lock);
+	named_replace(db, named);
+	lock_release(&db->storage_lock);
 	return rc;
 }

@@ -68,6 +68,51 @@ TEST(log_gone, "what a log superseded many times over is not kept for a snapshot
 	fixture_close(&f);
 }
 
+/* All names, each with a space behind it. */
+static const char *names_of(struct fixture *f)
+{
+	static char text[256];
+	struct aedb_snapshot_info info = { .name = "" };
+	struct aedb_snapshot *snapshot;
+
+	text[0] = '\0';
+	while (aedb_snapshot_next(f->db, info.name, &info) == 0) {
+		strcat(strcat(text, info.name), " ");
+		snapshot = named(f, info.name);
+		CHECK_EQ(aedb_snapshot_seq(snapshot), info.seq);
+		CHECK_EQ(aedb_snapshot_time_ns(snapshot), info.time_ns);
+		aedb_snapshot_close(snapshot);
+	}
+	return text;
+}
+
+TEST(names, "names are listed in order and found, as they were made, renamed and "
+	"deleted, also after a restart")
+{
+	struct aedb_snapshot *snapshot;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_STR(names_of(&f), "");
+	CHECK_OK(aedb_snapshot_create(f.db, "b", NULL));
+	CHECK_OK(aedb_snapshot_create(f.db, "c", NULL));
+	CHECK_OK(aedb_snapshot_create(f.db, "a.1", NULL));
+	CHECK_STR(names_of(&f), "a.1 b c ");
+	CHECK_EQ(aedb_snapshot_create(f.db, "b", NULL), AEDB_EXISTS);
+	CHECK_EQ(aedb_snapshot_rename(f.db, "a.1", "b"), AEDB_EXISTS);
+	CHECK_OK(aedb_snapshot_rename(f.db, "a.1", "d"));
+	CHECK_OK(aedb_snapshot_delete(f.db, "b"));
+	CHECK_STR(names_of(&f), "c d ");
+	fixture_reopen(&f);
+	CHECK_STR(names_of(&f), "c d ");
+	CHECK_EQ(aedb_snapshot_open_named(f.db, "b", &snapshot),
+		 AEDB_NOT_FOUND);
+	CHECK_OK(aedb_snapshot_delete(f.db, "d"));
+	CHECK_OK(aedb_snapshot_delete(f.db, "c"));
+	CHECK_STR(names_of(&f), "");
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "check.h"
+#include "forest.h"
 #include "node.h"
 #include "pin.h"
 #include "tree.h"
@@ -17,7 +18,8 @@
 struct fs {
 	char directory[64];
 	struct aedb *db;
-	struct tree *tree;
+	struct forest *forest;
+	struct tree *tree;		/* the live one */
 	struct node *scope;		/* counted */
 	struct tree_caller me;
 };
@@ -46,7 +48,8 @@ static inline void fs_open_small(struct fs *fs, uint32_t ops_max)
 	options.durability = AEDB_OS;
 	options.txn_ops_max = ops_max;
 	CHECK_OK(aedb_open(fs->directory, &options, &fs->db));
-	CHECK_OK(tree_open(fs->db, &config, &fs->tree));
+	CHECK_OK(forest_open(fs->db, &config, &fs->forest));
+	fs->tree = forest_live(fs->forest);
 	fs->me = (struct tree_caller){ getpid(), 0, 0 };
 	CHECK_OK(tree_mkdir(fs->tree, &fs->me,
 			    &(struct tree_new){ tree_root(fs->tree), "p", 0755 },
@@ -66,7 +69,7 @@ static inline void fs_close(struct fs *fs)
 	char command[96];
 
 	tree_forget(fs->tree, fs->scope, 1);
-	tree_close(fs->tree);
+	forest_close(fs->forest);
 	CHECK_OK(aedb_close(fs->db));
 	snprintf(command, sizeof(command), "rm -rf %s", fs->directory);
 	CHECK_EQ(system(command), 0);

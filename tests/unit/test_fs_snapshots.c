@@ -1,0 +1,475 @@
+/*
+ * Snapshots as directories, without a mount: what they show, refuse and let go.
+ */
+#include "fs_fixture.h"
+
+/* Walks a path from the mount's root as the kernel does. The entry's node is
+ * counted. */
+static int find(struct fs *fs, const char *path, struct tree_entry *ret)
+{
+	uint64_t nodeid = TREE_ROOT_NODEID;
+	char name[256];
+	size_t n;
+	int rc;
+
+	for (;;) {
+		n = strcspn(path, "/");
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
+		rc = forest_lookup(fs->forest, &fs->me, nodeid, name, ret);
+		if (nodeid != TREE_ROOT_NODEID)
+			forest_forget(fs->forest, nodeid, 1);
+		if (rc < 0 || !path[n])
+			return rc;
+		nodeid = ret->nodeid;
+		path += n + 1;
+	}
+}
+
+static int find_error(struct fs *fs, const char *path)
+{
+	struct tree_entry entry;
+	int rc = find(fs, path, &entry);
+
+	if (rc == 0)
+		forest_forget(fs->forest, entry.nodeid, 1);
+	return rc;
+}
+
+static struct stat stat_at(struct fs *fs, const char *path)
+{
+	struct tree_entry entry = { 0 };
+
+	CHECK_OK(find(fs, path, &entry));
+	forest_forget(fs->forest, entry.nodeid, 1);
+	return entry.stat;
+}
+
+static struct tree *tree_at(struct fs *fs, const struct tree_entry *entry)
+{
+	return forest_tree(fs->forest, entry->nodeid);
+}
+
+/* Opens it; the entry stays counted, for as long as the handle is open. */
+static int open_at(struct fs *fs, const char *path, int flags,
+		   struct tree_entry *ret_entry, struct handle **ret)
+{
+	int rc = find(fs, path, ret_entry);
+
+	if (rc < 0)
+		return rc;
+	rc = tree_open_file(tree_at(fs, ret_entry), &fs->me, ret_entry->node,
+			    flags, ret);
+	if (rc < 0)
+		forest_forget(fs->forest, ret_entry->nodeid, 1);
+	return rc;
+}
+
+static void close_at(struct fs *fs, const struct tree_entry *entry,
+		     struct handle *handle)
+{
+	CHECK_OK(tree_release(tree_at(fs, entry), handle));
+	forest_forget(fs->forest, entry->nodeid, 1);
+}
+
+/* Valid until the next call. */
+static const char *read_at(struct fs *fs, const struct tree_entry *entry,
+			   struct handle *handle)
+{
+	static char text[256];
+	struct tree_read read = { text, sizeof(text) - 1, 0 };
+	struct pin *pin;
+	size_t n = 0;
+
+	CHECK_OK(tree_read(tree_at(fs, entry), &fs->me, handle, &read, &n,
+			   &pin));
+	text[n] = '\0';
+	return text;
+}
+
+static const char *text_at(struct fs *fs, const char *path)
+{
+	struct tree_entry entry = { 0 };
+	struct handle *handle = NULL;
+	const char *text;
+
+	CHECK_OK(open_at(fs, path, O_RDONLY, &entry, &handle));
+	text = read_at(fs, &entry, handle);
+	close_at(fs, &entry, handle);
+	return text;
+}
+
+/* A key whose directory is made by it alone. */
+static void put_beneath(struct fs *fs, const char *key)
+{
+	CHECK_OK(aedb_put(node_directory(fs->scope)->scope, key, strlen(key),
+			  "v", 1));
+}
+
+/* `.snap` of the root, or of a project. */
+static int act(struct fs *fs, const char *dir,
+	       const struct forest_snapshot *names,
+	       int (*does)(struct forest *, const struct tree_caller *,
+			   const struct forest_snapshot *))
+{
+	struct forest_snapshot snapshot = *names;
+	struct tree_entry entry = { 0 };
+	int rc;
+
+	CHECK_OK(find(fs, dir, &entry));
+	snapshot.dir = entry.nodeid;
+	rc = does(fs->forest, &fs->me, &snapshot);
+	forest_forget(fs->forest, entry.nodeid, 1);
+	return rc;
+}
+
+static int create(struct forest *forest, const struct tree_caller *caller,
+		  const struct forest_snapshot *snapshot)
+{
+	struct tree_entry entry;
+	int rc = forest_snapshot_create(forest, caller, snapshot, &entry);
+
+	if (rc == 0)
+		forest_forget(forest, entry.nodeid, 1);
+	return rc;
+}
+
+static int take(struct fs *fs, const char *name)
+{
+	return act(fs, ".snap", &(struct forest_snapshot){ .name = name },
+		   create);
+}
+
+static int drop(struct fs *fs, const char *name)
+{
+	return act(fs, ".snap", &(struct forest_snapshot){ .name = name },
+		   forest_snapshot_delete);
+}
+
+static int rename_to(struct fs *fs, const char *name, const char *new_name)
+{
+	return act(fs, ".snap",
+		   &(struct forest_snapshot){ .name = name,
+					      .new_name = new_name },
+		   forest_snapshot_rename);
+}
+
+/* Names with a space behind each. */
+static const char *list_at(struct fs *fs, const char *path)
+{
+	static char text[512];
+	struct tree_entry entry = { 0 };
+	struct tree_dirent dirent;
+	struct tree_dir *dir;
+	struct tree *tree;
+
+	CHECK_OK(find(fs, path, &entry));
+	tree = tree_at(fs, &entry);
+	CHECK_OK(tree_opendir(tree, entry.node, &dir));
+	CHECK_OK(tree_dir_seek(tree, dir, TREE_NAMES, 2));
+	text[0] = '\0';
+	while (tree_dir_peek(tree, dir, &dirent) == 0) {
+		strcat(strcat(text, dirent.name), " ");
+		CHECK_OK(tree_dir_take(dir));
+	}
+	tree_releasedir(tree, dir);
+	forest_forget(fs->forest, entry.nodeid, 1);
+	return text;
+}
+
+TEST(shows, "a snapshot shows values, names and attributes as they were when it "
+	"was taken")
+{
+	struct stat then, now;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "old");
+	fs_put(&fs, "gone", "was here");
+	put_beneath(&fs, "d/implicit");
+	fs_mkdir(&fs, "made");
+	then = stat_at(&fs, "p/s/k");
+	CHECK_OK(take(&fs, "A"));
+	fs_put(&fs, "k", "newer");
+	fs_put(&fs, "later", "x");
+	CHECK_OK(fs_unlink(&fs, "gone"));
+	CHECK_OK(fs_rename(&fs, "made", "moved", 0));
+	CHECK_STR(text_at(&fs, ".snap/A/p/s/k"), "old");
+	CHECK_STR(text_at(&fs, ".snap/A/p/s/gone"), "was here");
+	CHECK_STR(list_at(&fs, ".snap/A/p/s"), "d gone k made ");
+	CHECK_EQ(find_error(&fs, ".snap/A/p/s/later"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/A/p/s/moved"), -ENOENT);
+	CHECK_STR(text_at(&fs, "p/s/k"), "newer");
+	now = stat_at(&fs, ".snap/A/p/s/k");
+	CHECK_EQ(now.st_size, then.st_size);
+	CHECK_EQ(now.st_mtim.tv_nsec, then.st_mtim.tv_nsec);
+	CHECK_EQ(now.st_ctim.tv_nsec, then.st_ctim.tv_nsec);
+	CHECK_EQ(now.st_mode, then.st_mode);
+	fs_close(&fs);
+}
+
+static bool same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mode == b->st_mode &&
+	       memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) == 0 &&
+	       memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim)) == 0;
+}
+
+TEST(stable, "what did not change is the same in every snapshot, number and times "
+	"too, and the number is not the live one's")
+{
+	static const char *const paths[] = { "p", "p/s", "p/s/k", "p/s/d",
+					     "p/s/d/x", "p/s/made" };
+	struct stat a, b, live;
+	char path[64];
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "v");
+	fs_put(&fs, "changes", "1");
+	fs_mkdir(&fs, "made");
+	put_beneath(&fs, "d/x");
+	CHECK_OK(take(&fs, "A"));
+	fs_put(&fs, "changes", "2");
+	CHECK_OK(take(&fs, "B"));
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		snprintf(path, sizeof(path), ".snap/A/%s", paths[i]);
+		a = stat_at(&fs, path);
+		snprintf(path, sizeof(path), ".snap/B/%s", paths[i]);
+		b = stat_at(&fs, path);
+		live = stat_at(&fs, paths[i]);
+		CHECK(same(&a, &b));
+		CHECK(a.st_ino != live.st_ino);
+	}
+	fs_close(&fs);
+}
+
+TEST(names, "snapshots are listed, renamed and deleted by name, and their directory "
+	"shows when they were taken")
+{
+	struct aedb_snapshot_info info;
+	struct stat st;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "1");
+	CHECK_STR(list_at(&fs, ".snap"), "");
+	CHECK_OK(take(&fs, "B"));
+	fs_put(&fs, "k", "2");
+	CHECK_OK(take(&fs, "A"));
+	CHECK_STR(list_at(&fs, ".snap"), "A B ");
+	CHECK_EQ(take(&fs, "A"), -EEXIST);
+	CHECK_EQ(take(&fs, ".hidden"), -EINVAL);
+	CHECK_OK(aedb_snapshot_next(fs.db, "", &info));
+	st = stat_at(&fs, ".snap/A");
+	CHECK_EQ(st.st_mtim.tv_sec, info.time_ns / 1000000000);
+	CHECK_EQ(st.st_mtim.tv_nsec, info.time_ns % 1000000000);
+	CHECK_OK(rename_to(&fs, "B", "C"));
+	CHECK_EQ(rename_to(&fs, "C", "A"), -EEXIST);
+	CHECK_STR(list_at(&fs, ".snap"), "A C ");
+	CHECK_STR(text_at(&fs, ".snap/C/p/s/k"), "1");
+	CHECK_EQ(find_error(&fs, ".snap/B"), -ENOENT);
+	CHECK_OK(drop(&fs, "C"));
+	CHECK_EQ(drop(&fs, "C"), -ENOENT);
+	CHECK_STR(list_at(&fs, ".snap"), "A ");
+	CHECK_STR(text_at(&fs, ".snap/A/p/s/k"), "2");
+	fs_close(&fs);
+}
+
+TEST(in_project, "in a project the snapshots show that project, whatever it was "
+	"called then, and none that is older")
+{
+	struct tree_rename rename = { .name = "p", .new_name = "q" };
+	struct tree_entry entry;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "1");
+	CHECK_OK(take(&fs, "A"));
+	rename.parent = rename.new_parent = tree_root(fs.tree);
+	CHECK_OK(tree_rename(fs.tree, &fs.me, &rename));
+	CHECK_OK(tree_mkdir(fs.tree, &fs.me,
+			    &(struct tree_new){ tree_root(fs.tree), "p", 0755 },
+			    &entry));
+	tree_forget(fs.tree, entry.node, 1);
+	CHECK_OK(take(&fs, "B"));
+	CHECK_STR(list_at(&fs, "q/.snap"), "A B ");
+	CHECK_STR(list_at(&fs, "p/.snap"), "B ");
+	CHECK_STR(list_at(&fs, "q/.snap/A"), "s ");
+	CHECK_STR(text_at(&fs, "q/.snap/A/s/k"), "1");
+	CHECK_STR(list_at(&fs, "p/.snap/B"), "");
+	CHECK_EQ(find_error(&fs, "p/.snap/A"), -ENOENT);
+	CHECK_EQ(act(&fs, "q/.snap", &(struct forest_snapshot){ .name = "X" },
+		     create), -EROFS);
+	CHECK_EQ(act(&fs, "q/.snap", &(struct forest_snapshot){ .name = "A" },
+		     forest_snapshot_delete), -EROFS);
+	fs_close(&fs);
+}
+
+TEST(hidden, "the names with a dot are at the root and in projects only, and are "
+	"not listed")
+{
+	struct fs fs;
+
+	fs_open(&fs);
+	CHECK_OK(take(&fs, "A"));
+	CHECK_STR(list_at(&fs, "p"), "s ");
+	CHECK_EQ(find_error(&fs, "p/s/.snap"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/.snap"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/A/.snap"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/A/p/.snap"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/none"), -ENOENT);
+	fs_put(&fs, ".snap", "a key");
+	CHECK_STR(text_at(&fs, "p/s/.snap"), "a key");
+	fs_close(&fs);
+}
+
+static void check_read_only(struct fs *fs, const struct tree_entry *dir)
+{
+	struct tree *tree = tree_at(fs, dir);
+	struct tree_new new = { dir->node, "new", S_IFREG | 0644 };
+	struct tree_rename rename = { dir->node, "k", dir->node, "l", 0 };
+	struct tree_set set = { .fields = TREE_SET_MODE, .mode = 0600 };
+	struct attr_xattr xattr = { "user.a", "v", 1, 0 };
+	struct tree_entry entry;
+	struct handle *handle;
+
+	CHECK_EQ(tree_create(tree, &fs->me, &new, O_WRONLY, &handle, &entry),
+		 -EROFS);
+	CHECK_EQ(tree_mknod(tree, &fs->me, &new, &entry), -EROFS);
+	CHECK_EQ(tree_mkdir(tree, &fs->me, &new, &entry), -EROFS);
+	CHECK_EQ(tree_symlink(tree, &fs->me, &new, "to", &entry), -EROFS);
+	CHECK_EQ(tree_unlink(tree, &fs->me, dir->node, "k"), -EROFS);
+	CHECK_EQ(tree_rmdir(tree, &fs->me, dir->node, "d"), -EROFS);
+	CHECK_EQ(tree_rename(tree, &fs->me, &rename), -EROFS);
+	CHECK_EQ(tree_setattr(tree, &fs->me, dir->node, NULL, &set, &entry),
+		 -EROFS);
+	CHECK_EQ(tree_setxattr(tree, &fs->me, dir->node, &xattr), -EROFS);
+	CHECK_EQ(tree_removexattr(tree, &fs->me, dir->node, "user.a"), -EROFS);
+}
+
+TEST(read_only, "nothing in a snapshot can be changed, and only the owner and root "
+	"may change the snapshots")
+{
+	struct tree_entry entry = { 0 };
+	struct handle *handle;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "v");
+	put_beneath(&fs, "d/x");
+	CHECK_OK(take(&fs, "A"));
+	CHECK_OK(find(&fs, ".snap/A/p/s", &entry));
+	check_read_only(&fs, &entry);
+	forest_forget(fs.forest, entry.nodeid, 1);
+	CHECK_EQ(open_at(&fs, ".snap/A/p/s/k", O_RDWR, &entry, &handle),
+		 -EROFS);
+	CHECK_EQ(open_at(&fs, ".snap/A/p/s/k", O_WRONLY | O_TRUNC, &entry,
+			 &handle), -EROFS);
+	fs.me.uid = 1001;
+	CHECK_EQ(take(&fs, "B"), -EACCES);
+	CHECK_EQ(drop(&fs, "A"), -EACCES);
+	CHECK_EQ(rename_to(&fs, "A", "B"), -EACCES);
+	fs.me.uid = 1000;
+	CHECK_OK(rename_to(&fs, "A", "B"));
+	fs_close(&fs);
+}
+
+TEST(committed, "a snapshot holds committed data only")
+{
+	struct handle *pending, *staged;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "committed");
+	pending = fs_handle(&fs, fs.me.tid, "pending",
+			    O_CREAT | O_EXCL | O_WRONLY);
+	fs_write_as(&fs, fs.me.tid, pending, 0, "x");
+	staged = fs_handle(&fs, fs.me.tid, "k", O_RDWR);
+	fs_write_as(&fs, fs.me.tid, staged, 0, "STAGED");
+	CHECK_OK(take(&fs, "A"));
+	CHECK_STR(list_at(&fs, ".snap/A/p/s"), "k ");
+	CHECK_STR(text_at(&fs, ".snap/A/p/s/k"), "committed");
+	CHECK_OK(tree_release(fs.tree, pending));
+	CHECK_OK(tree_release(fs.tree, staged));
+	CHECK_STR(list_at(&fs, ".snap/A/p/s"), "k ");
+	CHECK_STR(list_at(&fs, "p/s"), "k pending ");
+	fs_close(&fs);
+}
+
+TEST(deleted, "who has a file of a deleted snapshot open reads on, names in it are "
+	"gone, and one made with its name is another")
+{
+	struct tree_entry dir = { 0 }, file = { 0 }, entry;
+	struct handle *handle = NULL;
+	struct aedb_stats stats;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "old");
+	CHECK_OK(take(&fs, "A"));
+	fs_put(&fs, "k", "new");
+	CHECK_OK(find(&fs, ".snap/A/p/s", &dir));
+	CHECK_OK(open_at(&fs, ".snap/A/p/s/k", O_RDONLY, &file, &handle));
+	CHECK_OK(drop(&fs, "A"));
+	CHECK_EQ(find_error(&fs, ".snap/A"), -ENOENT);
+	CHECK_EQ(forest_lookup(fs.forest, &fs.me, dir.nodeid, "k", &entry),
+		 -ENOENT);
+	CHECK_STR(read_at(&fs, &file, handle), "old");
+	CHECK_OK(take(&fs, "A"));
+	CHECK_STR(text_at(&fs, ".snap/A/p/s/k"), "new");
+	CHECK_STR(read_at(&fs, &file, handle), "old");
+	close_at(&fs, &file, handle);
+	forest_forget(fs.forest, dir.nodeid, 1);
+	/* Nothing holds what only the deleted one showed. */
+	aedb_stats(fs.db, &stats);
+	CHECK_EQ(stats.snapshots, 1);
+	fs_close(&fs);
+}
+
+TEST(let_go, "a snapshot that nobody uses is not kept open")
+{
+	struct tree_entry entry = { 0 };
+	struct aedb_stats stats;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "v");
+	CHECK_OK(take(&fs, "A"));
+	CHECK_OK(find(&fs, ".snap/A/p/s/k", &entry));
+	aedb_stats(fs.db, &stats);
+	CHECK_EQ(stats.snapshots, 2);
+	forest_forget(fs.forest, entry.nodeid, 1);
+	aedb_stats(fs.db, &stats);
+	CHECK_EQ(stats.snapshots, 1);
+	fs_close(&fs);
+}
+
+TEST(many, "many snapshots are open at once, each with its own state")
+{
+	static struct tree_entry entries[300];
+	char name[16], path[48], text[16];
+	struct fs fs;
+
+	fs_open(&fs);
+	for (int i = 0; i < 300; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		snprintf(name, sizeof(name), "s%d", i);
+		fs_put(&fs, "k", text);
+		CHECK_OK(take(&fs, name));
+		snprintf(path, sizeof(path), ".snap/s%d/p/s/k", i);
+		CHECK_OK(find(&fs, path, &entries[i]));
+	}
+	for (int i = 0; i < 300; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		snprintf(path, sizeof(path), ".snap/s%d/p/s/k", i);
+		CHECK_STR(text_at(&fs, path), text);
+		forest_forget(fs.forest, entries[i].nodeid, 1);
+	}
+	fs_close(&fs);
+}
+
+int main(int argc, char **argv)
+{
+	return check_main(argc, argv);
+}

@@ -26,7 +26,7 @@ struct dirlist_mark {
 
 enum dirlist_detail {
 	DIRLIST_OBJECTS,
-	DIRLIST_TYPES,		/* of the objects only id and type */
+	DIRLIST_TYPES,		/* of the objects only id, version and type */
 };
 
 struct dirlist_entry {

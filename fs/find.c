@@ -180,17 +180,6 @@ static void show_special(struct tree *tree, const struct node *node,
 	ret->ctime_ns = ret->mtime_ns;
 }
 
-/* Of a snapshot the name's times are when it was taken. */
-static void show_taken(const struct tree *tree, struct object *object)
-{
-	int64_t taken_ns = aedb_snapshot_time_ns(tree->view);
-
-	if (taken_ns == AEDB_MTIME_NONE)
-		return;
-	object->mtime_ns = taken_ns;
-	object->ctime_ns = taken_ns;
-}
-
 int find_object(struct tree *tree, struct node *node, struct object *ret)
 {
 	struct aedb_entry entry;
@@ -212,12 +201,9 @@ int find_object(struct tree *tree, struct node *node, struct object *ret)
 			rc = decode(tree, &entry, node->kind == NODE_FILE ?
 				    S_IFREG : S_IFDIR, ret);
 	}
-	if (rc < 0)
-		return rc;
-	ret->id = node->kind == NODE_ROOT ? OBJECT_ROOT_ID : node->id;
-	if (node == tree->top)
-		show_taken(tree, ret);
-	return 0;
+	if (rc == 0)
+		ret->id = node->kind == NODE_ROOT ? OBJECT_ROOT_ID : node->id;
+	return rc;
 }
 
 static int check_no_record_inside(const struct place *place)

@@ -31,6 +31,7 @@ int object_decode_type(const struct aedb_entry *entry, mode_t type,
 		       struct object *ret)
 {
 	ret->id = entry->id;
+	ret->version = entry->version;
 	return attr_decode_type(entry->attr, entry->attr_bytes, type,
 				&ret->attr.mode);
 }

@@ -45,7 +45,7 @@ struct object_draft {
 /* type is S_IFREG or S_IFDIR, for an entry without a mode. -EIO. */
 int object_decode(const struct aedb_entry *entry, mode_t type,
 		  const struct attr_defaults *defaults, struct object *ret);
-/* Its id and type alone, in attr.mode. */
+/* Its id, version and type alone, in attr.mode. */
 int object_decode_type(const struct aedb_entry *entry, mode_t type,
 		       struct object *ret);
 /* A directory that exists because keys lie beneath; `first` is the first of

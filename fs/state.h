@@ -16,8 +16,9 @@
 #include "proc.h"
 #include "tree.h"
 
-/* st_ino: an object id below, then 10 bits that tell batches apart, then the
- * tree's kind, or this one for what is in no tree of the database. */
+/* st_ino: an object id below, then 10 bits that tell batches apart, or versions
+ * of a key in snapshots, then the tree's kind, or this one for what is in no tree
+ * of the database. */
 #define INO_SLOT_SHIFT 52
 #define INO_KIND_SHIFT 62
 #define INO_KIND_SPECIAL 3
@@ -55,6 +56,9 @@ struct tree {
 	struct node_table *nodes;
 	LIST_HEAD(, file) open_files;
 };
+
+/* Its st_ino. */
+uint64_t tree_ino(const struct tree *tree, const struct object *object);
 
 /* The attributes of this node changed: the kernel is to be told if it may
  * believe others. */

@@ -181,6 +181,19 @@ struct node *tree_root(struct tree *tree)
 	return node_table_root(tree->nodes);
 }
 
+/* A prime: as many versions of a key have numbers of their own in snapshots, or
+ * programs would hold two of equal size made in one second for one file. */
+#define INO_VERSIONS 1021
+
+uint64_t tree_ino(const struct tree *tree, const struct object *object)
+{
+	uint64_t ino = tree->ino_bits | object->id;
+
+	if (tree->kind == TREE_SNAPSHOT && !S_ISDIR(object->attr.mode))
+		ino |= object->version % INO_VERSIONS << INO_SLOT_SHIFT;
+	return ino;
+}
+
 bool tree_is_immutable(const struct tree *tree)
 {
 	return tree->kind == TREE_SNAPSHOT;

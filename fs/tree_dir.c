@@ -136,7 +136,7 @@ int tree_dir_peek(struct tree *tree, struct tree_dir *dir,
 	ret->name = dir->next->step.name;
 	ret->is_dot = false;
 	ret->mode = dir->next->found.object.attr.mode;
-	ret->ino = dir->next->found.object.id | tree->ino_bits;
+	ret->ino = tree_ino(tree, &dir->next->found.object);
 	ret->next = dir->marks.last + 1;
 	return 0;
 }

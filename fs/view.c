@@ -152,9 +152,29 @@ static bool is_stat_lasting(struct node *node)
 	return !file || (!file->n_writing && !has_outdated_reader(file));
 }
 
+/* A prime: sizes below 4 KiB. */
+#define DIRECTORY_SIZES 4093
+
+/* A directory has one number in all snapshots. Programs that take two files of
+ * equal attributes for one, diff -r of two snapshots say, have to see that it is
+ * not: it changed when the snapshot was taken, and, as they look at seconds only,
+ * its size tells which. The topmost one's times are when it was taken. */
+static void show_taken(const struct tree *tree, const struct node *dir,
+		       struct object *object)
+{
+	int64_t taken_ns = aedb_snapshot_time_ns(tree->view);
+
+	object->bytes = aedb_snapshot_seq(tree->view) % DIRECTORY_SIZES;
+	if (taken_ns == AEDB_MTIME_NONE)
+		return;
+	object->ctime_ns = taken_ns;
+	if (dir == tree->top)
+		object->mtime_ns = taken_ns;
+}
+
 /* A file that is pending in a directory is listed, and shows in its times. */
-static void show_directory(const struct node *dir, const struct object *object,
-			   struct stat *ret)
+static void show_directory(const struct tree *tree, const struct node *dir,
+			   const struct object *object, struct stat *ret)
 {
 	int64_t touched_ns = node_directory(dir)->touched_ns;
 	struct object shown = *object;
@@ -163,6 +183,8 @@ static void show_directory(const struct node *dir, const struct object *object,
 		shown.mtime_ns = touched_ns;
 	if (touched_ns && touched_ns > shown.ctime_ns)
 		shown.ctime_ns = touched_ns;
+	if (tree->kind == TREE_SNAPSHOT)
+		show_taken(tree, dir, &shown);
 	object_stat(&shown, ret);
 }
 
@@ -177,10 +199,10 @@ void view_entry_of_object(struct tree *tree, const struct tree_caller *caller,
 	if (ret->is_stat_lasting)
 		told_add(node, caller->tid);
 	if (node_is_directory(node))
-		show_directory(node, object, &ret->stat);
+		show_directory(tree, node, object, &ret->stat);
 	else
 		object_stat(object, &ret->stat);
-	ret->stat.st_ino |= tree->ino_bits;
+	ret->stat.st_ino = tree_ino(tree, object);
 	if (node_is_orphan(node))
 		ret->stat.st_nlink = 0;
 }

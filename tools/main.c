@@ -126,6 +126,24 @@ static const struct command commands[] = {
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
 	  COMMON_OPTIONS },
+	{ "snapshot", cmd_snapshot, "take, list, compare and delete snapshots",
+	  "Usage: aedb snapshot list [OPTIONS] TARGET\n"
+	  "       aedb snapshot create [OPTIONS] TARGET NAME\n"
+	  "       aedb snapshot delete [OPTIONS] TARGET NAME...\n"
+	  "       aedb snapshot rename [OPTIONS] TARGET NAME NEW\n"
+	  "       aedb snapshot diff [OPTIONS] TARGET NAME [NAME]\n"
+	  "\n"
+	  "TARGET is a path in a mounted database, whatever path, or a database\n"
+	  "directory. A snapshot is of the whole database. A NAME has 1 to 128\n"
+	  "characters of A-Z a-z 0-9 _ . -, and does not begin with a dot.\n"
+	  "\n"
+	  "diff prints what changed from the first snapshot to the second, or to what\n"
+	  "is there now: a line '+ PATH', '- PATH' or '~ PATH' for what was added,\n"
+	  "removed or changed, PATH being PROJECT/SCOPE/KEY, quoted as git does it. No\n"
+	  "value is read.\n"
+	  "\n"
+	  "  -l, --long      list: with the time when each was taken\n"
+	  COMMON_OPTIONS },
 	{ "stats", cmd_stats, "tell what a database consists of",
 	  "Usage: aedb stats [OPTIONS] DB\n"
 	  "\n" WHOLE

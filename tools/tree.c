@@ -30,6 +30,8 @@ struct level {
 struct tree {
 	const char *root;
 	bool is_reverse;
+	bool gives_directories;
+	bool is_given;		/* the directory at `path`, not yet entered */
 	int depth;		/* levels in use */
 	struct level levels[DEPTH_MAX];
 	char path[4096];
@@ -140,6 +142,7 @@ int tree_open(const char *root, bool is_reverse, struct tree **ret)
 		return failure_system(ENOMEM, "%s", root);
 	tree->root = root;
 	tree->is_reverse = is_reverse;
+	tree->gives_directories = tree->is_given = false;
 	tree->depth = 0;
 	tree->path[0] = '\0';
 	rc = enter(tree, AT_FDCWD, root);
@@ -170,15 +173,24 @@ int tree_next(struct tree *tree, struct tree_file *ret)
 		if (level->path_bytes + n >= sizeof(tree->path))
 			return tree_failure(tree, ENAMETOOLONG);
 		memcpy(tree->path + level->path_bytes, name, n + 1);
-		if (name[n - 1] != '/') {
+		if (name[n - 1] != '/' ||
+		    (tree->gives_directories && !tree->is_given)) {
+			tree->is_given = name[n - 1] == '/';
+			level->next -= tree->is_given;
 			*ret = (struct tree_file){ tree->path, level->fd, name };
 			return 1;
 		}
+		tree->is_given = false;
 		rc = enter(tree, level->fd, name);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+void tree_give_directories(struct tree *tree)
+{
+	tree->gives_directories = true;
 }
 
 void tree_close(struct tree *tree)

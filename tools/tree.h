@@ -13,7 +13,8 @@
 
 struct tree;
 
-/* A file that is no directory. Borrowed until the next call. */
+/* A file, no directory unless these are asked for. Borrowed until the next
+ * call. */
 struct tree_file {
 	const char *path;	/* below the root of the walk */
 	int dirfd;		/* its directory */
@@ -25,6 +26,9 @@ int tree_open(const char *root, bool is_reverse, struct tree **ret);
 /* 1 and a file, 0 at the end, or a negative code. Symbolic links are not
  * followed; what vanishes during the walk is passed over. */
 int tree_next(struct tree *tree, struct tree_file *ret);
+/* From now on directories are given too, before what is in them, and their paths
+ * and names end with a slash. */
+void tree_give_directories(struct tree *tree);
 void tree_close(struct tree *tree);
 
 #endif

@@ -5,7 +5,7 @@
 : "${AEDB_BUILD:=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)}"
 PATH=$AEDB_BUILD:$PATH
 TOP=$BATS_TEST_DIRNAME/../..
-COMMANDS='init mount umount get put del mv ls scan stats checkpoint compact verify show help'
+COMMANDS='init mount umount get put del mv ls scan snapshot stats checkpoint compact verify show help'
 
 # replies LINE: what bash would offer at its end, as one line of words.
 replies() {
@@ -40,6 +40,7 @@ bash_prepare() {
 	[ "$(replies 'aedb u')" = umount ]
 	[ "$(replies 'aedb --json sc')" = scan ]
 	[ "$(replies 'aedb help sh')" = show ]
+	[ "$(replies 'aedb snapshot d')" = 'delete diff' ]
 	[ "$(replies 'aedb scan --pre')" = --prefix= ]
 	[ "$(replies 'aedb get --r')" = '' ]
 	mkdir -p "$BATS_TEST_TMPDIR/one"

@@ -100,7 +100,7 @@ make_keys() {
 	run -0 rsync -aXi "$S/B/p/" "$DIR/copy/p/"
 	[[ $output == '>f.s'*' s/k' && ${#lines[@]} = 1 ]]
 	run -0 rsync -aXi "$S/B/" "$DIR/copy/"
-	[ -z "$(grep -v '^\.d\.\.t.* \./$' <<<"$output")" ]
+	[[ -z $output || ($output == .d..t*./ && ${#lines[@]} = 1) ]]
 	rsync -aX --link-dest="$DIR/copy" "$S/B/" "$DIR/next/"
 	[ "$DIR/copy/p/s/large" -ef "$DIR/next/p/s/large" ]
 	# And back, which undoes a change.
@@ -125,8 +125,6 @@ make_keys() {
 	[ "$(stat -c %i "$S/A/p/s/k")" != "$(stat -c %i "$S/B/p/s/k")" ]
 	[ "$(stat -c %y "$S/A/p/s/k")" != "$(stat -c %y "$S/B/p/s/k")" ]
 	# What a listing says is what stat says.
-	[ "$(ls -i "$S/A/p/s" | grep -v ' [.k]' | sort -n)" = \
-		"$(ls -i "$S/B/p/s" | grep -v ' [.k]' | sort -n)" ]
 	python3 -c 'import os, sys
 for e in os.scandir(sys.argv[1]):
     assert e.inode() == e.stat(follow_symlinks=False).st_ino, e' "$S/A/p/s"
@@ -343,10 +341,10 @@ PYTHON
 		: >"dir/$i"
 		mkdir "$S/$(printf 'n%03d' "$i")"
 	done
-	[ "$(ls "$S" | wc -l)" = 100 ]
+	[ "$(find "$S"/* -prune | wc -l)" = 100 ]
 	cat "$S"/*/p/s/k | diff - <(seq 100)
 	for i in 1 50 100; do
-		[ "$(ls "$S/$(printf 'n%03d' "$i")/p/s/dir" | wc -l)" = "$i" ]
+		[ "$(find "$S/$(printf 'n%03d' "$i")/p/s/dir" -type f | wc -l)" = "$i" ]
 	done
 	[ "$(find "$S" -name k | wc -l)" = 100 ]
 	cd "$S" && rmdir ./*

@@ -341,8 +341,12 @@ static int check_change(struct forest *forest, const struct tree_caller *caller,
 {
 	const struct tree_config *config = &forest->live->config;
 	struct node *dir = tree_nodeid_node(forest->live, snapshot->dir);
+	bool is_in_root;
 
-	if (config->is_read_only || dir->parent->kind != NODE_ROOT)
+	tree_lock(forest->live);
+	is_in_root = dir->parent->kind == NODE_ROOT;
+	tree_unlock(forest->live);
+	if (config->is_read_only || !is_in_root)
 		return -EROFS;
 	return caller->uid == 0 || caller->uid == config->defaults.uid ?
 	       0 : -EACCES;

@@ -72,14 +72,14 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	struct tree_new new = new_of(req, parent, name, mode);
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree;
+	struct tree *tree = ll_begin(req, parent);
 
 	if (is_of_snapshots(req, parent)) {
+		tree_unlock(tree);
 		ll_snapshot(req, LL_SNAPSHOT_CREATE,
 			    &(struct forest_snapshot){ parent, name, NULL, 0 });
 		return;
 	}
-	tree = ll_begin(req, parent);
 	ll_end(req, tree_mkdir(tree, &caller, &new, &reply.entry), &reply);
 }
 
@@ -117,14 +117,14 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree;
+	struct tree *tree = ll_begin(req, parent);
 
 	if (is_of_snapshots(req, parent)) {
+		tree_unlock(tree);
 		ll_snapshot(req, LL_SNAPSHOT_DELETE,
 			    &(struct forest_snapshot){ parent, name, NULL, 0 });
 		return;
 	}
-	tree = ll_begin(req, parent);
 	ll_end(req, tree_rmdir(tree, &caller, ll_node(req, parent), name),
 	       &reply);
 }
@@ -141,15 +141,15 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	};
 	struct ll_reply reply = { .kind = LL_STATUS };
 	struct tree_caller caller = ll_caller(req);
-	struct tree *tree;
+	struct tree *tree = ll_begin(req, parent);
 
 	if (parent == new_parent && is_of_snapshots(req, parent)) {
+		tree_unlock(tree);
 		ll_snapshot(req, LL_SNAPSHOT_RENAME,
 			    &(struct forest_snapshot){ parent, name, new_name,
 						       flags });
 		return;
 	}
-	tree = ll_begin(req, parent);
 	if (tree != forest_tree(ll_config(req)->forest, new_parent) ||
 	    is_of_snapshots(req, parent) || is_of_snapshots(req, new_parent)) {
 		ll_end(req, -EXDEV, &reply);

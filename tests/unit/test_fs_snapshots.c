@@ -1,6 +1,8 @@
 /*
  * Snapshots as directories, without a mount: what they show, refuse and let go.
  */
+#include <pthread.h>
+
 #include "fs_fixture.h"
 
 /* Walks a path from the mount's root as the kernel does. The entry's node is
@@ -476,6 +478,72 @@ TEST(many, "many snapshots are open at once, each with its own state")
 		CHECK_STR(text_at(&fs, path), text);
 		forest_forget(fs.forest, entries[i].nodeid, 1);
 	}
+	fs_close(&fs);
+}
+
+#define ROUNDS 100
+
+/* Takes and deletes snapshots, as a worker does. */
+static void *take_and_drop(void *arg)
+{
+	struct fs *fs = arg;
+	struct tree_caller caller = fs->me;
+	struct tree_entry dir = { 0 }, entry;
+	struct forest_snapshot snapshot = { .name = "A" };
+
+	tree_lock(fs->tree);
+	CHECK_OK(find(fs, ".snap", &dir));
+	tree_unlock(fs->tree);
+	snapshot.dir = dir.nodeid;
+	for (int i = 0; i < ROUNDS; i++) {
+		CHECK_OK(forest_snapshot_create(fs->forest, &caller, &snapshot,
+						&entry));
+		CHECK_OK(forest_snapshot_delete(fs->forest, &caller, &snapshot));
+		tree_lock(fs->tree);
+		forest_forget(fs->forest, entry.nodeid, 1);
+		tree_unlock(fs->tree);
+	}
+	tree_lock(fs->tree);
+	forest_forget(fs->forest, dir.nodeid, 1);
+	tree_unlock(fs->tree);
+	return NULL;
+}
+
+/* How often a value was read in the snapshot, which is there or not. */
+static int read_at_times(struct fs *fs, const char *path)
+{
+	struct tree_entry entry;
+	struct handle *handle;
+	int n = 0;
+
+	for (int i = 0; i < 20 * ROUNDS; i++) {
+		tree_lock(fs->tree);
+		if (open_at(fs, path, O_RDONLY, &entry, &handle) == 0) {
+			tree_unlock(fs->tree);
+			tree_lock(fs->tree);
+			CHECK_STR(read_at(fs, &entry, handle), "v");
+			close_at(fs, &entry, handle);
+			n++;
+		}
+		tree_unlock(fs->tree);
+	}
+	return n;
+}
+
+TEST(threads, "snapshots are made and deleted while others read them")
+{
+	struct aedb_stats stats;
+	pthread_t thread;
+	struct fs fs;
+
+	fs_open(&fs);
+	fs_put(&fs, "k", "v");
+	CHECK_EQ(pthread_create(&thread, NULL, take_and_drop, &fs), 0);
+	(void)read_at_times(&fs, ".snap/A/p/s/k");
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	aedb_stats(fs.db, &stats);
+	CHECK_EQ(stats.snapshots, 0);
+	CHECK_EQ(read_at_times(&fs, ".snap/A/p/s/k"), 0);
 	fs_close(&fs);
 }
 

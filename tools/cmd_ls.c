@@ -294,13 +294,38 @@ static int list_database(char **args, int count,
 
 /* In a mount. */
 
+#define DEPTH_SNAPSHOTS (-1)
+
+/* How deep in the tree what lies in a path of the mount is: 0 are projects. In a
+ * snapshot as without. */
+static int depth_of(const char *inside)
+{
+	int depth = 0;
+	size_t n;
+
+	for (; *inside; inside += n + (inside[n] == '/')) {
+		n = strcspn(inside, "/");
+		if (depth > 1 || n != 5 || memcmp(inside, ".snap", n)) {
+			depth++;
+			continue;
+		}
+		if (!inside[n])
+			return DEPTH_SNAPSHOTS;
+		/* The snapshot's name stands for what has it. */
+		inside += n + 1;
+		n = strcspn(inside, "/");
+	}
+	return depth;
+}
+
 /* What directories at a depth of the tree are. */
 static const char *type_of(const struct stat *st, int depth)
 {
 	switch (st->st_mode & S_IFMT) {
 	case S_IFDIR:
-		return depth == 0 ? "project" : depth == 1 ? "scope" :
-							      "directory";
+		return depth == DEPTH_SNAPSHOTS ? "snapshot" :
+		       depth == 0 ? "project" : depth == 1 ? "scope" :
+							     "directory";
 	case S_IFLNK:
 		return "symlink";
 	case S_IFIFO:
@@ -367,15 +392,11 @@ static int list_directory(const char *path, const struct listing *listing,
 static int list_mounted(const char *path, const struct listing *listing)
 {
 	struct target_path located;
-	int depth = 0, rc = target_locate(path, &located);
+	int depth, rc = target_locate(path, &located);
 
 	if (rc < 0)
 		return rc;
-	if (*located.inside) {
-		depth = 1;
-		for (const char *at = located.inside; *at; at++)
-			depth += *at == '/';
-	}
+	depth = depth_of(located.inside);
 	target_release_path(&located);
 	return list_directory(path, listing, depth);
 }

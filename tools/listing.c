@@ -13,7 +13,9 @@ static bool is_key(const struct listing_item *item)
 static bool is_container(const struct listing_item *item)
 {
 	return !strcmp(item->type, "directory") ||
-	       !strcmp(item->type, "scope") || !strcmp(item->type, "project");
+	       !strcmp(item->type, "scope") ||
+	       !strcmp(item->type, "project") ||
+	       !strcmp(item->type, "snapshot");
 }
 
 static int64_t stat_mtime_ns(const struct stat *st)

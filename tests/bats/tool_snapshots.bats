@@ -90,6 +90,25 @@ diff_of() { aedb snapshot diff "$@" | grep -v 'p/s/dir/$' | sort; }
 	[ "$(diff_of db A)" = "$(sort <<<"$DIFF")" ]
 }
 
+@test "get, ls and scan read in a snapshot, and put and del are refused" {
+	mount_start
+	make_snapshots mnt
+	local old=mnt/.snap/A
+	[ "$(aedb get $old/p/s/changed)" = 1 ]
+	[ "$(aedb scan $old/p/s | xargs)" = 'changed dir/gone kept' ]
+	[ "$(aedb ls $old/p/s | xargs)" = 'changed dir/ kept' ]
+	types() { aedb ls --json "$1" | jq -r .type | sort -u | xargs; }
+	[ "$(types mnt/.snap)" = snapshot ] && [ "$(types mnt/p/.snap)" = snapshot ]
+	[ "$(types $old)" = project ] && [ "$(types mnt)" = project ]
+	[ "$(types $old/p)" = scope ] && [ "$(types mnt/p/.snap/A)" = scope ]
+	[ "$(types $old/p/s)" = 'directory key' ]
+	[ "$(types mnt/p/.snap/A/s)" = 'directory key' ]
+	run -3 aedb put $old/p/s/changed 3
+	run -3 aedb del $old/p/s/changed
+	run -3 aedb del -r $old
+	[ "$(ls mnt/.snap/A)" = p ]
+}
+
 @test "wrong names, missing snapshots and wrong commands are told apart" {
 	for target in db mnt; do
 		[ $target = db ] || mount_start

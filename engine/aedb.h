@@ -66,6 +66,7 @@ enum aedb_error {
 	AEDB_CORRUPT = -74,		/* damage found on disk; EBADMSG */
 	AEDB_NEWER_FORMAT = -95,	/* written by a newer version; EOPNOTSUPP */
 	AEDB_CONFLICT = -116,		/* something read changed since; ESTALE */
+	AEDB_CANCELED = -125,		/* somebody had it end; ECANCELED */
 	AEDB_UNKNOWN = -121,		/* a write or sync failed: whether the commit
 					 * survives is not known; EREMOTEIO */
 };
@@ -73,6 +74,8 @@ enum aedb_error {
 /* The calling thread's last message, one line without a full stop; borrowed
  * until its next call that fails. */
 const char *aedb_error_message(void);
+/* The code that the message was for; 0: there was none yet. */
+int aedb_error_code(void);
 /* A few words for a code. Static. */
 const char *aedb_strerror(int code);
 
@@ -522,6 +525,9 @@ int aedb_checkpoint(struct aedb *db, aedb_seq_t *ret_seq);
 /* A checkpoint; then all segments become one sorted run, and what nobody can
  * read any more is gone from the disk. Its progress is in aedb_stats. */
 int aedb_compact(struct aedb *db);
+/* Has the aedb_compact that runs on another thread end soon, with AEDB_CANCELED;
+ * what it has done so far stays. AEDB_NOT_FOUND: none runs. */
+int aedb_compact_cancel(struct aedb *db);
 
 /* Named snapshots, kept until they are deleted, over restarts too. Names are 1 to
  * 128 bytes of [A-Za-z0-9_.-], not beginning with a dot: AEDB_INVALID,

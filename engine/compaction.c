@@ -25,6 +25,9 @@
 
 struct compaction {
 	struct pace pace;
+	/* guarded by maintenance.outcome_lock: */
+	bool is_closing;	/* nothing new begins */
+	bool is_canceled;	/* aedb_compact is to end */
 	/* guarded by compaction_lock: */
 	struct compact_turns turns;
 	struct compaction_memory memory;
@@ -49,7 +52,46 @@ void compaction_close(struct aedb *db)
 
 void compaction_cancel(struct aedb *db)
 {
+	lock_acquire(&db->maintenance.outcome_lock);
+	db->compaction->is_closing = true;
 	pace_cancel(&db->compaction->pace);
+	lock_release(&db->maintenance.outcome_lock);
+}
+
+/* Under a lock, so that nothing is canceled that has just ended. */
+int aedb_compact_cancel(struct aedb *db)
+{
+	struct maintenance *m = &db->maintenance;
+	bool runs;
+
+	lock_acquire(&m->outcome_lock);
+	runs = atomic_load(&m->to_compact_bytes);
+	if (runs) {
+		db->compaction->is_canceled = true;
+		pace_cancel(&db->compaction->pace);
+	}
+	lock_release(&m->outcome_lock);
+	return runs ? 0 : AEDB_NOT_FOUND;
+}
+
+/* A full compaction ended with rc: others may go on, if it was canceled. */
+static int full_end(struct aedb *db, int rc)
+{
+	struct compaction *compaction = db->compaction;
+	struct maintenance *m = &db->maintenance;
+	bool was_canceled;
+
+	pace_set(&compaction->pace, db->options.compaction_rate);
+	lock_acquire(&m->outcome_lock);
+	atomic_store(&m->to_compact_bytes, 0);
+	was_canceled = compaction->is_canceled;
+	compaction->is_canceled = false;
+	if (was_canceled && !compaction->is_closing)
+		pace_resume(&compaction->pace);
+	lock_release(&m->outcome_lock);
+	return was_canceled && rc == AEDB_BUSY ?
+		       err_set(AEDB_CANCELED, "the compaction was canceled") :
+		       rc;
 }
 
 static void result_count(struct aedb *db, const struct compact_result *result)
@@ -244,9 +286,7 @@ static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
 	do
 		rc = step_run(db, AIM_FULL, fresh_from);
 	while (rc > 0);
-	atomic_store(&m->to_compact_bytes, 0);
-	pace_set(pace, db->options.compaction_rate);
-	return rc;
+	return full_end(db, rc);
 }
 
 void compaction_progress(const struct aedb *db, uint64_t *ret_done,

@@ -13,6 +13,7 @@
 #include <string.h>
 
 static _Thread_local char message[ERR_MESSAGE_BYTES];
+static _Thread_local int message_code;
 
 static void message_build(char *to, const char *format, va_list args)
 {
@@ -29,6 +30,7 @@ int err_set(int code, const char *format, ...)
 	message_build(fresh, format, args);
 	va_end(args);
 	memcpy(message, fresh, sizeof(message));
+	message_code = code;
 	return code;
 }
 
@@ -80,10 +82,16 @@ int err_set_errno(int sys, const char *format, ...)
 	snprintf(fresh + n, sizeof(fresh) - n, ": %s",
 		 strerror_r(sys, words, sizeof(words)));
 	memcpy(message, fresh, sizeof(message));
-	return code_of_errno(sys);
+	message_code = code_of_errno(sys);
+	return message_code;
 }
 
 const char *err_message(void)
 {
 	return message;
+}
+
+int err_code(void)
+{
+	return message_code;
 }

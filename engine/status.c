@@ -14,6 +14,11 @@ aedb_seq_t aedb_visible_seq(const struct aedb *db)
 	return db_visible(db);
 }
 
+int aedb_error_code(void)
+{
+	return err_code();
+}
+
 const char *aedb_error_message(void)
 {
 	return err_message();
@@ -58,6 +63,8 @@ const char *aedb_strerror(int code)
 		return "written by a newer version";
 	case AEDB_CONFLICT:
 		return "changed since it was read";
+	case AEDB_CANCELED:
+		return "canceled";
 	case AEDB_UNKNOWN:
 		return "outcome unknown";
 	}

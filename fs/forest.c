@@ -359,6 +359,31 @@ static void names_changed(struct forest *forest)
 	live->mount->snapshots_changed_ns = tree_time_ns(live);
 }
 
+/* Under the lock of names. */
+static int make_snapshot(struct forest *forest, const char *name,
+			 aedb_seq_t *ret)
+{
+	int rc = aedb_snapshot_create(forest->live->db, name, ret);
+
+	if (rc < 0)
+		return rc;
+	tree_lock(forest->live);
+	names_changed(forest);
+	tree_unlock(forest->live);
+	return 0;
+}
+
+int forest_snapshot_make(struct forest *forest, const char *name,
+			 aedb_seq_t *ret)
+{
+	int rc;
+
+	pthread_mutex_lock(&forest->names_lock);
+	rc = make_snapshot(forest, name, ret);
+	pthread_mutex_unlock(&forest->names_lock);
+	return rc;
+}
+
 int forest_snapshot_create(struct forest *forest,
 			   const struct tree_caller *caller,
 			   const struct forest_snapshot *snapshot,
@@ -369,14 +394,13 @@ int forest_snapshot_create(struct forest *forest,
 	if (rc < 0)
 		return rc;
 	pthread_mutex_lock(&forest->names_lock);
-	rc = aedb_snapshot_create(forest->live->db, snapshot->name, NULL);
-	tree_lock(forest->live);
+	rc = make_snapshot(forest, snapshot->name, NULL);
 	if (rc == 0) {
-		names_changed(forest);
+		tree_lock(forest->live);
 		rc = forest_lookup(forest, caller, snapshot->dir,
 				   snapshot->name, ret);
+		tree_unlock(forest->live);
 	}
-	tree_unlock(forest->live);
 	pthread_mutex_unlock(&forest->names_lock);
 	return rc;
 }
@@ -395,24 +419,44 @@ static void rename_trees(struct forest *forest, const char *name,
 	}
 }
 
+/* The root's `.snap`; 0: the kernel does not know it. */
+static uint64_t snapshots_nodeid(struct forest *forest)
+{
+	struct tree *live = forest->live;
+	struct node *dir = node_find(live->nodes, tree_root(live), ".snap");
+	uint64_t nodeid = dir ? tree_nodeid(live, dir) : 0;
+
+	if (dir)
+		node_unref(live->nodes, dir, 1);
+	return nodeid;
+}
+
+int forest_snapshot_drop(struct forest *forest, const char *name,
+			 uint64_t *ret_dir)
+{
+	int rc;
+
+	pthread_mutex_lock(&forest->names_lock);
+	rc = aedb_snapshot_delete(forest->live->db, name);
+	if (rc == 0) {
+		tree_lock(forest->live);
+		names_changed(forest);
+		rename_trees(forest, name, NULL);
+		*ret_dir = snapshots_nodeid(forest);
+		tree_unlock(forest->live);
+	}
+	pthread_mutex_unlock(&forest->names_lock);
+	return rc;
+}
+
 int forest_snapshot_delete(struct forest *forest,
 			   const struct tree_caller *caller,
 			   const struct forest_snapshot *snapshot)
 {
 	int rc = check_change(forest, caller, snapshot);
+	uint64_t dir;
 
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&forest->names_lock);
-	rc = aedb_snapshot_delete(forest->live->db, snapshot->name);
-	tree_lock(forest->live);
-	if (rc == 0) {
-		names_changed(forest);
-		rename_trees(forest, snapshot->name, NULL);
-	}
-	tree_unlock(forest->live);
-	pthread_mutex_unlock(&forest->names_lock);
-	return rc;
+	return rc < 0 ? rc : forest_snapshot_drop(forest, snapshot->name, &dir);
 }
 
 int forest_snapshot_rename(struct forest *forest,
@@ -436,4 +480,15 @@ int forest_snapshot_rename(struct forest *forest,
 	tree_unlock(forest->live);
 	pthread_mutex_unlock(&forest->names_lock);
 	return rc;
+}
+
+void forest_count(struct forest *forest, uint64_t *ret_nodes,
+		  uint64_t *ret_bytes)
+{
+	const struct node_store *nodes = forest->live->mount->nodes;
+
+	tree_lock(forest->live);
+	*ret_nodes = node_store_count(nodes);
+	*ret_bytes = node_store_bytes(nodes);
+	tree_unlock(forest->live);
 }

@@ -62,4 +62,15 @@ int forest_snapshot_rename(struct forest *forest,
 			   const struct tree_caller *caller,
 			   const struct forest_snapshot *snapshot);
 
+/* The same by name alone, for whoever may, in the root's `.snap`. *ret_dir is that
+ * directory's node, 0: the kernel does not know it. */
+int forest_snapshot_make(struct forest *forest, const char *name,
+			 aedb_seq_t *ret);
+int forest_snapshot_drop(struct forest *forest, const char *name,
+			 uint64_t *ret_dir);
+
+/* Nodes that the kernel knows, and their memory. Without the lock. */
+void forest_count(struct forest *forest, uint64_t *ret_nodes,
+		  uint64_t *ret_bytes);
+
 #endif

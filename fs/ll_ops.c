@@ -2,6 +2,7 @@
 #include "ll_ops.h"
 
 #include "ll_handlers.h"
+#include "ll_route.h"
 
 #define BACKGROUND_MAX 1024
 #define WRITE_BYTES_MAX (1u << 20)
@@ -30,11 +31,6 @@ struct fuse_session *ll_session_new(struct fuse_args *args,
 {
 	struct fuse_lowlevel_ops ops = {
 		.init = agree,
-		.lookup = ll_lookup,
-		.forget = ll_forget,
-		.forget_multi = ll_forget_multi,
-		.getattr = ll_getattr,
-		.setattr = ll_setattr,
 		.readlink = ll_readlink,
 		.mknod = ll_mknod,
 		.mkdir = ll_mkdir,
@@ -44,14 +40,6 @@ struct fuse_session *ll_session_new(struct fuse_args *args,
 		.rename = ll_rename,
 		.link = ll_link,
 		.create = ll_create,
-		.open = ll_open,
-		.read = ll_read,
-		.write = ll_write,
-		.flush = ll_flush,
-		.release = ll_release,
-		.fsync = ll_fsync,
-		.fallocate = ll_fallocate,
-		.lseek = ll_lseek,
 		.opendir = ll_opendir,
 		.readdir = ll_readdir,
 		.readdirplus = ll_readdirplus,
@@ -60,13 +48,7 @@ struct fuse_session *ll_session_new(struct fuse_args *args,
 		.statfs = ll_statfs,
 	};
 
-	/* Without these the kernel is told once that there are none. */
-	if (!config->has_no_xattr) {
-		ops.getxattr = ll_getxattr;
-		ops.listxattr = ll_listxattr;
-		ops.setxattr = ll_setxattr;
-		ops.removexattr = ll_removexattr;
-	}
+	ll_route(config, &ops);
 	config->fuse = fuse_session_new(args, &ops, sizeof(ops), config);
 	return config->fuse;
 }

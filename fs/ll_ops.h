@@ -14,11 +14,13 @@
 
 struct fuse_args;
 struct fuse_session;
+struct control;
 struct forest;
 struct work_pool;
 
 struct ll_config {
 	struct forest *forest;
+	struct control *control;
 	struct work_pool *pool;
 	bool waits_durable;	/* durability full: commits are answered when
 				 * they are on the disk */

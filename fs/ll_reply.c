@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "control.h"
 #include "log.h"
 
 /* Until the kernel is told otherwise. */
@@ -171,6 +172,42 @@ static void notify(fuse_req_t req, const struct tree_effects *effects)
 		notify_attributes(config->fuse, effects->stale[i]);
 }
 
+/* Outcomes that programs ask for as a matter of course are no failures. */
+static bool is_failure(int rc)
+{
+	switch (-rc) {
+	case ENOENT:
+	case EEXIST:
+	case ENOTEMPTY:
+	case ENOTDIR:
+	case EISDIR:
+	case ENODATA:
+	case ENXIO:
+	case EINTR:
+		return false;
+	default:
+		return rc < 0;
+	}
+}
+
+static void fail(fuse_req_t req, int rc, enum ll_kind kind)
+{
+	static const char *const kinds[] = {
+		[LL_STATUS] = "request", [LL_ENTRY] = "lookup",
+		[LL_NOTHING] = "lookup", [LL_ATTR] = "attributes",
+		[LL_OPEN] = "open", [LL_CREATE] = "create",
+		[LL_WRITTEN] = "write",
+	};
+	int err = ll_errno(rc, kinds[kind]);
+
+	if (is_failure(rc))
+		control_note_failure(ll_config(req)->control, kinds[kind],
+				     ll_caller(req).uid, -err,
+				     aedb_error_code() == rc ?
+					     aedb_error_message() : "");
+	fuse_reply_err(req, err);
+}
+
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 {
 	struct ll_config *config = ll_config(req);
@@ -183,7 +220,7 @@ void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 	tree_unlock(live);
 	notify(req, &effects);
 	if (rc < 0) {
-		fuse_reply_err(req, ll_errno(rc, "request"));
+		fail(req, rc, reply->kind);
 		return;
 	}
 	seq = config->waits_durable && !reply->waits_never ?

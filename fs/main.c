@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "aedb.h"
+#include "control.h"
 #include "forest.h"
 #include "ll_ops.h"
 #include "ll_session.h"
@@ -53,6 +54,7 @@ struct server {
 	int host_fd;			/* constant after open: the database's
 					 * directory */
 	struct aedb *db;		/* constant after open */
+	struct control *control;	/* constant after open */
 	struct forest *forest;		/* constant after open */
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
@@ -141,6 +143,25 @@ static int open_database(struct server *s)
 	return STATUS_OK;
 }
 
+static int open_control(struct server *s)
+{
+	struct control_config config = {
+		.forest = s->forest,
+		.db = s->db,
+		.database = s->database,
+		.mount_point = s->point,
+		.owner = getuid(),
+		.group = getgid(),
+		.durability = options_durability_name(&s->options),
+		.is_read_only = s->options.is_read_only,
+	};
+
+	s->control = control_new(&config);
+	return s->control ? STATUS_OK :
+			    startup_fail(&s->startup, STATUS_FAILED,
+					 "out of memory");
+}
+
 static int open_forest(struct server *s)
 {
 	struct tree_config config = {
@@ -154,7 +175,7 @@ static int open_forest(struct server *s)
 	if (forest_open(s->db, &config, &s->forest) < 0 ||
 	    work_pool_open(&s->pool) < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "out of memory");
-	return STATUS_OK;
+	return open_control(s);
 }
 
 /* The mount. */
@@ -220,6 +241,7 @@ static int mount_session(struct server *s)
 		 *options->kernel ? "," : "", options->kernel);
 	s->config = (struct ll_config){
 		.forest = s->forest,
+		.control = s->control,
 		.pool = s->pool,
 		.waits_durable = options->engine.durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
@@ -349,8 +371,11 @@ static int run(struct server *s)
 		status = mount_session(s);
 	if (status == STATUS_OK)
 		status = serve(s);
+	if (s->control)
+		control_end(s->control);
 	work_pool_close(s->pool);
 	close_session(s);
+	control_free(s->control);
 	closed = close_database(s);
 	if (is_serving)
 		log_line(LOG_NOTICE, "%s is unmounted and closed", s->database);

@@ -240,18 +240,26 @@ static int history_check(struct options *options)
 			      "history=TIME,BYTES") : 0;
 }
 
+static const char *const durabilities[] = {
+	[AEDB_FULL] = "full",
+	[AEDB_BATCH] = "batch",
+	[AEDB_OS] = "os",
+};
+
+const char *options_durability_name(const struct options *options)
+{
+	return durabilities[options->engine.durability];
+}
+
 static int parse_durability(struct options *options, const char *text)
 {
-	if (!strcmp(text, "batch"))
-		options->engine.durability = AEDB_BATCH;
-	else if (!strcmp(text, "full"))
-		options->engine.durability = AEDB_FULL;
-	else if (!strcmp(text, "os"))
-		options->engine.durability = AEDB_OS;
-	else
-		return refuse(options, "option durability=%s: not batch, full or "
-			      "os", text);
-	return 0;
+	for (size_t i = 0; i < sizeof(durabilities) / sizeof(*durabilities); i++)
+		if (!strcmp(text, durabilities[i])) {
+			options->engine.durability = (enum aedb_durability)i;
+			return 0;
+		}
+	return refuse(options, "option durability=%s: not batch, full or os",
+		      text);
 }
 
 /* The items of -o. */

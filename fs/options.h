@@ -51,5 +51,7 @@ struct options {
  * argument. */
 int options_parse(int argc, char **argv, struct options *ret);
 void options_print_help(FILE *out);
+/* As the option durability= names it. Static. */
+const char *options_durability_name(const struct options *options);
 
 #endif

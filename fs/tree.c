@@ -208,7 +208,18 @@ uint64_t tree_nodeid(const struct tree *tree, const struct node *node)
 {
 	if (node->kind == NODE_ROOT && tree->kind == TREE_LIVE)
 		return TREE_ROOT_NODEID;
-	return (uint64_t)tree->slot << NODEID_SLOT_SHIFT | (uintptr_t)node;
+	return tree_nodeid_make(tree->slot, node);
+}
+
+uint64_t tree_nodeid_make(unsigned slot, const void *at)
+{
+	return (uint64_t)slot << NODEID_SLOT_SHIFT | (uintptr_t)at;
+}
+
+void *tree_nodeid_address(uint64_t nodeid)
+{
+	nodeid &= (UINT64_C(1) << NODEID_SLOT_SHIFT) - 1;
+	return (void *)(uintptr_t)nodeid;
 }
 
 unsigned tree_nodeid_slot(uint64_t nodeid)
@@ -220,8 +231,7 @@ struct node *tree_nodeid_node(struct tree *live, uint64_t nodeid)
 {
 	if (nodeid == TREE_ROOT_NODEID)
 		return tree_root(live);
-	nodeid &= (UINT64_C(1) << NODEID_SLOT_SHIFT) - 1;
-	return (struct node *)(uintptr_t)nodeid;
+	return tree_nodeid_address(nodeid);
 }
 
 size_t tree_staged_handles(struct tree *tree)

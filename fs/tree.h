@@ -85,7 +85,8 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 /* A tree beside the live one that shows a view, which is the tree's from now on.
  * The slot tells it from all others that are open; at most TREE_SLOT_MAX. Needs
  * the tree lock. -ENOMEM: the view is still the caller's. */
-#define TREE_SLOT_MAX UINT16_MAX
+#define TREE_SLOT_MAX (UINT16_MAX - 1)
+#define TREE_SLOT_CONTROL UINT16_MAX	/* in no tree */
 int tree_open_view(struct tree *live, enum tree_kind kind, uint16_t slot,
 		   struct aedb_snapshot *view, struct tree **ret);
 /* Drops what is still staged, and gives the view back. Others than the live tree
@@ -109,6 +110,9 @@ bool tree_is_unused(const struct tree *tree);
 #define TREE_ROOT_NODEID 1
 uint64_t tree_nodeid(const struct tree *tree, const struct node *node);
 unsigned tree_nodeid_slot(uint64_t nodeid);
+/* Of what is in a slot and lies at an address. */
+uint64_t tree_nodeid_make(unsigned slot, const void *at);
+void *tree_nodeid_address(uint64_t nodeid);
 struct node *tree_nodeid_node(struct tree *live, uint64_t nodeid);
 /* How many open handles have staged data. */
 size_t tree_staged_handles(struct tree *tree);

@@ -2,6 +2,8 @@
  * Compactions of an open database, run on call: what readers and snapshots see
  * stays, and space comes back.
  */
+#include <pthread.h>
+
 #include "compaction.h"
 #include "db_fixture.h"
 #include "space_walk.h"
@@ -206,6 +208,49 @@ TEST(relocated, "values moved out of mostly dead files are part of what compacti
 	stats = stats_of(&f);
 	CHECK(stats.relocated_bytes >= 2 * MIB);
 	CHECK(stats.compaction_write_bytes > stats.relocated_bytes);
+	fixture_close(&f);
+}
+
+static void *compact_run_once(void *arg)
+{
+	struct fixture *f = arg;
+
+	return (void *)(intptr_t)aedb_compact(f->db);
+}
+
+/* Begins one on another thread and cancels it: what aedb_compact said. */
+static int compact_and_cancel(struct fixture *f)
+{
+	bool is_over = false;
+	pthread_t thread;
+	void *rc;
+
+	CHECK_EQ(pthread_create(&thread, NULL, compact_run_once, f), 0);
+	while (!is_over && aedb_compact_cancel(f->db) == AEDB_NOT_FOUND)
+		is_over = pthread_tryjoin_np(thread, &rc) == 0;
+	if (!is_over)
+		pthread_join(thread, &rc);
+	return (int)(intptr_t)rc;
+}
+
+TEST(cancel, "a full compaction that is canceled ends, and later ones and others go on")
+{
+	struct fixture f;
+	int rc = 0;
+
+	open_on_call(&f);
+	CHECK_EQ(aedb_compact_cancel(f.db), AEDB_NOT_FOUND);
+	for (int tries = 0; tries < 200 && rc != AEDB_CANCELED; tries++) {
+		for (unsigned int key = 0; key < 4; key++)
+			put_large(&f, key, (uint8_t)tries);
+		rc = compact_and_cancel(&f);
+		CHECK(rc == 0 || rc == AEDB_CANCELED);
+		CHECK_EQ(aedb_compact_cancel(f.db), AEDB_NOT_FOUND);
+	}
+	CHECK_EQ(rc, AEDB_CANCELED);
+	settle(&f);
+	CHECK_OK(aedb_compact(f.db));
+	CHECK_EQ(stats_of(&f).compaction_total_bytes, 0);
 	fixture_close(&f);
 }
 

@@ -1,0 +1,497 @@
+/*
+ * The text files at the mount's root.
+ *
+ * Invariants
+ * 1. Of a file that is read the text is made when it is opened, and bounded.
+ * 2. The file's lock is held while its answer is added to or taken from, never
+ *    while a command runs.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "control_command.h"
+#include "control_record.h"
+#include "feed_lines.h"
+#include "metrics.h"
+#include "text.h"
+
+/* Operations that `.changes` shows at most, the newest. */
+#define CHANGES_SHOWN 10000
+#define CHANGES_PIECE_BYTES (64u << 10)
+
+struct control {
+	struct control_config config;		/* constant after open */
+	struct control_records *records;	/* constant after open; own lock */
+	atomic_bool is_ending;			/* no command begins any more */
+};
+
+struct control_file {
+	struct control *control;	/* constant after open, as is the kind */
+	enum control_kind kind;
+	pthread_mutex_t lock;
+	char *text;			/* guarded by lock; owned: what can be read */
+	size_t text_bytes;		/* guarded by lock */
+	size_t taken;			/* guarded by lock: of an answer */
+	struct feed_lines *feed;	/* guarded by lock; owned: an answer's end;
+					 * NULL: none */
+};
+
+static const struct {
+	const char *name;
+	mode_t mode;
+} files[] = {
+	[CONTROL_COMMANDS] = { ".control", 0600 },
+	[CONTROL_STATUS] = { ".status", 0400 },
+	[CONTROL_METRICS] = { ".metrics", 0444 },
+	[CONTROL_CHANGES] = { ".changes", 0400 },
+};
+
+struct control *control_new(const struct control_config *config)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return NULL;
+	control->config = *config;
+	control->records = control_records_new();
+	if (!control->records) {
+		free(control);
+		return NULL;
+	}
+	return control;
+}
+
+void control_free(struct control *control)
+{
+	if (!control)
+		return;
+	control_records_free(control->records);
+	free(control);
+}
+
+bool control_find(const char *name, enum control_kind *ret)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (strcmp(files[i].name, name) == 0) {
+			*ret = (enum control_kind)i;
+			return true;
+		}
+	return false;
+}
+
+void control_stat(const struct control *control, enum control_kind kind,
+		  struct stat *ret)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct stat){
+		.st_mode = S_IFREG | files[kind].mode,
+		.st_nlink = 1,
+		.st_uid = control->config.owner,
+		.st_gid = control->config.group,
+		.st_blksize = 4096,
+		.st_atim = now,
+		.st_mtim = now,
+		.st_ctim = now,
+	};
+}
+
+/* What is read. */
+
+static const char *compacting(const struct aedb *db, char *ret, size_t room)
+{
+	struct aedb_stats stats;
+	uint64_t done;
+
+	aedb_stats(db, &stats);
+	done = stats.compaction_done_bytes;
+	if (done > stats.compaction_total_bytes)
+		done = stats.compaction_total_bytes;
+	ret[0] = '\0';
+	if (stats.compaction_total_bytes)
+		snprintf(ret, room, "%u %%", (unsigned)(done * 100 /
+			 stats.compaction_total_bytes));
+	return ret;
+}
+
+static void status_print(struct control *control, FILE *out)
+{
+	const struct control_config *config = &control->config;
+	char progress[16];
+
+	fprintf(out, "version " AEDB_VERSION "\ndatabase ");
+	text_write(out, config->database, strlen(config->database));
+	fprintf(out, "\nmount ");
+	text_write(out, config->mount_point, strlen(config->mount_point));
+	fprintf(out, "\ndurability %s\naccess %s\n"
+		"visible_seq %llu\ndurable_seq %llu\n", config->durability,
+		config->is_read_only ? "ro" : "rw",
+		(unsigned long long)aedb_visible_seq(config->db),
+		(unsigned long long)aedb_durable_seq(config->db));
+	control_records_print(control->records,
+			      compacting(config->db, progress, sizeof(progress)),
+			      out);
+}
+
+/* The newest that are known of the last CHANGES_SHOWN operations. */
+static int changes_open(struct aedb *db, struct feed_lines **ret)
+{
+	aedb_seq_t visible = aedb_visible_seq(db);
+	int rc;
+
+	if (visible < CHANGES_SHOWN)
+		return feed_lines_open(db, 0, ret);
+	rc = feed_lines_open(db, visible - CHANGES_SHOWN + 1, ret);
+	return rc == AEDB_RANGE ? feed_lines_open(db, 0, ret) : rc;
+}
+
+static int changes_print(struct aedb *db, FILE *out)
+{
+	char *piece = malloc(CHANGES_PIECE_BYTES);
+	struct feed_lines *lines = NULL;
+	size_t n, total = 0;
+	int rc = piece ? changes_open(db, &lines) : -ENOMEM;
+
+	while (rc == 0) {
+		rc = feed_lines_read(lines, piece, CHANGES_PIECE_BYTES, &n);
+		if (rc < 0 || n == 0)
+			break;
+		fwrite(piece, 1, n, out);
+		total += n;
+	}
+	feed_lines_close(lines);
+	free(piece);
+	return rc;
+}
+
+static int text_print(struct control *control, enum control_kind kind, FILE *out)
+{
+	struct metrics_mount mount = { 0 };
+
+	switch (kind) {
+	case CONTROL_COMMANDS:
+		break;
+	case CONTROL_STATUS:
+		status_print(control, out);
+		break;
+	case CONTROL_METRICS:
+		forest_count(control->config.forest, &mount.nodes,
+			     &mount.node_bytes);
+		metrics_print(control->config.db, &mount, out);
+		break;
+	case CONTROL_CHANGES:
+		return changes_print(control->config.db, out);
+	}
+	return 0;
+}
+
+static int text_make(struct control_file *file)
+{
+	FILE *out = open_memstream(&file->text, &file->text_bytes);
+	int rc;
+
+	if (!out)
+		return -ENOMEM;
+	rc = text_print(file->control, file->kind, out);
+	if (fclose(out) != 0)
+		rc = -ENOMEM;
+	return rc;
+}
+
+/* Files. */
+
+static bool is_obeyed(const struct control *control, uid_t uid)
+{
+	return uid == 0 || uid == control->config.owner;
+}
+
+int control_open(struct control *control, enum control_kind kind, uid_t uid,
+		 struct control_file **ret)
+{
+	struct control_file *file;
+	int rc;
+
+	if (!(files[kind].mode & 0004) && !is_obeyed(control, uid))
+		return -EACCES;
+	file = calloc(1, sizeof(*file));
+	if (!file)
+		return -ENOMEM;
+	file->control = control;
+	file->kind = kind;
+	pthread_mutex_init(&file->lock, NULL);
+	rc = text_make(file);
+	if (rc < 0) {
+		control_close(file);
+		return rc;
+	}
+	*ret = file;
+	return 0;
+}
+
+void control_close(struct control_file *file)
+{
+	feed_lines_close(file->feed);
+	pthread_mutex_destroy(&file->lock);
+	free(file->text);
+	free(file);
+}
+
+size_t control_bytes(const struct control_file *file)
+{
+	return file->kind == CONTROL_COMMANDS ? 0 : file->text_bytes;
+}
+
+static size_t text_read(const struct control_file *file, void *buf, size_t n,
+			uint64_t offset)
+{
+	if (offset >= file->text_bytes)
+		return 0;
+	if (n > file->text_bytes - offset)
+		n = file->text_bytes - offset;
+	memcpy(buf, file->text + offset, n);
+	return n;
+}
+
+int control_read(struct control_file *file, void *buf, size_t n,
+		 uint64_t offset, size_t *ret)
+{
+	size_t got;
+	int rc = 0;
+
+	pthread_mutex_lock(&file->lock);
+	if (file->kind != CONTROL_COMMANDS) {
+		got = text_read(file, buf, n, offset);
+	} else {
+		got = text_read(file, buf, n, file->taken);
+		file->taken += got;
+		if (got == 0 && file->feed)
+			rc = feed_lines_read(file->feed, buf, n, &got);
+	}
+	pthread_mutex_unlock(&file->lock);
+	if (rc == 0)
+		*ret = got;
+	return rc;
+}
+
+/* Commands. */
+
+/* What a command says: words for `.status` and the answer. */
+struct outcome {
+	int rc;
+	char words[CONTROL_RECORD_BYTES];
+	const char *text;		/* a longer answer; static; NULL */
+	struct feed_lines *feed;	/* one without end; owned */
+	struct control_effects effects;
+};
+
+static void outcome_fail(struct outcome *outcome, int rc)
+{
+	outcome->rc = rc;
+	snprintf(outcome->words, sizeof(outcome->words), "%s",
+		 aedb_error_message());
+}
+
+static void outcome_number(struct outcome *outcome, int rc, const char *what,
+			   aedb_seq_t seq)
+{
+	if (rc < 0)
+		outcome_fail(outcome, rc);
+	else
+		snprintf(outcome->words, sizeof(outcome->words), "%s %llu",
+			 what, (unsigned long long)seq);
+}
+
+static void run_sync(struct aedb *db, struct outcome *outcome)
+{
+	aedb_seq_t seq = aedb_visible_seq(db);
+
+	outcome_number(outcome, aedb_wait_durable(db, seq), "durable", seq);
+}
+
+static void run_checkpoint(struct aedb *db, struct outcome *outcome)
+{
+	aedb_seq_t seq = 0;
+	int rc = aedb_checkpoint(db, &seq);
+
+	outcome_number(outcome, rc, "checkpoint", seq);
+}
+
+static uint64_t data_bytes(const struct aedb *db)
+{
+	struct aedb_stats stats;
+
+	aedb_stats(db, &stats);
+	return stats.segment_bytes + stats.value_bytes;
+}
+
+static void run_compact(struct aedb *db, struct outcome *outcome)
+{
+	uint64_t before = data_bytes(db);
+	int rc = aedb_compact(db);
+
+	if (rc < 0)
+		outcome_fail(outcome, rc);
+	else
+		snprintf(outcome->words, sizeof(outcome->words),
+			 "%llu bytes before, %llu now",
+			 (unsigned long long)before,
+			 (unsigned long long)data_bytes(db));
+}
+
+static void run_changes(struct aedb *db, aedb_seq_t from,
+			struct outcome *outcome)
+{
+	int rc = feed_lines_open(db, from, &outcome->feed);
+
+	if (rc < 0)
+		outcome_fail(outcome, rc);
+}
+
+static void run_snapshot_create(struct forest *forest, const char *name,
+				struct outcome *outcome)
+{
+	aedb_seq_t seq = 0;
+	int rc = forest_snapshot_make(forest, name, &seq);
+
+	outcome_number(outcome, rc, "snapshot at", seq);
+}
+
+static void run_snapshot_delete(struct forest *forest, const char *name,
+				struct outcome *outcome)
+{
+	struct control_effects *effects = &outcome->effects;
+	int rc = forest_snapshot_drop(forest, name, &effects->gone_parent);
+
+	if (rc < 0)
+		outcome_fail(outcome, rc);
+	else
+		strcpy(effects->gone, name);
+}
+
+static void run_cancel(struct control *control, uint64_t number,
+		       struct outcome *outcome)
+{
+	if (control_records_is_running(control->records, number, "compact") &&
+	    aedb_compact_cancel(control->config.db) == 0)
+		return;
+	outcome->rc = -EINVAL;
+	snprintf(outcome->words, sizeof(outcome->words),
+		 "command %llu is none that runs and can be ended",
+		 (unsigned long long)number);
+}
+
+static void command_run(struct control *control,
+			const struct control_command *command,
+			struct outcome *outcome)
+{
+	struct forest *forest = control->config.forest;
+	struct aedb *db = control->config.db;
+
+	switch (command->verb) {
+	case VERB_HELP:
+		outcome->text = control_command_help();
+		break;
+	case VERB_SYNC:
+		run_sync(db, outcome);
+		break;
+	case VERB_CHECKPOINT:
+		run_checkpoint(db, outcome);
+		break;
+	case VERB_COMPACT:
+		run_compact(db, outcome);
+		break;
+	case VERB_CHANGES:
+		run_changes(db, command->number, outcome);
+		break;
+	case VERB_SNAPSHOT_CREATE:
+		run_snapshot_create(forest, command->name, outcome);
+		break;
+	case VERB_SNAPSHOT_DELETE:
+		run_snapshot_delete(forest, command->name, outcome);
+		break;
+	case VERB_CANCEL:
+		run_cancel(control, command->number, outcome);
+		break;
+	}
+}
+
+/* Adds to what can be read; what was taken of it is forgotten. */
+static int answer_add(struct control_file *file, const char *text, size_t n)
+{
+	size_t left = file->text_bytes - file->taken;
+	char *grown;
+
+	memmove(file->text, file->text + file->taken, left);
+	file->taken = 0;
+	file->text_bytes = left;
+	grown = realloc(file->text, left + n + 1);
+	if (!grown)
+		return -ENOMEM;
+	memcpy(grown + left, text, n);
+	file->text = grown;
+	file->text_bytes = left + n;
+	return 0;
+}
+
+static void answer(struct control_file *file, struct outcome *outcome)
+{
+	char line[CONTROL_RECORD_BYTES + 1];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%s\n", outcome->words);
+
+	pthread_mutex_lock(&file->lock);
+	feed_lines_close(file->feed);
+	file->feed = outcome->feed;
+	/* no memory for an answer: the command was done all the same */
+	if (outcome->text)
+		answer_add(file, outcome->text, strlen(outcome->text));
+	else if (*outcome->words)
+		answer_add(file, line, n);
+	pthread_mutex_unlock(&file->lock);
+}
+
+int control_write(struct control_file *file, uid_t uid,
+		  const struct control_line *line, struct control_effects *ret)
+{
+	struct control *control = file->control;
+	struct control_command command;
+	char shown[4 * CONTROL_LINE_BYTES_MAX + 3], reason[CONTROL_REASON_BYTES];
+	struct outcome outcome = { .rc = 0 };
+	uint64_t number;
+
+	if (file->kind != CONTROL_COMMANDS || !is_obeyed(control, uid))
+		return -EACCES;
+	if (atomic_load(&control->is_ending))
+		return -ENOTCONN;
+	control_command_show(line->bytes, line->n, shown, sizeof(shown));
+	number = control_records_begin(control->records, shown, uid);
+	outcome.rc = control_command_parse(line->bytes, line->n, &command, reason);
+	if (outcome.rc < 0)
+		snprintf(outcome.words, sizeof(outcome.words), "%s", reason);
+	else
+		command_run(control, &command, &outcome);
+	control_records_end(control->records, number, outcome.rc,
+			    outcome.words);
+	answer(file, &outcome);
+	*ret = outcome.effects;
+	return outcome.rc;
+}
+
+void control_note_failure(struct control *control, const char *what, uid_t uid,
+			  int rc, const char *words)
+{
+	control_records_fail(control->records, what, uid, rc, words);
+}
+
+void control_end(struct control *control)
+{
+	atomic_store(&control->is_ending, true);
+	(void)aedb_compact_cancel(control->config.db);
+}

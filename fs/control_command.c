@@ -1,0 +1,190 @@
+/* The commands of the control file. */
+#include "control_command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define WORDS_MAX 3
+
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_NAME,
+	ARGUMENT_NUMBER,
+	ARGUMENT_NUMBER_OR_NONE,
+};
+
+static const struct {
+	const char *words[WORDS_MAX - 1];
+	enum control_verb verb;
+	enum argument argument;
+} commands[] = {
+	{ { "help" }, VERB_HELP, ARGUMENT_NONE },
+	{ { "sync" }, VERB_SYNC, ARGUMENT_NONE },
+	{ { "checkpoint" }, VERB_CHECKPOINT, ARGUMENT_NONE },
+	{ { "compact" }, VERB_COMPACT, ARGUMENT_NONE },
+	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE },
+	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME },
+	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME },
+	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER },
+};
+
+#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+const char *control_command_help(void)
+{
+	return "help                   this text\n"
+	       "sync                   wait until all that is visible is on the disk\n"
+	       "checkpoint             move what the log holds into segments\n"
+	       "compact                give back what nobody can read any more\n"
+	       "changes [SEQ]          commits from number SEQ on, a line of JSON each\n"
+	       "snapshot create NAME   the same as mkdir .snap/NAME\n"
+	       "snapshot delete NAME   the same as rmdir .snap/NAME\n"
+	       "cancel N               end command N, which is running\n";
+}
+
+static int refuse(char *reason, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(char *reason, int rc, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, CONTROL_REASON_BYTES, format, args);
+	va_end(args);
+	return rc;
+}
+
+/* One line of printable characters; a newline at its end is left out. */
+static int line_copy(const char *bytes, size_t n, char *ret, char *reason)
+{
+	if (n && bytes[n - 1] == '\n')
+		n--;
+	if (n > CONTROL_LINE_BYTES_MAX)
+		return refuse(reason, -EINVAL, "a command has %d bytes at most",
+			      CONTROL_LINE_BYTES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\n')
+			return refuse(reason, -EINVAL,
+				      "more than one line: nothing was executed");
+		if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+			return refuse(reason, -EINVAL, "a control character in "
+				      "the command");
+	}
+	memcpy(ret, bytes, n);
+	ret[n] = '\0';
+	return 0;
+}
+
+/* Splits at spaces, in place. Returns how many words there are, WORDS_MAX + 1
+ * for all that is more. */
+static size_t words_split(char *line, char *ret[WORDS_MAX + 1])
+{
+	char *rest;
+	size_t n = 0;
+
+	for (char *word = strtok_r(line, " ", &rest); word && n <= WORDS_MAX;
+	     word = strtok_r(NULL, " ", &rest))
+		ret[n++] = word;
+	return n;
+}
+
+/* How many of the words are the command's; 0: they are another one's. */
+static size_t words_match(size_t command, char *const words[], size_t n)
+{
+	size_t i = 0;
+
+	while (i < WORDS_MAX - 1 && commands[command].words[i]) {
+		if (i == n || strcmp(words[i], commands[command].words[i]) != 0)
+			return 0;
+		i++;
+	}
+	return i;
+}
+
+static int parse_number(const char *text, uint64_t *ret, char *reason)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	if (errno || *end || *text < '0' || *text > '9')
+		return refuse(reason, -EINVAL, "\"%.64s\" is no number", text);
+	return 0;
+}
+
+static int parse_name(const char *text, char *ret, char *reason)
+{
+	if (strlen(text) > AEDB_NAME_BYTES_MAX)
+		return refuse(reason, -ENAMETOOLONG,
+			      "a name has %d bytes at most", AEDB_NAME_BYTES_MAX);
+	strcpy(ret, text);
+	return 0;
+}
+
+/* Arguments of a command, the words behind its own. */
+static int parse_arguments(size_t command, char *const words[], size_t n,
+			   struct control_command *ret, char *reason)
+{
+	enum argument argument = commands[command].argument;
+	size_t least = argument == ARGUMENT_NAME || argument == ARGUMENT_NUMBER;
+	size_t most = argument != ARGUMENT_NONE;
+
+	if (n < least)
+		return refuse(reason, -EINVAL, "%s what? See help", words[-1]);
+	if (n > most)
+		return refuse(reason, -EINVAL, "too many words after %s; see help",
+			      words[-1]);
+	if (n == 0)
+		return 0;
+	return argument == ARGUMENT_NAME ?
+		       parse_name(words[0], ret->name, reason) :
+		       parse_number(words[0], &ret->number, reason);
+}
+
+int control_command_parse(const void *bytes, size_t n,
+			  struct control_command *ret,
+			  char reason[CONTROL_REASON_BYTES])
+{
+	char line[CONTROL_LINE_BYTES_MAX + 1], *words[WORDS_MAX + 1];
+	size_t words_n, own;
+	int rc = line_copy(bytes, n, line, reason);
+
+	if (rc < 0)
+		return rc;
+	words_n = words_split(line, words);
+	if (words_n == 0)
+		return refuse(reason, -EINVAL, "no command; see help");
+	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+		own = words_match(i, words, words_n);
+		if (!own)
+			continue;
+		*ret = (struct control_command){ .verb = commands[i].verb };
+		return parse_arguments(i, words + own, words_n - own, ret,
+				       reason);
+	}
+	return refuse(reason, -EINVAL, "unknown command \"%.64s\"; see help",
+		      words[0]);
+}
+
+void control_command_show(const void *bytes, size_t n, char *ret, size_t room)
+{
+	FILE *out = fmemopen(ret, room, "w");
+
+	if (n && ((const char *)bytes)[n - 1] == '\n')
+		n--;
+	if (n > CONTROL_LINE_BYTES_MAX)
+		n = CONTROL_LINE_BYTES_MAX;
+	ret[0] = '\0';
+	if (!out)
+		return;
+	text_write(out, bytes, n);
+	fclose(out);
+	ret[room - 1] = '\0';
+}

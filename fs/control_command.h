@@ -1,0 +1,44 @@
+/*
+ * The commands of the control file: a line of words, checked completely.
+ *
+ * Threads: no state. Errors: -EINVAL or -ENAMETOOLONG with a reason.
+ */
+#ifndef CONTROL_COMMAND_H
+#define CONTROL_COMMAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aedb.h"
+
+#define CONTROL_LINE_BYTES_MAX 512
+#define CONTROL_REASON_BYTES 320
+
+enum control_verb {
+	VERB_HELP,
+	VERB_SYNC,
+	VERB_CHECKPOINT,
+	VERB_COMPACT,
+	VERB_CHANGES,		/* number: from it on; 0: all there are */
+	VERB_SNAPSHOT_CREATE,	/* name */
+	VERB_SNAPSHOT_DELETE,	/* name */
+	VERB_CANCEL,			/* number */
+};
+
+struct control_command {
+	enum control_verb verb;
+	char name[AEDB_NAME_BYTES_MAX + 1];
+	uint64_t number;
+};
+
+/* The bytes of one write: one command, with a newline behind it or without. */
+int control_command_parse(const void *bytes, size_t n,
+			  struct control_command *ret,
+			  char reason[CONTROL_REASON_BYTES]);
+/* The bytes as they stand in a line of text: at most CONTROL_LINE_BYTES_MAX of
+ * them, quoted as git quotes where needed. */
+void control_command_show(const void *bytes, size_t n, char *ret, size_t room);
+/* What `help` answers. Static. */
+const char *control_command_help(void);
+
+#endif

@@ -1,0 +1,333 @@
+/*
+ * Requests on the text files at the mount's root.
+ *
+ * Invariants
+ * 1. A request that waits for a command is answered once: by the worker, or with
+ *    EINTR when its caller is interrupted; the command goes on.
+ * 2. A node is freed when the kernel has forgotten it, a file when it is released
+ *    and no worker uses it.
+ */
+#include "ll_control.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "control_command.h"
+#include "state.h"
+
+struct control_node {
+	uint64_t lookups;		/* guarded by the tree lock, as is: */
+	off_t bytes;			/* of the file opened last */
+	enum control_kind kind;		/* constant */
+};
+
+/* What fi->fh points to. */
+struct opened {
+	struct control_file *file;
+	atomic_uint users;		/* the handle, and workers */
+};
+
+bool ll_is_control(fuse_ino_t ino)
+{
+	return tree_nodeid_slot(ino) == TREE_SLOT_CONTROL;
+}
+
+static struct control_node *node_of(fuse_ino_t ino)
+{
+	return tree_nodeid_address(ino);
+}
+
+static struct opened *opened_of(const struct fuse_file_info *fi)
+{
+	return (struct opened *)(uintptr_t)fi->fh;
+}
+
+static void opened_unuse(struct opened *opened)
+{
+	if (atomic_fetch_sub(&opened->users, 1) > 1)
+		return;
+	control_close(opened->file);
+	free(opened);
+}
+
+/* Names and attributes. */
+
+static void stat_of(fuse_req_t req, const struct control_node *node,
+		    struct stat *ret)
+{
+	struct tree *live = ll_live(req);
+
+	control_stat(ll_config(req)->control, node->kind, ret);
+	tree_lock(live);
+	ret->st_size = node->bytes;
+	tree_unlock(live);
+	ret->st_blocks = (ret->st_size + 511) / 512;
+	ret->st_ino = ((uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT) |
+		      (1u + node->kind);
+}
+
+bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fuse_entry_param entry = { .entry_timeout = 0 };
+	struct control_node *node;
+	enum control_kind kind;
+
+	if (parent != FUSE_ROOT_ID || !control_find(name, &kind))
+		return false;
+	node = calloc(1, sizeof(*node));
+	if (!node) {
+		fuse_reply_err(req, ENOMEM);
+		return true;
+	}
+	node->kind = kind;
+	node->lookups = 1;
+	entry.ino = tree_nodeid_make(TREE_SLOT_CONTROL, node);
+	stat_of(req, node, &entry.attr);
+	if (fuse_reply_entry(req, &entry) == -ENOENT)
+		free(node);
+	return true;
+}
+
+void ll_control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	struct control_node *node = node_of(ino);
+	struct tree *live = ll_live(req);
+
+	tree_lock(live);
+	node->lookups -= n;
+	n = node->lookups;
+	tree_unlock(live);
+	if (n == 0)
+		free(node);
+}
+
+void ll_control_getattr(fuse_req_t req, fuse_ino_t ino)
+{
+	struct stat st;
+
+	stat_of(req, node_of(ino), &st);
+	fuse_reply_attr(req, &st, 0);
+}
+
+/* `echo … > .control` may set the size; nothing else changes. */
+void ll_control_setattr(fuse_req_t req, fuse_ino_t ino, int to_set)
+{
+	if (to_set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
+		       FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_ATIME |
+		       FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_CTIME))
+		fuse_reply_err(req, EPERM);
+	else
+		ll_control_getattr(req, ino);
+}
+
+void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
+{
+	struct stat st;
+
+	stat_of(req, node_of(ino), &st);
+	if (offset >= st.st_size)
+		fuse_reply_err(req, ENXIO);
+	else
+		fuse_reply_lseek(req, whence == SEEK_HOLE ? st.st_size : offset);
+}
+
+/* Opening. */
+
+struct open_job {
+	struct work_item item;
+	fuse_req_t req;
+	fuse_ino_t ino;
+	struct fuse_file_info fi;
+};
+
+static void open_answer(struct open_job *job, struct opened *opened)
+{
+	struct control_node *node = node_of(job->ino);
+	struct tree *live = ll_live(job->req);
+
+	tree_lock(live);
+	node->bytes = (off_t)control_bytes(opened->file);
+	tree_unlock(live);
+	job->fi.fh = (uintptr_t)opened;
+	job->fi.direct_io = 1;
+	if (fuse_reply_open(job->req, &job->fi) == -ENOENT)
+		opened_unuse(opened);
+}
+
+static void open_run(struct work_item *item)
+{
+	struct open_job *job = (struct open_job *)item;
+	struct control *control = ll_config(job->req)->control;
+	uid_t uid = ll_caller(job->req).uid;
+	struct opened *opened = calloc(1, sizeof(*opened));
+	int rc = opened ? control_open(control, node_of(job->ino)->kind, uid,
+				       &opened->file) : -ENOMEM;
+
+	if (rc < 0) {
+		free(opened);
+		fuse_reply_err(job->req, ll_errno(rc, "control file"));
+	} else {
+		atomic_init(&opened->users, 1);
+		open_answer(job, opened);
+	}
+	free(job);
+}
+
+void ll_control_open(fuse_req_t req, fuse_ino_t ino,
+		     const struct fuse_file_info *fi)
+{
+	struct open_job *job = malloc(sizeof(*job));
+
+	if (!job) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	*job = (struct open_job){
+		.item = { .run = open_run, .lane = WORK_READ },
+		.req = req,
+		.ino = ino,
+		.fi = *fi,
+	};
+	work_submit(ll_config(req)->pool, &job->item);
+}
+
+void ll_control_release(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	opened_unuse(opened_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+/* Reading and writing. */
+
+struct text_job {
+	struct work_item item;
+	fuse_req_t req;			/* until it is answered */
+	struct ll_config *config;
+	struct opened *opened;		/* used */
+	atomic_bool is_answered;
+	uid_t uid;
+	size_t n;			/* wanted, or that buf holds */
+	size_t written;			/* by the caller */
+	off_t offset;
+	char buf[];
+};
+
+static struct text_job *text_job_new(fuse_req_t req, struct opened *opened,
+				     size_t n)
+{
+	struct text_job *job = malloc(sizeof(*job) + n);
+
+	if (!job) {
+		fuse_reply_err(req, ENOMEM);
+		return NULL;
+	}
+	*job = (struct text_job){ .req = req,
+				  .config = ll_config(req),
+				  .opened = opened,
+				  .uid = ll_caller(req).uid,
+				  .n = n };
+	atomic_fetch_add(&opened->users, 1);
+	return job;
+}
+
+static void text_job_free(struct text_job *job)
+{
+	opened_unuse(job->opened);
+	free(job);
+}
+
+static void read_run(struct work_item *item)
+{
+	struct text_job *job = (struct text_job *)item;
+	size_t n = 0;
+	int rc = control_read(job->opened->file, job->buf, job->n,
+			      (uint64_t)job->offset, &n);
+
+	if (rc < 0)
+		fuse_reply_err(job->req, ll_errno(rc, "control file"));
+	else
+		fuse_reply_buf(job->req, job->buf, n);
+	text_job_free(job);
+}
+
+#define READ_BYTES_MAX (1u << 20)
+
+void ll_control_read(fuse_req_t req, size_t size, off_t offset,
+		     const struct fuse_file_info *fi)
+{
+	struct text_job *job = text_job_new(req, opened_of(fi),
+					    size < READ_BYTES_MAX ?
+						    size : READ_BYTES_MAX);
+
+	if (!job)
+		return;
+	job->item = (struct work_item){ .run = read_run, .lane = WORK_READ };
+	job->offset = offset;
+	work_submit(ll_config(req)->pool, &job->item);
+}
+
+/* On the receiver, under the request's lock: the worker's answer waits for it. */
+static void interrupt(fuse_req_t req, void *arg)
+{
+	struct text_job *job = arg;
+
+	if (!atomic_exchange(&job->is_answered, true))
+		fuse_reply_err(req, EINTR);
+}
+
+static void write_answer(struct text_job *job, int rc)
+{
+	/* who interrupts does not look at the job from here on */
+	if (atomic_exchange(&job->is_answered, true))
+		return;
+	fuse_req_interrupt_func(job->req, NULL, NULL);
+	if (rc < 0)
+		fuse_reply_err(job->req, ll_errno(rc, "control file"));
+	else
+		fuse_reply_write(job->req, job->written);
+}
+
+/* Names that are gone are forgotten by the kernel: on a thread that holds no lock
+ * and that nobody waits for but the command's caller. */
+static void effects_tell(struct ll_config *config,
+			 const struct control_effects *effects)
+{
+	if (effects->gone_parent)
+		fuse_lowlevel_notify_inval_entry(config->fuse,
+						 effects->gone_parent,
+						 effects->gone,
+						 strlen(effects->gone));
+}
+
+static void write_run(struct work_item *item)
+{
+	struct text_job *job = (struct text_job *)item;
+	struct control_line line = { job->buf, job->n };
+	struct control_effects effects = { .gone_parent = 0 };
+	int rc = control_write(job->opened->file, job->uid, &line, &effects);
+
+	effects_tell(job->config, &effects);
+	write_answer(job, rc);
+	text_job_free(job);
+}
+
+/* Of what is longer than any command its beginning is enough to refuse it. */
+#define LINE_BYTES (CONTROL_LINE_BYTES_MAX + 2)
+
+void ll_control_write(fuse_req_t req, const char *buf, size_t size,
+		      const struct fuse_file_info *fi)
+{
+	size_t n = size < LINE_BYTES ? size : LINE_BYTES;
+	struct text_job *job = text_job_new(req, opened_of(fi), n);
+
+	if (!job)
+		return;
+	job->item = (struct work_item){ .run = write_run, .lane = WORK_COMMAND };
+	job->written = size;
+	memcpy(job->buf, buf, n);
+	fuse_req_interrupt_func(req, interrupt, job);
+	work_submit(ll_config(req)->pool, &job->item);
+}

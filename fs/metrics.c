@@ -1,0 +1,141 @@
+/* Figures as Prometheus's text. */
+#include "metrics.h"
+
+#include <stddef.h>
+
+struct metric {
+	const char *name;
+	const char *type;
+	const char *help;
+	size_t offset;		/* in struct aedb_stats */
+};
+
+#define METRIC(member, name, type, help) \
+	{ name, type, help, offsetof(struct aedb_stats, member) }
+
+static const struct metric metrics[] = {
+	METRIC(commits, "commits_total", "counter",
+	       "Commits since the mount."),
+	METRIC(conflicts, "commit_conflicts_total", "counter",
+	       "Commits refused because what they read was changed."),
+	METRIC(commit_errors, "commit_errors_total", "counter",
+	       "Commits refused or failed otherwise."),
+	METRIC(commit_groups, "commit_groups_total", "counter",
+	       "Groups that the commits were written in."),
+	METRIC(user_bytes, "user_bytes_total", "counter",
+	       "Keys, values and attributes committed."),
+	METRIC(wal_bytes, "wal_written_bytes_total", "counter",
+	       "Written to the log."),
+	METRIC(wal_writes, "wal_writes_total", "counter",
+	       "Writes to the log."),
+	METRIC(wal_syncs, "wal_syncs_total", "counter",
+	       "Syncs of the log."),
+	METRIC(flush_bytes, "checkpoint_written_bytes_total", "counter",
+	       "Written by checkpoints."),
+	METRIC(checkpoints, "checkpoints_total", "counter",
+	       "Checkpoints."),
+	METRIC(compaction_read_bytes, "compaction_read_bytes_total", "counter",
+	       "Read by compaction."),
+	METRIC(compaction_write_bytes, "compaction_written_bytes_total", "counter",
+	       "Written by compaction."),
+	METRIC(cache_hits, "cache_hits_total", "counter",
+	       "Reads of pages that were in memory."),
+	METRIC(cache_misses, "cache_misses_total", "counter",
+	       "Reads of pages from the disk."),
+	METRIC(memory_bytes, "memory_bytes", "gauge",
+	       "Allocated by the database."),
+	METRIC(memtable_bytes, "memtable_bytes", "gauge",
+	       "Of it, entries not yet dropped from memory."),
+	METRIC(cache_bytes, "cache_bytes", "gauge",
+	       "Of it, what was read and is kept."),
+	METRIC(cache_capacity_bytes, "cache_capacity_bytes", "gauge",
+	       "What may be kept."),
+	METRIC(staged_bytes, "staged_bytes", "gauge",
+	       "Values being written."),
+	METRIC(wal_disk_bytes, "wal_disk_bytes", "gauge",
+	       "Files of the log."),
+	METRIC(segment_bytes, "segment_bytes", "gauge",
+	       "Files of segments."),
+	METRIC(segment_live_bytes, "segment_live_bytes", "gauge",
+	       "Of them, without versions known to be hidden."),
+	METRIC(value_bytes, "value_file_bytes", "gauge",
+	       "Files of values."),
+	METRIC(value_live_bytes, "value_file_live_bytes", "gauge",
+	       "Of them, what is referred to."),
+	METRIC(segments, "segments", "gauge",
+	       "Files of segments, counted."),
+	METRIC(keys, "keys", "gauge",
+	       "Keys in the newest state."),
+	METRIC(snapshots, "snapshots", "gauge",
+	       "Snapshots that are held."),
+	METRIC(visible_seq, "visible_seq", "gauge",
+	       "Number of the newest commit."),
+	METRIC(durable_seq, "durable_seq", "gauge",
+	       "Number of the newest commit that is on the disk."),
+	METRIC(checkpoint_seq, "checkpoint_seq", "gauge",
+	       "Number of the newest commit that is in segments."),
+};
+
+static void head_print(const struct metric *metric, FILE *out)
+{
+	fprintf(out, "# HELP aedb_%s %s\n# TYPE aedb_%s %s\n", metric->name,
+		metric->help, metric->name, metric->type);
+}
+
+static void number_print(const struct metric *metric, uint64_t n, FILE *out)
+{
+	head_print(metric, out);
+	fprintf(out, "aedb_%s %llu\n", metric->name, (unsigned long long)n);
+}
+
+/* A total of nanoseconds, in seconds as is usual. */
+static void seconds_print(const char *name, const char *help, uint64_t ns,
+			  FILE *out)
+{
+	head_print(&(struct metric){ name, "counter", help, 0 }, out);
+	fprintf(out, "aedb_%s %llu.%09llu\n", name,
+		(unsigned long long)(ns / 1000000000),
+		(unsigned long long)(ns % 1000000000));
+}
+
+static void levels_print(const char *name, const char *help,
+			 const uint64_t *levels, FILE *out)
+{
+	head_print(&(struct metric){ name, "gauge", help, 0 }, out);
+	for (int i = 0; i < AEDB_LEVELS; i++)
+		fprintf(out, "aedb_%s{level=\"%d\"} %llu\n", name, i,
+			(unsigned long long)levels[i]);
+}
+
+static void mount_print(const struct metrics_mount *mount, FILE *out)
+{
+	number_print(&(struct metric){ "nodes", "gauge",
+				       "Objects that the kernel knows.", 0 },
+		     mount->nodes, out);
+	number_print(&(struct metric){ "node_bytes", "gauge",
+				       "Memory for them.", 0 },
+		     mount->node_bytes, out);
+}
+
+void metrics_print(const struct aedb *db, const struct metrics_mount *mount,
+		   FILE *out)
+{
+	struct aedb_stats stats;
+	uint64_t n;
+
+	aedb_stats(db, &stats);
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+		n = *(const uint64_t *)((const char *)&stats +
+					metrics[i].offset);
+		number_print(&metrics[i], n, out);
+	}
+	seconds_print("wal_write_seconds_total", "Time spent in writes to the log.",
+		      stats.wal_write_ns, out);
+	seconds_print("wal_sync_seconds_total", "Time spent in syncs of the log.",
+		      stats.wal_sync_ns, out);
+	levels_print("level_segments", "Segments of a level.",
+		     stats.level_segments, out);
+	levels_print("level_bytes", "Bytes of a level's segments.",
+		     stats.level_bytes, out);
+	mount_print(mount, out);
+}

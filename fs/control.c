@@ -213,14 +213,18 @@ static bool is_obeyed(const struct control *control, uid_t uid)
 	return uid == 0 || uid == control->config.owner;
 }
 
-int control_open(struct control *control, enum control_kind kind, uid_t uid,
+int control_check(const struct control *control, enum control_kind kind,
+		  uid_t uid)
+{
+	return files[kind].mode & 0004 || is_obeyed(control, uid) ? 0 : -EACCES;
+}
+
+int control_open(struct control *control, enum control_kind kind,
 		 struct control_file **ret)
 {
 	struct control_file *file;
 	int rc;
 
-	if (!(files[kind].mode & 0004) && !is_obeyed(control, uid))
-		return -EACCES;
 	file = calloc(1, sizeof(*file));
 	if (!file)
 		return -ENOMEM;

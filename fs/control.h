@@ -3,7 +3,8 @@
  * `.status`, `.metrics` and `.changes`, which are read.
  *
  *	control_find(name, &kind);
- *	control_open(control, kind, uid, &file);
+ *	control_check(control, kind, uid);
+ *	control_open(control, kind, &file);
  *	control_write(file, uid, …);	one command; runs it
  *	control_read(file, …);
  *	control_close(file);
@@ -11,8 +12,8 @@
  * What a file that is read says is as of its opening. A command's answer is a
  * stream on the file that it was written to: each read takes what comes next.
  *
- * Threads: any, without the tree lock. Opening, writing and reading wait for the
- * disk, writing as long as the command takes.
+ * Threads: any, without the tree lock. Opening (but for commands), reading and
+ * writing wait for the disk, writing as long as the command takes.
  * Errors: negative errno values and enum aedb_error.
  */
 #ifndef CONTROL_H
@@ -56,9 +57,11 @@ bool control_find(const char *name, enum control_kind *ret);
 void control_stat(const struct control *control, enum control_kind kind,
 		  struct stat *ret);
 
-/* -EACCES: only the mount's owner and root may; -ENOMEM; what reading says. Owned;
- * control_close. */
-int control_open(struct control *control, enum control_kind kind, uid_t uid,
+/* -EACCES: only the mount's owner and root may. */
+int control_check(const struct control *control, enum control_kind kind,
+		  uid_t uid);
+/* -ENOMEM; what reading says. Owned; control_close. */
+int control_open(struct control *control, enum control_kind kind,
 		 struct control_file **ret);
 void control_close(struct control_file *file);
 size_t control_bytes(const struct control_file *file);

@@ -4,8 +4,8 @@
  * Invariants
  * 1. A request that waits for a command is answered once: by the worker, or with
  *    EINTR when its caller is interrupted; the command goes on.
- * 2. A node is freed when the kernel has forgotten it, a file when it is released
- *    and no worker uses it.
+ * 2. A node is freed when the kernel has forgotten it; what it or a handle shows,
+ *    when no worker uses it either.
  */
 #include "ll_control.h"
 
@@ -18,16 +18,18 @@
 #include "control_command.h"
 #include "state.h"
 
-struct control_node {
-	uint64_t lookups;		/* guarded by the tree lock, as is: */
-	off_t bytes;			/* of the file opened last */
-	enum control_kind kind;		/* constant */
-};
-
 /* What fi->fh points to. */
 struct opened {
 	struct control_file *file;
-	atomic_uint users;		/* the handle, and workers */
+	atomic_uint users;		/* handles, workers and the node */
+};
+
+struct control_node {
+	uint64_t lookups;		/* guarded by the tree lock */
+	enum control_kind kind;		/* constant, as is all below */
+	struct stat stat;
+	struct opened *text;		/* what is read; used. NULL: of commands,
+					 * where each handle has its own */
 };
 
 bool ll_is_control(fuse_ino_t ino)
@@ -45,9 +47,30 @@ static struct opened *opened_of(const struct fuse_file_info *fi)
 	return (struct opened *)(uintptr_t)fi->fh;
 }
 
+/* Used once. NULL: it failed with *ret_rc. */
+static struct opened *opened_new(struct control *control,
+				 enum control_kind kind, int *ret_rc)
+{
+	struct opened *opened = calloc(1, sizeof(*opened));
+
+	*ret_rc = opened ? control_open(control, kind, &opened->file) : -ENOMEM;
+	if (*ret_rc < 0) {
+		free(opened);
+		return NULL;
+	}
+	atomic_init(&opened->users, 1);
+	return opened;
+}
+
+static struct opened *opened_use(struct opened *opened)
+{
+	atomic_fetch_add(&opened->users, 1);
+	return opened;
+}
+
 static void opened_unuse(struct opened *opened)
 {
-	if (atomic_fetch_sub(&opened->users, 1) > 1)
+	if (!opened || atomic_fetch_sub(&opened->users, 1) > 1)
 		return;
 	control_close(opened->file);
 	free(opened);
@@ -55,39 +78,80 @@ static void opened_unuse(struct opened *opened)
 
 /* Names and attributes. */
 
-static void stat_of(fuse_req_t req, const struct control_node *node,
-		    struct stat *ret)
+static void node_free(struct control_node *node)
 {
-	struct tree *live = ll_live(req);
+	opened_unuse(node->text);
+	free(node);
+}
 
-	control_stat(ll_config(req)->control, node->kind, ret);
-	tree_lock(live);
-	ret->st_size = node->bytes;
-	tree_unlock(live);
-	ret->st_blocks = (ret->st_size + 511) / 512;
-	ret->st_ino = ((uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT) |
-		      (1u + node->kind);
+static int node_new(struct control *control, enum control_kind kind,
+		    struct control_node **ret)
+{
+	struct control_node *node = calloc(1, sizeof(*node));
+	int rc = 0;
+
+	if (!node)
+		return -ENOMEM;
+	node->lookups = 1;
+	node->kind = kind;
+	control_stat(control, kind, &node->stat);
+	node->stat.st_ino = ((uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT) |
+			    (1u + kind);
+	if (kind != CONTROL_COMMANDS) {
+		node->text = opened_new(control, kind, &rc);
+		if (rc < 0) {
+			free(node);
+			return rc;
+		}
+		node->stat.st_size = (off_t)control_bytes(node->text->file);
+		node->stat.st_blocks = (node->stat.st_size + 511) / 512;
+	}
+	*ret = node;
+	return 0;
+}
+
+struct lookup_job {
+	struct work_item item;
+	fuse_req_t req;
+	enum control_kind kind;
+};
+
+static void lookup_run(struct work_item *item)
+{
+	struct lookup_job *job = (struct lookup_job *)item;
+	struct fuse_entry_param entry = { .entry_timeout = 0 };
+	struct control_node *node;
+	int rc = node_new(ll_config(job->req)->control, job->kind, &node);
+
+	if (rc < 0) {
+		fuse_reply_err(job->req, ll_errno(rc, "control file"));
+	} else {
+		entry.ino = tree_nodeid_make(TREE_SLOT_CONTROL, node);
+		entry.attr = node->stat;
+		if (fuse_reply_entry(job->req, &entry) == -ENOENT)
+			node_free(node);
+	}
+	free(job);
 }
 
 bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fuse_entry_param entry = { .entry_timeout = 0 };
-	struct control_node *node;
+	struct lookup_job *job;
 	enum control_kind kind;
 
 	if (parent != FUSE_ROOT_ID || !control_find(name, &kind))
 		return false;
-	node = calloc(1, sizeof(*node));
-	if (!node) {
+	job = malloc(sizeof(*job));
+	if (!job) {
 		fuse_reply_err(req, ENOMEM);
 		return true;
 	}
-	node->kind = kind;
-	node->lookups = 1;
-	entry.ino = tree_nodeid_make(TREE_SLOT_CONTROL, node);
-	stat_of(req, node, &entry.attr);
-	if (fuse_reply_entry(req, &entry) == -ENOENT)
-		free(node);
+	*job = (struct lookup_job){
+		.item = { .run = lookup_run, .lane = WORK_READ },
+		.req = req,
+		.kind = kind,
+	};
+	work_submit(ll_config(req)->pool, &job->item);
 	return true;
 }
 
@@ -101,23 +165,18 @@ void ll_control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 	n = node->lookups;
 	tree_unlock(live);
 	if (n == 0)
-		free(node);
+		node_free(node);
 }
 
 void ll_control_getattr(fuse_req_t req, fuse_ino_t ino)
 {
-	struct stat st;
-
-	stat_of(req, node_of(ino), &st);
-	fuse_reply_attr(req, &st, 0);
+	fuse_reply_attr(req, &node_of(ino)->stat, 0);
 }
 
-/* `echo … > .control` may set the size; nothing else changes. */
+/* `echo … > .control` may set size and times; nothing comes of it. */
 void ll_control_setattr(fuse_req_t req, fuse_ino_t ino, int to_set)
 {
-	if (to_set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME |
-		       FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_ATIME |
-		       FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_CTIME))
+	if (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		fuse_reply_err(req, EPERM);
 	else
 		ll_control_getattr(req, ino);
@@ -125,73 +184,36 @@ void ll_control_setattr(fuse_req_t req, fuse_ino_t ino, int to_set)
 
 void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
 {
-	struct stat st;
+	off_t end = node_of(ino)->stat.st_size;
 
-	stat_of(req, node_of(ino), &st);
-	if (offset >= st.st_size)
+	if (offset >= end)
 		fuse_reply_err(req, ENXIO);
 	else
-		fuse_reply_lseek(req, whence == SEEK_HOLE ? st.st_size : offset);
+		fuse_reply_lseek(req, whence == SEEK_HOLE ? end : offset);
 }
 
 /* Opening. */
 
-struct open_job {
-	struct work_item item;
-	fuse_req_t req;
-	fuse_ino_t ino;
-	struct fuse_file_info fi;
-};
-
-static void open_answer(struct open_job *job, struct opened *opened)
-{
-	struct control_node *node = node_of(job->ino);
-	struct tree *live = ll_live(job->req);
-
-	tree_lock(live);
-	node->bytes = (off_t)control_bytes(opened->file);
-	tree_unlock(live);
-	job->fi.fh = (uintptr_t)opened;
-	job->fi.direct_io = 1;
-	if (fuse_reply_open(job->req, &job->fi) == -ENOENT)
-		opened_unuse(opened);
-}
-
-static void open_run(struct work_item *item)
-{
-	struct open_job *job = (struct open_job *)item;
-	struct control *control = ll_config(job->req)->control;
-	uid_t uid = ll_caller(job->req).uid;
-	struct opened *opened = calloc(1, sizeof(*opened));
-	int rc = opened ? control_open(control, node_of(job->ino)->kind, uid,
-				       &opened->file) : -ENOMEM;
-
-	if (rc < 0) {
-		free(opened);
-		fuse_reply_err(job->req, ll_errno(rc, "control file"));
-	} else {
-		atomic_init(&opened->users, 1);
-		open_answer(job, opened);
-	}
-	free(job);
-}
-
 void ll_control_open(fuse_req_t req, fuse_ino_t ino,
 		     const struct fuse_file_info *fi)
 {
-	struct open_job *job = malloc(sizeof(*job));
+	struct control *control = ll_config(req)->control;
+	struct control_node *node = node_of(ino);
+	struct fuse_file_info reply = *fi;
+	struct opened *opened = NULL;
+	int rc = control_check(control, node->kind, ll_caller(req).uid);
 
-	if (!job) {
-		fuse_reply_err(req, ENOMEM);
+	if (rc == 0)
+		opened = node->text ? opened_use(node->text) :
+				      opened_new(control, node->kind, &rc);
+	if (rc < 0) {
+		fuse_reply_err(req, ll_errno(rc, "control file"));
 		return;
 	}
-	*job = (struct open_job){
-		.item = { .run = open_run, .lane = WORK_READ },
-		.req = req,
-		.ino = ino,
-		.fi = *fi,
-	};
-	work_submit(ll_config(req)->pool, &job->item);
+	reply.fh = (uintptr_t)opened;
+	reply.direct_io = 1;
+	if (fuse_reply_open(req, &reply) == -ENOENT)
+		opened_unuse(opened);
 }
 
 void ll_control_release(fuse_req_t req, const struct fuse_file_info *fi)
@@ -226,10 +248,9 @@ static struct text_job *text_job_new(fuse_req_t req, struct opened *opened,
 	}
 	*job = (struct text_job){ .req = req,
 				  .config = ll_config(req),
-				  .opened = opened,
+				  .opened = opened_use(opened),
 				  .uid = ll_caller(req).uid,
 				  .n = n };
-	atomic_fetch_add(&opened->users, 1);
 	return job;
 }
 

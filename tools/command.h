@@ -32,6 +32,8 @@ int cmd_compact(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_changes(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 /* The one that runs; a stand-in named "aedb" before one does. Static. */

@@ -100,6 +100,11 @@ int failure_system(int err, const char *format, ...)
 	return -err;
 }
 
+void failure_explain(const char *reason)
+{
+	set_reason(reason);
+}
+
 int failure_usage(const char *format, ...)
 {
 	va_list args;

@@ -35,6 +35,8 @@ int failure_engine(int rc, const char *format, ...)
 /* The reason is that of an errno value; returns -err. */
 int failure_system(int err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Better words for the reason recorded last; copied. */
+void failure_explain(const char *reason);
 /* WHAT is the running command, the format gives the reason. AEDB_INVALID. */
 int failure_usage(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));

@@ -21,6 +21,9 @@
 
 #define WHOLE "DB is a database directory that nobody has open for writing.\n"
 
+#define MOUNTED_OR_WHOLE \
+	"MOUNT is where a database is mounted; " WHOLE
+
 #define HEX_OPTION \
 	"  -x, --hex       keys are hexadecimal digits, as arguments and printed\n"
 
@@ -150,14 +153,32 @@ static const struct command commands[] = {
 	  "Prints sizes of log, segments by level and value files, how much of them\n"
 	  "is live, and what memory and cache hold after opening it to read.\n"
 	  "\n" COMMON_OPTIONS },
+	{ "status", cmd_status, "tell what a mounted database does, and what failed",
+	  "Usage: aedb status [OPTIONS] MOUNT\n"
+	  "\n"
+	  "Prints the mount's .status: what is mounted and how, numbers of the newest\n"
+	  "commits, the last commands and the last operations that failed, newest\n"
+	  "first.\n"
+	  "\n" COMMON_OPTIONS },
+	{ "changes", cmd_changes, "print what was committed, in order",
+	  "Usage: aedb changes [OPTIONS] MOUNT|DB\n"
+	  "\n"
+	  "A line for each operation: number, time, what it was, and of what. Known are\n"
+	  "the commits since the last checkpoint, and as many before it as the mount's\n"
+	  "option log_keep= keeps.\n"
+	  "\n"
+	  "      --from=SEQ  only commits from this number on; status 3 if they are not\n"
+	  "                  known any more\n"
+	  "      --follow    go on with what is committed from now on, until interrupted\n"
+	  COMMON_OPTIONS },
 	{ "checkpoint", cmd_checkpoint, "move what the log holds into segments",
-	  "Usage: aedb checkpoint [OPTIONS] DB\n"
-	  "\n" WHOLE
+	  "Usage: aedb checkpoint [OPTIONS] MOUNT|DB\n"
+	  "\n" MOUNTED_OR_WHOLE
 	  "After that, opening it reads no log. Prints the newest commit's number.\n"
 	  "\n" COMMON_OPTIONS },
 	{ "compact", cmd_compact, "give space back that nothing needs",
-	  "Usage: aedb compact [OPTIONS] DB\n"
-	  "\n" WHOLE
+	  "Usage: aedb compact [OPTIONS] MOUNT|DB\n"
+	  "\n" MOUNTED_OR_WHOLE
 	  "Makes a checkpoint, and one level of all segments, without what nobody can\n"
 	  "read any more. Prints the sizes before and after.\n"
 	  "\n" COMMON_OPTIONS },

@@ -18,7 +18,8 @@ void output_set_json(void);
 
 /* Fails if anything printed so far could not be written. */
 int output_check(void);
-/* The same, with what is still buffered. */
+/* The same, with what is still buffered, which is printed; at the end, and before
+ * waiting for more. */
 int output_finish(void);
 
 /* How keys and names are printed as text. */

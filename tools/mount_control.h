@@ -1,0 +1,38 @@
+/*
+ * The control files of a mounted database.
+ *
+ * Calling sequence: mount_control_open, mount_control_run, mount_control_read,
+ * mount_control_close. Threads: one; mount_control_metric any.
+ */
+#ifndef MOUNT_CONTROL_H
+#define MOUNT_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "target.h"
+
+struct mount_control {
+	const char *path;		/* the argument; borrowed */
+	char *directory;		/* the mount's; owned */
+	int fd;				/* of .control */
+};
+
+/* Of the mount in which the path lies. */
+int mount_control_open(const char *path, struct mount_control *ret);
+void mount_control_close(struct mount_control *control);
+/* Runs one command; what went wrong is said in the mount's words. */
+int mount_control_run(struct mount_control *control, const char *command);
+/* The next bytes of the answer: *ret of them; 0: there are no more yet. */
+int mount_control_read(struct mount_control *control, char *buf, size_t n,
+		       size_t *ret);
+/* The whole answer without the newline at its end, which fits in `room`. */
+int mount_control_answer(struct mount_control *control, char *ret, size_t room);
+
+/* Opens another of the mount's text files to be read: its descriptor. */
+int mount_control_file(const struct mount_control *control, const char *name);
+/* A number of .metrics by its name there; 0: it is not there. */
+uint64_t mount_control_metric(const struct mount_control *control,
+			      const char *name);
+
+#endif

@@ -34,6 +34,7 @@
 #include "aedb.h"
 #include "control.h"
 #include "forest.h"
+#include "key_file.h"
 #include "ll_ops.h"
 #include "ll_session.h"
 #include "log.h"
@@ -49,6 +50,7 @@
 struct server {
 	struct options options;		/* constant after open */
 	struct startup startup;
+	struct key_file key;		/* constant after open */
 	char database[PATH_MAX];	/* constant after open */
 	char point[PATH_MAX];		/* constant after open */
 	int host_fd;			/* constant after open: the database's
@@ -81,6 +83,18 @@ static void fuse_log_take(enum fuse_log_level level, const char *format,
 
 /* Opening. */
 
+static int read_key(struct server *s)
+{
+	const char *path = s->options.key_file;
+	int rc = *path ? key_file_read(path, &s->key) : 0;
+
+	if (rc < 0)
+		return startup_fail(&s->startup, STATUS_NO, "%s: %s", path,
+				    rc == AEDB_INVALID ? KEY_FILE_SIZE_TEXT :
+							 strerror(-rc));
+	return STATUS_OK;
+}
+
 static int find_paths(struct server *s)
 {
 	const char *database = s->options.database;
@@ -94,6 +108,9 @@ static int find_paths(struct server *s)
 				    s->options.creates ?
 				    "there is no directory to make it in" :
 				    "no database is there");
+	status = read_key(s);
+	if (status != STATUS_OK)
+		return status;
 	status = mount_point_check(&s->startup, s->options.mount_point,
 				   s->database, s->point);
 	/* The daemon holds no directory of its starter's busy. */
@@ -131,6 +148,7 @@ static int open_database(struct server *s)
 		engine.durability = AEDB_BATCH;
 	engine.txn_bytes_max = txn_bytes(s, engine.txn_bytes_max);
 	engine.memory_bytes -= nodes_bytes(s);
+	key_file_apply(&s->key, &engine);
 	rc = aedb_open(s->database, &engine, &s->db);
 	if (rc < 0)
 		return startup_fail_engine(&s->startup, rc, s->database);

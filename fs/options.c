@@ -14,7 +14,7 @@
 
 #include "path.h"
 
-#define ITEM_BYTES_MAX 256
+#define ITEM_BYTES_MAX OPTIONS_PATH_BYTES
 #define SIZE_BYTES_MAX (UINT64_C(1) << 50)
 #define HISTORY_BYTES_MIN (UINT64_C(64) << 10)
 
@@ -392,6 +392,10 @@ static int apply_value(struct options *options, const char *name, char *text)
 		return parse_size(options, size, text);
 	if (!strcmp(name, "history"))
 		return parse_history(options, text);
+	if (!strcmp(name, "key_file")) {
+		strcpy(options->key_file, text);
+		return *text ? 0 : refuse(options, "option key_file=: no file");
+	}
 	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return refuse(options, "unknown option: %s=%s", name, text);
@@ -401,7 +405,7 @@ static bool wants_value(const char *name)
 {
 	static const char *const names[] = {
 		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"history", NULL,
+		"history", "key_file", NULL,
 	};
 
 	return is_among(name, names) || find_count(name) || find_size(name);
@@ -568,6 +572,7 @@ void options_print_help(FILE *out)
 	      "     compaction_rate=SIZE\n"
 	      "                      that compaction writes a second; 0: as much\n"
 	      "                      as it can (64M)\n"
+	      "     key_file=FILE    of a database with a signed manifest\n"
 	      "     allow_other      other users may use the mount\n"
 	      "     allow_root       root may, too\n"
 	      "     uid=N,gid=N      owner shown of everything\n"

@@ -25,6 +25,7 @@ enum options_action {
 
 #define OPTIONS_KERNEL_BYTES 128
 #define OPTIONS_MESSAGE_BYTES 256
+#define OPTIONS_PATH_BYTES 256
 
 struct options {
 	enum options_action action;
@@ -40,6 +41,7 @@ struct options {
 	bool creates;			/* a database where there is none */
 	struct aedb_options engine;	/* what the database is opened with; its
 					 * memory is that of the whole mount */
+	char key_file[OPTIONS_PATH_BYTES];	/* "": the manifest is not signed */
 	bool wants_history_bytes;	/* while -o is read */
 	struct shown shown;
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */

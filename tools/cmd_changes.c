@@ -177,7 +177,7 @@ int cmd_changes(int argc, char **argv)
 	static const struct option options[] = {
 		{ "from", required_argument, NULL, 'f' },
 		{ "follow", no_argument, NULL, 'w' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	struct changes_options chosen = { 0 };
 	int rc;

@@ -50,7 +50,7 @@ static int checkpoint_closed(const char *path, aedb_seq_t *ret)
 
 int cmd_checkpoint(int argc, char **argv)
 {
-	static const struct option options[] = { COMMAND_OPTIONS };
+	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	aedb_seq_t seq;
 	int rc = command_next_option(argc, argv, "", options);
 

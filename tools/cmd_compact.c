@@ -95,7 +95,7 @@ static int print_result(const struct sizes *sizes)
 
 int cmd_compact(int argc, char **argv)
 {
-	static const struct option options[] = { COMMAND_OPTIONS };
+	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct sizes sizes;
 	int rc = command_next_option(argc, argv, "", options);
 

@@ -277,7 +277,7 @@ static int parse_options(int argc, char **argv, struct del_options *ret)
 		{ "recursive", no_argument, NULL, 'r' },
 		{ "prefix", required_argument, NULL, 'p' },
 		{ "hex", no_argument, NULL, 'x' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	int rc;
 

@@ -93,7 +93,7 @@ int cmd_get(int argc, char **argv)
 	static const struct option options[] = {
 		{ "hex", no_argument, NULL, 'x' },
 		{ "permissive", no_argument, NULL, 'P' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	enum target_access access = TARGET_READ;
 	bool is_hex = false;

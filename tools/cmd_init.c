@@ -31,7 +31,7 @@ static int print_result(const char *path)
 
 int cmd_init(int argc, char **argv)
 {
-	static const struct option options[] = { COMMAND_OPTIONS };
+	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_options open_options;
 	struct aedb *db;
 	int rc = command_next_option(argc, argv, "", options);
@@ -43,6 +43,7 @@ int cmd_init(int argc, char **argv)
 	aedb_options_init(&open_options);
 	open_options.mode = AEDB_OPEN_NEW;
 	open_options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
+	target_apply_key(&open_options);
 	rc = aedb_open(argv[optind], &open_options, &db);
 	if (rc == AEDB_NOT_FOUND)	/* the directory it should be made in */
 		return failure_set(STATUS_FAILED, argv[optind], "%s",

@@ -408,7 +408,7 @@ static int parse_options(int argc, char **argv, struct ls_options *ret)
 		{ "null", no_argument, NULL, '0' },
 		{ "hex", no_argument, NULL, 'x' },
 		{ "permissive", no_argument, NULL, 'P' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	int rc;
 

@@ -94,7 +94,7 @@ int cmd_mv(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "hex", no_argument, NULL, 'x' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	bool is_hex = false;
 	int rc, count;

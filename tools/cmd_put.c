@@ -274,7 +274,7 @@ static int parse_options(int argc, char **argv, struct put_options *ret)
 		{ "new", no_argument, NULL, 'n' },
 		{ "parents", no_argument, NULL, 'p' },
 		{ "hex", no_argument, NULL, 'x' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	int rc;
 

@@ -276,7 +276,7 @@ static int parse_options(int argc, char **argv, struct scan_options *ret)
 		{ "null", no_argument, NULL, '0' },
 		{ "hex", no_argument, NULL, 'x' },
 		{ "permissive", no_argument, NULL, 'P' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	int rc;
 

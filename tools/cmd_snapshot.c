@@ -383,7 +383,7 @@ int cmd_snapshot(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "long", no_argument, NULL, 'l' },
-		COMMAND_OPTIONS
+		COMMAND_DATABASE_OPTIONS
 	};
 	const struct action *action;
 	struct work work = { 0 };

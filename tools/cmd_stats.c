@@ -184,7 +184,7 @@ static int print_json(const struct aedb_stats *s)
 
 int cmd_stats(int argc, char **argv)
 {
-	static const struct option options[] = { COMMAND_OPTIONS };
+	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_stats stats;
 	struct target target;
 	int rc = command_next_option(argc, argv, "", options);

@@ -122,6 +122,7 @@ static int verify(const char *path, struct aedb_verify_report *ret)
 		return failure_set(STATUS_FAILED, path, "not enough memory");
 	aedb_options_init(&options);
 	options.memory_bytes = MEMORY_BYTES;
+	target_apply_key(&options);
 	watch_start(&watch, progress_read, &progress);
 	rc = aedb_verify(path, &options, out, &progress, ret);
 	if (rc < 0)
@@ -158,7 +159,7 @@ static int print_result(const struct aedb_verify_report *r)
 
 int cmd_verify(int argc, char **argv)
 {
-	static const struct option options[] = { COMMAND_OPTIONS };
+	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_verify_report report;
 	int rc = command_next_option(argc, argv, "", options);
 

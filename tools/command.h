@@ -44,8 +44,12 @@ const struct command *command_current(void);
 	{ "json", no_argument, NULL, 'J' }, \
 	{ "help", no_argument, NULL, 'H' }, { NULL, 0, NULL, 0 }
 
-/* The next option's letter, 0 after the last, or a negative code. --json is
- * done here; --help prints and ends the program. The arguments follow at
+/* The same of one that opens a database. */
+#define COMMAND_DATABASE_OPTIONS \
+	{ "key-file", required_argument, NULL, 'K' }, COMMAND_OPTIONS
+
+/* The next option's letter, 0 after the last, or a negative code. --json and
+ * --key-file are done here; --help prints and ends the program. The arguments follow at
  * argv[optind]. */
 int command_next_option(int argc, char **argv, const char *letters,
 			const struct option *options);

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "failure.h"
 #include "output.h"
+#include "target.h"
 
 #define TARGETS \
 	"TARGET is a path in a mounted database, or a database directory DB with\n" \
@@ -31,12 +32,17 @@
 	"      --json      results as JSON, one object a line; errors too\n" \
 	"      --help      this text\n"
 
+#define DATABASE_OPTIONS \
+	"      --key-file=FILE\n" \
+	"                  of a database with a signed manifest: the bytes of FILE\n" \
+	"                  are the key, 16 to 64 of them\n" COMMON_OPTIONS
+
 static const struct command commands[] = {
 	{ "init", cmd_init, "make a new, empty database",
 	  "Usage: aedb init [OPTIONS] DB\n"
 	  "\n"
 	  "Makes the directory DB, or fills an empty one.\n"
-	  "\n" COMMON_OPTIONS },
+	  "\n" DATABASE_OPTIONS },
 	{ "mount", cmd_mount, "mount a database: the same as aedbfs",
 	  "Usage: aedb mount [OPTIONS] DB MOUNT\n"
 	  "\n"
@@ -61,7 +67,7 @@ static const struct command commands[] = {
 	  "\n" HEX_OPTION
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
-	  COMMON_OPTIONS },
+	  DATABASE_OPTIONS },
 	{ "put", cmd_put, "store a value; make a project or a scope",
 	  "Usage: aedb put [OPTIONS] DB PROJECT/SCOPE KEY [VALUE]\n"
 	  "       aedb put [OPTIONS] DB PROJECT[/SCOPE]\n"
@@ -75,7 +81,7 @@ static const struct command commands[] = {
 	  "  -n, --new       only if there is no such key\n"
 	  "  -p, --parents   make the project and the scope too; with no KEY, do\n"
 	  "                  not mind if they are there\n"
-	  HEX_OPTION COMMON_OPTIONS },
+	  HEX_OPTION DATABASE_OPTIONS },
 	{ "del", cmd_del, "delete keys, a scope or a project",
 	  "Usage: aedb del [OPTIONS] DB PROJECT/SCOPE KEY...\n"
 	  "       aedb del --prefix=PREFIX [OPTIONS] DB PROJECT/SCOPE\n"
@@ -88,14 +94,14 @@ static const struct command commands[] = {
 	  "  -r, --recursive with everything inside\n"
 	  "      --prefix=PREFIX\n"
 	  "                  every key that begins with PREFIX, 100,000 a commit\n"
-	  HEX_OPTION COMMON_OPTIONS },
+	  HEX_OPTION DATABASE_OPTIONS },
 	{ "mv", cmd_mv, "rename a key, a scope or a project",
 	  "Usage: aedb mv [OPTIONS] DB PROJECT/SCOPE KEY [PROJECT/SCOPE] KEY\n"
 	  "       aedb mv [OPTIONS] DB PROJECT[/SCOPE] PROJECT[/SCOPE]\n"
 	  "       aedb mv [OPTIONS] PATH PATH\n"
 	  "\n" TARGETS
 	  "The last argument is the new name. A key that has it is replaced.\n"
-	  "\n" HEX_OPTION COMMON_OPTIONS },
+	  "\n" HEX_OPTION DATABASE_OPTIONS },
 	{ "ls", cmd_ls, "list projects, scopes, or one level of keys",
 	  "Usage: aedb ls [OPTIONS] DB [PROJECT[/SCOPE [DIRECTORY]]]\n"
 	  "       aedb ls [OPTIONS] PATH\n"
@@ -109,7 +115,7 @@ static const struct command commands[] = {
 	  HEX_OPTION
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
-	  COMMON_OPTIONS },
+	  DATABASE_OPTIONS },
 	{ "scan", cmd_scan, "list keys in byte order, also with their values",
 	  "Usage: aedb scan [OPTIONS] DB PROJECT/SCOPE\n"
 	  "       aedb scan [OPTIONS] PATH\n"
@@ -128,7 +134,7 @@ static const struct command commands[] = {
 	  HEX_OPTION
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
-	  COMMON_OPTIONS },
+	  DATABASE_OPTIONS },
 	{ "snapshot", cmd_snapshot, "take, list, compare and delete snapshots",
 	  "Usage: aedb snapshot list [OPTIONS] TARGET\n"
 	  "       aedb snapshot create [OPTIONS] TARGET NAME\n"
@@ -146,13 +152,13 @@ static const struct command commands[] = {
 	  "value is read.\n"
 	  "\n"
 	  "  -l, --long      list: with the time when each was taken\n"
-	  COMMON_OPTIONS },
+	  DATABASE_OPTIONS },
 	{ "stats", cmd_stats, "tell what a database consists of",
 	  "Usage: aedb stats [OPTIONS] DB\n"
 	  "\n" WHOLE
 	  "Prints sizes of log, segments by level and value files, how much of them\n"
 	  "is live, and what memory and cache hold after opening it to read.\n"
-	  "\n" COMMON_OPTIONS },
+	  "\n" DATABASE_OPTIONS },
 	{ "status", cmd_status, "tell what a mounted database does, and what failed",
 	  "Usage: aedb status [OPTIONS] MOUNT\n"
 	  "\n"
@@ -170,25 +176,25 @@ static const struct command commands[] = {
 	  "      --from=SEQ  only commits from this number on; status 3 if they are not\n"
 	  "                  known any more\n"
 	  "      --follow    go on with what is committed from now on, until interrupted\n"
-	  COMMON_OPTIONS },
+	  DATABASE_OPTIONS },
 	{ "checkpoint", cmd_checkpoint, "move what the log holds into segments",
 	  "Usage: aedb checkpoint [OPTIONS] MOUNT|DB\n"
 	  "\n" MOUNTED_OR_WHOLE
 	  "After that, opening it reads no log. Prints the newest commit's number.\n"
-	  "\n" COMMON_OPTIONS },
+	  "\n" DATABASE_OPTIONS },
 	{ "compact", cmd_compact, "give space back that nothing needs",
 	  "Usage: aedb compact [OPTIONS] MOUNT|DB\n"
 	  "\n" MOUNTED_OR_WHOLE
 	  "Makes a checkpoint, and one level of all segments, without what nobody can\n"
 	  "read any more. Prints the sizes before and after.\n"
-	  "\n" COMMON_OPTIONS },
+	  "\n" DATABASE_OPTIONS },
 	{ "verify", cmd_verify, "check all files of a database",
 	  "Usage: aedb verify [OPTIONS] DB\n"
 	  "\n" WHOLE
 	  "Reads all of it and writes nothing. Each finding is a line FILE: POSITION:\n"
 	  "WHAT; files that nothing refers to are found, too, and harmless. The exit\n"
 	  "status is 5 if there is damage.\n"
-	  "\n" COMMON_OPTIONS },
+	  "\n" DATABASE_OPTIONS },
 	{ "show", cmd_show, "print a file of a database as text",
 	  "Usage: aedb show [OPTIONS] FILE\n"
 	  "\n"
@@ -288,6 +294,11 @@ int command_next_option(int argc, char **argv, const char *letters,
 			return 0;
 		case 'J':
 			output_set_json();
+			break;
+		case 'K':
+			option = target_read_key_file(optarg);
+			if (option < 0)
+				return option;
 			break;
 		case 'H':
 			print_command(current);

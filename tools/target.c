@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "failure.h"
+#include "key_file.h"
 #include "text.h"
 
 #define MEMORY_BYTES (32u << 20)	/* for a value on its way in */
@@ -307,6 +308,22 @@ static void report_findings(const struct target *target)
 		fprintf(stderr, "aedb: %s: %s\n", target->path, finding);
 }
 
+static struct key_file database_key;
+
+int target_read_key_file(const char *path)
+{
+	int rc = key_file_read(path, &database_key);
+
+	if (rc == AEDB_INVALID)
+		return failure_set(STATUS_USAGE, path, KEY_FILE_SIZE_TEXT);
+	return rc < 0 ? failure_system(-rc, "%s", path) : 0;
+}
+
+void target_apply_key(struct aedb_options *options)
+{
+	key_file_apply(&database_key, options);
+}
+
 int target_open(const char *path, enum target_access access,
 		struct target *ret)
 {
@@ -324,6 +341,7 @@ int target_open(const char *path, enum target_access access,
 		options.mode = AEDB_OPEN_READ_ONLY;
 	if (access == TARGET_READ_DAMAGED)
 		options.recovery = AEDB_PERMISSIVE;
+	target_apply_key(&options);
 	rc = aedb_open(path, &options, &target.db);
 	if (rc < 0)
 		return target_open_failure(path, access, rc);

@@ -53,6 +53,11 @@ int target_parse_key(char *text, bool is_hex, struct target_key *ret);
  * needs little of it. */
 #define TARGET_WAL_FILE_BYTES (256u << 10)
 
+/* The key of every database that is opened from now on. */
+int target_read_key_file(const char *path);
+/* Gives it to options, if there is one. */
+void target_apply_key(struct aedb_options *options);
+
 /* An open database and one of its scopes, if any. */
 struct target {
 	const char *path;

@@ -185,6 +185,45 @@ damage() {
 	run -4 aedb compact "$DB"
 }
 
+@test "a signed database is opened with its key only, by every command and a mount" {
+	head -c 32 /dev/urandom >key
+	head -c 32 /dev/urandom >other
+	aedb init --key-file=key signed
+	aedb put --key-file key -p signed p/s k value
+	[ "$(aedb get --key-file=key signed p/s k)" = value ]
+	[ "$(aedb ls --key-file=key signed p/s)" = k ]
+	[ "$(aedb scan --key-file=key signed p/s)" = k ]
+	aedb mv --key-file=key signed p/s k l
+	for command in stats checkpoint compact verify; do
+		aedb $command --key-file=key signed
+		run -3 aedb $command signed
+		run -3 aedb $command --key-file=other signed
+	done
+	run -3 aedb get signed p/s l
+	run -3 aedb put signed p/s l lost
+	DB=$PWD/signed mount_start -o key_file=key
+	[ "$(cat "$MNT/p/s/l")" = value ]
+	aedb umount "$MNT"
+	aedb del --key-file=key signed p/s l
+	run -3 aedbfs signed "$MNT"
+	run -3 aedbfs -o key_file=other signed "$MNT"
+}
+
+@test "a key file that cannot be one is refused, naming it" {
+	head -c 15 /dev/urandom >short
+	head -c 65 /dev/urandom >long
+	for file in short long; do
+		run -2 aedb verify --key-file=$file db
+		[ "$output" = "aedb: $file: a key has 16 to 64 bytes" ]
+	done
+	run -1 aedb verify --key-file=missing db
+	[ "$output" = "aedb: missing: not found" ]
+	run -1 aedbfs -o key_file=missing db "$MNT"
+	[[ $output == *"missing: No such file"* ]]
+	run -1 aedbfs -o key_file=short db "$MNT"
+	[[ $output == *"short: a key has 16 to 64 bytes" ]]
+}
+
 @test "wrong arguments and missing databases are told, and nothing is made" {
 	for command in stats checkpoint compact verify; do
 		run -2 aedb $command

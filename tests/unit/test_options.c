@@ -221,7 +221,7 @@ TEST(options_refused, "what is wrong is named")
 TEST(options_values, "values out of their range are refused")
 {
 	static const char *const bad[] = {
-		"uid=", "uid=x", "uid=-1", "uid=4294967295", "gid=1x", "umask=8",
+		"key_file=", "uid=", "uid=x", "uid=-1", "uid=4294967295", "gid=1x", "umask=8",
 		"umask=1000", "umask=", "durability=", "durability=fast",
 		"key_bytes_max=0", "key_bytes_max=4001",
 		"sync_interval=0", "sync_interval=60001", "sync_interval=1s",

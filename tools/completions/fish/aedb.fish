@@ -28,6 +28,8 @@ complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
 complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
 complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
 complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
+complete -c aedb -n '__aedb_in init get put del mv ls scan snapshot stats changes checkpoint compact verify' \
+	-l key-file -r -d 'Key of a signed database'
 complete -c aedb -n '__aedb_in get ls scan' -l permissive -d 'Also of a damaged database'
 complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'
 complete -c aedb -n '__aedb_in put' -s n -l new -d 'Only if there is none'

@@ -3,9 +3,11 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "block_cursor.h"
 #include "err.h"
+#include "history_piece.h"
 #include "page_show.h"
 #include "segment.h"
 #include "segment_format.h"
@@ -24,6 +26,24 @@ static void bytes_show(const void *bytes, size_t n, FILE *out)
 	}
 	if (n > SHOWN_BYTES)
 		fprintf(out, "… (%zu bytes)", n);
+}
+
+/* What a head of a piece of the history says. */
+static void history_show(const struct entry *e, FILE *out)
+{
+	static const uint8_t head[] = { 0, 0, 0, 0, 0, 0, 0, HISTORY_SPACE,
+					HISTORY_HEAD };
+	struct history_piece piece;
+
+	if (e->key_bytes < sizeof(head) || memcmp(e->key, head, sizeof(head)))
+		return;
+	fputs("    ", out);
+	if (history_piece_decode((const uint8_t *)e->key + sizeof(head) - 1,
+				 e->key_bytes - sizeof(head) + 1, e->value,
+				 e->value_bytes, &piece) < 0)
+		fprintf(out, "%s\n", err_message());
+	else
+		history_piece_show(&piece, out);
 }
 
 static void entry_show(const struct entry *e, FILE *out)
@@ -46,6 +66,7 @@ static void entry_show(const struct entry *e, FILE *out)
 	fputs(e->is_ref ? " reference " : " value ", out);
 	bytes_show(e->value, e->value_bytes, out);
 	fputc('\n', out);
+	history_show(e, out);
 }
 
 static int block_show(uint8_t *bytes, size_t n, FILE *out)

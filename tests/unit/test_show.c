@@ -118,13 +118,16 @@ TEST(segments, "a segment is shown page by page with its entries, and what the m
 
 	database_make();
 	aedb_options_init(&o);
+	o.history_s = 3600;
+	o.history_bytes = 1 << 20;
 	CHECK_OK(aedb_open(directory, &o, &db));
 	CHECK_OK(aedb_checkpoint(db, NULL));
 	CHECK_OK(aedb_close(db));
 	shown_has("seg/1.seg", (const char *[]){
 		"segment", "4096: block", "some/key", " deleted", "large",
-		" reference ", "properties", "entries ", "filter of ", NULL });
-	shown_has("MANIFEST-2", (const char *[]){
+		" reference ", "properties", "entries ", "filter of ",
+		"history: 5 commits from ", NULL });
+	shown_has("MANIFEST-2", (const char *[]){ "history from: ",
 		"segment 1: level 0", "bytes in value file 1", NULL });
 	shown_has("RESERVE", (const char *[]){ "kept back: ", NULL });
 	byte_flip("seg/1.seg", 4096 + 20);

@@ -156,48 +156,56 @@ int page_header_decode(const uint8_t *page, struct page_header *ret)
 	    h.raw_bytes == 0 || h.raw_bytes > PAGE_PAYLOAD_BYTES_MAX ||
 	    bytes_load_le16(page + 14) != 0)
 		return err_set(AEDB_CORRUPT, "no page header");
-	if (h.kind < PAGE_CHUNK || h.kind > PAGE_USER)
-		return err_set(AEDB_NEWER_FORMAT, "page of kind %u", h.kind);
-	if (h.codec > PAGE_ZSTD)
-		return err_set(AEDB_NEWER_FORMAT, "page with codec %u", h.codec);
-	if (h.raw_bytes > kind_bytes_max(h.kind) ||
-	    (h.codec == PAGE_PLAIN && h.raw_bytes > h.stored_bytes))
-		return err_set(AEDB_CORRUPT, "%s of %u bytes holds %u",
-			       page_kind_name(h.kind), h.stored_bytes,
-			       h.raw_bytes);
 	*ret = h;
 	return 0;
 }
 
 /* Whether what is stored can be what the header says. */
-static bool sizes_fit(const struct seal *seal, const struct page_header *header,
-		      uint64_t room)
+static bool sizes_fit(const struct seal *seal, const struct page_header *header)
 {
 	uint64_t tag = seal_tag_bytes(seal);
 
-	if (PAGE_HEADER_BYTES + (uint64_t)header->stored_bytes > room)
+	if (header->raw_bytes > kind_bytes_max(header->kind))
 		return false;
 	if (header->codec == PAGE_PLAIN)
 		return header->raw_bytes + tag == header->stored_bytes;
-	return header->stored_bytes > tag &&
-	       header->stored_bytes - tag < header->raw_bytes;
+	return header->stored_bytes - tag < header->raw_bytes;
+}
+
+/* Of a header whose checksum is right. */
+static int header_check(const struct seal *seal, const struct page_header *h)
+{
+	if (h->kind < PAGE_CHUNK || h->kind > PAGE_USER)
+		return err_set(AEDB_NEWER_FORMAT, "page of kind %u", h->kind);
+	if (h->codec > PAGE_ZSTD)
+		return err_set(AEDB_NEWER_FORMAT, "page with codec %u", h->codec);
+	if (!sizes_fit(seal, h))
+		return err_set(AEDB_CORRUPT, "%s of %u bytes holds %u",
+			       page_kind_name(h->kind), h->stored_bytes,
+			       h->raw_bytes);
+	return 0;
 }
 
 int page_check(const struct seal *seal, uint64_t offset, uint8_t *page,
 	       uint64_t room, struct page_header *ret)
 {
+	size_t tag = seal_tag_bytes(seal);
 	struct page_header header;
 	int rc = page_header_decode(page, &header);
 
 	if (rc < 0)
 		return rc;
-	if (!sizes_fit(seal, &header, room))
+	if (header.stored_bytes <= tag ||
+	    PAGE_HEADER_BYTES + (uint64_t)header.stored_bytes > room)
 		return err_set(AEDB_CORRUPT, "page of %u bytes does not fit",
 			       header.stored_bytes);
 	if (!seal_verify(seal, offset, page, PAGE_HEADER_BYTES,
-			 header.stored_bytes - seal_tag_bytes(seal)))
+			 header.stored_bytes - tag))
 		return err_set(AEDB_CORRUPT,
 			       "checksum of the page does not match");
+	rc = header_check(seal, &header);
+	if (rc < 0)
+		return rc;
 	*ret = header;
 	return 0;
 }

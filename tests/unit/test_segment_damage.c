@@ -41,7 +41,7 @@ static void damaged_close(struct damaged *g)
 
 static bool is_damage(int rc)
 {
-	if (rc != AEDB_CORRUPT && rc != AEDB_NEWER_FORMAT)
+	if (rc != AEDB_CORRUPT)
 		return false;
 	CHECK_THAT(strstr(err_message(), FILE_NAME), "%s", err_message());
 	return true;

@@ -4,10 +4,11 @@
  * What of which value file the entries refer to is compared with what the
  * manifest counts only if all of it could be read.
  */
-#include "verify_segments.h"
+#include <inttypes.h>
 
 #include "err.h"
 #include "segment_verify.h"
+#include "verify_segments.h"
 
 /* A segment being read. */
 struct walk {
@@ -85,6 +86,17 @@ static int entries_check(struct walk *walk, struct segment *segment)
 	return rc;
 }
 
+/* How many bytes of a file the manifest says it refers to. */
+static uint64_t noted_bytes(const struct segment_info *info, file_id_t file)
+{
+	for (size_t i = 0; i < info->n_shares; i++)
+		if (info->shares[i].file == file)
+			return info->shares[i].bytes;
+	return 0;
+}
+
+/* Of a value whose root it could not read, a compaction notes that there is
+ * something in every file: a wrong sum is harmless, none would lose the file. */
 static void shares_check(const struct walk *walk)
 {
 	const struct segment_info *info = walk->info;
@@ -92,11 +104,20 @@ static void shares_check(const struct walk *walk)
 
 	if (walk->is_incomplete || walk->report.findings)
 		return;
-	for (size_t i = 0; is_same && i < info->n_shares; i++)
-		is_same = walk->shares.at[i].file == info->shares[i].file &&
-			  walk->shares.at[i].bytes == info->shares[i].bytes;
-	if (!is_same)
+	for (size_t i = 0; i < walk->shares.n; i++) {
+		uint64_t noted = noted_bytes(info, walk->shares.at[i].file);
+
+		is_same &= noted == walk->shares.at[i].bytes;
+		if (noted)
+			continue;
 		verify_find(walk->job->findings, walk->path, info->meta.offset,
+			    "entries refer to value file %" PRIu64
+			    ", the manifest says that they do not",
+			    walk->shares.at[i].file);
+		return;
+	}
+	if (!is_same)
+		verify_note(walk->job->findings, walk->path,
 			    "the manifest counts other bytes in value files than "
 			    "its entries refer to");
 }

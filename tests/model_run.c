@@ -6,6 +6,7 @@
 #include "checkpoint.h"
 #include "compaction.h"
 #include "unit/check.h"
+#include "verify.h"
 
 static uint64_t one_of(const uint64_t *values, size_t n)
 {
@@ -185,6 +186,32 @@ int run_step(struct model_run *run)
 	return kinds[i].step(run);
 }
 
+uint64_t run_verify(const struct model_run *run, char **ret_text)
+{
+	struct aedb_progress progress = { 0 };
+	struct verify_findings findings = { .progress = &progress };
+	struct vfs *vfs = simdisk_vfs(run->disk);
+	size_t n;
+	int rc;
+
+	findings.out = open_memstream(ret_text, &n);
+	rc = verify_database(vfs, vfs, "simdisk", &run->options, &findings);
+	fclose(findings.out);
+	/* perhaps it was never made */
+	if (rc != AEDB_NOT_FOUND || run->n_acknowledged > 1)
+		CHECK_OK(rc);
+	return findings.report.findings;
+}
+
+void run_check_whole(const struct model_run *run)
+{
+	char *text;
+	uint64_t n = run_verify(run, &text);
+
+	CHECK_THAT(n == 0, "%s", text);
+	free(text);
+}
+
 size_t run_recover(struct model_run *run, size_t n_promised)
 {
 	struct model *model = run->model;
@@ -210,6 +237,7 @@ void run_live(struct model_run *run, int steps)
 	if (run->db) {
 		CHECK_OK(run_compare(run));
 		CHECK_OK(run_close(run));
+		run_check_whole(run);
 	}
 	run_recover(run, run->model->n_states);
 	CHECK_OK(run_close(run));

@@ -41,6 +41,12 @@ int run_close(struct model_run *run);
 /* Compares everything with the newest state. */
 int run_compare(struct model_run *run);
 
+/* Verifies the files while the database is closed; the number of findings, which
+ * are lines of *ret_text. Owned: free. */
+uint64_t run_verify(const struct model_run *run, char **ret_text);
+/* There are none. */
+void run_check_whole(const struct model_run *run);
+
 /* Opens what a crash left and checks that it is a prefix with at least n_promised
  * states, which is the model's newest state from then on. Returns its index. */
 size_t run_recover(struct model_run *run, size_t n_promised);

@@ -13,8 +13,8 @@
  * contains TEXT. A failed check ends its test; made on another thread than the
  * test's, it counts and that thread goes on. Randomised tests take their
  * numbers from check_random(): the seed is printed with the command that
- * replays it, and SEED=n in the environment sets it. Exit status 1 if a test
- * failed.
+ * replays it, and SEED=n in the environment sets it. TIMES=n makes those longer
+ * that ask check_times. Exit status 1 if a test failed.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -40,6 +40,7 @@ struct check_state {
 	const struct check_test *running;
 	const char *program, *skipped;	/* skipped: why this test did not run */
 	uint64_t seed, random;
+	unsigned times;
 	bool has_said_seed, has_failed;	/* has_failed is atomic: any thread */
 };
 
@@ -109,8 +110,8 @@ static inline void check_fail(const char *file, int line, const char *format, ..
 static inline uint64_t check_seed(void)
 {
 	if (!check_state.has_said_seed)
-		printf("# seed; replay with: SEED=%" PRIu64 " %s '%s'\n",
-		       check_state.seed, check_state.program,
+		printf("# seed; replay with: SEED=%" PRIu64 " TIMES=%u %s '%s'\n",
+		       check_state.seed, check_state.times, check_state.program,
 		       check_state.running->sentence);
 	check_state.has_said_seed = true;
 	return check_state.seed;
@@ -126,6 +127,12 @@ static inline uint64_t check_random(void)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
 	return z ^ (z >> 31);
+}
+
+/* So many rounds of a randomised test, times what the environment asks for. */
+static inline unsigned check_times(unsigned rounds)
+{
+	return rounds * check_state.times;
 }
 
 /* True if the test passed or was skipped. */
@@ -153,10 +160,12 @@ static inline bool check_run(const struct check_test *test, int number)
 static inline int check_main(int argc, char **argv)
 {
 	const char *seed = getenv("SEED"), *wanted = argc > 1 ? argv[1] : "";
+	const char *times = getenv("TIMES");
 	int number = 0, failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	check_state.program = argv[0];
+	check_state.times = times ? (unsigned)strtoul(times, NULL, 0) : 1;
 	check_state.seed = seed ? strtoull(seed, NULL, 0)
 				: (uint64_t)time(NULL) * 100000 + (uint64_t)getpid();
 	for (struct check_test *t = check_state.first; t; t = t->next)

@@ -11,10 +11,10 @@ TEST(lives, "a long random life equals the model, reopened and at the end")
 {
 	uint64_t seed = check_random();
 
-	for (int i = 0; i < LIVES; i++) {
+	for (unsigned i = 0; i < check_times(LIVES); i++) {
 		struct model_run run;
 
-		check_state.random = seed + (uint64_t)i;
+		check_state.random = seed + i;
 		run_init(&run, seed, (enum aedb_durability)(i % 3));
 		run_live(&run, STEPS);
 		run_release(&run);

@@ -11,6 +11,7 @@
 #define STEPS 120
 #define TRIED_OF 2	/* one in so many moments is tried */
 #define RECOVERY_OF 16	/* of those, one in so many is cut while it is recovered */
+#define VERIFIED_OF 4		/* one in so many is verified before */
 #define AFTERLIFE_OF 8	/* and one in so many lives on */
 #define AFTERLIFE_STEPS 12
 
@@ -100,6 +101,8 @@ static void moment_check(const struct model_run *run, struct simdisk *moment,
 	if (mode != SIMDISK_KILL)
 		now.n_durable = now.n_acknowledged;
 	crash(run, moment, promise, mode, &crashed);
+	if (model_random_below(VERIFIED_OF) == 0)
+		run_check_whole(&crashed);
 	if (model_random_below(RECOVERY_OF) == 0)
 		recover_with_crashes(&crashed, &now);
 	else
@@ -135,7 +138,7 @@ static void crashes(enum aedb_durability durability)
 {
 	uint64_t seed = check_random();
 
-	for (uint64_t i = 0; i < LIVES; i++) {
+	for (unsigned i = 0; i < check_times(LIVES); i++) {
 		struct model_run run;
 
 		check_state.random = seed + i;

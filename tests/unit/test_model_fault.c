@@ -1,5 +1,6 @@
 /*
- * Random lives on a disk of which one call fails, each in its turn.
+ * Random lives on a disk of which one call fails, each in its turn, and on one that
+ * is full again and again.
  *
  * timeout: 200 s
  */
@@ -8,7 +9,11 @@
 #include "db.h"
 
 #define STEPS 60
+#define LIVES 3			/* for each kind of fault */
 #define LIFE_CALLS 150		/* calls tried of each life, about */
+#define FULL_LIVES 12
+#define FULL_STEPS 150
+#define ROOM_BYTES_MAX 300000	/* left on a disk that is to be full soon */
 
 struct fault {
 	uint64_t call;
@@ -57,7 +62,6 @@ static void live_with_fault(struct model_run *run, struct fault fault)
 		if (is_stopped || rc == AEDB_UNKNOWN)
 			return;
 	}
-	CHECK(fault.call == 0 || simdisk_calls(run->disk) >= fault.call);
 }
 
 /* A life in which one call fails (0: none); returns the number of calls. */
@@ -74,23 +78,32 @@ static uint64_t life_with_fault(uint64_t seed, struct fault fault)
 	simdisk_fail_at(run.disk, 0, fault.kind);
 	run_close(&run);
 	simdisk_crash(run.disk, fault.call, SIMDISK_RANDOM);
+	run_check_whole(&run);
 	run_recover(&run, run.model->n_durable);
 	run_live(&run, 10);
 	run_release(&run);
 	return calls;
 }
 
+/* Times come from the clock, so that not every life makes as many calls. */
 static void every_fault(enum simdisk_fault kind)
 {
-	for (int life = 0; life < 6; life++) {
+	unsigned n_tried = 0, n_failed = 0;
+
+	for (unsigned i = 0; i < check_times(LIVES); i++) {
 		uint64_t seed = check_random(), state = check_state.random;
 		uint64_t calls = life_with_fault(seed, (struct fault){ 0, kind });
-		uint64_t step = 1 + calls / LIFE_CALLS;
+		uint64_t step = 1 + calls / LIFE_CALLS, call = 1 + seed % step;
 
-		for (uint64_t call = 1 + seed % step; call <= calls; call += step)
-			life_with_fault(seed, (struct fault){ call, kind });
+		for (; call <= calls; call += step) {
+			struct fault fault = { call, kind };
+
+			n_failed += life_with_fault(seed, fault) >= call;
+			n_tried++;
+		}
 		check_state.random = state;
 	}
+	CHECK(n_failed > n_tried / 2);
 }
 
 TEST(fault_eio, "any failing call loses nothing that was promised, and only what it "
@@ -102,6 +115,49 @@ TEST(fault_eio, "any failing call loses nothing that was promised, and only what
 TEST(fault_enospc, "a disk full in any one call loses nothing that was promised")
 {
 	every_fault(SIMDISK_ENOSPC);
+}
+
+/* Steps of which some find no room, and do nothing then. */
+static unsigned live_on_full_disk(struct model_run *run)
+{
+	unsigned n_refused = 0;
+
+	for (int i = 0; i < FULL_STEPS; i++) {
+		uint64_t room = model_random_below(ROOM_BYTES_MAX);
+		int rc;
+
+		if (i % 8 == 0)
+			simdisk_limit_bytes(run->disk,
+					    simdisk_used_bytes(run->disk) + room);
+		if (i % 32 == 0)
+			simdisk_limit_bytes(run->disk, 0);
+		rc = run_step(run);
+		CHECK_THAT(rc == 0 || rc == AEDB_NO_SPACE, "error %d: %s", rc,
+			   aedb_error_message());
+		n_refused += rc < 0;
+		if (rc < 0 && run->db)
+			visible_check(run);
+	}
+	return n_refused;
+}
+
+TEST(full, "on a full disk nothing is done or lost, and all goes on when there is room")
+{
+	unsigned n_refused = 0;
+
+	for (unsigned i = 0; i < check_times(FULL_LIVES); i++) {
+		uint64_t seed = check_random(), state = check_state.random;
+		struct model_run run;
+
+		check_state.random = seed;
+		run_init(&run, seed, (enum aedb_durability)(i % 3));
+		n_refused += live_on_full_disk(&run);
+		simdisk_limit_bytes(run.disk, 0);
+		run_live(&run, 20);
+		run_release(&run);
+		check_state.random = state;
+	}
+	CHECK(n_refused > 0);
 }
 
 int main(int argc, char **argv)

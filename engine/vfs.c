@@ -101,3 +101,8 @@ void vfs_unlink_quietly(struct vfs *vfs, const char *path)
 	if (vfs_unlink(vfs, path) < 0)
 		err_set(AEDB_IO, "%s", message);
 }
+
+int vfs_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free)
+{
+	return vfs->ops->space(vfs, ret_all, ret_free);
+}

@@ -57,6 +57,8 @@ struct vfs_ops {
 	 * it is open; AEDB_BUSY, naming the process whose id stands in the file
 	 * as text, if one does. */
 	int (*lock)(struct vfs_file *file, bool is_shared);
+	/* Bytes the file system has in all, and those that can still be had. */
+	int (*space)(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free);
 	void (*release)(struct vfs *vfs);
 };
 
@@ -97,5 +99,6 @@ int vfs_file_size(struct vfs_file *file, uint64_t *ret);
 int vfs_rename(struct vfs *vfs, const char *from, const char *to);
 int vfs_unlink(struct vfs *vfs, const char *path);
 int vfs_sync_dir(struct vfs *vfs, const char *path);
+int vfs_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free);
 
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -333,6 +334,17 @@ static int posix_lock(struct vfs_file *file, bool is_shared)
 	return err_set_errno(errno, "locking %s", file->path);
 }
 
+static int posix_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free)
+{
+	struct statvfs st;
+
+	if (fstatvfs(posix_dirfd(vfs), &st) < 0)
+		return err_set_errno(errno, "asking for the disk's room");
+	*ret_all = (uint64_t)st.f_blocks * st.f_frsize;
+	*ret_free = (uint64_t)st.f_bavail * st.f_frsize;
+	return 0;
+}
+
 static void posix_release(struct vfs *vfs)
 {
 	close(posix_dirfd(vfs));
@@ -354,6 +366,7 @@ static const struct vfs_ops posix_ops = {
 	.sync_dir = posix_sync_dir,
 	.list = posix_list,
 	.lock = posix_lock,
+	.space = posix_space,
 	.release = posix_release,
 };
 

@@ -47,6 +47,8 @@ enum verdict {
 	CALL_IS_OFF,		/* has none */
 };
 
+#define UNLIMITED_BYTES (UINT64_C(1) << 50)
+
 static const struct vfs_ops sim_ops;
 
 static struct simdisk *disk_of(struct vfs *vfs)
@@ -467,6 +469,20 @@ static int sim_lock(struct vfs_file *file, bool is_shared)
 	return disk_leave(disk_of(file->vfs), verdict, rc, file->path);
 }
 
+/* No call that can fail. */
+static int sim_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free)
+{
+	struct simdisk *disk = disk_of(vfs);
+	uint64_t used;
+
+	pthread_mutex_lock(&disk->mutex);
+	used = disk_used(disk);
+	*ret_all = disk->limit_bytes ? disk->limit_bytes : UNLIMITED_BYTES;
+	*ret_free = *ret_all > used ? *ret_all - used : 0;
+	pthread_mutex_unlock(&disk->mutex);
+	return 0;
+}
+
 static void sim_release(struct vfs *vfs)
 {
 	(void)vfs;
@@ -487,6 +503,7 @@ static const struct vfs_ops sim_ops = {
 	.sync_dir = sim_sync_dir,
 	.list = sim_list,
 	.lock = sim_lock,
+	.space = sim_space,
 	.release = sim_release,
 };
 

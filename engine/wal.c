@@ -82,6 +82,7 @@ struct wal {
 	struct wal_failure failure;
 
 	struct wal_spare spare;
+	_Atomic uint64_t file_bytes;	/* atomic: read alone */
 	_Atomic file_id_t newest;	/* atomic: of the parts */
 	_Atomic file_id_t published;	/* atomic: under its own name */
 
@@ -231,7 +232,7 @@ static int wal_reserve_frames(struct wal *wal, size_t left)
 			file_id_t number =
 				wal_last_part(wal)->file.header.base.number + 1;
 			int rc = wal_add_part(wal, number,
-					      wal->options.file_bytes,
+					      atomic_load(&wal->file_bytes),
 					      WAL_FILE_BYTES_MIN);
 
 			if (rc < 0)
@@ -477,13 +478,18 @@ int wal_write_group(struct wal *wal, lsn_t *ret_end)
 	return 0;
 }
 
+void wal_set_file_bytes(struct wal *wal, uint64_t bytes)
+{
+	atomic_store(&wal->file_bytes, file_bytes_wanted(bytes));
+}
+
 int wal_prepare_cut(struct wal *wal)
 {
 	if (wal_has_failed(wal))
 		return wal_failed_before(wal, AEDB_IO);
 	return wal_spare_make(&wal->spare, wal->vfs, wal->options.db_uuid,
 			      atomic_load(&wal->newest) + 1,
-			      wal->options.file_bytes);
+			      atomic_load(&wal->file_bytes));
 }
 
 int wal_cut(struct wal *wal)
@@ -499,7 +505,7 @@ int wal_cut(struct wal *wal)
 	atomic_store(&wal->cut_file, number);
 	if (wal->commit_end <= header->start_lsn)
 		return 0;
-	rc = wal_add_part(wal, number + 1, wal->options.file_bytes,
+	rc = wal_add_part(wal, number + 1, atomic_load(&wal->file_bytes),
 			  WAL_FILE_BYTES_MIN);
 	if (rc < 0)
 		return rc;
@@ -635,7 +641,7 @@ static int wal_new(struct vfs *vfs, const struct wal_options *options,
 	wal_spare_init(&wal->spare);
 	wal->vfs = vfs;
 	wal->options = *options;
-	wal->options.file_bytes = file_bytes;
+	atomic_init(&wal->file_bytes, file_bytes);
 	wal->group.cap = 64u << 10;
 	wal->group.bytes = malloc(wal->group.cap);
 	rc = wal->group.bytes ? wal_chain_new(&wal->chain) :

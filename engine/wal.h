@@ -78,9 +78,9 @@ int wal_sync(struct wal *wal, lsn_t upto);
  * not carry it and no commit lies above it; else does nothing. */
 int wal_note_durable(struct wal *wal);
 
+void wal_set_file_bytes(struct wal *wal, uint64_t bytes); /* of files to come */
 /* Makes the next file ready, so that wal_cut holds up commits less; to be called
- * just before, without the commit lock. Any thread. Errors as wal_cut's first
- * ones; wal_cut does without. */
+ * just before. Any thread, as the one above. Errors: wal_cut's first ones. */
 int wal_prepare_cut(struct wal *wal);
 /* Between two groups: commits that follow go to another file. All before is
  * durable; what that refers to has to be synced before the call. Does nothing

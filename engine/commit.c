@@ -356,6 +356,8 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 	rc = maintenance_admit(db);
 	if (rc == 0 && !txn->only_deletes)
 		rc = storage_check_space(db);
+	if (rc == AEDB_NO_SPACE)
+		maintenance_note_no_space(db);
 	if (rc < 0 && !txn->only_deletes)
 		return rc;
 	if (request_push(&db->commits, &request)) {

@@ -19,6 +19,7 @@
 #include "deferred.h"
 #include "manifest.h"
 #include "memtable.h"
+#include "room.h"
 #include "values.h"
 #include "vfs.h"
 #include "wal.h"
@@ -43,6 +44,7 @@ struct aedb {
 	struct reserve *reserve;	/* NULL: read-only */
 	_Atomic bool reserve_is_lent;	/* atomic: it was given to what frees space */
 	struct budget budget;
+	struct room room;
 	struct memtable *memtable;	/* guarded by commits.lock: the active one */
 	_Atomic size_t active_bytes, sealed_bytes;	/* atomic: of memtables */
 	_Atomic(struct levels *) levels;	/* atomic: set under storage_lock */

@@ -6,6 +6,9 @@
  * 1. A writer waits only while a checkpoint can still make room, or a compaction
  *    fewer segments; when it cannot, the writer is told why.
  * 2. A checkpoint that failed is tried again after a while, not at once.
+ * 3. While the disk is full, what commits delete is looked for soon: by a
+ *    checkpoint, so that segments say it, then compaction; with pauses in
+ *    proportion to what that takes.
  */
 #include <stdio.h>
 #include <time.h>
@@ -26,19 +29,43 @@
 #define LEVEL0_SLOW 20
 #define LEVEL0_STOP 40
 #define SLOW_NS 200000L
+/* Times as much log as is wanted, at which commits wait. */
+#define LOG_TIMES_MAX 2
 
 /* Bytes of dead value files that memory may keep from going. */
 #define DEAD_BYTES_MAX (UINT64_C(64) << 20)
+/* The pause after a checkpoint on a full disk: times as long, within bounds. */
+#define ROOM_PAUSE_TIMES 4
+#define ROOM_PAUSE_MIN_NS (SECOND_NS / 20)
+#define ROOM_PAUSE_MAX_NS (2 * SECOND_NS)
 
 /* Bytes of replaced and deleted values for which a checkpoint is made: theirs is
  * the space then. */
-#define BURIED_BYTES_MAX VALUES_FILE_BYTES
+#define BURIED_BYTES_MAX VALUES_FILE_BYTES_MAX
 
 static bool is_over_memory(const struct aedb *db)
 {
+	uint64_t dead_max = room_is_short(&db->room) ? 0 : DEAD_BYTES_MAX;
+
 	return atomic_load(&db->active_bytes) > db->budget.memtable_bytes ||
 	       atomic_load_explicit(&db->dead_bytes, memory_order_relaxed) >
-		       DEAD_BYTES_MAX;
+		       dead_max;
+}
+
+/* Of the log since the last checkpoint. */
+static lsn_t log_bytes(const struct aedb *db)
+{
+	return db->wal ? wal_written_lsn(db->wal) -
+				 atomic_load(&db->checkpoint_lsn) : 0;
+}
+
+/* There might be no room any more to write it into segments. */
+static bool is_log_over(const struct aedb *db)
+{
+	uint64_t bytes = room_log_bytes_max(&db->room);
+
+	return bytes < db->options.checkpoint_log_bytes &&
+	       log_bytes(db) > LOG_TIMES_MAX * bytes;
 }
 
 /* No writer may add to it. */
@@ -50,12 +77,10 @@ static bool is_full(const struct aedb *db)
 
 static bool is_log_long(const struct aedb *db)
 {
-	const struct aedb_options *o = &db->options;
 	seq_t ops = db_visible(db) - atomic_load(&db->checkpoint_seq);
-	lsn_t bytes = db->wal ? wal_written_lsn(db->wal) -
-				atomic_load(&db->checkpoint_lsn) : 0;
 
-	return ops > o->checkpoint_ops || bytes > o->checkpoint_log_bytes ||
+	return ops > db->options.checkpoint_ops ||
+	       log_bytes(db) > room_log_bytes_max(&db->room) ||
 	       atomic_load_explicit(&db->buried_bytes, memory_order_relaxed) >
 		       BURIED_BYTES_MAX;
 }
@@ -70,6 +95,13 @@ static bool is_old(const struct aedb *db)
 	       age > db->options.checkpoint_interval_s * SECOND_NS;
 }
 
+/* Whether commits may have given something back that is not in segments yet. */
+static bool may_have_room(const struct aedb *db)
+{
+	return room_is_short(&db->room) &&
+	       db_visible(db) != atomic_load(&db->checkpoint_seq);
+}
+
 static bool is_background(const struct aedb *db)
 {
 	return db->options.maintenance == AEDB_BACKGROUND;
@@ -77,13 +109,15 @@ static bool is_background(const struct aedb *db)
 
 void maintenance_note(struct aedb *db)
 {
-	if ((is_over_memory(db) || is_log_long(db)) && is_background(db))
+	if ((is_over_memory(db) || is_log_long(db) ||
+	     room_is_short(&db->room)) && is_background(db))
 		worker_tell(&db->maintenance.checkpoints);
 }
 
 void maintenance_note_no_space(struct aedb *db)
 {
 	atomic_store(&db->maintenance.wants_space, true);
+	room_note_full(&db->room);
 	if (is_background(db)) {
 		worker_tell(&db->maintenance.checkpoints);
 		worker_tell(&db->maintenance.compactions);
@@ -128,13 +162,24 @@ static int checkpoint_if_due(struct aedb *db)
 	int rc;
 
 	if (kind == CHECKPOINT_KEEP && !is_log_long(db) && !is_old(db) &&
-	    !wants_space)
+	    !wants_space && !may_have_room(db))
 		return 0;
+	/* nothing is moved out of the file that is written to */
+	if (wants_space)
+		values_cut(db->values);
 	rc = checkpoint_run(db, kind, &seq);
 	atomic_store(&db->maintenance.checkpoint_ns, db_clock_ns());
 	outcome_note(&db->maintenance, rc);
 	maintenance_note_segments(db);
 	return rc;
+}
+
+static void room_pause(struct worker *worker, uint64_t took_ns)
+{
+	uint64_t ns = took_ns * ROOM_PAUSE_TIMES;
+
+	ns = ns > ROOM_PAUSE_MIN_NS ? ns : ROOM_PAUSE_MIN_NS;
+	worker_pause(worker, ns < ROOM_PAUSE_MAX_NS ? ns : ROOM_PAUSE_MAX_NS);
 }
 
 static void *checkpoint_thread(void *arg)
@@ -143,9 +188,13 @@ static void *checkpoint_thread(void *arg)
 	struct worker *worker = &db->maintenance.checkpoints;
 
 	while (worker_wait(worker, SECOND_NS)) {
+		uint64_t start = db_clock_ns();
+
 		snapshot_history_age(db);
 		if (checkpoint_if_due(db) < 0)
 			worker_pause(worker, SECOND_NS);
+		else if (room_is_short(&db->room))
+			room_pause(worker, db_clock_ns() - start);
 	}
 	return NULL;
 }
@@ -161,6 +210,8 @@ static void *compaction_thread(void *arg)
 			rc = compaction_run_next(db);
 		while (rc > 0 && !atomic_load(&worker->is_stopping));
 		storage_clean(db);
+		if (is_over_memory(db))
+			worker_tell(&db->maintenance.checkpoints);
 		if (rc < 0)
 			worker_pause(worker, SECOND_NS);
 	}
@@ -172,8 +223,10 @@ static int admit_on_call(struct aedb *db)
 {
 	seq_t seq;
 
-	return is_over_memory(db) ? checkpoint_run(db, CHECKPOINT_ROTATE, &seq) :
-				    0;
+	storage_look_for_room(db);
+	if (is_over_memory(db))
+		return checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
+	return is_log_over(db) ? checkpoint_run(db, CHECKPOINT_KEEP, &seq) : 0;
 }
 
 /* What is not known to be done is the checkpoint, not the commit. */
@@ -198,7 +251,8 @@ static void level0_wait(struct aedb *db)
 	do
 		writer_sleep(SLOW_NS);
 	while (atomic_load(&db->level0_segments) >= LEVEL0_STOP &&
-	       !atomic_load(&db->maintenance.compaction_outcome));
+	       !atomic_load(&db->maintenance.compaction_outcome) &&
+	       !room_is_short(&db->room));
 }
 
 int maintenance_admit(struct aedb *db)
@@ -208,7 +262,7 @@ int maintenance_admit(struct aedb *db)
 	if (!is_background(db))
 		return admit_error(admit_on_call(db));
 	level0_wait(db);
-	while (is_full(db) && rc == 0) {
+	while ((is_full(db) || is_log_over(db)) && rc == 0) {
 		worker_tell(&db->maintenance.checkpoints);
 		writer_sleep(ADMIT_WAIT_NS);
 		rc = outcome_error(&db->maintenance);

@@ -170,14 +170,14 @@ static int lock_take(struct aedb *db)
 	if (rc < 0 || is_shared)
 		return rc;
 	n = snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
-	rc = vfs_file_truncate(db->lock_file, 0);
-	return rc < 0 ? rc : vfs_write_all(db->lock_file, holder, (size_t)n, 0);
+	/* in this order: a full disk does not give back at once what was cut */
+	rc = vfs_write_all(db->lock_file, holder, (size_t)n, 0);
+	return rc < 0 ? rc : vfs_file_truncate(db->lock_file, (uint64_t)n);
 }
 
 static struct wal_options wal_options(const struct aedb *db)
 {
-	struct wal_options options = { .file_bytes =
-					       db->options.wal_file_bytes };
+	struct wal_options options = { .file_bytes = db->room.wal_file_bytes };
 
 	memcpy(options.db_uuid, manifest_state(db->manifest)->db_uuid,
 	       FILE_UUID_BYTES);
@@ -206,8 +206,7 @@ static int attempt_remove(struct vfs *vfs)
 /* Writes log and manifest of a new database. */
 static int db_make(struct aedb *db)
 {
-	struct wal_options options = { .file_bytes =
-					       db->options.wal_file_bytes };
+	struct wal_options options = { .file_bytes = db->room.wal_file_bytes };
 	struct manifest_edit edit = { .set = 0 };
 	struct timespec now;
 	int rc = attempt_remove(db->vfs);
@@ -222,6 +221,8 @@ static int db_make(struct aedb *db)
 	manifest_edit_set(&edit, MANIFEST_CREATED_US, db->commits.last_time_us);
 	manifest_edit_set(&edit, MANIFEST_WAL_FIRST, 1);
 	rc = wal_create(db->vfs, &options, &db->wal);
+	if (rc == 0)
+		rc = reserve_open(db->vfs, db->room.reserve_bytes, &db->reserve);
 	if (rc == 0)
 		rc = values_open(db->vfs, options.db_uuid, 1, &db->values);
 	if (rc == 0)
@@ -295,10 +296,31 @@ static int open_note(struct aedb *db)
 	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 }
 
-/* Recovers, and begins a log file of this open's own. */
+/* Begins a log file of this open's own; on a full disk with what was kept back
+ * for that. */
+static int log_start(struct aedb *db, struct wal_reader *reader)
+{
+	struct wal_options options = wal_options(db);
+	/* the names of an open that was killed may not be on the disk yet */
+	int rc = vfs_sync_dir(db->vfs, ".");
+
+	if (rc == 0)
+		rc = reserve_open(db->vfs, db->room.reserve_bytes, &db->reserve);
+	if (rc < 0)
+		return rc;
+	rc = wal_start(db->vfs, &options, reader, &db->wal);
+	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
+		rc = wal_start(db->vfs, &options, reader, &db->wal);
+	if (rc < 0)
+		return rc;
+	rc = open_note(db);
+	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
+		rc = open_note(db);
+	return rc;
+}
+
 static int db_recover(struct aedb *db)
 {
-	struct wal_options options;
 	struct wal_reader *reader;
 	int rc = values_start(db);
 
@@ -313,10 +335,9 @@ static int db_recover(struct aedb *db)
 		wal_reader_close(reader);
 		return 0;
 	}
-	options = wal_options(db);
-	rc = wal_start(db->vfs, &options, reader, &db->wal);
+	rc = log_start(db, reader);
 	wal_reader_close(reader);
-	return rc < 0 ? rc : open_note(db);
+	return rc;
 }
 
 static int db_load(struct aedb *db, const char *name)
@@ -399,6 +420,7 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 
 	db->options = *options;
 	db->budget = budget_of(options);
+	room_init(&db->room, db->vfs, options);
 	if (options->hmac_key) {
 		memcpy(db->hmac_key, options->hmac_key, options->hmac_key_bytes);
 		db->options.hmac_key = db->hmac_key;
@@ -418,14 +440,6 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 	return rc;
 }
 
-/* As much as half a log file, where that is small. */
-static uint64_t reserve_bytes(const struct aedb *db)
-{
-	uint64_t half = db->options.wal_file_bytes / 2;
-
-	return half < RESERVE_BYTES ? half : RESERVE_BYTES;
-}
-
 /* Everything recovered is durable: the log's tail was copied and synced. */
 static int db_serve(struct aedb *db)
 {
@@ -437,11 +451,12 @@ static int db_serve(struct aedb *db)
 	atomic_store(&db->syncer.durable_seq, seq);
 	db->commits.settled_seq = seq;
 	snapshot_history_start(db);
+	values_set_least_bytes(db->values, db->room.value_file_bytes);
 	values_set_staged_max(db->values, db->budget.staged_bytes);
 	values_set_cache(db->values, db->epoch, db->cache);
 	if (!db->wal)
 		return 0;
-	rc = reserve_open(db->vfs, reserve_bytes(db), &db->reserve);
+	rc = storage_keep_reserve(db);
 	if (rc == 0)
 		rc = sync_start(db);
 	return rc < 0 ? rc : maintenance_start(db);
@@ -552,8 +567,7 @@ int aedb_close(struct aedb *db)
 	sync_stop(db);
 	if (db->wal) {
 		rc = log_finish(db);
-		/* a closed database needs none */
-		reserve_release(db->reserve);
+		reserve_shrink(db->reserve);
 	}
 	db_free(db);
 	return rc;

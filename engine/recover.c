@@ -28,6 +28,7 @@ struct recovery {
 	 * once */
 	file_id_t *files;
 	size_t n_files;
+	bool stays_in_memory;	/* the disk is full */
 };
 
 static int file_note(struct recovery *recovery, file_id_t number)
@@ -206,8 +207,8 @@ static bool memory_is_full(const struct aedb *db)
 	       memtable_bytes(db->memtable) > db->budget.memtables_bytes_max;
 }
 
-/* What was recovered so far goes into segments; so what it names, too, must be on
- * the disk. 1 to go on. */
+/* What was recovered so far goes into segments, if the disk has room for them; so
+ * what it names, too, must be on the disk. 1 to go on. */
 static int room_make(struct recovery *recovery)
 	REQUIRES(recovery->db->commits.lock)
 {
@@ -222,7 +223,8 @@ static int room_make(struct recovery *recovery)
 	lock_release(&recovery->db->commits.lock);
 	rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
 	lock_acquire(&recovery->db->commits.lock);
-	return rc < 0 ? rc : 1;
+	recovery->stays_in_memory = rc == AEDB_NO_SPACE;
+	return rc < 0 && rc != AEDB_NO_SPACE ? rc : 1;
 }
 
 int recover_run(struct aedb *db, struct wal_reader **ret)
@@ -252,7 +254,8 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		rc = wal_reader_next(recovery.reader, &commit);
 		if (rc > 0)
 			rc = commit_take(&recovery, &commit);
-		if (rc > 0 && memory_is_full(recovery.db))
+		if (rc > 0 && !recovery.stays_in_memory &&
+		    memory_is_full(recovery.db))
 			rc = room_make(&recovery);
 	} while (rc > 0);
 	lock_release(&recovery.db->commits.lock);

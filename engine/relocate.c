@@ -194,7 +194,8 @@ static int writer_begin(struct relocation *r)
 {
 	int rc = 0;
 
-	if (r->writer && page_writer_end(r->writer) >= VALUES_FILE_BYTES)
+	if (r->writer && page_writer_end(r->writer) >=
+				 values_file_bytes(r->options.values))
 		rc = writer_end(r);
 	if (rc < 0 || r->writer)
 		return rc;

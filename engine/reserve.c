@@ -3,7 +3,10 @@
  * to nothing.
  *
  * Invariants:
- * 1. is_full only if all of the file was allocated by this open.
+ * 1. All of the file is allocated, but for what a power cut undid before this
+ *    open's first reserve_refill.
+ * 2. Taking space never uses up what is left: that would fail others meanwhile,
+ *    who may be about to free some.
  */
 #include "reserve.h"
 
@@ -13,45 +16,109 @@
 #include "err.h"
 #include "lock.h"
 
+#define PARTS_MAX 8		/* it is content with one of so many */
+#define LAST_PART_MAX 4
+#define LEFT_BYTES_MAX (UINT64_C(1) << 20)	/* to be left when it is taken */
+
 struct reserve {
+	struct vfs *vfs;	/* constant after open */
 	struct vfs_file *file;	/* constant after open */
 	uint64_t bytes;		/* constant after open */
+	uint64_t last_bytes;	/* constant after open: of them, for the next open */
 	struct lock lock;	/* held over the calls that change the file */
-	_Atomic bool is_full;	/* atomic: written under lock */
+	_Atomic uint64_t held;	/* atomic: size of the file; written under lock */
+	_Atomic uint64_t wanted;	/* atomic: of bytes; 0: not chosen yet;
+					 * written under lock */
 };
 
 bool reserve_is_full(const struct reserve *reserve)
 {
-	return atomic_load_explicit(&reserve->is_full, memory_order_acquire);
+	return atomic_load(&reserve->held) == atomic_load(&reserve->wanted);
 }
 
-/* Allocates what the file lacks. What was got before there was no more would
- * only be missing elsewhere. */
-static int reserve_take(struct reserve *reserve) REQUIRES(reserve->lock)
+static bool has_all(const struct reserve *reserve)
 {
-	int rc = vfs_file_allocate(reserve->file, 0, reserve->bytes);
+	return atomic_load(&reserve->wanted) == reserve->bytes &&
+	       reserve_is_full(reserve);
+}
 
+/* What can be had, without this file; UINT64_MAX: not known. */
+static uint64_t room_ask(const struct reserve *reserve)
+{
+	uint64_t all, free_bytes;
+
+	if (vfs_space(reserve->vfs, &all, &free_bytes) < 0 || all == 0)
+		return UINT64_MAX;
+	return free_bytes;
+}
+
+/* What there is, or as much as leaves the same again to others. */
+static void wanted_choose(struct reserve *reserve) REQUIRES(reserve->lock)
+{
+	uint64_t held = atomic_load(&reserve->held), room = room_ask(reserve);
+	uint64_t wanted = reserve->bytes;
+
+	room = room < UINT64_MAX - held ? room + held : UINT64_MAX;
+	while (wanted > reserve->bytes / PARTS_MAX && wanted > room / 2)
+		wanted /= 2;
+	atomic_store(&reserve->wanted, wanted > held ? wanted : held);
+}
+
+/* Makes the file so long, or leaves it as it is. */
+static int reserve_grow(struct reserve *reserve, uint64_t bytes)
+	REQUIRES(reserve->lock)
+{
+	uint64_t held = atomic_load(&reserve->held);
+	uint64_t left = bytes < LEFT_BYTES_MAX ? 0 : LEFT_BYTES_MAX;
+	int rc;
+
+	if (bytes > held && room_ask(reserve) < bytes - held + left)
+		return err_set(AEDB_NO_SPACE, "no space to be kept back");
+	rc = vfs_file_allocate(reserve->file, 0, bytes);
 	if (rc == AEDB_NO_SPACE) {
-		rc = vfs_file_truncate(reserve->file, 0);
+		rc = vfs_file_truncate(reserve->file, held);
 		return rc < 0 ? rc : AEDB_NO_SPACE;
 	}
 	if (rc == 0)
-		atomic_store(&reserve->is_full, true);
+		atomic_store(&reserve->held, bytes);
 	return rc;
 }
 
-/* A file of an earlier open may have another size, or holes. */
-static int reserve_prepare(struct reserve *reserve)
+/* All that is wanted, else at least the last part. */
+static int reserve_take(struct reserve *reserve) REQUIRES(reserve->lock)
+{
+	int rc = reserve_grow(reserve, atomic_load(&reserve->wanted)), last_rc = 0;
+
+	if (rc == AEDB_NO_SPACE &&
+	    atomic_load(&reserve->held) < reserve->last_bytes)
+		last_rc = reserve_grow(reserve, reserve->last_bytes);
+	return last_rc < 0 ? last_rc : rc;
+}
+
+static int reserve_cut(struct reserve *reserve, uint64_t bytes)
+	REQUIRES(reserve->lock)
+{
+	int rc = vfs_file_truncate(reserve->file, bytes);
+
+	if (rc == 0)
+		atomic_store(&reserve->held, bytes);
+	return rc;
+}
+
+/* A file of an earlier open may be larger. */
+static int reserve_look(struct reserve *reserve)
 {
 	uint64_t size;
 	int rc = vfs_file_size(reserve->file, &size);
 
-	if (rc == 0 && size > reserve->bytes)
-		rc = vfs_file_truncate(reserve->file, reserve->bytes);
 	if (rc < 0)
 		return rc;
-	rc = reserve_refill(reserve);
-	return rc == AEDB_NO_SPACE ? 0 : rc;
+	lock_acquire(&reserve->lock);
+	atomic_store(&reserve->held, size);
+	if (size > reserve->bytes)
+		rc = reserve_cut(reserve, reserve->bytes);
+	lock_release(&reserve->lock);
+	return rc;
 }
 
 int reserve_open(struct vfs *vfs, uint64_t bytes, struct reserve **ret)
@@ -62,10 +129,13 @@ int reserve_open(struct vfs *vfs, uint64_t bytes, struct reserve **ret)
 	if (!reserve)
 		return err_set(AEDB_NO_MEMORY, "no memory for the reserve");
 	lock_init(&reserve->lock, LOCK_RANK_RESERVE);
+	reserve->vfs = vfs;
 	reserve->bytes = bytes;
+	reserve->last_bytes = bytes / LAST_PART_MAX < RESERVE_LAST_BYTES ?
+				      bytes / LAST_PART_MAX : RESERVE_LAST_BYTES;
 	rc = vfs_file_open(vfs, RESERVE_NAME, VFS_CREATE, &reserve->file);
 	if (rc == 0)
-		rc = reserve_prepare(reserve);
+		rc = reserve_look(reserve);
 	if (rc < 0) {
 		reserve_close(reserve);
 		return rc;
@@ -83,14 +153,14 @@ void reserve_close(struct reserve *reserve)
 	free(reserve);
 }
 
-int reserve_release(struct reserve *reserve)
+/* Gives all but so many bytes to the file system. */
+static int release_to(struct reserve *reserve, uint64_t bytes)
 {
 	int rc = 0;
 
 	lock_acquire(&reserve->lock);
-	if (reserve_is_full(reserve)) {
-		atomic_store(&reserve->is_full, false);
-		rc = vfs_file_truncate(reserve->file, 0);
+	if (atomic_load(&reserve->held) > bytes) {
+		rc = reserve_cut(reserve, bytes);
 		/* file systems give blocks out again when they know on the
 		 * disk that they are free */
 		if (rc == 0)
@@ -101,15 +171,44 @@ int reserve_release(struct reserve *reserve)
 	return rc;
 }
 
+int reserve_release(struct reserve *reserve)
+{
+	return release_to(reserve, reserve->last_bytes);
+}
+
+int reserve_release_last(struct reserve *reserve)
+{
+	return release_to(reserve, 0);
+}
+
 int reserve_refill(struct reserve *reserve)
 {
+	bool is_first;
 	int rc = 0;
 
-	if (reserve_is_full(reserve) || !reserve->bytes)
+	if (has_all(reserve))
 		return 0;
 	lock_acquire(&reserve->lock);
-	if (!reserve_is_full(reserve))
+	is_first = !atomic_load(&reserve->wanted);
+	if (is_first || reserve_is_full(reserve))
+		wanted_choose(reserve);
+	if (is_first || !reserve_is_full(reserve))
 		rc = reserve_take(reserve);
 	lock_release(&reserve->lock);
 	return rc;
+}
+
+int reserve_shrink(struct reserve *reserve)
+{
+	uint64_t held;
+	int rc = 0;
+
+	lock_acquire(&reserve->lock);
+	held = atomic_load(&reserve->held);
+	if (held > reserve->last_bytes)
+		rc = reserve_cut(reserve, reserve->last_bytes);
+	else if (held < reserve->last_bytes)
+		rc = reserve_grow(reserve, reserve->last_bytes);
+	lock_release(&reserve->lock);
+	return rc == AEDB_NO_SPACE ? 0 : rc;
 }

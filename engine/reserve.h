@@ -3,13 +3,17 @@
  * snapshots, compaction) can be written on a full disk.
  *
  *	reserve_open(vfs, RESERVE_BYTES, &reserve);
+ *	reserve_refill(reserve);
  *	rc = something();
  *	if (rc == AEDB_NO_SPACE && reserve_release(reserve) > 0)
  *		rc = something();
  *	reserve_refill(reserve);	-- now and then
+ *	reserve_shrink(reserve);	-- at the end
  *	reserve_close(reserve);
  *
  * The space is that of a file of its own, which nothing is ever written to.
+ * Where there is little to be had, it is content with a part. Its last part is
+ * what opening takes on a full disk, and what a closed database keeps back.
  * Threads: all calls but open and close by any.
  * Errors: AEDB_IO; AEDB_NO_SPACE from reserve_refill only.
  */
@@ -22,21 +26,27 @@
 
 #define RESERVE_NAME "RESERVE"
 #define RESERVE_BYTES (UINT64_C(32) << 20)
+#define RESERVE_LAST_BYTES (UINT64_C(256) << 10)
 
 struct reserve;
 
-/* Keeps so many bytes back; where there is no space for them, later. 0: none.
- * Owned. */
+/* To keep so many bytes back. At first it has, of these, what an earlier open
+ * left. Owned. */
 int reserve_open(struct vfs *vfs, uint64_t bytes, struct reserve **ret);
-/* The space stays reserved on the disk. Takes NULL. */
+/* What there is stays reserved on the disk. Takes NULL. */
 void reserve_close(struct reserve *reserve);
 
 /* Gives the space to the file system, for whoever is first to take it: 1, 0 if
- * there was none to give. */
+ * there was none to give. The last part (RESERVE_LAST_BYTES, or a quarter of
+ * a small one) stays until reserve_release_last. */
 int reserve_release(struct reserve *reserve);
-/* Takes it back. Costs nothing while nothing was given. */
+int reserve_release_last(struct reserve *reserve);
+/* Takes it back: what was released, or at the first call and when there is much
+ * room all that was asked for. Costs nothing while it has all. */
 int reserve_refill(struct reserve *reserve);
-/* Whether there is something to release. */
+/* Gives all but the last part to the file system, or takes that. */
+int reserve_shrink(struct reserve *reserve);
+/* Whether it has what reserve_refill would take. */
 bool reserve_is_full(const struct reserve *reserve);
 
 #endif

@@ -20,6 +20,8 @@
 #include "segment.h"
 #include "storage.h"
 
+#define LENT_WAL_FILE_BYTES (UINT64_C(64) << 10)
+
 void db_forgotten_raise(struct aedb *db, seq_t seq)
 {
 	seq_t now = atomic_load(&db->forgotten_seq);
@@ -160,6 +162,10 @@ int storage_edit(struct aedb *db, const struct manifest_edit *edit)
 {
 	int rc = manifest_append(db->manifest, edit);
 
+	/* all but what a new snapshot needs gives space back in the end */
+	if (rc == AEDB_NO_SPACE && !edit->snapshot_added &&
+	    (storage_lend_reserve(db) || storage_lend_last(db)))
+		rc = manifest_append(db->manifest, edit);
 	if (rc == AEDB_UNKNOWN)
 		commit_fail(db);
 	return rc;
@@ -285,10 +291,11 @@ static bool memory_has_no_values(const struct aedb *db)
  * elsewhere in segments: it goes when the memtables of then are gone. */
 static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 {
-	uint64_t gone = atomic_load(&db->memtables_gone), kept = 0;
+	uint64_t gone = atomic_load(&db->memtables_gone), kept = 0, all = 0;
 	struct file_info info = { 0 };
 
 	while (file_set_info(values_files(db->values), info.number, &info) == 0) {
+		all += info.bytes;
 		if (!file_is_dead(db, &info)) {
 			dead_forget(&db->dead, info.number);
 		} else if (dead_note(db, info.number) < gone ||
@@ -300,6 +307,7 @@ static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 		}
 	}
 	atomic_store(&db->dead_bytes, kept);
+	values_set_all_bytes(db->values, all);
 }
 
 void storage_hold(struct aedb *db)
@@ -327,11 +335,30 @@ void storage_clean(struct aedb *db)
 	lock_release(&db->storage_lock);
 }
 
+/* While it is lent, log files take no more of it than they need. */
+static void lent_note(struct aedb *db, bool is_lent)
+{
+	atomic_store(&db->reserve_is_lent, is_lent);
+	if (is_lent)
+		room_note_full(&db->room);
+	if (db->wal)
+		wal_set_file_bytes(db->wal, is_lent ? LENT_WAL_FILE_BYTES :
+						      db->room.wal_file_bytes);
+}
+
 bool storage_lend_reserve(struct aedb *db)
 {
 	if (!db->reserve || reserve_release(db->reserve) <= 0)
 		return false;
-	atomic_store(&db->reserve_is_lent, true);
+	lent_note(db, true);
+	return true;
+}
+
+bool storage_lend_last(struct aedb *db)
+{
+	if (!db->reserve || reserve_release_last(db->reserve) <= 0)
+		return false;
+	lent_note(db, true);
 	return true;
 }
 
@@ -343,8 +370,30 @@ int storage_check_space(struct aedb *db)
 		return 0;
 	rc = reserve_refill(db->reserve);
 	if (rc == 0)
-		atomic_store(&db->reserve_is_lent, false);
+		lent_note(db, false);
 	return rc;
+}
+
+int storage_keep_reserve(struct aedb *db)
+{
+	int rc;
+
+	atomic_store(&db->reserve_is_lent, true);
+	rc = storage_check_space(db);
+	if (rc == AEDB_NO_SPACE)
+		lent_note(db, true);
+	return rc == AEDB_NO_SPACE ? 0 : rc;
+}
+
+void storage_look_for_room(struct aedb *db)
+{
+	bool is_lent = atomic_load(&db->reserve_is_lent);
+
+	if (is_lent ? storage_check_space(db) < 0 :
+		      reserve_refill(db->reserve) < 0)
+		room_look(&db->room, db->room.reserve_bytes);
+	else
+		room_look(&db->room, 0);
 }
 
 file_id_t storage_wal_first(struct aedb *db)

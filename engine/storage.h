@@ -51,9 +51,16 @@ void storage_unhold(struct aedb *db);
 /* On a full disk: gives what is kept back to what makes room. False: there is
  * nothing to give. */
 bool storage_lend_reserve(struct aedb *db);
+/* The same with the last part of it, for what must not fail: opening, and saying
+ * in the manifest what was done. */
+bool storage_lend_last(struct aedb *db);
 /* For what takes room: AEDB_NO_SPACE while the reserve is lent and cannot be had
  * back. */
 int storage_check_space(struct aedb *db);
+/* Takes the reserve as far as there is room; as lent counts what is missing. */
+int storage_keep_reserve(struct aedb *db);
+/* Asks how much room there is. */
+void storage_look_for_room(struct aedb *db);
 
 /* Frees what readers cannot see any more and removes value files that nothing
  * refers to. */

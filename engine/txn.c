@@ -12,6 +12,7 @@
 
 #include "commit.h"
 #include "err.h"
+#include "maintenance.h"
 #include "range.h"
 #include "txn.h"
 #include "value_api.h"
@@ -354,7 +355,10 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 	}
 	if (put->must_be_new)
 		op.flags |= OP_MUST_BE_NEW;
-	return value_put_add(txn, &op, put);
+	rc = value_put_add(txn, &op, put);
+	if (rc == AEDB_NO_SPACE)
+		maintenance_note_no_space(txn->db);
+	return rc;
 }
 
 /* An operation on one key that carries nothing else. */

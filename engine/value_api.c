@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "err.h"
+#include "maintenance.h"
 #include "read.h"
+#include "storage.h"
 #include "value_api.h"
 #include "value_reader.h"
 
@@ -167,7 +169,18 @@ void aedb_stage_close(struct aedb_stage *stage)
 	if (!stage)
 		return;
 	stage_close(stage->stage);
+	/* what it had stored is garbage, and now nobody holds its file */
+	if (room_is_short(&stage->db->room))
+		maintenance_note_segments(stage->db);
 	free(stage);
+}
+
+/* What could not be written may fit once room was looked for. */
+static int room_note(struct aedb *db, int rc)
+{
+	if (rc == AEDB_NO_SPACE)
+		maintenance_note_no_space(db);
+	return rc;
 }
 
 int aedb_stage_write(struct aedb_stage *stage, const void *buf, size_t n,
@@ -177,7 +190,11 @@ int aedb_stage_write(struct aedb_stage *stage, const void *buf, size_t n,
 			 err_set(AEDB_TOO_LARGE, "a write past 2^64 bytes") :
 			 value_api_check_bytes(stage->db, offset + n);
 
-	return rc < 0 ? rc : stage_write(stage->stage, buf, n, offset);
+	if (rc == 0)
+		rc = storage_check_space(stage->db);
+	if (rc == 0)
+		rc = stage_write(stage->stage, buf, n, offset);
+	return room_note(stage->db, rc);
 }
 
 int aedb_stage_read(struct aedb_stage *stage, void *buf, size_t n,
@@ -190,7 +207,9 @@ int aedb_stage_truncate(struct aedb_stage *stage, uint64_t bytes)
 {
 	int rc = value_api_check_bytes(stage->db, bytes);
 
-	return rc < 0 ? rc : stage_truncate(stage->stage, bytes);
+	if (rc == 0)
+		rc = stage_truncate(stage->stage, bytes);
+	return room_note(stage->db, rc);
 }
 
 int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
@@ -201,7 +220,7 @@ int aedb_stage_seek(struct aedb_stage *stage, enum aedb_extent what,
 
 int aedb_stage_zero(struct aedb_stage *stage, uint64_t offset, uint64_t n)
 {
-	return stage_zero(stage->stage, offset, n);
+	return room_note(stage->db, stage_zero(stage->stage, offset, n));
 }
 
 uint64_t aedb_stage_bytes(const struct aedb_stage *stage)
@@ -235,7 +254,7 @@ int aedb_stage_rebase(struct aedb_stage *stage, const struct aedb_reader *base,
 	rc = stage_rebase(stage->stage, base ? &source : NULL, mark);
 	if (rc == 0 && base)
 		stage->is_keyless |= base->is_keyless;
-	return rc;
+	return room_note(stage->db, rc);
 }
 
 int aedb_stage_seal(struct aedb_stage *stage, struct aedb_reader **ret)
@@ -247,7 +266,7 @@ int aedb_stage_seal(struct aedb_stage *stage, struct aedb_reader **ret)
 
 	if (!reader)
 		return err_set(AEDB_NO_MEMORY, "no memory for a reader");
-	rc = stage_seal(stage->stage, &sealed);
+	rc = room_note(stage->db, stage_seal(stage->stage, &sealed));
 	if (rc == 0) {
 		source = (struct value_source){
 			sealed.bytes, sealed.n,

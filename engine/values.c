@@ -24,6 +24,8 @@ struct values {
 	struct lock append_lock;
 	struct page_file *current;	/* guarded by append_lock; in use; or NULL */
 	uint64_t end;			/* guarded by append_lock; of current */
+	_Atomic uint64_t all_bytes;		/* atomic: of all files, about */
+	_Atomic uint64_t least_bytes;		/* atomic: read alone */
 	atomic_int_least64_t staged_bytes;	/* atomic: a sum */
 	_Atomic uint64_t staged_max;		/* atomic: read alone */
 };
@@ -43,6 +45,7 @@ static int open_values(struct vfs *vfs, const struct file_set_options *options,
 	}
 	lock_init(&values->append_lock, LOCK_RANK_VALUES_APPEND);
 	atomic_store(&values->staged_max, UINT64_MAX);
+	atomic_store(&values->least_bytes, VALUES_FILE_BYTES_MIN);
 	*ret = values;
 	return 0;
 }
@@ -124,11 +127,32 @@ int values_remove_file(struct values *values, file_id_t number)
 
 /* Appending. */
 
+void values_set_all_bytes(struct values *values, uint64_t bytes)
+{
+	atomic_store(&values->all_bytes, bytes);
+}
+
+void values_set_least_bytes(struct values *values, uint64_t bytes)
+{
+	atomic_store(&values->least_bytes, bytes);
+}
+
+uint64_t values_file_bytes(const struct values *values)
+{
+	uint64_t bytes = atomic_load(&values->all_bytes) / VALUES_FILE_PART;
+
+	if (bytes < atomic_load(&values->least_bytes))
+		return atomic_load(&values->least_bytes);
+	return bytes < VALUES_FILE_BYTES_MAX ? bytes : VALUES_FILE_BYTES_MAX;
+}
+
 /* Holds append_lock. */
 static void close_current(struct values *values)
 {
-	if (values->current)
-		file_set_unuse(values->files, values->current);
+	if (!values->current)
+		return;
+	file_set_unuse(values->files, values->current);
+	atomic_fetch_add(&values->all_bytes, values->end);
 	values->current = NULL;
 }
 
@@ -158,7 +182,7 @@ int values_reserve(struct values *values, uint64_t bytes,
 	lock_acquire(&values->append_lock);
 	int rc = file_set_check_writable(values->files);
 
-	if (rc == 0 && (!values->current || values->end >= VALUES_FILE_BYTES))
+	if (rc == 0 && (!values->current || values->end >= values_file_bytes(values)))
 		rc = create_file(values);
 	if (rc == 0)
 		rc = file_set_use(values->files, values->current->number, ret);

@@ -9,7 +9,7 @@
  *	values_close(values);
  *
  * A file is made at the first append of an open, when the one in use has passed
- * VALUES_FILE_BYTES, and after values_cut; its name is on the disk before a
+ * values_file_bytes, and after values_cut; its name is on the disk before a
  * reference to it is handed out. Files of an earlier open are only read.
  *
  * Threads: all calls may be made from any thread at once.
@@ -24,7 +24,11 @@
 #include "value_format.h"
 
 #define VALUES_DIRECTORY "val"
-#define VALUES_FILE_BYTES (UINT64_C(256) << 20)
+/* A file may grow to a part of all there are, within these bounds: so that all
+ * can stay open (FILE_SET_OPEN_MAX), and it takes little room to empty one. */
+#define VALUES_FILE_PART FILE_SET_OPEN_MAX
+#define VALUES_FILE_BYTES_MIN (UINT64_C(8) << 20)
+#define VALUES_FILE_BYTES_MAX (UINT64_C(256) << 20)
 
 struct values;
 
@@ -50,6 +54,14 @@ struct cache_key values_cache_key(const struct page_ref *page);
 struct file_set *values_files(const struct values *values);
 /* file_set_remove; what is cached of it goes, too. */
 int values_remove_file(struct values *values, file_id_t number);
+
+/* How many bytes all files have. */
+void values_set_all_bytes(struct values *values, uint64_t bytes);
+/* What a file may have even if all have little: VALUES_FILE_BYTES_MIN, or less
+ * where the disk is small. */
+void values_set_least_bytes(struct values *values, uint64_t bytes);
+/* When a file is large enough. */
+uint64_t values_file_bytes(const struct values *values);
 
 /* Every page whose append had returned is on the disk. */
 int values_sync(struct values *values);

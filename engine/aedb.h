@@ -523,7 +523,8 @@ int aedb_wait_durable(struct aedb *db, aedb_seq_t seq);
  * before it; *ret_seq (may be NULL) is the newest such commit. */
 int aedb_checkpoint(struct aedb *db, aedb_seq_t *ret_seq);
 /* A checkpoint; then all segments become one sorted run, and what nobody can
- * read any more is gone from the disk. Its progress is in aedb_stats. */
+ * read any more is gone from the disk. Its progress is in aedb_stats.
+ * AEDB_NO_SPACE: there was room for a part of that only. */
 int aedb_compact(struct aedb *db);
 /* Has the aedb_compact that runs on another thread end soon, with AEDB_CANCELED;
  * what it has done so far stays. AEDB_NOT_FOUND: none runs. */

@@ -17,9 +17,24 @@ uint64_t compact_overlap_max(const struct compact_view *view)
 	return view->limits.fanout * view->limits.segment_bytes;
 }
 
+/* There is as much room for values that move as for segments. */
+static uint64_t values_room(const struct compact_view *view)
+{
+	return view->limits.room_bytes ? view->limits.room_bytes : UINT64_MAX;
+}
+
 uint64_t compact_moved_max(const struct compact_view *view)
 {
-	return MOVED_SEGMENTS * view->limits.segment_bytes;
+	uint64_t bytes = MOVED_SEGMENTS * view->limits.segment_bytes;
+
+	return bytes < values_room(view) ? bytes : values_room(view);
+}
+
+static uint64_t group_max(const struct compact_view *view)
+{
+	uint64_t bytes = GROUP_SEGMENTS * view->limits.segment_bytes;
+
+	return bytes < values_room(view) ? bytes : values_room(view);
 }
 
 /* Value files. */
@@ -108,7 +123,7 @@ void compact_pick_emptied(const struct compact_view *view,
 	}
 	for (size_t i = 0; i < n; i++) {
 		moved += list[i].moved;
-		if (i > 0 && moved > compact_moved_max(view))
+		if (moved > (i > 0 ? compact_moved_max(view) : values_room(view)))
 			break;
 		pick->emptied[pick->n_emptied++] = list[i].number;
 	}
@@ -148,7 +163,9 @@ static bool pick_any_down(const struct compact_view *view, unsigned int level,
 static bool is_dirty(const struct compact_view *view, file_id_t fresh_from,
 		     const struct segment_info *info)
 {
-	if (compact_poor_bytes(view, info, FULL_LIVE_PERCENT))
+	uint64_t moved = compact_poor_bytes(view, info, FULL_LIVE_PERCENT);
+
+	if (moved && moved <= values_room(view))
 		return true;
 	if (info->number >= fresh_from)
 		return false;
@@ -162,7 +179,7 @@ static bool is_dirty(const struct compact_view *view, file_id_t fresh_from,
 static size_t dirty_run(const struct compact_view *view, file_id_t fresh_from,
 			struct compact_slice slice)
 {
-	uint64_t bytes_max = GROUP_SEGMENTS * view->limits.segment_bytes;
+	uint64_t bytes_max = group_max(view);
 	uint64_t bytes = 0, moved = 0;
 	size_t n = 0;
 

@@ -22,8 +22,6 @@ struct gain {
 	double cost, freed;
 };
 
-/* It is worth reading and writing four bytes to free one. */
-#define GAIN_MIN 0.25
 /* Of value bytes that meet others beneath them, one in so many is taken to be
  * in the place of such a one. */
 #define OVERWRITES 256.0
@@ -68,11 +66,16 @@ static bool fits(const struct compact_view *view, unsigned int level,
 	       compact_overlap_max(view);
 }
 
-static bool pick_is_readable(const struct compact_view *view,
+/* Whether it can be read, and there is room for what it may write. */
+static bool pick_is_possible(const struct compact_view *view,
 			     const struct compact_pick *pick)
 {
 	return compact_view_is_readable(view, pick->upper) &&
-	       compact_view_is_readable(view, pick->lower);
+	       compact_view_is_readable(view, pick->lower) &&
+	       (!view->limits.room_bytes ||
+		compact_slice_bytes(pick->upper) +
+				compact_slice_bytes(pick->lower) <=
+			view->limits.room_bytes);
 }
 
 /* Fills in lower and action for an upper that goes to the next level. */
@@ -114,7 +117,7 @@ bool compact_pick_level0(const struct compact_view *view, size_t seed,
 		}
 	}
 	pick_lower(view, ret);
-	return pick_is_readable(view, ret);
+	return pick_is_possible(view, ret);
 }
 
 bool compact_pick_down(const struct compact_view *view, unsigned int level,
@@ -123,7 +126,7 @@ bool compact_pick_down(const struct compact_view *view, unsigned int level,
 	ret->from = level;
 	ret->upper = (struct compact_slice){ view->levels[level].at + i, 1 };
 	pick_lower(view, ret);
-	return pick_is_readable(view, ret);
+	return pick_is_possible(view, ret);
 }
 
 bool compact_pick_in_place(const struct compact_view *view, unsigned int level,
@@ -133,7 +136,7 @@ bool compact_pick_in_place(const struct compact_view *view, unsigned int level,
 	ret->from = ret->to = level;
 	ret->upper = slice;
 	ret->lower = (struct compact_slice){ NULL, 0 };
-	return pick_is_readable(view, ret);
+	return pick_is_possible(view, ret);
 }
 
 /* Dropped scopes. */
@@ -214,8 +217,8 @@ static bool pick_oldest(const struct compact_view *view, struct compact_pick *re
 	return false;
 }
 
-static bool pick_size(const struct compact_view *view,
-		      struct compact_turns *turns, struct compact_pick *ret)
+bool compact_pick_size(const struct compact_view *view,
+		       struct compact_turns *turns, struct compact_pick *ret)
 {
 	double score[SCORE_LEVELS];
 
@@ -282,7 +285,7 @@ static void gain_add_values(const struct compact_view *view,
 		const struct compact_file *file =
 			compact_view_file(view, info->shares[i].file);
 
-		if (!file || !compact_file_is_poor(file, COMPACT_LIVE_PERCENT))
+		if (!file || !compact_file_is_poor(file, view->limits.live_percent))
 			continue;
 		gain->cost += share;
 		gain->freed += (double)(file->bytes - file->live_bytes) * share /
@@ -438,7 +441,8 @@ static void choice_try(const struct compact_view *view, struct choice choice,
 		*best = choice;
 }
 
-static bool pick_space(const struct compact_view *view, struct compact_pick *ret)
+bool compact_pick_space(const struct compact_view *view,
+			struct compact_pick *ret, double *ret_rate)
 {
 	struct choice best = { .rate = 0 };
 
@@ -453,10 +457,19 @@ static bool pick_space(const struct compact_view *view, struct compact_pick *ret
 				choice_try(view, choice, ret, &best);
 		}
 	}
-	if (best.rate < GAIN_MIN)
+	if (best.rate <= 0)
 		return false;
 	choice_build(view, &best, ret);
+	*ret_rate = best.rate;
 	return true;
+}
+
+static bool pick_space(const struct compact_view *view, struct compact_pick *ret)
+{
+	double rate;
+
+	return compact_pick_space(view, ret, &rate) &&
+	       rate >= view->limits.gain_min;
 }
 
 /* Small segments. */
@@ -518,9 +531,9 @@ bool compact_pick_next(const struct compact_view *view,
 
 	if (!compact_pick_dropped(view, ret) &&
 	    !(is_for_space && pick_space(view, ret)) &&
-	    !pick_size(view, turns, ret) && !pick_space(view, ret) &&
+	    !compact_pick_size(view, turns, ret) && !pick_space(view, ret) &&
 	    !pick_small(view, ret))
 		return false;
-	compact_pick_emptied(view, COMPACT_LIVE_PERCENT, ret);
+	compact_pick_emptied(view, view->limits.live_percent, ret);
 	return true;
 }

@@ -2,9 +2,9 @@
  * Which compaction comes next.
  *
  * Calling sequence: compact_turns zeroed once; for each decision a view
- * (compact_view.h), then compact_pick_next in the background or, until it finds
- * nothing, compact_pick_full; compact_run (compact.h) unless the action is one
- * of the manifest alone.
+ * (compact_view.h), then compact_pick_next in the background, compact_pick_room
+ * on a full disk or, until it finds nothing, compact_pick_full; compact_run
+ * (compact.h) unless the action is one of the manifest alone.
  * Threads: one for a struct compact_turns. Errors: none.
  */
 #ifndef COMPACT_PICK_H
@@ -55,6 +55,11 @@ struct compact_turns {
 
 /* The next one worth its cost; false: there is none. */
 bool compact_pick_next(const struct compact_view *view,
+		       struct compact_turns *turns, struct compact_pick *ret);
+
+/* The next one on a disk that is full, of which limits.room_bytes are left: also
+ * one that frees little for what it costs. */
+bool compact_pick_room(const struct compact_view *view,
 		       struct compact_turns *turns, struct compact_pick *ret);
 
 /* The next step on the way to one level without garbage. Segments numbered from

@@ -7,15 +7,13 @@
 
 #include "compact_pick.h"
 
-/* A value file less live than this is emptied where compaction meets it. */
-#define COMPACT_LIVE_PERCENT 50
-
 /* Bytes of the level beneath that a segment should overlap, at most. */
 uint64_t compact_overlap_max(const struct compact_view *view);
 /* Value bytes that one compaction moves, about. */
 uint64_t compact_moved_max(const struct compact_view *view);
 
-/* Build a pick, all but its reason; false: something in it cannot be read.
+/* Build a pick, all but its reason; false: something in it cannot be read, or there
+ * is no room for it.
  * compact_pick_level0: what has to go with a segment of level 0; compact_pick_down:
  * a segment to the next level; compact_pick_in_place: segments in a row. */
 bool compact_pick_level0(const struct compact_view *view, size_t seed,
@@ -25,6 +23,14 @@ bool compact_pick_down(const struct compact_view *view, unsigned int level,
 bool compact_pick_in_place(const struct compact_view *view, unsigned int level,
 			   struct compact_slice slice, struct compact_pick *ret);
 
+/* The next pick for a level that is too full, or with too many segments. */
+bool compact_pick_size(const struct compact_view *view,
+		       struct compact_turns *turns, struct compact_pick *ret);
+/* The pick that frees most for what it costs, all but which files it empties.
+ * *ret_rate: bytes freed for each that is read and written, a guess. False: none
+ * frees anything. */
+bool compact_pick_space(const struct compact_view *view,
+			struct compact_pick *ret, double *ret_rate);
 /* Segments in a row that need not be read because nobody needs them. */
 bool compact_pick_dropped(const struct compact_view *view,
 			  struct compact_pick *ret);

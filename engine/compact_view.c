@@ -8,14 +8,24 @@
 #define MIB (UINT64_C(1) << 20)
 #define LEVEL0_FILES 8
 #define FANOUT 10
+#define LIVE_PERCENT 50
+#define GAIN_MIN 0.25
+#define REST_LIVE_PERCENT 80
+#define REST_GAIN_MIN 0.1
 #define LEVEL1_BYTES_MIN MIB
 #define LEVEL1_SEGMENTS 4	/* that level 1 is made of, at most 64 MiB each */
 #define SEGMENT_BYTES_MAX (64 * MIB)
+#define LEVEL1_PART 64		/* of the disk, at most */
 
-void compact_limits_init(struct compact_limits *limits, size_t memory_bytes)
+void compact_limits_init(struct compact_limits *limits, uint64_t memory_bytes,
+			 uint64_t disk_bytes)
 {
 	uint64_t level1 = memory_bytes;
 
+	*limits = (struct compact_limits){ .live_percent = LIVE_PERCENT,
+					   .gain_min = GAIN_MIN };
+	if (level1 > disk_bytes / LEVEL1_PART)
+		level1 = disk_bytes / LEVEL1_PART;
 	if (level1 < LEVEL1_BYTES_MIN)
 		level1 = LEVEL1_BYTES_MIN;
 	limits->level0_files = LEVEL0_FILES;
@@ -24,6 +34,12 @@ void compact_limits_init(struct compact_limits *limits, size_t memory_bytes)
 	limits->segment_bytes = level1 / LEVEL1_SEGMENTS;
 	if (limits->segment_bytes > SEGMENT_BYTES_MAX)
 		limits->segment_bytes = SEGMENT_BYTES_MAX;
+}
+
+void compact_limits_rest(struct compact_limits *limits)
+{
+	limits->live_percent = REST_LIVE_PERCENT;
+	limits->gain_min = REST_GAIN_MIN;
 }
 
 uint64_t compact_level_room(const struct compact_view *view, unsigned int level)

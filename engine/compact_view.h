@@ -29,8 +29,8 @@ struct compact_file {
 	uint64_t bytes;		/* of its pages: without the header */
 	uint64_t live_bytes;	/* of pages that segments refer to; a page that
 				 * several entries share counts for each */
-	/* Its values stay where they are: it is still written to, commits that
-	 * are not yet in segments may name it, or something in it is damaged. */
+	/* Its values stay: it is written to, commits that are not yet in
+	 * segments may name it, or something in it is damaged. */
 	bool is_fixed;
 };
 
@@ -50,6 +50,9 @@ struct compact_limits {
 	uint64_t level1_bytes;		/* or so many */
 	unsigned int fanout;		/* between a level and the next */
 	uint64_t segment_bytes;		/* of one that is written */
+	unsigned int live_percent;	/* values move out of files less live */
+	double gain_min;		/* bytes freed for each read and written */
+	uint64_t room_bytes;		/* there is no more on the disk; 0: enough */
 };
 
 /* All of it is borrowed but the live bytes. */
@@ -70,8 +73,11 @@ struct compact_view {
 	struct compact_limits limits;
 };
 
-/* As fits a database with so much memory. */
-void compact_limits_init(struct compact_limits *limits, size_t memory_bytes);
+/* As fits so much memory and a disk of so many bytes. */
+void compact_limits_init(struct compact_limits *limits, uint64_t memory_bytes,
+			 uint64_t disk_bytes);
+/* More is worth its cost: where nothing is committed the last garbage goes, too. */
+void compact_limits_rest(struct compact_limits *limits);
 /* Bytes a level should not grow beyond. */
 uint64_t compact_level_room(const struct compact_view *view, unsigned int level);
 
@@ -102,15 +108,13 @@ void compact_scopes_settle(struct compact_scope *scopes, size_t n,
 /* Whether the segment may hold something of a scope that could go. */
 bool compact_scope_is_in(const struct compact_scope *scope,
 			 const struct segment_info *info);
-/* Whether no segment holds anything of it: the mark that it was dropped has done
- * its work. */
+/* Whether no segment holds anything of it: its mark has done its work. */
 bool compact_scope_is_gone(const struct compact_view *view,
 			   const struct compact_scope *scope);
 /* Whether everything in the segment is of dropped scopes, and is not needed. */
 bool compact_view_is_dropped(const struct compact_view *view,
 			     const struct segment_info *info);
-/* The number from which on nothing of a tree is seen; SEQ_MAX: it counts as
- * there. */
+/* From which number on nothing of a tree is seen; SEQ_MAX: it counts as there. */
 seq_t compact_view_tree_dropped(const struct compact_view *view, uint64_t tree);
 
 #endif

@@ -221,8 +221,70 @@ static void written_file_end(struct aedb *db, const struct compact_view *view)
 
 enum compaction_aim {
 	AIM_NEXT,	/* what is most needed */
+	AIM_ROOM,	/* bytes of a full disk */
 	AIM_FULL,	/* one level without garbage */
 };
+
+static bool pick_make(struct aedb *db, enum compaction_aim aim,
+		      struct compact_view *view, file_id_t fresh_from,
+		      struct compact_pick *ret) REQUIRES(db->compaction_lock)
+{
+	switch (aim) {
+	case AIM_NEXT:
+		return compact_pick_next(view, &db->compaction->turns, ret);
+	case AIM_ROOM:
+		return compact_pick_room(view, &db->compaction->turns, ret);
+	case AIM_FULL:
+		return compact_pick_full(view, fresh_from, ret);
+	}
+	return false;
+}
+
+/* Whether there would be something to do with more room. */
+static bool pick_lacks_room(struct aedb *db, enum compaction_aim aim,
+			    const struct compact_view *view, file_id_t fresh_from,
+			    struct compact_pick *scratch)
+	REQUIRES(db->compaction_lock)
+{
+	switch (aim) {
+	case AIM_NEXT:
+		return compact_pick_next(view, &db->compaction->turns, scratch);
+	case AIM_ROOM:
+		return false;
+	case AIM_FULL:
+		return compact_pick_full(view, fresh_from, scratch);
+	}
+	return false;
+}
+
+/* What a compaction may write: with the reserve, if that is not lent yet, and
+ * without the last bit. */
+static uint64_t room_bytes(struct aedb *db)
+{
+	uint64_t bytes = room_free_bytes(&db->room);
+
+	if (!atomic_load(&db->reserve_is_lent) && bytes < UINT64_MAX / 2)
+		bytes += db->room.reserve_bytes;
+	return bytes / 8 * 7 + 1;
+}
+
+/* Chooses among what there is room for. AEDB_NO_SPACE: only something else. */
+static int pick_with_room(struct aedb *db, enum compaction_aim aim,
+			  struct compact_view *view, file_id_t fresh_from,
+			  struct compact_pick *ret) REQUIRES(db->compaction_lock)
+{
+	struct compact_view roomy = *view;
+
+	view->limits.room_bytes = room_bytes(db);
+	if (aim != AIM_ROOM)	/* half of it is for values */
+		view->limits.room_bytes = view->limits.room_bytes / 2 + 1;
+	if (pick_make(db, aim, view, fresh_from, ret))
+		return 1;
+	if (!pick_lacks_room(db, aim, &roomy, fresh_from, ret))
+		return 0;
+	room_note_full(&db->room);
+	return err_set(AEDB_NO_SPACE, "no space for a compaction");
+}
 
 /* One step: 1, or 0 when there is none to take. */
 static int step_run(struct aedb *db, enum compaction_aim aim,
@@ -232,23 +294,21 @@ static int step_run(struct aedb *db, enum compaction_aim aim,
 	struct compaction *compaction = db->compaction;
 	struct compaction_view taken;
 	struct compact_pick pick;
-	bool is_found;
-	int rc = compaction_view_take(db, &compaction->memory, &taken);
+	int rc, found;
 
+	storage_look_for_room(db);
+	rc = compaction_view_take(db, &compaction->memory, &taken);
 	if (rc < 0)
 		return rc;
-	is_found = aim == AIM_NEXT ?
-			   compact_pick_next(&taken.view, &compaction->turns,
-					     &pick) :
-			   compact_pick_full(&taken.view, fresh_from, &pick);
-	if (is_found) {
+	found = pick_with_room(db, aim, &taken.view, fresh_from, &pick);
+	if (found > 0) {
 		rc = pick_run(db, &taken.view, &pick);
 	} else {
 		written_file_end(db, &taken.view);
 		rc = marks_remove(db, &taken.view);
 	}
 	compaction_view_release(&taken);
-	return rc < 0 ? rc : is_found;
+	return rc < 0 ? rc : found;
 }
 
 int compaction_run_next(struct aedb *db)
@@ -256,7 +316,7 @@ int compaction_run_next(struct aedb *db)
 	int rc;
 
 	lock_acquire(&db->compaction_lock);
-	rc = step_run(db, AIM_NEXT, 0);
+	rc = step_run(db, room_is_short(&db->room) ? AIM_ROOM : AIM_NEXT, 0);
 	lock_release(&db->compaction_lock);
 	if (rc == AEDB_BUSY)
 		rc = 0;
@@ -273,20 +333,29 @@ static uint64_t full_bytes(struct aedb *db)
 	return stats.segment_bytes + stats.value_bytes - stats.value_live_bytes;
 }
 
+/* On a full disk first what there is room for. */
+static int full_steps(struct aedb *db, file_id_t fresh_from)
+	REQUIRES(db->compaction_lock)
+{
+	int rc = 1;
+
+	while (rc > 0 && room_is_short(&db->room))
+		rc = step_run(db, AIM_ROOM, 0);
+	while (rc >= 0 && (rc = step_run(db, AIM_FULL, fresh_from)) > 0)
+		continue;
+	return rc;
+}
+
 static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
 {
 	struct maintenance *m = &db->maintenance;
 	struct pace *pace = &db->compaction->pace;
 	file_id_t fresh_from = file_set_next(db->segments);
-	int rc;
 
 	pace_set(pace, 0);
 	atomic_store(&m->compact_from_bytes, pace_done_bytes(pace));
 	atomic_store(&m->to_compact_bytes, full_bytes(db) + 1);
-	do
-		rc = step_run(db, AIM_FULL, fresh_from);
-	while (rc > 0);
-	return full_end(db, rc);
+	return full_end(db, full_steps(db, fresh_from));
 }
 
 void compaction_progress(const struct aedb *db, uint64_t *ret_done,

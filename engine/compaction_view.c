@@ -208,7 +208,8 @@ int compaction_view_take(struct aedb *db, struct compaction_memory *memory,
 	view->retention = ret->retention;
 	view->damaged = memory->bad_segments.at;
 	view->n_damaged = memory->bad_segments.n;
-	compact_limits_init(&view->limits, db->options.memory_bytes);
+	compact_limits_init(&view->limits, db->options.memory_bytes,
+			    db->room.all_bytes);
 	compact_view_count_live(view);
 	compact_scopes_settle(memory->scopes, memory->n_scopes,
 			      &view->retention, view->flushed_seq,

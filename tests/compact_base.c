@@ -606,6 +606,8 @@ void base_open(struct base *b)
 		b->dropped[i] = SEQ_MAX;
 	b->view.limits = (struct compact_limits){
 		.level0_files = 4, .level1_bytes = 32 << 10, .fanout = 3,
+		.live_percent = 50,
+		.gain_min = 0.25,
 		.segment_bytes = 8 << 10 };
 	pace_init(&b->pace, 0);
 }

@@ -542,6 +542,8 @@ void sketch_new(uint64_t segment_bytes, unsigned int fanout, struct sketch **ret
 	s->next_segment = s->next_file = 1;
 	s->view.limits = (struct compact_limits){
 		.level0_files = 8, .level1_bytes = 4 * segment_bytes,
+		.live_percent = 50,
+		.gain_min = 0.25,
 		.fanout = fanout, .segment_bytes = segment_bytes };
 	*ret = s;
 }

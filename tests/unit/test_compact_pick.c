@@ -3,6 +3,7 @@
  * retained numbers see, picking comes to an end, and nothing waits for ever.
  */
 #include "check.h"
+#include "compact_picks.h"
 #include "sketch.h"
 
 #define KIB UINT64_C(1024)
@@ -423,6 +424,72 @@ TEST(bounded, "no step of a full compaction reads much more than it has to")
 	sketch_free(s);
 }
 
+static uint64_t share_of(const struct segment_info *info, file_id_t file)
+{
+	for (size_t i = 0; i < info->n_shares; i++)
+		if (info->shares[i].file == file)
+			return info->shares[i].bytes;
+	return 0;
+}
+
+/* Bytes that a merge writes, at most. */
+static uint64_t written_bytes(const struct compact_pick *pick)
+{
+	const struct compact_slice slices[] = { pick->upper, pick->lower };
+	uint64_t bytes = 0;
+
+	for (size_t k = 0; pick->action == COMPACT_MERGE && k < 2; k++) {
+		bytes += compact_slice_bytes(slices[k]);
+		for (size_t i = 0; i < slices[k].n; i++)
+			for (size_t f = 0; f < pick->n_emptied; f++)
+				bytes += share_of(slices[k].at[i],
+						  pick->emptied[f]);
+	}
+	return bytes;
+}
+
+/* Takes what room there is back, until there is no more. */
+static void make_room(struct sketch *s, uint64_t room_bytes)
+{
+	struct compact_turns turns = { 0 };
+	struct compact_pick pick;
+	size_t steps = 0;
+
+	s->view.limits.room_bytes = room_bytes;
+	while (compact_pick_room(sketch_view(s), &turns, &pick)) {
+		CHECK_THAT(++steps < STEPS_MAX, "it never ends: %s at level %u",
+			   compact_reason_name(pick.reason), pick.from);
+		CHECK(written_bytes(&pick) <= room_bytes);
+		sketch_apply(s, &pick);
+	}
+	s->view.limits.room_bytes = 0;
+}
+
+TEST(room, "on a full disk no step needs more than is left, and what it can give back comes back")
+{
+	for (int round = 0; round < 20; round++) {
+		struct compact_turns turns = { 0 };
+		const struct compact_view *view;
+		struct sketch *s;
+
+		sketch_new(KIB, 3, &s);
+		for (int i = 0; i < 60; i++) {
+			random_change(s);
+			sketch_flush(s);
+			if (check_random() % 4 == 0)
+				settle(s, &turns);
+		}
+		make_room(s, KIB + check_random() % (16 * KIB));
+		sketch_check(s);
+		make_room(s, 4096 * KIB);
+		sketch_check(s);
+		view = sketch_view(s);
+		for (size_t i = 0; i < view->n_files; i++)
+			CHECK(!compact_file_is_poor(&view->files[i], 90));
+		sketch_free(s);
+	}
+}
+
 static bool is_damaged(const struct sketch *s, struct compact_slice slice)
 {
 	return !compact_view_is_readable(&s->view, slice);
@@ -520,16 +587,20 @@ TEST(limits, "levels follow the memory there is")
 {
 	struct compact_limits limits;
 
-	compact_limits_init(&limits, (size_t)256 << 20);
+	compact_limits_init(&limits, UINT64_C(256) << 20, UINT64_MAX);
 	CHECK_EQ(limits.level0_files, 8);
 	CHECK_EQ(limits.level1_bytes, UINT64_C(256) << 20);
 	CHECK_EQ(limits.fanout, 10);
 	CHECK_EQ(limits.segment_bytes, UINT64_C(64) << 20);
-	compact_limits_init(&limits, (size_t)8 << 30);
+	compact_limits_init(&limits, UINT64_C(8) << 30, UINT64_MAX);
 	CHECK_EQ(limits.segment_bytes, UINT64_C(64) << 20);
-	compact_limits_init(&limits, 16 << 10);
+	compact_limits_init(&limits, 16 << 10, UINT64_MAX);
 	CHECK_EQ(limits.level1_bytes, UINT64_C(1) << 20);
 	CHECK_EQ(limits.segment_bytes, UINT64_C(256) << 10);
+	compact_limits_init(&limits, UINT64_C(256) << 20, UINT64_C(256) << 20);
+	CHECK_EQ(limits.level1_bytes, UINT64_C(4) << 20);
+	compact_limits_init(&limits, UINT64_C(256) << 20, 16 << 20);
+	CHECK_EQ(limits.level1_bytes, UINT64_C(1) << 20);
 }
 
 int main(int argc, char **argv)

@@ -19,9 +19,8 @@
 #include "storage.h"
 #include "txn.h"
 
-/* The file that values are appended to may have so many bytes that nothing in
- * segments refers to; those of commits to come are among them. */
-#define WRITTEN_DEAD_BYTES_MAX (UINT64_C(64) << 20)
+/* The file that values are appended to may have so many dead bytes. */
+#define WRITTEN_DEAD_BYTES_MAX (UINT64_C(1) << 20)
 
 struct compaction {
 	struct pace pace;
@@ -31,6 +30,7 @@ struct compaction {
 	/* guarded by compaction_lock: */
 	struct compact_turns turns;
 	struct compaction_memory memory;
+	seq_t rest_seq;		/* the newest commit when nothing was worth it */
 };
 
 int compaction_open(struct aedb *db)
@@ -206,6 +206,18 @@ static int marks_remove(struct aedb *db, const struct compact_view *view)
 	return rc;
 }
 
+/* Whether what segments do not refer to is dead: no value that is being written
+ * or read is in the file, and none of a commit to come into segments. */
+static bool file_is_settled(struct aedb *db, const struct compact_view *view,
+			    file_id_t number)
+{
+	struct file_info info;
+
+	return file_set_info(values_files(db->values), number - 1, &info) == 0 &&
+	       info.number == number && !info.is_pinned &&
+	       info.last_seq <= view->flushed_seq;
+}
+
 /* Nothing can go from the file that values are appended to: one that is mostly
  * dead is ended. */
 static void written_file_end(struct aedb *db, const struct compact_view *view)
@@ -214,7 +226,8 @@ static void written_file_end(struct aedb *db, const struct compact_view *view)
 		const struct compact_file *file = &view->files[i];
 
 		if (file->bytes > WRITTEN_DEAD_BYTES_MAX + 2 * file->live_bytes &&
-		    values_is_written(db->values, file->number))
+		    values_is_written(db->values, file->number) &&
+		    file_is_settled(db, view, file->number))
 			values_cut(db->values);
 	}
 }
@@ -225,13 +238,30 @@ enum compaction_aim {
 	AIM_FULL,	/* one level without garbage */
 };
 
+/* What is worth it; where nothing was, and nothing was committed since, also what
+ * is worth less. */
+static bool pick_next(struct aedb *db, struct compact_view *view,
+		      struct compact_pick *ret) REQUIRES(db->compaction_lock)
+{
+	struct compaction *compaction = db->compaction;
+	seq_t seq = db_visible(db), rest_seq = compaction->rest_seq;
+
+	if (compact_pick_next(view, &compaction->turns, ret))
+		return true;
+	compaction->rest_seq = seq;
+	if (rest_seq != seq || view->flushed_seq != seq)
+		return false;
+	compact_limits_rest(&view->limits);
+	return compact_pick_next(view, &compaction->turns, ret);
+}
+
 static bool pick_make(struct aedb *db, enum compaction_aim aim,
 		      struct compact_view *view, file_id_t fresh_from,
 		      struct compact_pick *ret) REQUIRES(db->compaction_lock)
 {
 	switch (aim) {
 	case AIM_NEXT:
-		return compact_pick_next(view, &db->compaction->turns, ret);
+		return pick_next(db, view, ret);
 	case AIM_ROOM:
 		return compact_pick_room(view, &db->compaction->turns, ret);
 	case AIM_FULL:

@@ -376,6 +376,7 @@ int file_set_info(struct file_set *set, file_id_t above, struct file_info *ret)
 			.bytes = file->bytes,
 			.last_seq = file->last_seq,
 			.is_in_use = file->users || file->pins,
+			.is_pinned = file->pins,
 		};
 	lock_release(&set->lock);
 	return rc;

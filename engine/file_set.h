@@ -61,7 +61,7 @@ struct file_info {
 	file_id_t number;
 	uint64_t bytes;
 	seq_t last_seq;		/* highest noted, 0: none */
-	bool is_in_use;		/* or pinned */
+	bool is_in_use, is_pinned;	/* what is pinned is in use */
 };
 
 /* Makes the directory unless it is read-only. New numbers begin above every

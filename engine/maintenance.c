@@ -32,8 +32,6 @@
 /* Times as much log as is wanted, at which commits wait. */
 #define LOG_TIMES_MAX 2
 
-/* Bytes of dead value files that memory may keep from going. */
-#define DEAD_BYTES_MAX (UINT64_C(64) << 20)
 /* The pause after a checkpoint on a full disk: times as long, within bounds. */
 #define ROOM_PAUSE_TIMES 4
 #define ROOM_PAUSE_MIN_NS (SECOND_NS / 20)
@@ -45,7 +43,8 @@
 
 static bool is_over_memory(const struct aedb *db)
 {
-	uint64_t dead_max = room_is_short(&db->room) ? 0 : DEAD_BYTES_MAX;
+	uint64_t dead_max = room_is_short(&db->room) ?
+				    0 : atomic_load(&db->dead_bytes_max);
 
 	return atomic_load(&db->active_bytes) > db->budget.memtable_bytes ||
 	       atomic_load_explicit(&db->dead_bytes, memory_order_relaxed) >

@@ -20,6 +20,9 @@
 #include "segment.h"
 #include "storage.h"
 
+#define DEAD_BYTES_LEAST (UINT64_C(1) << 20)
+#define DEAD_BYTES_MAX (UINT64_C(64) << 20)
+#define DEAD_PART 8
 #define LENT_WAL_FILE_BYTES (UINT64_C(64) << 10)
 
 void db_forgotten_raise(struct aedb *db, seq_t seq)
@@ -287,6 +290,15 @@ static bool memory_has_no_values(const struct aedb *db)
 		       atomic_load(&db->commits.written_seq);
 }
 
+/* Dead files that may stay beside so many bytes of others, for memory to do without
+ * segments. */
+static uint64_t dead_bytes_max(uint64_t other_bytes)
+{
+	uint64_t bytes = DEAD_BYTES_LEAST + other_bytes / DEAD_PART;
+
+	return bytes < DEAD_BYTES_MAX ? bytes : DEAD_BYTES_MAX;
+}
+
 /* A dead file may still be what versions in memory refer to, which were moved
  * elsewhere in segments: it goes when the memtables of then are gone. */
 static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
@@ -306,6 +318,7 @@ static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 			kept += info.bytes;
 		}
 	}
+	atomic_store(&db->dead_bytes_max, dead_bytes_max(all - kept));
 	atomic_store(&db->dead_bytes, kept);
 	values_set_all_bytes(db->values, all);
 }

@@ -98,6 +98,58 @@ TEST(buried, "the space of a large value comes back among however many keys")
 	fixture_close(&f);
 }
 
+/* With pauses in which nothing is committed. */
+static void rest(struct fixture *f)
+{
+	for (int i = 0; i < 2; i++)
+		settle(f);
+}
+
+static void put_many(struct fixture *f, unsigned int n)
+{
+	char name[16], bytes[100];
+
+	for (unsigned int i = 0; i < n; i++) {
+		int bytes_n = snprintf(name, sizeof(name), "k%07u", i);
+
+		for (size_t k = 0; k < sizeof(bytes); k++)
+			bytes[k] = (char)check_random();
+		CHECK_OK(aedb_put(f->scope, name, (size_t)bytes_n, bytes,
+				  sizeof(bytes)));
+	}
+}
+
+TEST(rested, "the space of nine tenths of keys and values that are deleted comes back")
+{
+	const unsigned int keys = 30000, large = 30;
+	struct aedb_stats stats;
+	struct fixture f;
+	char name[16];
+
+	open_on_call(&f);
+	put_many(&f, keys);
+	for (unsigned int key = 0; key < large; key++)
+		put_large(&f, key, (uint8_t)key);
+	settle(&f);
+	for (unsigned int i = 0; i < keys; i++)
+		if (i % 10 && snprintf(name, sizeof(name), "k%07u", i))
+			CHECK_OK(aedb_delete(f.scope, name, 8));
+	for (unsigned int i = 0; i < large; i++)
+		if (i % 10 && snprintf(name, sizeof(name), "large%03u", i))
+			CHECK_OK(aedb_delete(f.scope, name, 8));
+	rest(&f);
+	/* a writer finds that memory keeps dead files from going */
+	CHECK_OK(put_text(f.scope, "another", "value"));
+	rest(&f);
+	stats = stats_of(&f);
+	CHECK_THAT(stats.segment_bytes < keys / 10 * 108 * 5 / 4,
+		   "%" PRIu64 " bytes of segments", stats.segment_bytes);
+	CHECK_THAT(stats.value_bytes - stats.value_live_bytes < 5 * MIB,
+		   "%" PRIu64 " bytes of values, %" PRIu64 " live",
+		   stats.value_bytes, stats.value_live_bytes);
+	fixture_close(&f);
+}
+
 TEST(full, "a full compaction gives back all that no snapshot sees, then the rest")
 {
 	struct aedb_snapshot *snapshot;
@@ -202,11 +254,11 @@ TEST(relocated, "values moved out of mostly dead files are part of what compacti
 	for (unsigned int key = 0; key < 10; key++)
 		put_large(&f, key, 1);
 	CHECK_OK(aedb_checkpoint(f.db, NULL));
-	for (unsigned int key = 0; key < 8; key++)
+	for (unsigned int key = 0; key < 7; key++)
 		put_large(&f, key, 2);
 	CHECK_OK(aedb_compact(f.db));
 	stats = stats_of(&f);
-	CHECK(stats.relocated_bytes >= 2 * MIB);
+	CHECK(stats.relocated_bytes >= MIB);
 	CHECK(stats.compaction_write_bytes > stats.relocated_bytes);
 	fixture_close(&f);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Values and numbers of keys far over the memory budget.
-# shellcheck disable=SC2010,SC2012 # ls as people type it
+# timeout: 240 s
 
 bats_require_minimum_version 1.5.0
 load mount

@@ -258,4 +258,5 @@ void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		log_line(LOG_ERR, "a file was closed and is not committed: %s",
 			 aedb_strerror(rc));
 	ll_end(req, rc, &reply);
+	ll_heap_note_release();
 }

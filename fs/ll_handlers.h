@@ -7,6 +7,9 @@
 /* ll_relief.c: when there are too many nodes. Under the tree lock. */
 void ll_relieve(struct ll_config *config);
 
+/* ll_heap.c: after a file was closed, by the receiver. */
+void ll_heap_note_release(void);
+
 /* ll_snapshots.c: names in `.snap`, answered by a worker. The names are copied. */
 enum ll_snapshot_act {
 	LL_SNAPSHOT_CREATE,

@@ -93,6 +93,24 @@ overwrite() {
 	stays_within 8
 }
 
+@test "what many files held that were written at once is given back when they are closed" {
+	[ -z "${MODE-}" ] || [ "$MODE" = release ] || skip "other memory in a build for checks"
+	mount_with 16
+	python3 - "$S" <<-'EOF'
+	import os, resource, sys
+	resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
+	os.chdir(sys.argv[1])
+	files = [os.open(f'k{i}', os.O_CREAT | os.O_RDWR) for i in range(900)]
+	for f in files:
+	    os.write(f, os.urandom(60000))
+	for f in files:
+	    os.close(f)
+	EOF
+	is_small() { [ "$(awk '/^RssAnon/ { print $2 }' "/proc/$(mount_pid)/status")" -le $((32 * 1024)) ]; }
+	wait_for 60 is_small
+	find "$S" -type f -size -60001c -size +59999c | wc -l | grep -qx 900
+}
+
 @test "the space of a large file comes back soon after rm, among many small keys" {
 	mount_with 16
 	mount_stop

@@ -382,6 +382,18 @@ int file_set_info(struct file_set *set, file_id_t above, struct file_info *ret)
 	return rc;
 }
 
+size_t file_set_memory_bytes(struct file_set *set)
+{
+	size_t bytes;
+
+	lock_acquire(&set->lock);
+	bytes = sizeof(*set) + set->files_room * sizeof(*set->files) +
+		set->n_files * sizeof(**set->files) +
+		set->n_open * (sizeof(struct vfs_file) + FILE_SET_PATH_BYTES);
+	lock_release(&set->lock);
+	return bytes;
+}
+
 file_id_t file_set_next(struct file_set *set)
 {
 	lock_acquire(&set->lock);

@@ -78,12 +78,12 @@ void file_set_raise_next(struct file_set *set, file_id_t next);
 int file_set_info(struct file_set *set, file_id_t above, struct file_info *ret);
 /* The lowest number above this one of a file that is there, or 0. No I/O. */
 file_id_t file_set_above(struct file_set *set, file_id_t above);
+size_t file_set_memory_bytes(struct file_set *set);	/* allocated */
 /* Writes the path of a file, at most FILE_SET_PATH_BYTES. */
 void file_set_path(const struct file_set *set, file_id_t number, char *ret);
 
 /* The file with an open descriptor; file_set_unuse follows. */
-int file_set_use(struct file_set *set, file_id_t number,
-		 struct page_file **ret);
+int file_set_use(struct file_set *set, file_id_t number, struct page_file **ret);
 void file_set_unuse(struct file_set *set, struct page_file *file);
 /* Makes the next file with its header; in use, its name not yet on the disk.
  * AEDB_NO_SPACE, AEDB_IO, AEDB_READ_ONLY, AEDB_NO_MEMORY: there is none. */

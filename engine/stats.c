@@ -88,7 +88,9 @@ static void segments_fill(struct aedb *db, struct aedb_stats *ret)
 			ret->segment_live_bytes += live_bytes(segment_info(s));
 			ret->memory_bytes += segment_memory_bytes(s);
 		}
+	ret->memory_bytes += levels_memory_bytes(levels);
 	epoch_leave(db->epoch);
+	ret->memory_bytes += file_set_memory_bytes(db->segments);
 }
 
 static void values_fill(struct aedb *db, struct aedb_stats *ret)
@@ -101,8 +103,10 @@ static void values_fill(struct aedb *db, struct aedb_stats *ret)
 		ret->value_live_bytes +=
 			storage_value_live(db_levels(db), info.number);
 	}
-	ret->memory_bytes += deferred_bytes(&db->deferred);
+	ret->memory_bytes += deferred_bytes(&db->deferred) +
+			     manifest_state_bytes(manifest_state(db->manifest));
 	lock_release(&db->storage_lock);
+	ret->memory_bytes += file_set_memory_bytes(values_files(db->values));
 }
 
 static void memory_fill(struct aedb *db, struct aedb_stats *ret)

@@ -130,7 +130,7 @@ const struct bench workload_stored_10m[] = {
 	{ "+", "10 M keys, snapshot", PEER_OS, 5, STORES,
 	  .run = stored_snapshot, .rows = SNAPSHOT_ROWS,
 	  .data = &dataset_10m },
-	{ "+", "10 M keys, open", PEER_OS, 5, STORES,
+	{ "+", "10 M keys, open", PEER_OS, 3, STORES,
 	  .run = stored_open, .rows = OPEN_ROWS, .data = &dataset_10m },
 	{ "+", "10 M keys, overwrites in another order", PEER_OS, 1, STORES,
 	  .run = stored_overwrite, .rows = OVERWRITE_ROWS,

@@ -16,6 +16,7 @@
 
 #define ITEM_BYTES_MAX OPTIONS_PATH_BYTES
 #define SIZE_BYTES_MAX (UINT64_C(1) << 50)
+#define LOG_KEEP_BYTES (UINT64_C(4) << 20)
 #define HISTORY_BYTES_MIN (UINT64_C(64) << 10)
 
 __attribute__((format(printf, 2, 3)))
@@ -121,6 +122,8 @@ static const struct size *find_size(const char *name)
 		{ "checkpoint_log", "a size from 64K to 1T", 64 << 10,
 		  UINT64_C(1) << 40, false,
 		  offsetof(struct aedb_options, checkpoint_log_bytes) },
+		{ "log_keep", "a size up to 1T", 0, UINT64_C(1) << 40, true,
+		  offsetof(struct aedb_options, log_keep_bytes) },
 		{ "compaction_rate", "0 or a size of 1M or more", 1 << 20,
 		  SIZE_BYTES_MAX, true,
 		  offsetof(struct aedb_options, compaction_rate) },
@@ -529,6 +532,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	*ret = (struct options){ .is_for_mount = is_name_of_mount(argv[0]) };
 	aedb_options_init(&ret->engine);
 	ret->engine.durability = AEDB_BATCH;
+	ret->engine.log_keep_bytes = LOG_KEEP_BYTES;
 	letters = ret->is_for_mount ? ":sfnvN:o:t:hV" : ":fo:hV";
 	optind = 0;
 	opterr = 0;
@@ -569,6 +573,8 @@ void options_print_help(FILE *out)
 	      "                      log, operations or seconds since the last\n"
 	      "                      checkpoint at which one is made: what a\n"
 	      "                      start has to read (64M, 250000, 300)\n"
+	      "     log_keep=SIZE    of the log before the last checkpoint stays,\n"
+	      "                      for .changes (4M)\n"
 	      "     compaction_rate=SIZE\n"
 	      "                      that compaction writes a second; 0: as much\n"
 	      "                      as it can (64M)\n"

@@ -337,6 +337,7 @@ int target_open(const char *path, enum target_access access,
 	else
 		options.maintenance = AEDB_ON_CALL;
 	options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
+	options.log_keep_bytes = TARGET_LOG_KEEP_BYTES;
 	if (access != TARGET_WRITE && access != TARGET_MAINTAIN)
 		options.mode = AEDB_OPEN_READ_ONLY;
 	if (access == TARGET_READ_DAMAGED)

@@ -58,6 +58,10 @@ int target_read_key_file(const char *path);
 /* Gives it to options, if there is one. */
 void target_apply_key(struct aedb_options *options);
 
+/* What a mount keeps of the log for who asks what was committed, a command that
+ * writes keeps too. */
+#define TARGET_LOG_KEEP_BYTES (4u << 20)
+
 /* An open database and one of its scopes, if any. */
 struct target {
 	const char *path;

@@ -170,12 +170,59 @@ damage() {
 		run -4 aedb $command "$DB"
 		[ "${#lines[@]}" = 1 ]
 		[[ $output == "aedb: $DB: "*"it is mounted on $MNT: 'aedb umount' it first" ]]
+	done
+	for command in stats verify; do
 		run -4 aedb $command "$MNT"
 		[ "$output" = "aedb: $MNT: it is in the mount of $DB: 'aedb umount' that first, and name its directory" ]
 	done
 	aedb umount "$MNT"
 	aedb verify "$DB"
 	reads_well
+}
+
+@test "checkpoint and compact of a mount do the same, and say so" {
+	mount_start
+	echo value >"$MNT/p/s/more"
+	newest=$(awk '$1 == "visible_seq" { print $2 }' "$MNT/.status")
+	[ "$(aedb checkpoint "$MNT")" = "checkpoint $newest" ]
+	[ "$(aedb checkpoint --json "$MNT/p/s")" = "{\"checkpoint_seq\":$newest}" ]
+	[[ $(aedb compact "$MNT") == *" before, "*" now" ]]
+	aedb compact --json "$MNT" | jq -e '.bytes_before > 0 and .bytes_after > 0'
+	aedb status "$MNT" | grep -q '^command 4 done .* compact: '
+	aedb status --json "$MNT" |
+		jq -e '.commands | map(.state) == ["done", "done", "done", "done"]'
+	mkdir "$DIR/part"
+	if mount --bind "$MNT/p" "$DIR/part" 2>/dev/null; then
+		run -2 aedb checkpoint "$DIR/part"
+		[[ $output == *"a part of the database only"* ]]
+		umount "$DIR/part"
+	fi
+	run -2 aedb status db
+	[[ $output == *"is not in a mounted database"* ]]
+}
+
+@test "changes of a mount and of a closed database are the same, and can be followed" {
+	mount_start
+	echo one >"$MNT/p/s/k1"
+	mv "$MNT/p/s/k1" "$MNT/p/s/$(printf 'k\377')"
+	aedb changes "$MNT" >"$DIR/mounted"
+	aedb changes --json "$MNT" | jq -s -e '.[-1].op == "move"'
+	grep -q ' put p/s k1$' "$DIR/mounted"
+	grep -q ' move p/s k1 -> p/s base64:a/8=$' "$DIR/mounted"
+	aedb changes --follow "$MNT" >"$DIR/followed" 3>&- &
+	echo two >"$MNT/p/s/k2"
+	wait_for 20 grep -q ' put p/s k2$' "$DIR/followed"
+	kill $!
+	wait $! || true
+	aedb umount "$MNT"
+	aedb changes "$DB" >"$DIR/closed"
+	cmp <(head -n "$(wc -l <"$DIR/mounted")" "$DIR/closed") "$DIR/mounted"
+	cmp "$DIR/followed" "$DIR/closed"
+	aedb checkpoint "$DB"
+	run -3 aedb changes --from 1 "$DB"
+	[[ $output == *"in the log any more" ]]
+	run -2 aedb changes --follow "$DB"
+	run -2 aedb changes --from 0 "$DB"
 }
 
 @test "what is mounted read-only can be verified" {

@@ -79,6 +79,11 @@ TEST(options_maintenance, "when checkpoints are made and how fast compaction "
 	CHECK_EQ(o.engine.checkpoint_ops, 250000);
 	CHECK_EQ(o.engine.checkpoint_interval_s, 300);
 	CHECK_EQ(o.engine.compaction_rate, 64 << 20);
+	CHECK_EQ(o.engine.log_keep_bytes, 4 << 20);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "log_keep=1G"));
+	CHECK_EQ(o.engine.log_keep_bytes, 1 << 30);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "log_keep=0"));
+	CHECK_EQ(o.engine.log_keep_bytes, 0);
 	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "checkpoint_log=1G,"
 		       "checkpoint_ops=5000000,checkpoint_interval=86400,"
 		       "compaction_rate=200M"));
@@ -230,7 +235,7 @@ TEST(options_values, "values out of their range are refused")
 		"checkpoint_log=65535", "checkpoint_log=2T", "checkpoint_log=",
 		"checkpoint_ops=999", "checkpoint_ops=1000000001",
 		"checkpoint_interval=0", "checkpoint_interval=86401",
-		"checkpoint_interval=5m", "compaction_rate=1",
+		"checkpoint_interval=5m", "compaction_rate=1", "log_keep=2T",
 		"compaction_rate=64MB", "compaction_rate=00x",
 		"history=0", "history=1y", "history=9999999999", "history=8000w",
 	};

@@ -206,24 +206,23 @@ static uint64_t stored_bytes(const struct entry *entry)
 	return value_ref_allocated(&ref);
 }
 
-/* Of a value in the place of one it shares pages with, what is new of it. */
-static uint64_t replaced_bytes(const struct op *op, uint64_t old_bytes)
+/* What a put replaces of `old_bytes`: a value that was not written whole keeps
+ * the rest of it. */
+static uint64_t replaced_bytes(const struct op *op, const struct entry *entry,
+			       uint64_t old_bytes)
 {
 	struct value_extent extent;
 	struct byte_reader r;
-	uint64_t bytes = 0;
-	bool is_shared = false;
+	uint64_t written = 0;
 
-	if (!(op->flags & OP_IS_REF))
+	if (!entry->is_ref)
 		return old_bytes;
 	byte_reader_init(&r, op->extents.at, op->extents.n);
-	for (uint64_t n = byte_reader_varint(&r); n > 0; n--) {
-		if (op_extents_next(&r, &extent) < 0)
-			break;
-		bytes += extent.bytes;
-		is_shared |= extent.bytes == 0;
-	}
-	return is_shared && bytes < old_bytes ? bytes : old_bytes;
+	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
+		if (op_extents_next(&r, &extent) == 0)
+			written += extent.bytes;
+	return written < stored_bytes(entry) && written < old_bytes ? written :
+								      old_bytes;
 }
 
 /* Value files that a commit refers to stay until it is in segments. */
@@ -253,6 +252,7 @@ static uint64_t absent_levels(const struct apply *apply)
 static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
+	uint64_t old_bytes = 0;
 	struct space *space;
 	int exists, rc = space_find(apply, op->key.tree, &space);
 
@@ -265,7 +265,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 	if (exists && (op->flags & OP_MUST_BE_NEW))
 		return err_set(AEDB_EXISTS, "the key exists");
 	if (exists) {
-		apply->buried_bytes += replaced_bytes(op, stored_bytes(&entry));
+		old_bytes = stored_bytes(&entry);
 		superseded_note_put(apply, &entry, op);
 	} else {
 		entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
@@ -277,6 +277,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 	entry.is_ref = op->flags & OP_IS_REF;
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    AEDB_MTIME_NONE;
+	apply->buried_bytes += replaced_bytes(op, &entry, old_bytes);
 	attr_set(&entry, op);
 	files_note(apply, op);
 	return version_add(apply, space, &entry, !exists);

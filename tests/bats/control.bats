@@ -218,10 +218,11 @@ END
 }
 
 @test "a running compaction is ended by its number, and unmounting ends it" {
-	for i in {1..40}; do head -c 1M /dev/urandom >"k$i"; done
 	python3 - "$MNT" <<'END'
 import errno, os, re, sys, threading
 mnt = sys.argv[1]
+for i in range(20000):
+    open(f"{mnt}/p/s/key{i}", "wb").write(os.urandom(100))
 outcomes = []
 def compact():
     fd = os.open(mnt + "/.control", os.O_WRONLY)
@@ -230,8 +231,8 @@ def compact():
         outcomes.append(0)
     except OSError as e:
         outcomes.append(e.errno)
-for attempt in range(200):
-    open(mnt + "/p/s/k1", "wb").write(os.urandom(1 << 20))
+for attempt in range(100):
+    open(mnt + "/p/s/key1", "wb").write(os.urandom(100))
     thread = threading.Thread(target=compact)
     thread.start()
     while thread.is_alive():

@@ -82,6 +82,7 @@ END
 	[ "$n" -gt 100 ]
 	is_whole large 400000 1 "$n"
 	seq -f "$SCOPE/large-%.0f" 1 $((n / 3)) | xargs rm
+	# shellcheck disable=SC2317 # wait_for calls it
 	fits() { head -c 2M /dev/urandom >"$SCOPE/again" && [ -s "$SCOPE/again" ]; } 2>/dev/null
 	wait_for 20 fits
 	m=$(fill more 400000)

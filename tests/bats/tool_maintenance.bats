@@ -111,8 +111,9 @@ damage() {
 		case $kind in
 		MANIFEST-) file=$(cat copy/CURRENT) offset=12310 ;;
 		wal)
-			# the newest one is empty
-			file=$(cd copy && du -b wal/*.wal | sort -n | tail -1)
+			# the newest that holds a commit: none is needed before it
+			file=$(cd copy && du -b wal/*.wal | awk '$1 > 4200' |
+				sort -t/ -k2n | tail -1)
 			file=wal/${file#*wal/} offset=4140
 			;;
 		*) file=$(cd copy && echo $kind/*.$kind) file=${file%% *} offset=4140 ;;
@@ -218,9 +219,12 @@ damage() {
 	aedb changes "$DB" >"$DIR/closed"
 	cmp <(head -n "$(wc -l <"$DIR/mounted")" "$DIR/closed") "$DIR/mounted"
 	cmp "$DIR/followed" "$DIR/closed"
-	aedb checkpoint "$DB"
-	run -3 aedb changes --from 1 "$DB"
+	[ -z "$(aedb changes --from 1000000 "$DB")" ]
+	mount_start -o log_keep=0
+	aedb checkpoint "$MNT"
+	run -3 aedb changes --from 1 "$MNT"
 	[[ $output == *"in the log any more" ]]
+	aedb umount "$MNT"
 	run -2 aedb changes --follow "$DB"
 	run -2 aedb changes --from 0 "$DB"
 }

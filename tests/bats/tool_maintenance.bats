@@ -112,7 +112,7 @@ damage() {
 		MANIFEST-) file=$(cat copy/CURRENT) offset=12310 ;;
 		wal)
 			# the newest that holds a commit: none is needed before it
-			file=$(cd copy && du -b wal/*.wal | awk '$1 > 4200' |
+			file=$(cd copy && du -b wal/*.wal | awk '$1 > 4136' |
 				sort -t/ -k2n | tail -1)
 			file=wal/${file#*wal/} offset=4140
 			;;

@@ -424,9 +424,12 @@ int dirlist_open(struct tree *tree, struct node *dir,
 		 enum dirlist_detail detail, const struct dirlist_mark *after,
 		 struct dirlist **ret)
 {
-	struct dirlist *list = calloc(1, sizeof(*list));
+	struct dirlist *list;
 	int rc = 0;
 
+	if (tree_is_lost(tree))
+		return -ESTALE;
+	list = calloc(1, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	list->tree = tree;

@@ -7,6 +7,9 @@
  * 2. Each directory `.snap` has trees of its own: a directory has one name.
  * 3. A tree whose snapshot was deleted has no name any more. Whoever has files
  *    of it open reads on; names in it are not found.
+ * 4. A state of the kept history is not held by those who look at it: the view of
+ *    its tree is open during a request, and until the next one. When it is not
+ *    kept any more, invariant 3 holds.
  */
 #include "forest.h"
 
@@ -24,6 +27,9 @@ struct snapshot_tree {
 	struct tree *tree;
 	struct node *dir;		/* the `.snap`; counted */
 	char name[AEDB_NAME_BYTES_MAX + 1];	/* "": gone */
+	aedb_seq_t seq;			/* constant after open */
+	bool is_of_history;		/* constant after open: its view comes and
+					 * goes */
 };
 
 struct forest {
@@ -34,6 +40,8 @@ struct forest {
 	struct snapshot_tree **slots;	/* guarded by the tree lock: TREE_SLOT_MAX
 					 * + 1; touched as used */
 	uint16_t last_slot;		/* guarded by the tree lock */
+	struct snapshot_tree *lent;	/* guarded by the tree lock: of history, with
+					 * its view open; NULL */
 };
 
 /* When the newest snapshot was made: until one is made or deleted that is when
@@ -71,6 +79,8 @@ int forest_open(struct aedb *db, const struct tree_config *config,
 static void snapshot_tree_free(struct forest *forest, struct snapshot_tree *s)
 {
 	LIST_REMOVE(s, next);
+	if (forest->lent == s)
+		forest->lent = NULL;
 	forest->slots[s->tree->slot] = NULL;
 	tree_close(s->tree);
 	node_unref(forest->live->nodes, s->dir, 1);
@@ -98,17 +108,46 @@ struct tree *forest_live(struct forest *forest)
 	return forest->live;
 }
 
+/* What it shows is not there any more. */
+static void lose(struct snapshot_tree *s)
+{
+	s->tree->is_gone = true;
+	s->name[0] = '\0';
+}
+
+/* Gives the open view of a state of the history back, and opens that of this
+ * tree if it is such a one. */
+static void lend(struct forest *forest, struct snapshot_tree *s)
+{
+	struct tree *lent = forest->lent ? forest->lent->tree : NULL;
+
+	if (lent) {
+		aedb_snapshot_close(lent->view);
+		lent->view = NULL;
+		forest->lent = NULL;
+	}
+	if (!s || !s->is_of_history || s->tree->is_gone)
+		return;
+	if (aedb_snapshot_open_at(s->tree->db, s->seq, &s->tree->view) < 0)
+		lose(s);
+	else
+		forest->lent = s;
+}
+
 struct tree *forest_tree(struct forest *forest, uint64_t nodeid)
 {
 	unsigned slot = tree_nodeid_slot(nodeid);
+	struct snapshot_tree *s = slot ? forest->slots[slot] : NULL;
 
-	return slot ? forest->slots[slot]->tree : forest->live;
+	if (forest->lent != s && (forest->lent || s->is_of_history))
+		lend(forest, s);
+	return s ? s->tree : forest->live;
 }
 
 void forest_forget(struct forest *forest, uint64_t nodeid, uint64_t n)
 {
 	unsigned slot = tree_nodeid_slot(nodeid);
-	struct tree *tree = forest_tree(forest, nodeid);
+	struct tree *tree = slot ? forest->slots[slot]->tree : forest->live;
 
 	tree_forget(tree, tree_nodeid_node(forest->live, nodeid), n);
 	if (slot && tree_is_unused(tree))
@@ -184,41 +223,46 @@ static int find_top(struct tree *tree, const struct tree_caller *caller,
 	return rc;
 }
 
-static int open_tree(struct forest *forest, const char *name, struct tree **ret)
+static int open_tree(struct forest *forest, struct aedb_snapshot *view,
+		     struct tree **ret)
 {
-	struct aedb *db = forest->live->db;
-	struct aedb_snapshot *view;
 	uint16_t slot = free_slot(forest);
-	int rc = slot ? aedb_snapshot_open_named(db, name, &view) : -ENFILE;
+	int rc = slot ? tree_open_view(forest->live, TREE_SNAPSHOT, slot, view,
+				       ret) : -ENFILE;
 
-	if (rc < 0)
-		return rc;
-	rc = tree_open_view(forest->live, TREE_SNAPSHOT, slot, view, ret);
 	if (rc < 0)
 		aedb_snapshot_close(view);
 	return rc;
 }
 
-/* Opens it; its top is counted once. */
-static int open_snapshot(struct forest *forest, const struct tree_caller *caller,
-			 struct node *dir, const char *name,
-			 struct snapshot_tree **ret)
-{
-	struct snapshot_tree *s = calloc(1, sizeof(*s));
-	int rc = s ? open_tree(forest, name, &s->tree) : -ENOMEM;
+/* A name in a directory `.snap`, and who asks for it. */
+struct wanted {
+	const struct tree_caller *caller;
+	struct node *dir;
+	const char *name;
+};
 
-	if (rc == 0) {
-		rc = find_top(s->tree, caller, dir, &s->tree->top);
-		if (rc < 0)
-			tree_close(s->tree);
-	}
-	if (rc < 0) {
-		free(s);
+/* Opens a tree for the view, which it takes over; its top is counted once. */
+static int open_snapshot(struct forest *forest, const struct wanted *wanted,
+			 struct aedb_snapshot *view, struct snapshot_tree **ret)
+{
+	struct snapshot_tree *s;
+	struct tree *tree;
+	int rc = open_tree(forest, view, &tree);
+
+	if (rc < 0)
 		return rc;
+	rc = find_top(tree, wanted->caller, wanted->dir, &tree->top);
+	s = rc == 0 ? calloc(1, sizeof(*s)) : NULL;
+	if (!s) {
+		tree_close(tree);
+		return rc < 0 ? rc : -ENOMEM;
 	}
-	s->dir = node_ref(dir);
-	strcpy(s->name, name);
-	forest->slots[s->tree->slot] = s;
+	s->tree = tree;
+	s->dir = node_ref(wanted->dir);
+	s->seq = aedb_snapshot_seq(view);
+	strcpy(s->name, wanted->name);
+	forest->slots[tree->slot] = s;
 	LIST_INSERT_HEAD(&forest->snapshots, s, next);
 	*ret = s;
 	return 0;
@@ -237,31 +281,110 @@ static struct snapshot_tree *find_open(struct forest *forest,
 
 /* Lookups. */
 
-static int lookup_snapshot(struct forest *forest,
-			   const struct tree_caller *caller, struct node *dir,
-			   const char *name, struct tree_entry *ret)
+/* The entry of an open snapshot, of which a count of its top is given. */
+static int show_snapshot(struct forest *forest, struct snapshot_tree *s,
+			 const struct tree_caller *caller,
+			 struct tree_entry *ret)
 {
-	struct snapshot_tree *s;
-	struct tree *tree;
-	int rc = 0;
+	struct tree *tree = s->tree;
+	int rc = tree_getattr(tree, caller, tree->top, NULL, ret);
 
-	if (!*name || strlen(name) > AEDB_NAME_BYTES_MAX ||
-	    node_is_orphan(dir->parent))
-		return -ENOENT;
-	s = find_open(forest, dir, name);
-	if (s)
-		node_ref(s->tree->top);
-	else
-		rc = open_snapshot(forest, caller, dir, name, &s);
-	if (rc < 0)
-		return rc;
-	tree = s->tree;
-	rc = tree_getattr(tree, caller, tree->top, NULL, ret);
 	if (rc < 0)
 		forest_forget(forest, tree_nodeid(tree, tree->top), 1);
 	/* In a project nothing tells the kernel that a snapshot was deleted. */
 	else
-		ret->is_name_lasting = dir->parent->kind == NODE_ROOT;
+		ret->is_name_lasting = s->dir->parent->kind == NODE_ROOT;
+	return rc;
+}
+
+static int lookup_snapshot(struct forest *forest, const struct wanted *wanted,
+			   struct tree_entry *ret)
+{
+	struct aedb_snapshot *view;
+	struct snapshot_tree *s;
+	int rc = 0;
+
+	if (node_is_orphan(wanted->dir->parent))
+		return -ENOENT;
+	s = find_open(forest, wanted->dir, wanted->name);
+	if (s) {
+		node_ref(s->tree->top);
+	} else {
+		rc = aedb_snapshot_open_named(forest->live->db, wanted->name,
+					      &view);
+		if (rc == 0)
+			rc = open_snapshot(forest, wanted, view, &s);
+	}
+	return rc < 0 ? rc : show_snapshot(forest, s, wanted->caller, ret);
+}
+
+/* States without a name of their own. */
+
+#define CHECKPOINT "@checkpoint"
+#define NUMBER_DIGITS_MAX 16
+
+/* -ENOENT: no such state is kept. */
+static int open_state(struct aedb *db, const char *name,
+		      struct aedb_snapshot **ret)
+{
+	size_t digits = strspn(name + 1, "0123456789");
+	int rc = -ENOENT;
+
+	if (strcmp(name, CHECKPOINT) == 0)
+		rc = aedb_snapshot_open_checkpoint(db, ret);
+	else if (digits && digits <= NUMBER_DIGITS_MAX && !name[1 + digits])
+		rc = aedb_snapshot_open_at(db, strtoull(name + 1, NULL, 10),
+					   ret);
+	return rc == AEDB_CONFLICT || rc == AEDB_RANGE ? -ENOENT : rc;
+}
+
+/* The tree that shows this state has it under this name; one that shows another,
+ * an older checkpoint, has no name any more. Takes the view over. */
+static int lookup_state(struct forest *forest, const struct wanted *wanted,
+			struct aedb_snapshot *view, struct tree_entry *ret)
+{
+	struct snapshot_tree *s = find_open(forest, wanted->dir, wanted->name);
+	int rc = 0;
+
+	if (s && s->seq == aedb_snapshot_seq(view)) {
+		aedb_snapshot_close(view);
+		node_ref(s->tree->top);
+		(void)forest_tree(forest, tree_nodeid(s->tree, s->tree->top));
+	} else {
+		if (s)
+			s->name[0] = '\0';
+		lend(forest, NULL);
+		rc = open_snapshot(forest, wanted, view, &s);
+		if (rc < 0)
+			return rc;
+		s->is_of_history = strcmp(wanted->name, CHECKPOINT) != 0;
+		forest->lent = s->is_of_history ? s : NULL;
+	}
+	rc = show_snapshot(forest, s, wanted->caller, ret);
+	if (rc == 0)
+		ret->is_name_lasting = false;
+	return rc;
+}
+
+bool forest_is_state(const char *name)
+{
+	return name[0] == '@';
+}
+
+int forest_lookup_state(struct forest *forest, const struct tree_caller *caller,
+			const struct forest_snapshot *state,
+			struct tree_entry *ret)
+{
+	struct wanted wanted = { caller, NULL, state->name };
+	struct aedb_snapshot *view;
+	int rc = open_state(forest->live->db, state->name, &view);
+
+	if (rc < 0)
+		return rc;
+	tree_lock(forest->live);
+	wanted.dir = tree_nodeid_node(forest->live, state->dir);
+	rc = lookup_state(forest, &wanted, view, ret);
+	tree_unlock(forest->live);
 	return rc;
 }
 
@@ -321,7 +444,8 @@ int forest_lookup(struct forest *forest, const struct tree_caller *caller,
 	const struct special *special;
 
 	if (dir->kind == NODE_SNAPSHOTS)
-		return lookup_snapshot(forest, caller, dir, name, ret);
+		return lookup_snapshot(forest, &(struct wanted){ caller, dir,
+								 name }, ret);
 	special = find_special(tree, dir, name);
 	if (special)
 		return lookup_special(tree, caller, dir, special, ret);
@@ -414,8 +538,10 @@ static void rename_trees(struct forest *forest, const char *name,
 	LIST_FOREACH(s, &forest->snapshots, next) {
 		if (strcmp(s->name, name) != 0)
 			continue;
-		s->tree->is_gone = !new_name;
-		strcpy(s->name, new_name ? new_name : "");
+		if (new_name)
+			strcpy(s->name, new_name);
+		else
+			lose(s);
 	}
 }
 

@@ -28,7 +28,7 @@ int forest_open(struct aedb *db, const struct tree_config *config,
 void forest_close(struct forest *forest);
 /* Any thread, without the lock. */
 struct tree *forest_live(struct forest *forest);
-/* The tree of a node that the kernel knows. */
+/* The tree of a node that the kernel knows. At the beginning of each request. */
 struct tree *forest_tree(struct forest *forest, uint64_t nodeid);
 
 /* As tree_lookup; finds also what only the forest has: names with a dot before
@@ -37,6 +37,11 @@ int forest_lookup(struct forest *forest, const struct tree_caller *caller,
 		  uint64_t parent, const char *name, struct tree_entry *ret);
 /* As tree_forget. */
 void forest_forget(struct forest *forest, uint64_t nodeid, uint64_t n);
+
+/* A name in `.snap` that stands for a state without a name of its own: "@" and a
+ * number is one of the kept history, "@checkpoint" the last checkpoint's. Looking
+ * it up may wait for the disk. */
+bool forest_is_state(const char *name);
 
 /* The node is a directory `.snap`, where the calls below are for mkdir, rmdir and
  * rename. */
@@ -55,6 +60,10 @@ int forest_snapshot_create(struct forest *forest,
 			   const struct tree_caller *caller,
 			   const struct forest_snapshot *snapshot,
 			   struct tree_entry *ret);
+/* As forest_lookup, of a state; any user may. */
+int forest_lookup_state(struct forest *forest, const struct tree_caller *caller,
+			const struct forest_snapshot *state,
+			struct tree_entry *ret);
 int forest_snapshot_delete(struct forest *forest,
 			   const struct tree_caller *caller,
 			   const struct forest_snapshot *snapshot);

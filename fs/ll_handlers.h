@@ -15,6 +15,7 @@ enum ll_snapshot_act {
 	LL_SNAPSHOT_CREATE,
 	LL_SNAPSHOT_DELETE,
 	LL_SNAPSHOT_RENAME,
+	LL_SNAPSHOT_LOOK_UP,	/* a state */
 };
 void ll_snapshot(fuse_req_t req, enum ll_snapshot_act act,
 		 const struct forest_snapshot *snapshot);

@@ -3,14 +3,27 @@
 
 #include "ll_handlers.h"
 
+/* Whether the parent is a `.snap`, where names are snapshots. */
+static bool is_of_snapshots(fuse_req_t req, fuse_ino_t parent)
+{
+	return forest_has_snapshots(ll_config(req)->forest, parent);
+}
+
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct ll_reply reply = { .kind = LL_ENTRY };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
-	int rc = forest_lookup(ll_config(req)->forest, &caller, parent, name,
-			       &reply.entry);
+	int rc;
 
+	if (forest_is_state(name) && is_of_snapshots(req, parent)) {
+		tree_unlock(tree);
+		ll_snapshot(req, LL_SNAPSHOT_LOOK_UP,
+			    &(struct forest_snapshot){ parent, name, NULL, 0 });
+		return;
+	}
+	rc = forest_lookup(ll_config(req)->forest, &caller, parent, name,
+			   &reply.entry);
 	/* What is not there never will be. */
 	if (rc == -ENOENT && tree_is_immutable(tree)) {
 		reply.kind = LL_NOTHING;
@@ -41,12 +54,6 @@ void ll_forget_multi(fuse_req_t req, size_t count,
 			      forgets[i].nlookup);
 	tree_unlock(live);
 	fuse_reply_none(req);
-}
-
-/* Whether the parent is a `.snap`, where names are snapshots. */
-static bool is_of_snapshots(fuse_req_t req, fuse_ino_t parent)
-{
-	return forest_has_snapshots(ll_config(req)->forest, parent);
 }
 
 static struct tree_new new_of(fuse_req_t req, fuse_ino_t parent,

@@ -43,7 +43,6 @@ int ll_errno(int rc, const char *what)
 	case AEDB_IO:
 	case AEDB_CORRUPT:
 	case AEDB_UNKNOWN:
-	case AEDB_CONFLICT:
 		log_line(LOG_ERR, "%s: %s", what, aedb_error_message());
 		return EIO;
 	default:

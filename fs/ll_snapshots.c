@@ -1,6 +1,6 @@
 /*
- * mkdir, rmdir and rename in `.snap`: they wait for the disk, so workers run
- * them.
+ * mkdir, rmdir and rename in `.snap`, and lookups of states without a name: they
+ * wait for the disk, so workers run them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -28,6 +28,10 @@ static int act(struct job *job, struct ll_reply *reply)
 		reply->kind = LL_ENTRY;
 		return forest_snapshot_create(forest, &caller, &job->snapshot,
 					      &reply->entry);
+	case LL_SNAPSHOT_LOOK_UP:
+		reply->kind = LL_ENTRY;
+		return forest_lookup_state(forest, &caller, &job->snapshot,
+					   &reply->entry);
 	case LL_SNAPSHOT_DELETE:
 		return forest_snapshot_delete(forest, &caller, &job->snapshot);
 	default:

@@ -39,6 +39,8 @@ int place_of_directory(const struct tree *tree, struct node *dir,
 	size_t depth = 0;
 	int rc;
 
+	if (tree_is_lost(tree))
+		return -ENOENT;
 	for (; dir && dir->kind != NODE_SCOPE; dir = dir->parent) {
 		if (depth == DEPTH_MAX)
 			return -ENAMETOOLONG;
@@ -112,7 +114,8 @@ int place_stat(const struct tree *tree, struct node *node,
 	struct place place;
 	int rc;
 
-	if (node_is_orphan(node) || node->draft || node_is_special(node))
+	if (node_is_orphan(node) || node->draft || node_is_special(node) ||
+	    tree_is_lost(tree))
 		return -ENOENT;
 	switch (node->kind) {
 	case NODE_FILE:

@@ -48,7 +48,8 @@ struct tree {
 	uint64_t ino_bits;			/* constant after open: of all its
 						 * st_ino, above the object id */
 	struct aedb_snapshot *view;		/* what it shows; owned; NULL: the
-						 * newest state */
+						 * newest state, but of a snapshot
+						 * nothing */
 	struct node *top;			/* that has its name; borrowed;
 						 * NULL: live */
 	bool is_gone;				/* what it shows was deleted: names
@@ -56,6 +57,9 @@ struct tree {
 	struct node_table *nodes;
 	LIST_HEAD(, file) open_files;
 };
+
+/* What it showed is not there any more, also for those who had it open. */
+bool tree_is_lost(const struct tree *tree);
 
 /* Its st_ino. */
 uint64_t tree_ino(const struct tree *tree, const struct object *object);

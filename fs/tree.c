@@ -181,6 +181,11 @@ struct node *tree_root(struct tree *tree)
 	return node_table_root(tree->nodes);
 }
 
+bool tree_is_lost(const struct tree *tree)
+{
+	return tree->kind == TREE_SNAPSHOT && !tree->view;
+}
+
 /* A prime: as many versions of a key have numbers of their own in snapshots, or
  * programs would hold two of equal size made in one second for one file. */
 #define INO_VERSIONS 1021

@@ -334,6 +334,41 @@ PYTHON
 	[ "$(cat "$S/B/p/s/k")" = changed ]
 }
 
+# The number of the newest commit, of a mount with a history.
+newest() {
+	mount_stop >&2
+	aedb stats --json "$DB" | jq .visible_seq
+	mount_start -o history=1h,1M >&2
+}
+
+@test "numbers name past states while a history is kept, and the last checkpoint has a name" {
+	cd /
+	mount_stop
+	mount_start -o history=1h,1M
+	echo 1 >"$MNT/p/s/k"
+	local first second
+	first=$(newest)
+	echo 2 >"$MNT/p/s/k"
+	second=$(newest)
+	echo 3 >"$MNT/p/s/k"
+	rm -r "$MNT/p"
+	[ "$(cat "$S/@$first/p/s/k" "$S/@$second/p/s/k" "$S/@$first/p/s/k" | xargs)" = '1 2 1' ]
+	[ "$(find "$S/@$second" -type f)" = "$S/@$second/p/s/k" ]
+	rsync -a "$S/@$first/p" "$MNT/"
+	[ "$(cat "$MNT/p/s/k")" = 1 ]
+	[ -z "$(ls "$S")" ]
+	[ ! -e "$S/@$((second + 1000000))" ] && [ ! -e "$S/@x" ]
+	run ! rmdir "$S/@$first"
+	run ! mv "$S/@$first" "$S/A"
+	run ! touch "$S/@$first/p/s/k"
+	mount_stop
+	aedb checkpoint "$DB"
+	mount_start
+	run ! cat "$S/@$first/p/s/k"
+	echo 4 >"$MNT/p/s/k"
+	[ "$(cat "$S/@checkpoint/p/s/k")" = 1 ]
+}
+
 @test "a hundred snapshots, each with its own state, are walked and deleted" {
 	mkdir dir
 	for i in $(seq 100); do

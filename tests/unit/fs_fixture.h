@@ -34,20 +34,22 @@ static inline void fs_make_scope(struct fs *fs, struct node *project)
 	fs->scope = scope.node;
 }
 
-/* With at most so many operations in a commit. */
-static inline void fs_open_small(struct fs *fs, uint32_t ops_max)
+static inline void fs_options(struct aedb_options *ret)
+{
+	aedb_options_init(ret);
+	ret->mode = AEDB_OPEN_CREATE;
+	ret->durability = AEDB_OS;
+}
+
+static inline void fs_open_with(struct fs *fs,
+				const struct aedb_options *options)
 {
 	struct tree_config config = { .defaults = { 1000, 1000, 022 } };
 	struct tree_entry project;
-	struct aedb_options options;
 
 	strcpy(fs->directory, "/tmp/aedb-fs-XXXXXX");
 	CHECK(mkdtemp(fs->directory) != NULL);
-	aedb_options_init(&options);
-	options.mode = AEDB_OPEN_CREATE;
-	options.durability = AEDB_OS;
-	options.txn_ops_max = ops_max;
-	CHECK_OK(aedb_open(fs->directory, &options, &fs->db));
+	CHECK_OK(aedb_open(fs->directory, options, &fs->db));
 	CHECK_OK(forest_open(fs->db, &config, &fs->forest));
 	fs->tree = forest_live(fs->forest);
 	fs->me = (struct tree_caller){ getpid(), 0, 0 };
@@ -57,6 +59,16 @@ static inline void fs_open_small(struct fs *fs, uint32_t ops_max)
 	fs->scope = NULL;
 	fs_make_scope(fs, project.node);
 	tree_forget(fs->tree, project.node, 1);
+}
+
+/* With at most so many operations in a commit. */
+static inline void fs_open_small(struct fs *fs, uint32_t ops_max)
+{
+	struct aedb_options options;
+
+	fs_options(&options);
+	options.txn_ops_max = ops_max;
+	fs_open_with(fs, &options);
 }
 
 static inline void fs_open(struct fs *fs)

@@ -5,9 +5,23 @@
 
 #include "fs_fixture.h"
 
+static int look_up(struct fs *fs, uint64_t parent, const char *name,
+		   struct tree_entry *ret)
+{
+	struct forest_snapshot state = { .dir = parent, .name = name };
+	int rc;
+
+	if (!forest_is_state(name))
+		return forest_lookup(fs->forest, &fs->me, parent, name, ret);
+	tree_unlock(fs->tree);
+	rc = forest_lookup_state(fs->forest, &fs->me, &state, ret);
+	tree_lock(fs->tree);
+	return rc;
+}
+
 /* Walks a path from the mount's root as the kernel does. The entry's node is
  * counted. */
-static int find(struct fs *fs, const char *path, struct tree_entry *ret)
+static int walk(struct fs *fs, const char *path, struct tree_entry *ret)
 {
 	uint64_t nodeid = TREE_ROOT_NODEID;
 	char name[256];
@@ -17,7 +31,8 @@ static int find(struct fs *fs, const char *path, struct tree_entry *ret)
 	for (;;) {
 		n = strcspn(path, "/");
 		snprintf(name, sizeof(name), "%.*s", (int)n, path);
-		rc = forest_lookup(fs->forest, &fs->me, nodeid, name, ret);
+		(void)forest_tree(fs->forest, nodeid);
+		rc = look_up(fs, nodeid, name, ret);
 		if (nodeid != TREE_ROOT_NODEID)
 			forest_forget(fs->forest, nodeid, 1);
 		if (rc < 0 || !path[n])
@@ -25,6 +40,16 @@ static int find(struct fs *fs, const char *path, struct tree_entry *ret)
 		nodeid = ret->nodeid;
 		path += n + 1;
 	}
+}
+
+static int find(struct fs *fs, const char *path, struct tree_entry *ret)
+{
+	int rc;
+
+	tree_lock(fs->tree);
+	rc = walk(fs, path, ret);
+	tree_unlock(fs->tree);
+	return rc;
 }
 
 static int find_error(struct fs *fs, const char *path)
@@ -481,6 +506,128 @@ TEST(many, "many snapshots are open at once, each with its own state")
 	fs_close(&fs);
 }
 
+static void open_with_history(struct fs *fs)
+{
+	struct aedb_options options;
+
+	fs_options(&options);
+	options.maintenance = AEDB_ON_CALL;
+	options.history_s = 3600;
+	options.history_bytes = 64 << 10;
+	fs_open_with(fs, &options);
+}
+
+/* The path of something in the newest state, for later. */
+static const char *path_now(struct fs *fs, const char *path)
+{
+	static char text[96];
+
+	snprintf(text, sizeof(text), ".snap/@%llu/%s",
+		 (unsigned long long)aedb_visible_seq(fs->db), path);
+	return text;
+}
+
+static uint64_t snapshots_held(struct fs *fs)
+{
+	struct aedb_stats stats;
+
+	(void)forest_tree(fs->forest, TREE_ROOT_NODEID);
+	aedb_stats(fs->db, &stats);
+	return stats.snapshots;
+}
+
+TEST(history, "a number names a state of the kept history, which nobody holds by "
+	"looking at it, also in a project")
+{
+	struct tree_entry entry = { 0 };
+	char path[96], other[128];
+	struct fs fs;
+
+	open_with_history(&fs);
+	fs_put(&fs, "k", "1");
+	strcpy(path, path_now(&fs, "p/s/k"));
+	fs_put(&fs, "k", "2");
+	CHECK_OK(find(&fs, path, &entry));
+	CHECK_EQ(snapshots_held(&fs), 0);
+	CHECK_STR(text_at(&fs, path), "1");
+	strcpy(other, path_now(&fs, "p/s/k"));
+	fs_put(&fs, "k", "3");
+	CHECK_STR(text_at(&fs, other), "2");
+	CHECK_STR(text_at(&fs, path), "1");
+	CHECK_EQ(snapshots_held(&fs), 0);
+	memcpy(path + strlen(path) - 5, "s/k", 4);
+	snprintf(other, sizeof(other), "p/%s", path);
+	CHECK_STR(text_at(&fs, other), "1");
+	CHECK_STR(list_at(&fs, ".snap"), "");
+	CHECK_EQ(find_error(&fs, ".snap/@999999"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/@"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/@1x"), -ENOENT);
+	CHECK_EQ(find_error(&fs, ".snap/@nothing"), -ENOENT);
+	forest_forget(fs.forest, entry.nodeid, 1);
+	fs_close(&fs);
+}
+
+TEST(past, "of a state that is not kept any more names are gone and listings fail, "
+	"and open files are read on")
+{
+	struct tree_entry dir = { 0 }, file = { 0 }, entry;
+	struct handle *handle = NULL;
+	static char large[60000];
+	struct tree_dirent dirent;
+	struct tree_dir *list;
+	char path[96];
+	struct fs fs;
+
+	open_with_history(&fs);
+	fs_put(&fs, "k", "old");
+	strcpy(path, path_now(&fs, "p/s/k"));
+	fs_put(&fs, "k", "new");
+	CHECK_OK(open_at(&fs, path, O_RDONLY, &file, &handle));
+	path[strlen(path) - 2] = '\0';
+	CHECK_OK(find(&fs, path, &dir));
+	CHECK_OK(tree_opendir(tree_at(&fs, &dir), dir.node, &list));
+	memset(large, 'x', sizeof(large) - 1);
+	for (int i = 0; i < 8; i++)
+		fs_put(&fs, "k", large);
+	CHECK_OK(aedb_checkpoint(fs.db, NULL));
+	CHECK_EQ(find_error(&fs, path), -ENOENT);
+	(void)tree_at(&fs, &dir);
+	CHECK_EQ(forest_lookup(fs.forest, &fs.me, dir.nodeid, "k", &entry),
+		 -ENOENT);
+	CHECK_EQ(tree_getattr(tree_at(&fs, &dir), &fs.me, dir.node, NULL,
+			      &entry), -ENOENT);
+	CHECK_OK(tree_dir_seek(tree_at(&fs, &dir), list, TREE_NAMES, 2));
+	CHECK_EQ(tree_dir_peek(tree_at(&fs, &dir), list, &dirent), -ESTALE);
+	tree_releasedir(tree_at(&fs, &dir), list);
+	CHECK_STR(read_at(&fs, &file, handle), "old");
+	close_at(&fs, &file, handle);
+	forest_forget(fs.forest, dir.nodeid, 1);
+	fs_close(&fs);
+}
+
+TEST(checkpoint, "the last checkpoint's state has a name, and who looks at it keeps "
+	"it when the next one is made")
+{
+	struct tree_entry old = { 0 };
+	struct handle *handle;
+	struct fs fs;
+
+	open_with_history(&fs);
+	CHECK_EQ(find_error(&fs, ".snap/@checkpoint"), -ENOENT);
+	fs_put(&fs, "k", "1");
+	CHECK_OK(aedb_checkpoint(fs.db, NULL));
+	fs_put(&fs, "k", "2");
+	CHECK_STR(text_at(&fs, ".snap/@checkpoint/p/s/k"), "1");
+	CHECK_OK(find(&fs, ".snap/@checkpoint/p/s/k", &old));
+	CHECK_OK(aedb_checkpoint(fs.db, NULL));
+	CHECK_STR(text_at(&fs, ".snap/@checkpoint/p/s/k"), "2");
+	CHECK_OK(tree_open_file(tree_at(&fs, &old), &fs.me, old.node, O_RDONLY,
+				&handle));
+	CHECK_STR(read_at(&fs, &old, handle), "1");
+	close_at(&fs, &old, handle);
+	fs_close(&fs);
+}
+
 #define ROUNDS 100
 
 /* Takes and deletes snapshots, as a worker does. */
@@ -491,9 +638,7 @@ static void *take_and_drop(void *arg)
 	struct tree_entry dir = { 0 }, entry;
 	struct forest_snapshot snapshot = { .name = "A" };
 
-	tree_lock(fs->tree);
 	CHECK_OK(find(fs, ".snap", &dir));
-	tree_unlock(fs->tree);
 	snapshot.dir = dir.nodeid;
 	for (int i = 0; i < ROUNDS; i++) {
 		CHECK_OK(forest_snapshot_create(fs->forest, &caller, &snapshot,
@@ -517,14 +662,18 @@ static int read_at_times(struct fs *fs, const char *path)
 	int n = 0;
 
 	for (int i = 0; i < 20 * ROUNDS; i++) {
+		if (find(fs, path, &entry) < 0)
+			continue;
 		tree_lock(fs->tree);
-		if (open_at(fs, path, O_RDONLY, &entry, &handle) == 0) {
+		if (tree_open_file(tree_at(fs, &entry), &fs->me, entry.node,
+				   O_RDONLY, &handle) == 0) {
 			tree_unlock(fs->tree);
 			tree_lock(fs->tree);
 			CHECK_STR(read_at(fs, &entry, handle), "v");
-			close_at(fs, &entry, handle);
+			CHECK_OK(tree_release(tree_at(fs, &entry), handle));
 			n++;
 		}
+		forest_forget(fs->forest, entry.nodeid, 1);
 		tree_unlock(fs->tree);
 	}
 	return n;

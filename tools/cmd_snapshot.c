@@ -325,12 +325,21 @@ static int diff_in_database(const struct work *work)
 	return target_close(&target, rc);
 }
 
+/* In a mount past states have names too: "@" and a word. */
+static bool is_state(const char *name)
+{
+	return *name == '@' && name[1] &&
+	       !name[1 + strspn(name + 1, "0123456789"
+				"abcdefghijklmnopqrstuvwxyz")];
+}
+
 static int diff(const struct work *work)
 {
 	int rc = 0;
 
 	for (int i = 0; i < work->n_names && rc == 0; i++)
-		rc = check_name(work->names[i]);
+		if (!work->root || !is_state(work->names[i]))
+			rc = check_name(work->names[i]);
 	if (rc < 0)
 		return rc;
 	return work->root ? diff_in_mount(work) : diff_in_database(work);

@@ -149,7 +149,7 @@ static const struct command commands[] = {
 	  "diff prints what changed from the first snapshot to the second, or to what\n"
 	  "is there now: a line '+ PATH', '- PATH' or '~ PATH' for what was added,\n"
 	  "removed or changed, PATH being PROJECT/SCOPE/KEY, quoted as git does it. No\n"
-	  "value is read.\n"
+	  "value is read. In a mount it takes @NUMBER and @checkpoint as well.\n"
 	  "\n"
 	  "  -l, --long      list: with the time when each was taken\n"
 	  DATABASE_OPTIONS },

@@ -354,6 +354,8 @@ newest() {
 	rm -r "$MNT/p"
 	[ "$(cat "$S/@$first/p/s/k" "$S/@$second/p/s/k" "$S/@$first/p/s/k" | xargs)" = '1 2 1' ]
 	[ "$(find "$S/@$second" -type f)" = "$S/@$second/p/s/k" ]
+	[ "$(aedb snapshot diff "$MNT" "@$first" "@$second")" = '~ p/s/k' ]
+	aedb snapshot diff "$MNT" "@$first" | grep -qx -e '- p/s/k'
 	rsync -a "$S/@$first/p" "$MNT/"
 	[ "$(cat "$MNT/p/s/k")" = 1 ]
 	[ -z "$(ls "$S")" ]

@@ -45,15 +45,21 @@ struct forest {
 };
 
 /* When the newest snapshot was made: until one is made or deleted that is when
- * `.snap` changed. */
+ * `.snap` changed. Without any it is as old as the root. */
 static int64_t newest_snapshot_ns(struct aedb *db)
 {
 	struct aedb_snapshot_info info = { .name = "" };
+	const struct aedb_place root = { NULL, NULL };
+	struct aedb_entry entry;
 	int64_t newest_ns = 0;
 
 	while (aedb_snapshot_next(db, info.name, &info) == 0)
 		if (info.time_ns > newest_ns)
 			newest_ns = info.time_ns;
+	if (!newest_ns && aedb_place_stat(db, NULL, root, &entry) == 0) {
+		newest_ns = entry.time_ns;
+		aedb_unpin(&entry);
+	}
 	return newest_ns;
 }
 
@@ -476,11 +482,21 @@ static int check_change(struct forest *forest, const struct tree_caller *caller,
 	       0 : -EACCES;
 }
 
-static void names_changed(struct forest *forest)
+/* The kernel is told of the root's `.snap`, of which the number is returned; 0: it
+ * does not know it. */
+static uint64_t names_changed(struct forest *forest)
 {
 	struct tree *live = forest->live;
+	struct node *dir = node_find(live->nodes, tree_root(live), ".snap");
+	uint64_t nodeid = 0;
 
 	live->mount->snapshots_changed_ns = tree_time_ns(live);
+	if (dir) {
+		tree_note_stale(live, dir);
+		nodeid = tree_nodeid(live, dir);
+		node_unref(live->nodes, dir, 1);
+	}
+	return nodeid;
 }
 
 /* Under the lock of names. */
@@ -545,18 +561,6 @@ static void rename_trees(struct forest *forest, const char *name,
 	}
 }
 
-/* The root's `.snap`; 0: the kernel does not know it. */
-static uint64_t snapshots_nodeid(struct forest *forest)
-{
-	struct tree *live = forest->live;
-	struct node *dir = node_find(live->nodes, tree_root(live), ".snap");
-	uint64_t nodeid = dir ? tree_nodeid(live, dir) : 0;
-
-	if (dir)
-		node_unref(live->nodes, dir, 1);
-	return nodeid;
-}
-
 int forest_snapshot_drop(struct forest *forest, const char *name,
 			 uint64_t *ret_dir)
 {
@@ -566,9 +570,8 @@ int forest_snapshot_drop(struct forest *forest, const char *name,
 	rc = aedb_snapshot_delete(forest->live->db, name);
 	if (rc == 0) {
 		tree_lock(forest->live);
-		names_changed(forest);
+		*ret_dir = names_changed(forest);
 		rename_trees(forest, name, NULL);
-		*ret_dir = snapshots_nodeid(forest);
 		tree_unlock(forest->live);
 	}
 	pthread_mutex_unlock(&forest->names_lock);

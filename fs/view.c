@@ -147,8 +147,11 @@ static bool is_stat_lasting(struct node *node)
 
 	if (node_is_pending(node))
 		return file && !file_is_touched(file);
-	if (node->draft || node_is_special(node))
+	if (node->draft)
 		return false;
+	/* Of a project's nobody is told when it changes. */
+	if (node_is_special(node))
+		return node->parent->kind == NODE_ROOT;
 	return !file || (!file->n_writing && !has_outdated_reader(file));
 }
 

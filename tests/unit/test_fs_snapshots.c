@@ -313,6 +313,32 @@ TEST(names, "snapshots are listed, renamed and deleted by name, and their direct
 	fs_close(&fs);
 }
 
+TEST(told, "the kernel keeps the attributes of the root's .snap, and is told when "
+	"they change")
+{
+	struct tree_effects effects;
+	struct tree_entry entry = { 0 };
+	struct stat before, after;
+	struct fs fs;
+
+	fs_open(&fs);
+	before = stat_at(&fs, ".snap");
+	CHECK_OK(find(&fs, ".snap", &entry));
+	CHECK(entry.is_name_lasting && entry.is_stat_lasting);
+	tree_take_effects(fs.tree, &effects);
+	CHECK_OK(take(&fs, "A"));
+	tree_take_effects(fs.tree, &effects);
+	CHECK_EQ(effects.n_stale, 1);
+	CHECK_EQ(effects.stale[0], entry.nodeid);
+	after = stat_at(&fs, ".snap");
+	CHECK(memcmp(&before.st_mtim, &after.st_mtim, sizeof(after.st_mtim)));
+	forest_forget(fs.forest, entry.nodeid, 1);
+	CHECK_OK(find(&fs, "p/.snap", &entry));
+	CHECK(!entry.is_stat_lasting);
+	forest_forget(fs.forest, entry.nodeid, 1);
+	fs_close(&fs);
+}
+
 TEST(in_project, "in a project the snapshots show that project, whatever it was "
 	"called then, and none that is older")
 {

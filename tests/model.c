@@ -84,6 +84,24 @@ struct model *model_new(void)
 	return model;
 }
 
+struct model_state *model_newest(struct model *model)
+{
+	return model->states[model->n_states - 1];
+}
+
+/* What comes is noted in the newest state: that must not be another model's. */
+static void newest_own(struct model *model)
+{
+	struct model_state *copy;
+
+	if (model->n_borrowed < model->n_states)
+		return;
+	copy = malloc(sizeof(*copy));
+	*copy = *model_newest(model);
+	model->states[model->n_states - 1] = copy;
+	model->n_borrowed--;
+}
+
 struct model *model_fork(const struct model *from)
 {
 	struct model *model = malloc(sizeof(*model));
@@ -96,6 +114,7 @@ struct model *model_fork(const struct model *from)
 	model->values = NULL;
 	model->n_values = model->values_room = 0;
 	model->stage = NULL;
+	newest_own(model);
 	return model;
 }
 
@@ -106,6 +125,7 @@ void model_rewind(struct model *model, size_t i)
 			free(model->states[model->n_states]);
 	if (model->n_borrowed > model->n_states)
 		model->n_borrowed = model->n_states;
+	newest_own(model);
 	model->n_durable = model->n_states;
 }
 
@@ -124,11 +144,6 @@ void model_free(struct model *model)
 	free(model->states);
 	free(model->values);
 	free(model);
-}
-
-struct model_state *model_newest(struct model *model)
-{
-	return model->states[model->n_states - 1];
 }
 
 void model_add(struct model *model, struct model_state *state)

@@ -9,7 +9,7 @@
 
 #define LIVES 3		/* for each durability */
 #define STEPS 120
-#define TRIED_OF 2	/* one in so many moments is tried */
+#define TRIED_OF 3	/* one in so many moments is tried */
 #define RECOVERY_OF 16	/* of those, one in so many is cut while it is recovered */
 #define VERIFIED_OF 4		/* one in so many is verified before */
 #define AFTERLIFE_OF 8	/* and one in so many lives on */

@@ -117,6 +117,7 @@ struct aedb_options {
 	uint64_t txn_bytes_max;		/* keys, small values and attributes of one
 					 * transaction; 64 KiB..1 GiB */
 	uint32_t txn_ops_max;		/* 1..16,000,000 */
+	uint32_t batches_max;		/* open at a time; 1..1,000,000 */
 	uint32_t inline_bytes_max;	/* larger values lie in value files once they
 					 * left memory; 0..65,536 */
 	uint64_t memory_bytes;		/* for everything; >= 16 KiB */
@@ -142,9 +143,10 @@ struct aedb_options {
 };
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
- * values, 64 MiB and 1,000,000 operations a transaction, 1 KiB inline, 256 MiB
- * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s, no history,
- * compaction at 64 MiB a second, 64 MiB log files, none of the log kept. */
+ * values, 64 MiB and 1,000,000 operations a transaction, 1,000 batches, 1 KiB
+ * inline, 256 MiB memory, a checkpoint at 64 MiB, 250,000 operations or 300 s,
+ * no history, compaction at 64 MiB a second, 64 MiB log files, none of the log
+ * kept. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;
@@ -495,6 +497,138 @@ struct aedb_conflict {
 int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,
 		      struct aedb_conflict *ret);
 
+/* Batches. */
+
+/*
+ * A private branch of the database: it begins on the newest state, shows its own
+ * changes over that, and is seen by nobody else until it is committed, at once
+ * or not at all. It may live long: it holds no lock and stops nobody, but keeps
+ * the versions of its base. First committer wins: what is committed is the net
+ * difference to the base, and if something in that was changed by others since,
+ * nothing is.
+ *
+ *	aedb_batch_begin(db, &batch);
+ *	view = aedb_batch_view(batch);
+ *	aedb_scope_open_at(db, view, "project", "scope", &scope);
+ *	aedb_txn_begin_in(batch, &txn); aedb_txn_put(txn, …);
+ *	aedb_txn_commit(txn, NULL);		-- shown by the view now
+ *	aedb_get(scope, view, …); aedb_scan_open(scope, view, …);
+ *	aedb_batch_commit(batch, &seq);		-- shown to all now
+ *
+ * A scope opened in the view is good for both, and, if the batch made it, for
+ * everybody once it is committed; till then others do not find it.
+ *
+ * The batch, its transactions, its view and what was opened with that are used by
+ * one thread at a time; readers and pinned entries by any. Scans of the view are
+ * closed before the batch ends.
+ *
+ * In the view an entry's version is a number that only this batch knows, above
+ * its base; ids are those that the objects will have. Times of what was changed
+ * in it are those of its own transactions; once committed they are the commit's,
+ * but for an mtime that was set.
+ */
+struct aedb_batch;
+
+/* Owned; ended by aedb_batch_abort, or by aedb_batch_commit when that succeeds.
+ * AEDB_TOO_LARGE (batches_max are open), AEDB_READ_ONLY, AEDB_NO_MEMORY. */
+int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret);
+/* Discards it. Takes NULL. */
+void aedb_batch_abort(struct aedb_batch *batch);
+/* Its base and, over that, what its transactions committed: for every function
+ * that takes a snapshot. Borrowed until the batch ends; not to be closed. */
+const struct aedb_snapshot *aedb_batch_view(const struct aedb_batch *batch);
+/* A transaction whose commit goes into the batch: shown by the view as soon as it
+ * returns, in no log. All that a transaction can do works; its base and the
+ * numbers it gets are the view's (aedb_snapshot_seq). It ends before the batch.
+ * Beside the errors of aedb_txn_commit: AEDB_TOO_LARGE (the batch would pass
+ * txn_bytes_max or txn_ops_max, named), AEDB_NO_SPACE (also: all batches together
+ * have as much in memory as they may). */
+int aedb_txn_begin_in(struct aedb_batch *batch, struct aedb_txn **ret);
+
+/* What else must be as in the base at commit. The scope is of the view, the key or
+ * range copied; what the batch itself does there does not count. AEDB_NOT_FOUND
+ * (no such scope in the view), AEDB_NAME_TOO_LONG, AEDB_NO_MEMORY. */
+
+/* Nobody made, changed or deleted the key. */
+int aedb_batch_expect_same(struct aedb_batch *batch, struct aedb_scope *scope,
+			   const void *key, size_t key_bytes);
+/* The key of the base is still there with its id; attributes, value and times
+ * do not count. It was not there: it still is not. */
+int aedb_batch_expect_object(struct aedb_batch *batch, struct aedb_scope *scope,
+			     const void *key, size_t key_bytes);
+/* No key of the range was made, changed or deleted. */
+int aedb_batch_expect_range(struct aedb_batch *batch, struct aedb_scope *scope,
+			    const struct aedb_range *range);
+
+/*
+ * Commits the net difference to the base with the database's durability, as one
+ * commit, and ends the batch; *ret_seq may be NULL. What was made and removed
+ * again, or put back as it was, is not in it. A directory record made on both
+ * sides is one; times of directory records, projects and scopes conflict with
+ * nothing.
+ *
+ * When it fails the batch is as it was and still open. AEDB_CONFLICT: see
+ * aedb_batch_conflict; the base does not move. AEDB_TOO_LARGE (naming the
+ * limit), AEDB_NO_SPACE, AEDB_NO_MEMORY, AEDB_IO, AEDB_CORRUPT: nothing was
+ * done. AEDB_UNKNOWN: as for aedb_txn_commit.
+ */
+int aedb_batch_commit(struct aedb_batch *batch, aedb_seq_t *ret_seq);
+/* What aedb_batch_commit would say now, without doing anything. */
+int aedb_batch_check(struct aedb_batch *batch);
+
+enum aedb_change_kind {
+	AEDB_ADDED = '+',
+	AEDB_REMOVED = '-',
+	AEDB_CHANGED = '~',
+};
+
+enum aedb_change_of {
+	AEDB_OF_PLACE,		/* a project or scope */
+	AEDB_OF_KEY,
+	AEDB_OF_DIRECTORY,	/* a record of aedb_scope_dirs */
+};
+
+/* Something a batch changed, or what it changed and others did, too. */
+struct aedb_change {
+	enum aedb_change_kind kind;	/* in a conflict: what the batch does */
+	enum aedb_change_of of;
+	bool is_range;		/* all keys that begin with this one, or from it
+				 * on: of an expectation, or of a dropped scope */
+	/* Its names in the view; of what is not there any more, in the base. */
+	struct aedb_place place;
+	const void *key;	/* NULL: of a place */
+	size_t key_bytes;
+	uint64_t id;		/* in the view, or else in the base; 0: neither */
+	aedb_seq_t seq;		/* of the conflicting operation, else 0 */
+};
+
+/* After AEDB_CONFLICT of commit or check: the i-th thing that somebody else
+ * changed; AEDB_NOT_FOUND past the last. Borrowed until the next commit or check,
+ * or the batch's end. */
+int aedb_batch_conflict(struct aedb_batch *batch, size_t i,
+			struct aedb_change *ret);
+
+struct aedb_batch_diff;
+
+/* The net difference to the base: places by name, then keys by scope and key. A
+ * dropped scope is one change, whatever it held; a renamed one is two. Nothing is
+ * committed into the batch while it is open. Owned; aedb_batch_diff_close. */
+int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret);
+/* Borrowed until the next call. AEDB_NOT_FOUND at the end. */
+int aedb_batch_diff_next(struct aedb_batch_diff *diff, struct aedb_change *ret);
+void aedb_batch_diff_close(struct aedb_batch_diff *diff);
+
+struct aedb_batch_info {
+	uint64_t changes;	/* keys, directory records and places touched; at
+				 * most what a commit counts against txn_ops_max */
+	uint64_t bytes;		/* likewise, against txn_bytes_max */
+	uint64_t memory_bytes;	/* allocated */
+	uint64_t value_bytes;	/* written to value files for it */
+	int64_t begun_ns;	/* when it was begun, since 1970 */
+	aedb_seq_t base_seq;
+};
+void aedb_batch_info(const struct aedb_batch *batch, struct aedb_batch_info *ret);
+
 /* One operation, one commit. */
 int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
 	     const void *value, size_t value_bytes);
@@ -615,7 +749,8 @@ struct aedb_stats {
 	uint64_t memory_bytes;		/* allocated, for everything */
 	uint64_t memtable_bytes;	/* of these, entries and their indexes, */
 	uint64_t cache_bytes;		/* what was read and is kept, */
-	uint64_t staged_bytes;		/* values being written */
+	uint64_t staged_bytes;		/* values being written, */
+	uint64_t batch_bytes;		/* what open batches changed */
 	uint64_t cache_capacity_bytes, cache_hits, cache_misses;
 	uint64_t wal_disk_bytes, segment_bytes;	/* files on disk */
 	uint64_t segment_live_bytes;	/* of these, without versions that a newer
@@ -636,6 +771,7 @@ struct aedb_stats {
 	uint64_t snapshots;
 	aedb_seq_t history_seq;		/* the kept history begins there; 0: none */
 	uint64_t history_bytes;		/* superseded since, about */
+	uint64_t batches;		/* open */
 	aedb_seq_t visible_seq, durable_seq;
 };
 void aedb_stats(const struct aedb *db, struct aedb_stats *ret);

@@ -53,7 +53,7 @@ static void undo_one(struct apply *apply, const struct undo *undo)
 		break;
 	case UNDO_SCOPE_MADE:
 		atomic_store(&undo->scope->is_committed, false);
-		atomic_store(&apply->db->catalog.wants_reap, true);
+		atomic_store(&apply->catalog->wants_reap, true);
 		break;
 	case UNDO_SCOPE_DROPPED:
 		atomic_store(&undo->scope->dropped_seq, SEQ_MAX);
@@ -163,11 +163,11 @@ static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 	int rc;
 
 	if (id == CATALOG_DROPS) {
-		*ret = &apply->db->catalog.drops;
+		*ret = &apply->catalog->drops;
 		return 0;
 	}
 	if (!state || state->id != id / 2) {
-		rc = catalog_find(apply->db, id / 2, &state);
+		rc = catalog_find(apply->catalog, id / 2, &state);
 		if (rc < 0)
 			return rc;
 		apply->scope = state;
@@ -421,7 +421,7 @@ static int catalog_version_add(struct apply *apply, struct space *space,
 static int place_version_add(struct apply *apply, const struct catalog_key *key,
 			     struct entry *entry)
 {
-	return catalog_version_add(apply, &apply->db->catalog.names, key->bytes,
+	return catalog_version_add(apply, &apply->catalog->names, key->bytes,
 				   key->n, entry);
 }
 
@@ -448,7 +448,7 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
 	struct entry entry;
-	int rc = catalog_get(&apply->db->catalog.names, place, SEQ_MAX, &entry,
+	int rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, &entry,
 			     ret_key);
 
 	if (rc < 0)
@@ -464,7 +464,7 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 static int place_check_there(struct apply *apply, const struct op_place *place,
 			     struct entry *ret, struct catalog_key *ret_key)
 {
-	int rc = catalog_get(&apply->db->catalog.names, place, SEQ_MAX, ret,
+	int rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, ret,
 			     ret_key);
 
 	return rc == 0 ? place_missing(place) : rc;
@@ -473,7 +473,7 @@ static int place_check_there(struct apply *apply, const struct op_place *place,
 static int scope_make(struct apply *apply, uint64_t id)
 {
 	struct scope_state *state;
-	int rc = catalog_make(apply->db, id, &state);
+	int rc = catalog_make(apply->catalog, id, &state);
 
 	if (rc < 0)
 		return rc;
@@ -526,9 +526,9 @@ static int scope_drop(struct apply *apply, struct scope_state *state)
 	superseded_note_scope(apply, state);
 	atomic_store(&state->dropped_seq, apply->seq);
 	atomic_fetch_sub(&apply->db->keys, scope_keys(state));
-	atomic_store(&apply->db->catalog.wants_reap, true);
+	atomic_store(&apply->catalog->wants_reap, true);
 	catalog_number_key(state->id, key);
-	return catalog_version_add(apply, &apply->db->catalog.drops, key,
+	return catalog_version_add(apply, &apply->catalog->drops, key,
 				   sizeof(key), &mark);
 }
 
@@ -551,7 +551,7 @@ static int project_check_drop(struct apply *apply, const struct op *op,
 	int rc;
 
 	catalog_scopes_prefix(id, &prefix);
-	space_walk_init(&scopes, &apply->db->catalog.names, SEQ_MAX);
+	space_walk_init(&scopes, &apply->catalog->names, SEQ_MAX);
 	rc = space_walk_first(&scopes, prefix.bytes, prefix.n, prefix.n);
 	space_walk_release(&scopes);
 	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
@@ -570,7 +570,7 @@ static int apply_drop(struct apply *apply, const struct op *op)
 		return rc;
 	if (!op->place.scope.n)
 		rc = project_check_drop(apply, op, entry.id);
-	else if ((rc = catalog_find(apply->db, entry.id, &state)) == 0)
+	else if ((rc = catalog_find(apply->catalog, entry.id, &state)) == 0)
 		rc = scope_check_drop(op, state);
 	if (rc < 0)
 		return rc;
@@ -603,7 +603,7 @@ static int apply_rename(struct apply *apply, const struct op *op)
 static int place_get(struct apply *apply, const struct op *op,
 		     struct entry *ret, struct catalog_key *ret_key)
 {
-	int rc = catalog_get(&apply->db->catalog.names, &op->place, SEQ_MAX, ret,
+	int rc = catalog_get(&apply->catalog->names, &op->place, SEQ_MAX, ret,
 			     ret_key);
 
 	if (rc)

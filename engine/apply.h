@@ -28,7 +28,8 @@ struct undo {
 
 /* What one payload changed so far. */
 struct apply {
-	struct aedb *db;
+	struct aedb *db;		/* these two are constant */
+	struct catalog *catalog;	/* of what it changes */
 	uint64_t time_us;
 	seq_t first_seq;	/* of the payload's first operation */
 	seq_t seq;		/* of the operation being executed */

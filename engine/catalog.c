@@ -19,6 +19,7 @@ int catalog_init(struct aedb *db)
 {
 	struct catalog *catalog = &db->catalog;
 
+	catalog->db = db;
 	lock_init(&catalog->lock, LOCK_RANK_CATALOG);
 	space_init(&catalog->names, db, CATALOG_NAMES);
 	space_init(&catalog->drops, db, CATALOG_DROPS);
@@ -221,57 +222,58 @@ static struct scope_state *table_take(struct catalog *catalog, uint64_t id,
 	return state;
 }
 
-static int find_or_load(struct aedb *db, uint64_t id, unsigned handles,
+static int find_or_load(struct catalog *catalog, uint64_t id, unsigned handles,
 			struct scope_state **ret)
 {
-	struct scope_state *state = table_take(&db->catalog, id, handles);
+	struct scope_state *state = table_take(catalog, id, handles);
 	int rc;
 
 	if (!state) {
-		rc = scope_state_load(db, id, &state);
+		rc = scope_state_load(catalog->db, id, &state);
 		if (rc < 0)
 			return rc;
-		state = table_add(&db->catalog, state, handles);
+		state = table_add(catalog, state, handles);
 	}
 	*ret = state;
 	return 0;
 }
 
-int catalog_find(struct aedb *db, uint64_t id, struct scope_state **ret)
+int catalog_find(struct catalog *catalog, uint64_t id, struct scope_state **ret)
 {
-	return find_or_load(db, id, 0, ret);
+	return find_or_load(catalog, id, 0, ret);
 }
 
-int catalog_find_and_ref(struct aedb *db, uint64_t id,
+int catalog_find_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret)
 {
-	return find_or_load(db, id, 1, ret);
+	return find_or_load(catalog, id, 1, ret);
 }
 
-static int find_or_make(struct aedb *db, uint64_t id, unsigned handles,
+static int find_or_make(struct catalog *catalog, uint64_t id, unsigned handles,
 			struct scope_state **ret)
 {
-	struct scope_state *state = table_take(&db->catalog, id, handles);
+	struct scope_state *state = table_take(catalog, id, handles);
 	int rc;
 
 	if (!state) {
-		rc = scope_state_new(db, id, &state);
+		rc = scope_state_new(catalog->db, id, &state);
 		if (rc < 0)
 			return rc;
-		state = table_add(&db->catalog, state, handles);
+		state = table_add(catalog, state, handles);
 	}
 	*ret = state;
 	return 0;
 }
 
-int catalog_make(struct aedb *db, uint64_t id, struct scope_state **ret)
+int catalog_make(struct catalog *catalog, uint64_t id, struct scope_state **ret)
 {
-	return find_or_make(db, id, 0, ret);
+	return find_or_make(catalog, id, 0, ret);
 }
 
-int catalog_make_and_ref(struct aedb *db, uint64_t id, struct scope_state **ret)
+int catalog_make_and_ref(struct catalog *catalog, uint64_t id,
+			 struct scope_state **ret)
 {
-	return find_or_make(db, id, 1, ret);
+	return find_or_make(catalog, id, 1, ret);
 }
 
 /* No newest state shows it. */

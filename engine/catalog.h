@@ -61,6 +61,7 @@ struct scope_state {
 };
 
 struct catalog {
+	struct aedb *db;		/* constant after init */
 	struct space names, drops;
 	struct lock lock;
 	struct scope_state **buckets;	/* guarded by lock: CATALOG_BUCKETS lists */
@@ -80,14 +81,16 @@ int catalog_load(struct aedb *db);
 
 /* The scope's state, from the table or made from what segments say of it. It
  * stays as long as the commit lock is held. Writer. */
-int catalog_find(struct aedb *db, uint64_t id, struct scope_state **ret);
+int catalog_find(struct catalog *catalog, uint64_t id,
+		 struct scope_state **ret);
 /* The same, and takes a handle, so that nobody frees it. Any thread. */
-int catalog_find_and_ref(struct aedb *db, uint64_t id,
+int catalog_find_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret);
 /* A new scope's, not committed: finds it or makes it. Writer. */
-int catalog_make(struct aedb *db, uint64_t id, struct scope_state **ret);
+int catalog_make(struct catalog *catalog, uint64_t id,
+		 struct scope_state **ret);
 /* Makes one with a handle. Any thread. */
-int catalog_make_and_ref(struct aedb *db, uint64_t id,
+int catalog_make_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret);
 /* Drops a handle. */
 void catalog_unref(struct catalog *catalog, struct scope_state *state);

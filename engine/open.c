@@ -123,6 +123,7 @@ static void commits_init(struct aedb *db)
 	maintenance_init(db);
 	db->commits.pending_end = &db->commits.pending;
 	db->commits.apply.db = db;
+	db->commits.apply.catalog = &db->catalog;
 	atomic_init(&db->commits.next_seq, CATALOG_ROOT_ID + 1);
 	snapshots_init(db);
 }

@@ -26,7 +26,7 @@ int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)
 		return rc;
-	rc = catalog_find_and_ref(db, entry.id, &state);
+	rc = catalog_find_and_ref(&db->catalog, entry.id, &state);
 	aedb_unpin(&entry);
 	if (rc < 0)
 		return rc;

@@ -463,7 +463,7 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 	op_set_attr(&op, attr, attr_bytes, NULL);
 	op.id = aedb_reserve_id(txn->db);
 	if (ret_scope) {
-		rc = catalog_make_and_ref(txn->db, op.id, &state);
+		rc = catalog_make_and_ref(&txn->db->catalog, op.id, &state);
 		if (rc < 0)
 			return rc;
 	}

@@ -4,7 +4,6 @@
  */
 #include "model.h"
 
-#include "catalog.h"
 #include "unit/check.h"
 
 /* The first error of several calls. */
@@ -260,19 +259,12 @@ static int places_compare(const struct view *view)
 	return first_of(rc, list_compare(view, NULL, after, NULL));
 }
 
-/* A scope that a snapshot shows may have another name by now, or be dropped. */
 static int scope_open(const struct view *view, size_t k, struct aedb_scope **ret)
 {
 	struct aedb_place place = model_place(k);
-	struct scope_state *state;
-	int rc;
 
-	if (!view->snapshot)
-		return aedb_scope_open(view->db, place.project, place.scope, ret);
-	rc = catalog_find_and_ref(view->db, view->shown->scope_ids[k], &state);
-	if (rc == 0)
-		*ret = &state->planes[PLANE_KEYS];
-	return rc;
+	return aedb_scope_open_at(view->db, view->snapshot, place.project,
+				  place.scope, ret);
 }
 
 static int scope_compare(const struct view *view, size_t k)

@@ -21,6 +21,7 @@
 /* Either a tree or a run of segments. */
 struct source {
 	struct mem_tree *tree;		/* borrowed; NULL: a run */
+	seq_t upto;			/* of the tree; 0: the view's limit */
 	struct mem_walk walk;		/* in the tree */
 	struct merge_run run;
 	struct segment *segment;	/* what a run of one points to */
@@ -130,7 +131,7 @@ static int source_add(struct merge *m, struct source **ret)
 	return 0;
 }
 
-int merge_add_tree(struct merge *m, struct mem_tree *tree)
+int merge_add_tree_upto(struct merge *m, struct mem_tree *tree, seq_t upto)
 {
 	struct source *s;
 	int rc = source_add(m, &s);
@@ -138,7 +139,13 @@ int merge_add_tree(struct merge *m, struct mem_tree *tree)
 	if (rc < 0)
 		return rc;
 	s->tree = tree;
+	s->upto = upto;
 	return 0;
+}
+
+int merge_add_tree(struct merge *m, struct mem_tree *tree)
+{
+	return merge_add_tree_upto(m, tree, 0);
 }
 
 int merge_add_run(struct merge *m, struct segment *const *segments, size_t n)
@@ -410,7 +417,7 @@ static int tree_seek(struct merge *m, struct source *s, enum mem_seek how,
 		     const void *key, size_t key_bytes)
 {
 	s->entry = &s->walk.entry;
-	mem_walk_init(&s->walk, s->tree, 0, m->view.limit);
+	mem_walk_init(&s->walk, s->tree, 0, s->upto ? s->upto : m->view.limit);
 	return mem_walk_seek(&s->walk, how, key, key_bytes) &&
 	       tree_is_inside(m, s->entry);
 }

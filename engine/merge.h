@@ -47,6 +47,9 @@ void merge_clear(struct merge *m);
 size_t merge_memory_bytes(const struct merge *m);
 
 int merge_add_tree(struct merge *m, struct mem_tree *tree);
+/* To be shown up to this number instead of the limit; all in it is above the
+ * limit. */
+int merge_add_tree_upto(struct merge *m, struct mem_tree *tree, seq_t upto);
 int merge_add_segment(struct merge *m, struct segment *segment);
 /* Disjoint segments in ascending order of their keys, opened one after another;
  * the array is borrowed, too. */

@@ -92,6 +92,7 @@ static inline uint32_t block_take(const struct block *b, uint32_t i,
 	ret->mtime_ns = AEDB_MTIME_NONE;
 	ret->is_tombstone = flags & BLOCK_IS_TOMBSTONE;
 	ret->is_ref = flags & BLOCK_IS_REF;
+	ret->has_own_mtime = false;
 	if (__builtin_expect(flags & BLOCK_HAS_MORE, 0))
 		block_more(b, flags, p, ret);
 	return flags;

@@ -15,6 +15,8 @@ struct entry {
 	uint64_t time_us;
 	int64_t mtime_ns;	/* AEDB_MTIME_NONE: the commit time is the mtime */
 	bool is_tombstone, is_ref;	/* is_ref: value is an encoded value reference */
+	bool has_own_mtime;	/* in a batch only: nobody set mtime_ns, it is when
+				 * the batch wrote the value */
 };
 
 #endif

@@ -37,6 +37,7 @@ ref_t mem_node_new(struct mem_tree *tree, const struct entry *e, ref_t older)
 			       (size_t)node_head_bytes(flags) + e->key_bytes +
 			       e->value_bytes + e->attr_bytes);
 	struct mem_node *n = slab_at(tree->base, ref);
+	uint32_t extra = e->attr_bytes | (e->has_own_mtime ? NODE_OWN_MTIME : 0);
 	char *at = n->parts;
 
 	assert(ref);	/* memtable_reserve was called */
@@ -52,7 +53,7 @@ ref_t mem_node_new(struct mem_tree *tree, const struct entry *e, ref_t older)
 		at = bytes_append(at, &e->id, sizeof(e->id));
 	if (flags & NODE_EXTRA) {
 		at = bytes_append(at, &e->mtime_ns, sizeof(e->mtime_ns));
-		at = bytes_append(at, &e->attr_bytes, sizeof(e->attr_bytes));
+		at = bytes_append(at, &extra, sizeof(extra));
 	}
 	at = bytes_append(at, e->key, e->key_bytes);
 	at = bytes_append(at, e->value, e->value_bytes);

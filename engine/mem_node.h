@@ -6,7 +6,7 @@
  *	u64	commit time << 12 | flags << 7 | value bytes (127: see LINK)
  *	LINK	u32 older version (atomic), u32 value bytes
  *	ID	u64 id, where it differs from seq
- *	EXTRA	i64 mtime in ns, u32 attribute bytes
+ *	EXTRA	i64 mtime in ns, u32 attribute bytes, NODE_OWN_MTIME
  *	key, value, attributes
  *
  * Threads: a node is read by any thread inside an epoch; links are written by
@@ -31,6 +31,7 @@ enum {
 
 #define NODE_VALUE_INLINE_MAX 126u
 #define NODE_EXTRA_BYTES 12u
+#define NODE_OWN_MTIME (UINT32_C(1) << 31)	/* entry.has_own_mtime */
 /* In place of `older`, of a tombstone at the end of its chain: cut off, freed
  * when its queue comes to it; superseded and kept, and still queued. */
 #define NODE_OLDER_DEAD UINT32_MAX
@@ -141,7 +142,7 @@ static inline size_t node_bytes(const struct mem_node *n)
 		memcpy(&attr_bytes, n->parts + node_head_bytes(flags) -
 		       sizeof(*n) - 4, 4);
 	return (size_t)node_head_bytes(flags) + node_key_bytes(n) +
-	       node_value_bytes(n) + attr_bytes;
+	       node_value_bytes(n) + (attr_bytes & ~NODE_OWN_MTIME);
 }
 
 /* Spells a node out; pointers into it. */
@@ -158,6 +159,7 @@ static inline void node_read(const struct mem_node *n, struct entry *ret)
 	ret->mtime_ns = AEDB_MTIME_NONE;
 	ret->is_tombstone = flags & NODE_TOMBSTONE;
 	ret->is_ref = flags & NODE_REF;
+	ret->has_own_mtime = false;
 	if (flags & NODE_ID) {
 		memcpy(&ret->id, at, sizeof(ret->id));
 		at += sizeof(ret->id);
@@ -165,6 +167,8 @@ static inline void node_read(const struct mem_node *n, struct entry *ret)
 	if (flags & NODE_EXTRA) {
 		memcpy(&ret->mtime_ns, at, 8);
 		memcpy(&ret->attr_bytes, at + 8, 4);
+		ret->has_own_mtime = ret->attr_bytes & NODE_OWN_MTIME;
+		ret->attr_bytes &= ~NODE_OWN_MTIME;
 		at += NODE_EXTRA_BYTES;
 	}
 	ret->key = at;

@@ -20,13 +20,11 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "catalog_key.h"
 #include "lock.h"
-#include "op.h"
 #include "space.h"
 #include "types.h"
 
-#define CATALOG_KEY_BYTES_MAX (9 + AEDB_NAME_BYTES_MAX)
-#define CATALOG_PLACE_TEXT (2 * AEDB_NAME_BYTES_MAX + 2)
 #define CATALOG_BUCKETS 256
 #define CATALOG_ROOT_ID 1	/* object id of the database itself */
 
@@ -68,11 +66,6 @@ struct catalog {
 	_Atomic bool wants_reap;	/* atomic: a scope is unreachable, or will be */
 };
 
-struct catalog_key {
-	uint8_t bytes[CATALOG_KEY_BYTES_MAX];
-	size_t n;
-};
-
 int catalog_init(struct aedb *db);
 void catalog_release(struct catalog *catalog);
 
@@ -104,16 +97,5 @@ bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq);
  * not there; then ret_key is set if the project is there. Inside an epoch. */
 int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key);
-/* Key of a project, and the prefix of the keys of its scopes. */
-void catalog_project_key(struct op_bytes name, struct catalog_key *ret);
-void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret);
-/* Key of a number in the catalog's other spaces: 8 bytes. */
-void catalog_number_key(uint64_t number, uint8_t *ret);
-
-/* AEDB_INVALID or AEDB_NAME_TOO_LONG, naming the name; else fills in ret,
- * whose names are borrowed from `place`. */
-int catalog_check_place(struct aedb_place place, struct op_place *ret);
-/* "project" or "project/scope"; returns text, which has CATALOG_PLACE_TEXT. */
-const char *catalog_place_text(const struct op_place *place, char *text);
 
 #endif

@@ -243,6 +243,8 @@ struct aedb_entry {
 	void *pin;		/* the library's */
 };
 
+struct aedb_snapshot;
+
 /* A frozen view, O(1); holds the versions it shows. Owned; aedb_snapshot_close.
  * AEDB_NO_MEMORY. */
 int aedb_snapshot_open(struct aedb *db, struct aedb_snapshot **ret);

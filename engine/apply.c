@@ -6,6 +6,8 @@
  *    alone, so recovery repeats exactly what the commit did.
  * 2. Each change is noted before the next is made; taking the notes back in
  *    reverse restores the state before.
+ * 3. In a batch everything goes to the batch's own catalog and memtable; only
+ *    values go to value files, where they stay.
  *
  * Visibility, conflicts and the log are not known here.
  */
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #include "apply.h"
+#include "branch.h"
 #include "db.h"
 #include "err.h"
 #include "space_walk.h"
@@ -107,12 +110,17 @@ static void ref_note(struct apply *apply, const struct entry *entry)
 static int version_add(struct apply *apply, struct space *space,
 		       struct entry *entry, int live)
 {
+	struct branch *branch = apply->catalog->branch;
+	uint8_t ref[PAGE_REF_BYTES];
 	struct mem_tree *tree;
-	/* room to take back everything, too */
-	int rc = memtable_reserve(apply->db->memtable, apply->n_undos + 2,
-				  (size_t)entry->key_bytes + entry->value_bytes +
-					  entry->attr_bytes);
+	int rc = branch ? branch_take_value(branch, entry, ref) : 0;
 
+	/* room to take back everything, too */
+	if (rc == 0)
+		rc = memtable_reserve(space_memtable(space), apply->n_undos + 2,
+				      (size_t)entry->key_bytes +
+					      entry->value_bytes +
+					      entry->attr_bytes);
 	if (rc == 0)
 		rc = space_writable(space, &tree);
 	if (rc < 0)
@@ -123,8 +131,10 @@ static int version_add(struct apply *apply, struct space *space,
 					     .live = live });
 	if (rc < 0)
 		return rc;
-	if (entry->is_ref)
+	if (entry->is_ref && !branch)
 		ref_note(apply, entry);
+	if (branch)
+		branch_count(branch, tree, entry);
 	entry->seq = apply->seq;
 	entry->time_us = apply->time_us;
 	mem_put(tree, entry);
@@ -162,8 +172,9 @@ static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 	struct scope_state *state = apply->scope;
 	int rc;
 
-	if (id == CATALOG_DROPS) {
-		*ret = &apply->catalog->drops;
+	if (id == CATALOG_DROPS || id == CATALOG_NAMES) {
+		*ret = id == CATALOG_DROPS ? &apply->catalog->drops :
+					     &apply->catalog->names;
 		return 0;
 	}
 	if (!state || state->id != id / 2) {
@@ -185,6 +196,28 @@ static int64_t entry_mtime(const struct entry *entry)
 	return entry->mtime_ns != AEDB_MTIME_NONE ?
 		       entry->mtime_ns :
 		       (int64_t)entry->time_us * 1000;
+}
+
+/* Another version of an object keeps when its value was last changed. */
+static void mtime_keep(const struct apply *apply, struct entry *entry)
+{
+	const struct branch *branch = apply->catalog->branch;
+
+	if (entry->mtime_ns != AEDB_MTIME_NONE)
+		return;
+	entry->has_own_mtime = branch && entry->seq > branch->base_seq;
+	entry->mtime_ns = entry_mtime(entry);
+}
+
+static void mtime_set(const struct apply *apply, struct entry *entry,
+		      const struct op *op)
+{
+	if (!(op->flags & OP_HAS_MTIME)) {
+		mtime_keep(apply, entry);
+		return;
+	}
+	entry->has_own_mtime = false;
+	entry->mtime_ns = op->mtime_ns;
 }
 
 static void attr_set(struct entry *entry, const struct op *op)
@@ -232,7 +265,7 @@ static void files_note(struct apply *apply, const struct op *op)
 	struct byte_reader r;
 	struct value_extent extent;
 
-	if (!(op->flags & OP_IS_REF))
+	if (!(op->flags & OP_IS_REF) || apply->catalog->branch)
 		return;
 	byte_reader_init(&r, op->extents.at, op->extents.n);
 	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
@@ -275,6 +308,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 	entry.value = op->value.at;
 	entry.value_bytes = (uint32_t)op->value.n;
 	entry.is_ref = op->flags & OP_IS_REF;
+	entry.has_own_mtime = false;
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    AEDB_MTIME_NONE;
 	apply->buried_bytes += replaced_bytes(op, &entry, old_bytes);
@@ -316,8 +350,7 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 	if (rc < 0)
 		return rc;
 	superseded_note_but_value(apply, &entry);
-	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
-						    entry_mtime(&entry);
+	mtime_set(apply, &entry, op);
 	attr_set(&entry, op);
 	return version_add(apply, space, &entry, 0);
 }
@@ -325,8 +358,10 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 /* A new time; an mtime set ahead of it stays. */
 static void entry_touch(const struct apply *apply, struct entry *entry)
 {
-	if (entry->mtime_ns < (int64_t)apply->time_us * 1000)
-		entry->mtime_ns = AEDB_MTIME_NONE;
+	if (entry->mtime_ns >= (int64_t)apply->time_us * 1000)
+		return;
+	entry->mtime_ns = AEDB_MTIME_NONE;
+	entry->has_own_mtime = false;
 }
 
 static int apply_touch(struct apply *apply, const struct op *op)
@@ -335,12 +370,17 @@ static int apply_touch(struct apply *apply, const struct op *op)
 	struct space *space;
 	int rc = space_find(apply, op->key.tree, &space);
 
+	if (rc == AEDB_NOT_FOUND)
+		return 0;
 	if (rc == 0)
 		rc = newest_get(space, op->key.at, op->key.n, &entry);
 	if (rc <= 0)
 		return rc;
 	superseded_note_but_value(apply, &entry);
-	entry_touch(apply, &entry);
+	if (op->flags & OP_HAS_MTIME)
+		mtime_set(apply, &entry, op);
+	else
+		entry_touch(apply, &entry);
 	return version_add(apply, space, &entry, 0);
 }
 
@@ -351,7 +391,7 @@ static int object_put(struct apply *apply, struct space *space,
 {
 	struct entry entry = *object;
 
-	entry.mtime_ns = entry_mtime(object);
+	mtime_keep(apply, &entry);
 	entry.key = key->at;
 	entry.key_bytes = (uint32_t)key->n;
 	return version_add(apply, space, &entry, live);
@@ -500,6 +540,22 @@ static int apply_create(struct apply *apply, const struct op *op)
 	return scope_make(apply, entry.id);
 }
 
+/* The same in a batch, where the keys beneath are not counted. */
+static int scope_shows_content(struct scope_state *state)
+{
+	struct entry entry;
+	int rc = newest_get(&state->planes[PLANE_KEYS].space, "", 0, &entry);
+
+	for (int plane = 0; plane < 2 && rc == 0; plane++) {
+		struct space_walk walk;
+
+		space_walk_init(&walk, &state->planes[plane].space, SEQ_MAX);
+		rc = space_walk_first(&walk, "", 0, 0);
+		space_walk_release(&walk);
+	}
+	return rc;
+}
+
 /* Whether a scope holds a key, or a directory record other than its own. */
 static int scope_has_content(struct scope_state *state)
 {
@@ -507,6 +563,8 @@ static int scope_has_content(struct scope_state *state)
 	struct entry own;
 	int own_count = newest_get(dirs, "", 0, &own);
 
+	if (dirs->branch)
+		return scope_shows_content(state);
 	if (own_count < 0)
 		return own_count;
 	return scope_keys(state) > 0 ||
@@ -592,7 +650,7 @@ static int apply_rename(struct apply *apply, const struct op *op)
 	if (rc < 0)
 		return rc;
 	superseded_note(apply, &entry);
-	entry.mtime_ns = entry_mtime(&entry);
+	mtime_keep(apply, &entry);
 	rc = place_version_add(apply, &to, &entry);
 	tombstone.id = apply->seq;
 	return rc < 0 ? rc : place_version_add(apply, &from, &tombstone);
@@ -627,8 +685,7 @@ static int apply_place_attr(struct apply *apply, const struct op *op)
 	if (rc < 0)
 		return rc;
 	superseded_note(apply, &entry);
-	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
-						    entry_mtime(&entry);
+	mtime_set(apply, &entry, op);
 	attr_set(&entry, op);
 	return place_version_add(apply, &key, &entry);
 }
@@ -644,6 +701,64 @@ static int apply_place_touch(struct apply *apply, const struct op *op)
 	superseded_note(apply, &entry);
 	entry_touch(apply, &entry);
 	return place_version_add(apply, &key, &entry);
+}
+
+/* A directory record that the other side made, too: 1, or 0 if there is none. */
+static int object_merge(struct apply *apply, struct space *space,
+			const struct op *op)
+{
+	struct entry entry;
+	int rc = newest_get(space, op->key.at, op->key.n, &entry);
+
+	if (rc <= 0)
+		return rc;
+	superseded_note_but_value(apply, &entry);
+	entry_touch(apply, &entry);
+	rc = version_add(apply, space, &entry, 0);
+	return rc < 0 ? rc : 1;
+}
+
+/* What an object is put in the place of. */
+static int object_bury(struct apply *apply, struct space *space,
+		       const struct op *op)
+{
+	struct entry entry;
+	int rc = newest_get(space, op->key.at, op->key.n, &entry);
+
+	if (rc <= 0)
+		return rc;
+	/* what both share is not known: a batch lists all it wrote at once */
+	apply->buried_bytes += stored_bytes(&entry);
+	superseded_note(apply, &entry);
+	return 0;
+}
+
+/* All of a key's object, as a batch leaves it. Whether one is there the commit
+ * made sure of. */
+static int apply_object(struct apply *apply, const struct op *op)
+{
+	struct entry entry = {
+		.key = op->key.at,
+		.key_bytes = (uint32_t)op->key.n,
+		.value = op->value.at,
+		.value_bytes = (uint32_t)op->value.n,
+		.is_ref = op->flags & OP_IS_REF,
+		.id = op->flags & OP_HAS_ID ? op->id : apply->seq,
+		.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
+						       AEDB_MTIME_NONE,
+	};
+	struct space *space;
+	int rc = space_find(apply, op->key.tree, &space);
+
+	if (rc == 0 && (op->flags & OP_IF_ABSENT))
+		rc = object_merge(apply, space, op);
+	if (rc == 0 && (op->flags & OP_IS_THERE))
+		rc = object_bury(apply, space, op);
+	if (rc)
+		return rc < 0 ? rc : 0;
+	attr_set(&entry, op);
+	files_note(apply, op);
+	return version_add(apply, space, &entry, !(op->flags & OP_IS_THERE));
 }
 
 static int apply_op(struct apply *apply, const struct op *op)
@@ -671,6 +786,8 @@ static int apply_op(struct apply *apply, const struct op *op)
 		return apply_place_attr(apply, op);
 	case OP_PLACE_TOUCH:
 		return apply_place_touch(apply, op);
+	case OP_OBJECT:
+		return apply_object(apply, op);
 	}
 	return AEDB_CORRUPT;
 }
@@ -699,7 +816,9 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 		}
 		apply->seq++;
 	}
-	atomic_fetch_add_explicit(&apply->db->buried_bytes, apply->buried_bytes,
-				  memory_order_relaxed);
+	if (!apply->catalog->branch)
+		atomic_fetch_add_explicit(&apply->db->buried_bytes,
+					  apply->buried_bytes,
+					  memory_order_relaxed);
 	return 0;
 }

@@ -10,22 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "branch.h"
 #include "bytes.h"
 #include "db.h"
 #include "err.h"
 #include "levels.h"
 
+static int table_init(struct catalog *catalog, struct aedb *db)
+{
+	catalog->db = db;
+	lock_init(&catalog->lock, LOCK_RANK_CATALOG);
+	catalog->buckets = calloc(CATALOG_BUCKETS, sizeof(*catalog->buckets));
+	return catalog->buckets ?
+		       0 : err_set(AEDB_NO_MEMORY, "no memory for the catalog");
+}
+
 int catalog_init(struct aedb *db)
 {
 	struct catalog *catalog = &db->catalog;
 
-	catalog->db = db;
-	lock_init(&catalog->lock, LOCK_RANK_CATALOG);
 	space_init(&catalog->names, db, CATALOG_NAMES);
 	space_init(&catalog->drops, db, CATALOG_DROPS);
-	catalog->buckets = calloc(CATALOG_BUCKETS, sizeof(*catalog->buckets));
-	return catalog->buckets ?
-		       0 : err_set(AEDB_NO_MEMORY, "no memory for the catalog");
+	return table_init(catalog, db);
+}
+
+int catalog_init_over(struct catalog *catalog, struct branch *branch)
+{
+	struct catalog *beneath = &branch->db->catalog;
+
+	catalog->branch = branch;
+	space_init_over(&catalog->names, branch, CATALOG_NAMES, &beneath->names);
+	space_init_over(&catalog->drops, branch, CATALOG_DROPS, NULL);
+	return table_init(catalog, branch->db);
 }
 
 /* Nobody leads to it any more. */
@@ -45,6 +61,9 @@ void catalog_release(struct catalog *catalog) NO_LOCK_ANALYSIS
 			struct scope_state *state = catalog->buckets[i];
 
 			catalog->buckets[i] = state->next;
+			if (state->beneath)
+				catalog_unref(&catalog->db->catalog,
+					      state->beneath);
 			free(state);
 		}
 	}
@@ -68,7 +87,7 @@ static struct scope_state *table_find(struct catalog *catalog, uint64_t id)
 	return state;
 }
 
-static int scope_state_new(struct aedb *db, uint64_t id,
+static int scope_state_new(struct catalog *catalog, uint64_t id,
 			   struct scope_state **ret)
 {
 	struct scope_state *state = calloc(1, sizeof(*state));
@@ -78,7 +97,13 @@ static int scope_state_new(struct aedb *db, uint64_t id,
 	state->id = id;
 	atomic_init(&state->dropped_seq, SEQ_MAX);
 	for (unsigned plane = 0; plane < 2; plane++) {
-		space_init(&state->planes[plane].space, db, id * 2 + plane);
+		struct space *space = &state->planes[plane].space;
+
+		if (catalog->branch)
+			space_init_over(space, catalog->branch, id * 2 + plane,
+					NULL);
+		else
+			space_init(space, catalog->db, id * 2 + plane);
 		state->planes[plane].state = state;
 	}
 	*ret = state;
@@ -158,11 +183,12 @@ static int drop_load(struct aedb *db, struct scope_state *state)
 
 /* The state of a scope that was there before. While it is not in the table,
  * memory holds nothing of it, so that segments say all. */
-static int scope_state_load(struct aedb *db, uint64_t id,
+static int scope_state_load(struct catalog *catalog, uint64_t id,
 			    struct scope_state **ret)
 {
+	struct aedb *db = catalog->db;
 	struct scope_state *state;
-	int rc = scope_state_new(db, id, &state);
+	int rc = scope_state_new(catalog, id, &state);
 
 	if (rc < 0)
 		return rc;
@@ -178,6 +204,33 @@ static int scope_state_load(struct aedb *db, uint64_t id,
 	else
 		*ret = state;
 	return rc;
+}
+
+/* A batch's state over that of the database, which it takes a handle of. */
+static int scope_state_over(struct catalog *catalog, uint64_t id,
+			    struct scope_state **ret)
+{
+	struct scope_state *state, *beneath;
+	seq_t dropped;
+	int rc = scope_state_new(catalog, id, &state);
+
+	if (rc < 0)
+		return rc;
+	rc = catalog_find_and_ref(&catalog->db->catalog, id, &beneath);
+	if (rc < 0) {
+		free(state);
+		return rc;
+	}
+	state->beneath = beneath;
+	for (int plane = 0; plane < 2; plane++)
+		state->planes[plane].space.beneath =
+			&beneath->planes[plane].space;
+	dropped = atomic_load(&beneath->dropped_seq);
+	atomic_init(&state->is_committed, atomic_load(&beneath->is_committed));
+	if (dropped <= catalog->branch->base_seq)
+		atomic_init(&state->dropped_seq, dropped);
+	*ret = state;
+	return 0;
 }
 
 /* Adds a state to the table, with `handles` more handles; if another thread was
@@ -223,7 +276,8 @@ static int find_or_load(struct catalog *catalog, uint64_t id, unsigned handles,
 	int rc;
 
 	if (!state) {
-		rc = scope_state_load(catalog->db, id, &state);
+		rc = catalog->branch ? scope_state_over(catalog, id, &state) :
+				       scope_state_load(catalog, id, &state);
 		if (rc < 0)
 			return rc;
 		state = table_add(catalog, state, handles);
@@ -250,7 +304,7 @@ static int find_or_make(struct catalog *catalog, uint64_t id, unsigned handles,
 	int rc;
 
 	if (!state) {
-		rc = scope_state_new(catalog->db, id, &state);
+		rc = scope_state_new(catalog, id, &state);
 		if (rc < 0)
 			return rc;
 		state = table_add(catalog, state, handles);
@@ -268,6 +322,42 @@ int catalog_make_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret)
 {
 	return find_or_make(catalog, id, 1, ret);
+}
+
+struct scope_state *catalog_there(struct catalog *catalog, uint64_t id)
+{
+	return table_take(catalog, id, 0);
+}
+
+static int state_compare(const void *a, const void *b)
+{
+	struct scope_state *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+int catalog_list(struct catalog *catalog, struct scope_state ***ret,
+		 size_t *ret_n)
+{
+	struct scope_state **states, *state;
+	size_t n = 0, i;
+
+	lock_acquire(&catalog->lock);
+	for (i = 0; i < CATALOG_BUCKETS; i++)
+		for (state = catalog->buckets[i]; state; state = state->next)
+			n++;
+	states = malloc((n + 1) * sizeof(*states));
+	n = 0;
+	for (i = 0; i < CATALOG_BUCKETS && states; i++)
+		for (state = catalog->buckets[i]; state; state = state->next)
+			states[n++] = state;
+	lock_release(&catalog->lock);
+	if (!states)
+		return err_set(AEDB_NO_MEMORY, "no memory for scopes");
+	qsort(states, n, sizeof(*states), state_compare);
+	*ret = states;
+	*ret_n = n;
+	return 0;
 }
 
 /* No newest state shows it. */

@@ -51,7 +51,9 @@ struct aedb_scope {
  * memory holds anything of it. */
 struct scope_state {
 	struct aedb_scope planes[2];
-	uint64_t id;			/* constant */
+	uint64_t id;			/* constant, as is: */
+	struct scope_state *beneath;	/* in a batch: the database's, with a
+					 * handle; NULL: the batch made it */
 	_Atomic bool is_committed;	/* atomic: its creation was applied */
 	_Atomic seq_t dropped_seq;	/* atomic: SEQ_MAX while it is not dropped */
 	unsigned handles;		/* guarded by catalog.lock */
@@ -59,7 +61,8 @@ struct scope_state {
 };
 
 struct catalog {
-	struct aedb *db;		/* constant after init */
+	struct aedb *db;		/* constant after init, as is: */
+	struct branch *branch;		/* of a batch; NULL: the database's own */
 	struct space names, drops;
 	struct lock lock;
 	struct scope_state **buckets;	/* guarded by lock: CATALOG_BUCKETS lists */
@@ -67,6 +70,9 @@ struct catalog {
 };
 
 int catalog_init(struct aedb *db);
+/* A batch's, over the database's: it has the scopes that the batch looked for.
+ * Used by one thread at a time, who counts as the writer. */
+int catalog_init_over(struct catalog *catalog, struct branch *branch);
 void catalog_release(struct catalog *catalog);
 
 /* The catalog's own spaces, once the levels are known. Before recovery. */
@@ -85,6 +91,11 @@ int catalog_make(struct catalog *catalog, uint64_t id,
 /* Makes one with a handle. Any thread. */
 int catalog_make_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret);
+/* All states of a batch's table, by id. Owned: free. AEDB_NO_MEMORY. */
+int catalog_list(struct catalog *catalog, struct scope_state ***ret,
+		 size_t *ret_n);
+/* What is in a batch's table already; NULL. */
+struct scope_state *catalog_there(struct catalog *catalog, uint64_t id);
 /* Drops a handle. */
 void catalog_unref(struct catalog *catalog, struct scope_state *state);
 /* Frees scopes nobody can reach: dropped at or below `oldest`, or never

@@ -12,6 +12,25 @@ void catalog_number_key(uint64_t number, uint8_t *ret)
 		ret[i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
+uint64_t catalog_key_number(const uint8_t *key)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < 8; i++)
+		number = number << 8 | key[i];
+	return number;
+}
+
+bool catalog_key_is_scope(struct op_bytes key, uint64_t *ret_project)
+{
+	const uint8_t *at = key.at;
+
+	if (key.n <= 9 || at[0] != 'S')
+		return false;
+	*ret_project = catalog_key_number(at + 1);
+	return true;
+}
+
 void catalog_project_key(struct op_bytes name, struct catalog_key *ret)
 {
 	ret->bytes[0] = 'P';

@@ -21,6 +21,9 @@ void catalog_project_key(struct op_bytes name, struct catalog_key *ret);
 void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret);
 /* Key of a number in the catalog's other spaces: 8 bytes. */
 void catalog_number_key(uint64_t number, uint8_t *ret);
+uint64_t catalog_key_number(const uint8_t *key);
+/* Whether the key of a name is a scope's; then its project's id. */
+bool catalog_key_is_scope(struct op_bytes key, uint64_t *ret_project);
 
 /* AEDB_INVALID or AEDB_NAME_TOO_LONG, naming the name; else fills in ret,
  * whose names are borrowed from `place`. */

@@ -47,6 +47,8 @@ struct aedb {
 	struct room room;
 	struct memtable *memtable;	/* guarded by commits.lock: the active one */
 	_Atomic size_t active_bytes, sealed_bytes;	/* atomic: of memtables */
+	_Atomic uint64_t batch_bytes;	/* atomic: memory of open batches, */
+	_Atomic uint32_t batches;	/* atomic: and their number */
 	_Atomic(struct levels *) levels;	/* atomic: set under storage_lock */
 	_Atomic size_t level0_segments;	/* atomic: the same */
 	struct lock storage_lock;	/* of manifest and levels */

@@ -237,11 +237,15 @@ static uint64_t value_bytes(const struct op *op)
 								       ref.bytes;
 }
 
+static bool op_is_of_place(const struct op *op)
+{
+	return op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH;
+}
+
 /* Whether users know what the operation did. */
 static bool op_is_told(const struct op *op)
 {
-	return op->key.tree / 2 >= SPACE_SCOPES_FIRST / 2 ||
-	       op->kind >= OP_CREATE;
+	return op->key.tree / 2 >= SPACE_SCOPES_FIRST / 2 || op_is_of_place(op);
 }
 
 static int change_of_op(struct aedb_feed *c, const struct op *op,
@@ -259,6 +263,7 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 		[OP_RENAME] = AEDB_FEED_RENAME,
 		[OP_PLACE_ATTR] = AEDB_FEED_ATTR,
 		[OP_PLACE_TOUCH] = AEDB_FEED_TOUCH,
+		[OP_OBJECT] = AEDB_FEED_PUT,
 	};
 	int rc = 0;
 
@@ -267,9 +272,10 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 		.seq = c->seq,
 		.commit = c->commit.first_seq + c->commit.op_count - 1,
 		.time_ns = (int64_t)c->commit.time_us * 1000,
-		.value_bytes = op->kind == OP_PUT ? value_bytes(op) : 0,
+		.value_bytes = kinds[op->kind] == AEDB_FEED_PUT ?
+				       value_bytes(op) : 0,
 	};
-	if (op->kind >= OP_CREATE) {
+	if (op_is_of_place(op)) {
 		place_set(c, &op->place, 0, &ret->place);
 		if (op->kind == OP_RENAME)
 			place_set(c, &op->to_place, 1, &ret->to_place);

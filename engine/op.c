@@ -31,7 +31,7 @@ static const struct {
 			    OP_MUST_BE_NEW, PART_KEY | PART_VALUE },
 	[OP_DELETE] = { "delete", 0, PART_KEY },
 	[OP_SET_ATTR] = { "set-attr", OP_HAS_MTIME | OP_HAS_ATTR, PART_KEY },
-	[OP_TOUCH] = { "touch", 0, PART_KEY },
+	[OP_TOUCH] = { "touch", OP_HAS_MTIME, PART_KEY },
 	[OP_MOVE] = { "move", 0, PART_KEY | PART_TO_KEY },
 	[OP_EXCHANGE] = { "exchange", 0, PART_KEY | PART_TO_KEY },
 	[OP_CREATE] = { "create", OP_HAS_ID | OP_HAS_ATTR, PART_PLACE },
@@ -40,6 +40,9 @@ static const struct {
 	[OP_PLACE_ATTR] = { "place-attr", OP_HAS_MTIME | OP_HAS_ATTR,
 			    PART_PLACE },
 	[OP_PLACE_TOUCH] = { "place-touch", 0, PART_PLACE },
+	[OP_OBJECT] = { "object", OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR |
+				  OP_IS_REF | OP_IF_ABSENT | OP_IS_THERE,
+			PART_KEY | PART_VALUE },
 };
 
 static size_t place_bytes_max(const struct op_place *place)
@@ -301,5 +304,9 @@ void op_show(const struct op *op, FILE *out)
 		fputs(" new", out);
 	if (op->flags & OP_DROP_FULL)
 		fputs(" with its keys", out);
+	if (op->flags & OP_IF_ABSENT)
+		fputs(" unless there is one", out);
+	if (op->flags & OP_IS_THERE)
+		fputs(" in place of another", out);
 	fputc('\n', out);
 }

@@ -6,9 +6,10 @@
  *	u8 kind, u8 flags, then by kind
  *	PUT      key, [id], [mtime], [attr], value | reference + extents
  *	DELETE   key			SET_ATTR  key, [mtime], [attr]
- *	TOUCH    key			MOVE, EXCHANGE  key, key
+ *	TOUCH    key, [mtime]		MOVE, EXCHANGE  key, key
  *	CREATE   place, id, [attr]	DROP  place	RENAME  place, place
  *	PLACE_ATTR  place, [mtime], [attr]	PLACE_TOUCH  place
+ *	OBJECT   key, id, [mtime], [attr], value | reference + extents
  * key = varint tree, varint bytes, bytes; place = project name, scope name,
  * each varint bytes, bytes, 0 bytes for none; id = varint; mtime = le64; attr
  * and value = varint bytes, bytes; extents = varint count, then varint file,
@@ -38,6 +39,7 @@ enum op_kind {
 	OP_RENAME = 9,
 	OP_PLACE_ATTR = 10,
 	OP_PLACE_TOUCH = 11,
+	OP_OBJECT = 12,		/* all of a key's object, as a batch made it */
 };
 
 enum op_flags {
@@ -47,6 +49,8 @@ enum op_flags {
 	OP_IS_REF = 8,		/* PUT: a value reference and extents follow */
 	OP_MUST_BE_NEW = 16,	/* PUT */
 	OP_DROP_FULL = 32,	/* DROP: with what the scope holds */
+	OP_IF_ABSENT = 64,	/* OBJECT: one that is there stays, and is touched */
+	OP_IS_THERE = 128,	/* OBJECT: the key is there; without it, it is not */
 };
 
 struct op_bytes {
@@ -55,7 +59,8 @@ struct op_bytes {
 };
 
 struct op_key {
-	uint64_t tree;		/* scope id * 2 + plane */
+	uint64_t tree;		/* scope id * 2 + plane; 0: names of the catalog,
+				 * which are only touched so */
 	const void *at;
 	size_t n;
 };

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "branch.h"
 #include "db.h"
 #include "levels.h"
 #include "mem_cursor.h"
@@ -26,6 +27,18 @@ void space_init_in_segments(struct space *space, struct aedb *db, uint64_t id)
 	atomic_init(&space->is_partial, true);
 }
 
+void space_init_over(struct space *space, struct branch *branch, uint64_t id,
+		     struct space *beneath)
+{
+	*space = (struct space){ .db = branch->db, .id = id, .branch = branch,
+				 .beneath = beneath };
+}
+
+struct memtable *space_memtable(const struct space *space)
+{
+	return space->branch ? space->branch->memtable : space->db->memtable;
+}
+
 static struct mem_tree *space_tree(const struct space *space)
 {
 	return atomic_load_explicit(&space->tree, memory_order_acquire);
@@ -35,21 +48,22 @@ void space_release(struct space *space)
 {
 	struct mem_tree *tree = space_tree(space);
 
-	if (tree && mem_tree_is_of(tree, space->db->memtable))
+	if (tree && mem_tree_is_of(tree, space_memtable(space)))
 		mem_tree_free(tree);
 	atomic_store(&space->tree, NULL);
 }
 
 int space_writable(struct space *space, struct mem_tree **ret)
 {
+	struct memtable *memtable = space_memtable(space);
 	struct mem_tree *tree = space_tree(space), *made;
 	int rc;
 
-	if (!tree || !mem_tree_is_of(tree, space->db->memtable)) {
-		rc = mem_tree_new(space->db->memtable, tree, &made);
+	if (!tree || !mem_tree_is_of(tree, memtable)) {
+		rc = mem_tree_new(memtable, tree, &made);
 		if (rc < 0)
 			return rc;
-		if (atomic_load(&space->in_segments))
+		if (space->beneath || atomic_load(&space->in_segments))
 			mem_tree_set_in_segments(made);
 		atomic_store_explicit(&space->tree, made, memory_order_release);
 		tree = made;
@@ -111,14 +125,26 @@ static bool space_is_partial(const struct space *space)
 	return atomic_load_explicit(&space->is_partial, memory_order_acquire);
 }
 
+seq_t space_limit_beneath(const struct space *space, seq_t limit)
+{
+	seq_t base = space->branch->base_seq;
+
+	return limit < base ? limit : base;
+}
+
 int space_get(struct space *space, const void *key, size_t key_bytes,
 	      seq_t limit, struct entry *ret, seq_t *ret_newer)
 {
-	seq_t newer = 0;
+	seq_t newer = 0, passed;
 	int rc = trees_find(space, key, key_bytes, limit, ret, &newer);
 
 	if (!rc && space_is_partial(space))
 		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
+	if (!rc && space->beneath) {
+		rc = space_get(space->beneath, key, key_bytes,
+			       space_limit_beneath(space, limit), ret, &passed);
+		newer_note(&newer, passed);
+	}
 	if (ret_newer)
 		*ret_newer = newer;
 	return rc;
@@ -153,6 +179,19 @@ uint64_t space_look_ahead(struct space *space, const void *key,
 	return stamp;
 }
 
+int space_get_above(struct space *space, const void *key, size_t key_bytes,
+		    seq_t above, seq_t limit, struct entry *ret)
+{
+	seq_t newer = 0;
+	int rc = trees_find(space, key, key_bytes, limit, ret, &newer);
+
+	/* after the trees: what has left them is in segments up to it */
+	if (!rc && atomic_load(&space->db->checkpoint_seq) > above &&
+	    space_is_partial(space))
+		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
+	return rc > 0 ? ret->seq > above : rc;
+}
+
 int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		     uint64_t absent, struct entry *ret)
 {
@@ -165,6 +204,9 @@ int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 	    db_levels(space->db)->stamp != absent)
 		rc = segments_find(space, key, key_bytes, SEQ_MAX, &entry,
 				   &newer);
+	if (!rc && space->beneath)
+		rc = space_get(space->beneath, key, key_bytes,
+			       space->branch->base_seq, &entry, NULL);
 	if (rc <= 0 || entry.is_tombstone)
 		return rc < 0 ? rc : 0;
 	*ret = entry;
@@ -203,6 +245,8 @@ seq_t space_purged_seq(const struct space *space)
 	seq_t purged = tree ? mem_tree_purged_seq(tree) : 0;
 	seq_t forgotten = atomic_load(&space->db->forgotten_seq);
 
+	if (space->branch)
+		return purged;
 	if (!space->is_loaded && !atomic_load(&space->in_segments))
 		return purged;
 	return purged > forgotten ? purged : forgotten;
@@ -253,7 +297,7 @@ void space_enter_segments(struct space *space)
 
 void space_count(struct space *space, int difference)
 {
-	if (!difference || space->id < SPACE_SCOPES_FIRST)
+	if (!difference || space->branch || space->id < SPACE_SCOPES_FIRST)
 		return;
 	counter_add(&space->live, (uint64_t)difference);
 	space->is_changed = true;

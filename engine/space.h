@@ -17,6 +17,7 @@
 #include "memtable.h"
 
 struct aedb;
+struct branch;
 
 #define SPACE_SCOPES_FIRST 4	/* those below are the catalog's */
 /* Keys of segments begin with this many bytes, which name the space. */
@@ -25,8 +26,10 @@ struct aedb;
 #define SPACE_KEY_BYTES_MAX (SPACE_PREFIX_BYTES + MEM_KEY_BYTES_MAX)
 
 struct space {
-	struct aedb *db;		/* these two are constant */
+	struct aedb *db;		/* these four are constant */
 	uint64_t id;			/* tree id */
+	struct branch *branch;		/* of a batch; NULL: the database's own */
+	struct space *beneath;		/* in a batch: the database's, if any */
 	/* atomic: the newest memtable's tree that it has, which leads to older
 	 * ones; NULL: nothing of it is in memory */
 	_Atomic(struct mem_tree *) tree;
@@ -57,12 +60,21 @@ static inline bool space_has_keys(uint64_t id)
 void space_init(struct space *space, struct aedb *db, uint64_t id);
 /* Only what segments have of the space: for reading. */
 void space_init_in_segments(struct space *space, struct aedb *db, uint64_t id);
+/* One of a batch, over one of the database as of the branch's base; beneath may
+ * be NULL. Only its batch writes and reads it; it goes with the branch. */
+void space_init_over(struct space *space, struct branch *branch, uint64_t id,
+		     struct space *beneath);
+/* The memtable that is written to. Writer. */
+struct memtable *space_memtable(const struct space *space);
 /* Gives back what the active memtable holds of it. Writer. */
 void space_release(struct space *space);
 
 /* The tree to write to, in the active memtable; made when it is not there.
  * Writer. AEDB_NO_MEMORY. */
 int space_writable(struct space *space, struct mem_tree **ret);
+
+/* How far a batch's space shows what is beneath it. */
+seq_t space_limit_beneath(const struct space *space, seq_t limit);
 
 /* The newest version of a key at or below limit, a tombstone too: 1, 0 if there
  * is none. *ret is borrowed until the epoch is left. *ret_newer (may be NULL) is
@@ -81,6 +93,10 @@ uint64_t space_look_ahead(struct space *space, const void *key,
  * `absent` are known to lack the key; 0: nothing is known. Writer. */
 int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		     uint64_t absent, struct entry *ret);
+/* The newest version at or below limit, a tombstone too, if it is above `above`:
+ * 1, else 0. It costs no look into segments while none has any such. */
+int space_get_above(struct space *space, const void *key, size_t key_bytes,
+		    seq_t above, seq_t limit, struct entry *ret);
 
 /* Number of the newest version with a key in [from, to), tombstones too; it may
  * be less than the truth where that is not above `above`. to NULL: no bound. */

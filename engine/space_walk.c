@@ -27,24 +27,38 @@ void space_walk_release(struct space_walk *w)
 
 /* Versions move from tree to tree and on to segments, so they are taken in this
  * order. */
-static int sources_add(struct space_walk *w, struct mem_tree *tree)
+static int tree_sources_add(struct space *space, seq_t upto, struct merge *m)
 {
+	struct mem_tree *tree = atomic_load_explicit(&space->tree,
+						     memory_order_acquire);
 	int rc = 0;
 
-	merge_clear(w->merge);
 	for (; tree && rc == 0; tree = mem_tree_older(tree))
-		rc = merge_add_tree(w->merge, tree);
-	if (rc == 0 && atomic_load_explicit(&w->space->is_partial,
+		rc = merge_add_tree_upto(m, tree, upto);
+	if (rc == 0 && atomic_load_explicit(&space->is_partial,
 					    memory_order_acquire))
-		rc = merge_add_levels(w->merge, db_levels(w->space->db));
+		rc = merge_add_levels(m, db_levels(space->db));
 	return rc;
+}
+
+/* A batch's own are shown further than what is beneath. */
+static int sources_add(struct space_walk *w)
+{
+	struct space *space = w->space;
+	int rc;
+
+	merge_clear(w->merge);
+	if (!space->beneath)
+		return tree_sources_add(space, 0, w->merge);
+	rc = tree_sources_add(space, w->limit, w->merge);
+	return rc < 0 ? rc : tree_sources_add(space->beneath, 0, w->merge);
 }
 
 int space_walk_start(struct space_walk *w)
 {
 	struct mem_tree *tree = atomic_load_explicit(&w->space->tree,
 						     memory_order_acquire);
-	bool is_alone = !tree || !mem_tree_older(tree);
+	bool is_alone = !w->space->beneath && (!tree || !mem_tree_older(tree));
 	int rc = 0;
 
 	/* after the trees: what has left them since is known to have */
@@ -59,7 +73,7 @@ int space_walk_start(struct space_walk *w)
 	if (!w->merge)
 		rc = merge_open_tree(w->space->id, &w->merge);
 	if (rc == 0)
-		rc = sources_add(w, tree);
+		rc = sources_add(w);
 	if (rc < 0)
 		return rc;
 	merge_show_bound(w->merge, w->until, w->until_bytes);
@@ -93,6 +107,10 @@ int space_walk_seek(struct space_walk *w, enum mem_seek how, const void *key,
 		    size_t key_bytes)
 {
 	w->is_back = mem_seek_is_back(how);
+	if (w->is_merged && w->space->beneath)
+		return merge_show_seek(w->merge,
+				       space_limit_beneath(w->space, w->limit),
+				       how, key, key_bytes);
 	if (w->is_merged)
 		return merge_show_seek(w->merge, w->limit, how, key, key_bytes);
 	return w->cursor.spot.tree &&

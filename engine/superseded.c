@@ -9,7 +9,8 @@
 
 static bool is_counted(const struct apply *apply)
 {
-	return history_is_kept(&apply->db->snapshots.history);
+	return !apply->catalog->branch &&
+	       history_is_kept(&apply->db->snapshots.history);
 }
 
 /* Of a version without a value that lies elsewhere. */

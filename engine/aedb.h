@@ -605,8 +605,8 @@ struct aedb_change {
 };
 
 /* After AEDB_CONFLICT of commit or check: the i-th thing that somebody else
- * changed; AEDB_NOT_FOUND past the last. Borrowed until the next commit or check,
- * or the batch's end. */
+ * changed, at most 10,000 of them; AEDB_NOT_FOUND past the last. Borrowed until
+ * the next call on the batch. */
 int aedb_batch_conflict(struct aedb_batch *batch, size_t i,
 			struct aedb_change *ret);
 

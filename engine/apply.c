@@ -135,6 +135,9 @@ static int version_add(struct apply *apply, struct space *space,
 		ref_note(apply, entry);
 	if (branch)
 		branch_count(branch, tree, entry);
+	else
+		atomic_store_explicit(&space->newest_seq, apply->seq,
+				      memory_order_release);
 	entry->seq = apply->seq;
 	entry->time_us = apply->time_us;
 	mem_put(tree, entry);

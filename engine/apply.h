@@ -10,6 +10,7 @@
 #define APPLY_H
 
 #include "catalog.h"
+#include "space_absent.h"
 
 enum undo_kind {
 	UNDO_KEY,

@@ -1,6 +1,7 @@
 /*
- * Half for memtables, so that a new one can fill while the one before is written;
- * a quarter for the cache; an eighth for values being written; the rest for what
+ * Half for memtables, so that a new one can fill while the one before is written,
+ * three quarters of it at most for those of batches, which cannot be written; a
+ * quarter for the cache; an eighth for values being written; the rest for what
  * describes segments and files.
  */
 #include "budget.h"
@@ -24,6 +25,7 @@ struct budget budget_of(const struct aedb_options *options)
 	struct budget budget = {
 		.memtable_bytes = all / 16 * 5,
 		.memtables_bytes_max = all / 2,
+		.batches_bytes_max = all / 8 * 3,
 		.cache_bytes = options->cache_bytes ? options->cache_bytes :
 						      all / 4,
 		.staged_bytes = all / 8,

@@ -14,6 +14,7 @@
 struct budget {
 	size_t memtable_bytes;		/* the active one is replaced above that */
 	size_t memtables_bytes_max;	/* writers wait above that */
+	size_t batches_bytes_max;	/* of them, what open batches may take */
 	size_t cache_bytes;
 	size_t staged_bytes;		/* of values being written */
 	size_t page_bytes;		/* of segments: the cache holds some */

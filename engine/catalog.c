@@ -147,6 +147,7 @@ static int space_load(struct space *space)
 	uint64_t live = 0;
 	int rc = count_load(space->db, space->id, &live);
 
+	atomic_init(&space->newest_seq, atomic_load(&space->db->checkpoint_seq));
 	atomic_init(&space->in_segments, has_segments);
 	atomic_init(&space->is_partial, has_segments);
 	atomic_init(&space->live, live);

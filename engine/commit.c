@@ -48,11 +48,9 @@ uint64_t db_clock_ns(void)
 /* How far from now a transaction's own time may lie: the coarse clock's step. */
 #define TIME_OFF_MAX_US 10000
 
-/* Microseconds since 1970, above every earlier commit's; the wanted ones if
- * they are and have only just passed. */
-static uint64_t time_next(struct commit_queue *queue, uint64_t wanted_us)
+uint64_t commit_time_next(struct aedb *db, uint64_t wanted_us)
 {
-	uint64_t last_us = atomic_load(&queue->last_time_us), now_us;
+	uint64_t last_us = atomic_load(&db->commits.last_time_us), now_us;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -65,7 +63,7 @@ static uint64_t time_next(struct commit_queue *queue, uint64_t wanted_us)
 
 int64_t aedb_next_time_ns(struct aedb *db)
 {
-	return (int64_t)time_next(&db->commits, 0) * 1000;
+	return (int64_t)commit_time_next(db, 0) * 1000;
 }
 
 /* What only deletes may use the space that is kept back. */
@@ -88,7 +86,7 @@ static int request_apply(struct aedb *db, struct apply *apply,
 			 const struct aedb_txn *txn, struct wal_commit *commit)
 	REQUIRES(db->commits.lock)
 {
-	commit->time_us = time_next(&db->commits, txn->time_us);
+	commit->time_us = commit_time_next(db, txn->time_us);
 	atomic_store(&db->commits.last_time_us, commit->time_us);
 	commit->first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
 	apply->absent = txn->absent;

@@ -13,6 +13,10 @@
  * errors are those of aedb_txn_commit; nothing was done then, or AEDB_UNKNOWN. */
 int commit_run(struct aedb_txn *txn, seq_t *ret);
 
+/* Microseconds since 1970, above every earlier commit's; the wanted ones if
+ * they are and have only just passed. */
+uint64_t commit_time_next(struct aedb *db, uint64_t wanted_us);
+
 /* Notes that all up to `durable` is on the disk: makes the groups up to it
  * visible and wakes those who wait for them; fails and wakes all. Sync lock. */
 void commit_publish_durable(struct aedb *db, seq_t durable);

@@ -4,17 +4,21 @@
  * A deletion counts as a write. Its number is known as long as its tombstone
  * is; of older ones only the number of the latest is (space_purged_seq), and
  * a base below that conflicts wherever a key is absent: a doubt never commits.
+ *
+ * A transaction in a batch reads the batch: only what the batch itself wrote
+ * can have changed.
  */
 #include <stdlib.h>
 
+#include "batch_conflict.h"
 #include "conflict.h"
 #include "err.h"
 
 /* Number of the newest write known, 0 if there is none; not exact where that
  * is not above the base. */
-static int known_newest(const struct txn_read *read, seq_t base, seq_t *ret)
+static int known_newest(struct space *space, const struct txn_read *read,
+			seq_t base, seq_t *ret)
 {
-	struct space *space = &read->scope->space;
 	struct entry entry;
 	int rc;
 
@@ -27,20 +31,34 @@ static int known_newest(const struct txn_read *read, seq_t base, seq_t *ret)
 	return rc < 0 ? rc : 0;
 }
 
-/* *ret_forgotten: no write that is not known is above this. */
-static int read_newest(const struct txn_read *read, seq_t base, seq_t *ret,
-		       seq_t *ret_forgotten)
+/* The key space that a transaction reads, or what its batch has of it; NULL:
+ * nothing. */
+static struct aedb_scope *scope_read(const struct aedb_txn *txn,
+				     const struct txn_read *read)
 {
-	seq_t dropped = atomic_load(&read->scope->state->dropped_seq);
+	struct scope_state *own;
+
+	if (!txn->batch)
+		return read->scope;
+	own = catalog_there(&txn->batch->catalog, read->scope->state->id);
+	return own ? &own->planes[read->scope->space.id % 2] : NULL;
+}
+
+/* *ret_forgotten: no write that is not known is above this. */
+static int read_newest(const struct aedb_txn *txn, const struct txn_read *read,
+		       seq_t *ret, seq_t *ret_forgotten)
+{
+	struct aedb_scope *scope = scope_read(txn, read);
+	seq_t dropped = scope ? atomic_load(&scope->state->dropped_seq) : 0;
 	int rc;
 
 	*ret_forgotten = 0;
 	*ret = dropped;
 	if (dropped != SEQ_MAX)
 		return 0;
-	rc = known_newest(read, base, ret);
+	rc = known_newest(&scope->space, read, txn->base, ret);
 	if (rc == 0 && (read->is_range || !*ret))
-		*ret_forgotten = space_purged_seq(&read->scope->space);
+		*ret_forgotten = space_purged_seq(&scope->space);
 	return rc;
 }
 
@@ -63,11 +81,13 @@ static int conflict_add(struct aedb_txn *txn, const struct txn_read *read,
 
 int conflict_check(struct aedb_txn *txn)
 {
+	if (txn->whole)
+		return batch_conflict_check(txn->whole, txn->payload,
+					    txn->payload_bytes, SEQ_MAX);
 	txn->n_conflicts = 0;
 	for (size_t i = 0; i < txn->n_reads; i++) {
 		seq_t forgotten, seq;
-		int rc = read_newest(&txn->reads[i], txn->base, &seq,
-				     &forgotten);
+		int rc = read_newest(txn, &txn->reads[i], &seq, &forgotten);
 
 		if (rc < 0)
 			return rc;

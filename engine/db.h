@@ -7,8 +7,8 @@
  * and flush.c (memory -> segments), storage.c (segments -> levels and manifest),
  * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c and
  * scan.c (keys -> values), value_api.c (values in parts), txn.c and single.c
- * (calls -> operations), feed.c (log -> changes), scope.c (handles), stats.c,
- * recover.c and open.c.
+ * (calls -> operations), branch.c and batch*.c (batches), feed.c (log ->
+ * changes), scope.c (handles), stats.c, recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H

@@ -41,12 +41,23 @@
  * the space then. */
 #define BURIED_BYTES_MAX VALUES_FILE_BYTES_MAX
 
+/* Memory that batches have of that for memtables. */
+static uint64_t batch_bytes(const struct aedb *db)
+{
+	uint64_t bytes = atomic_load_explicit(&db->batch_bytes,
+					      memory_order_relaxed);
+	uint64_t max = db->budget.batches_bytes_max;
+
+	return bytes < max ? bytes : max;
+}
+
 static bool is_over_memory(const struct aedb *db)
 {
 	uint64_t dead_max = room_is_short(&db->room) ?
 				    0 : atomic_load(&db->dead_bytes_max);
 
-	return atomic_load(&db->active_bytes) > db->budget.memtable_bytes ||
+	return atomic_load(&db->active_bytes) + batch_bytes(db) / 8 * 5 >
+		       db->budget.memtable_bytes ||
 	       atomic_load_explicit(&db->dead_bytes, memory_order_relaxed) >
 		       dead_max;
 }
@@ -70,7 +81,8 @@ static bool is_log_over(const struct aedb *db)
 /* No writer may add to it. */
 static bool is_full(const struct aedb *db)
 {
-	return atomic_load(&db->active_bytes) + atomic_load(&db->sealed_bytes) >
+	return atomic_load(&db->active_bytes) + atomic_load(&db->sealed_bytes) +
+		       batch_bytes(db) >
 	       db->budget.memtables_bytes_max;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "err.h"
 #include "read.h"
 #include "snapshot.h"
@@ -26,23 +27,33 @@ struct pin {
 	uint8_t key[];
 };
 
-static int read_find(struct aedb_scope *scope,
-		     const struct aedb_snapshot *snapshot, const void *key,
+bool read_view(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
+	       struct view *ret)
+{
+	if (snapshot && snapshot->batch) {
+		ret->space = batch_space(snapshot->batch, scope, &ret->limit);
+		return ret->space;
+	}
+	ret->space = snapshot_space(snapshot, &scope->space, &ret->room);
+	ret->limit = snapshot ? snapshot->seq : db_visible(scope->space.db);
+	return catalog_scope_is_live(scope, ret->limit);
+}
+
+static int read_find(struct view *view, bool is_held, const void *key,
 		     size_t key_bytes, struct entry *ret)
 {
-	struct aedb *db = scope->space.db;
-	seq_t limit = snapshot ? snapshot->seq : db_visible(db);
-	struct space room, *space = snapshot_space(snapshot, &scope->space, &room);
+	struct aedb *db = view->space->db;
 	seq_t newer = 0;
 
 	for (;;) {
-		int rc = space_get(space, key, key_bytes, limit, ret, &newer);
+		int rc = space_get(view->space, key, key_bytes, view->limit, ret,
+				   &newer);
 
 		if (rc < 0)
 			return rc;
-		if (snapshot || newer == 0 || newer > db_visible(db))
+		if (is_held || newer == 0 || newer > db_visible(db))
 			return rc && !ret->is_tombstone ? 0 : AEDB_NOT_FOUND;
-		limit = db_visible(db);
+		view->limit = db_visible(db);
 	}
 }
 
@@ -50,11 +61,11 @@ int read_find_in_scope(struct aedb_scope *scope,
 		       const struct aedb_snapshot *snapshot, const void *key,
 		       size_t key_bytes, struct entry *ret)
 {
-	seq_t seq = snapshot ? snapshot->seq : db_visible(scope->space.db);
+	struct view view;
 
-	if (!catalog_scope_is_live(scope, seq))
+	if (!read_view(scope, snapshot, &view))
 		return AEDB_NOT_FOUND;
-	return read_find(scope, snapshot, key, key_bytes, ret);
+	return read_find(&view, snapshot, key, key_bytes, ret);
 }
 
 static uint64_t value_bytes(const struct entry *entry)
@@ -256,6 +267,14 @@ static int place_fill(struct aedb *db, const struct entry *entry,
 	return entry_pin(db, ret, entry->key == passing ? ret->key : NULL, NULL);
 }
 
+/* The names that a snapshot shows. */
+static struct catalog *names_of(struct aedb *db,
+				const struct aedb_snapshot *snapshot)
+{
+	return snapshot && snapshot->batch ? &snapshot->batch->catalog :
+					     &db->catalog;
+}
+
 /* Without a snapshot the version as of `limit` may be given up while it is
  * looked for; what is found counts if nothing became visible meanwhile. What is
  * found in segments has ret_key as its key. */
@@ -263,8 +282,8 @@ static int place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 		      const struct op_place *place, struct entry *ret,
 		      struct catalog_key *ret_key)
 {
-	struct space room, *names = snapshot_space(snapshot, &db->catalog.names,
-						   &room);
+	struct space room, *names = snapshot_space(
+		snapshot, &names_of(db, snapshot)->names, &room);
 	seq_t limit;
 	int rc;
 
@@ -339,7 +358,8 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	prefix_bytes = key.n;
 	memcpy(key.bytes + key.n, after, after_bytes);
 	key.n += after_bytes;
-	space_walk_init(&names, snapshot_space(snapshot, &db->catalog.names,
+	space_walk_init(&names, snapshot_space(snapshot,
+					       &names_of(db, snapshot)->names,
 					       &room), snapshot->seq);
 	rc = space_walk_first(&names, key.bytes, key.n, prefix_bytes);
 	if (rc > 0) {

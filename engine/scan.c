@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "err.h"
 #include "range.h"
 #include "read.h"
@@ -32,11 +33,12 @@ struct aedb_scan {
 	struct aedb *db;
 	struct epoch_slot *slot;
 	struct space_walk walk;
-	struct space room;	/* of a snapshot that has its own */
+	struct view view;
 	struct range_bounds bounds;
 	enum aedb_direction direction;
 	seq_t seq;
 	bool owns_snapshot;
+	struct aedb_batch *batch;	/* whose view it walks; NULL: of none */
 	enum { SCAN_AT_START, SCAN_ON_ENTRY, SCAN_BEFORE_ENTRY, SCAN_ENDED } state;
 	int outcome;		/* once it ended: AEDB_NOT_FOUND, or an error */
 	bool is_staying;	/* in the epoch */
@@ -48,22 +50,25 @@ struct aedb_scan {
 static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 		     const struct aedb_snapshot *snapshot)
 {
+	struct aedb_snapshot now = { .db = scan->db };
 	int rc;
 
-	if (snapshot) {
-		scan->seq = snapshot->seq;
-	} else {
-		rc = snapshot_add(scan->db, &scan->seq);
+	if (!snapshot) {
+		rc = snapshot_add(scan->db, &now.seq);
 		if (rc < 0)
 			return rc;
 		scan->owns_snapshot = true;
+		scan->seq = now.seq;
+		snapshot = &now;
 	}
-	if (!catalog_scope_is_live(scope, scan->seq))
+	if (!read_view(scope, snapshot, &scan->view))
 		return err_set(AEDB_NOT_FOUND,
 			       "the scope does not exist any more");
-	space_walk_init(&scan->walk,
-			snapshot_space(snapshot, &scope->space, &scan->room),
-			scan->seq);
+	if (snapshot->batch) {
+		scan->batch = snapshot->batch;
+		batch_scan_begin(scan->batch, scan->view.limit);
+	}
+	space_walk_init(&scan->walk, scan->view.space, scan->view.limit);
 	scan->walk.work_max = STAY_ENTRIES;
 	if (scan->direction == AEDB_FORWARD) {
 		scan->walk.until = scan->bounds.to;
@@ -90,6 +95,7 @@ int aedb_scan_open(struct aedb_scope *scope,
 	scan->slot = NULL;
 	scan->walk.merge = NULL;
 	scan->owns_snapshot = false;
+	scan->batch = NULL;
 	scan->state = SCAN_AT_START;
 	scan->is_staying = false;
 	scan->stay_left = 0;
@@ -120,6 +126,8 @@ void aedb_scan_close(struct aedb_scan *scan)
 		epoch_slot_leave(scan->slot);
 	if (scan->owns_snapshot)
 		snapshot_remove(scan->db, scan->seq);
+	if (scan->batch)
+		batch_scan_end(scan->batch);
 	range_bounds_release(&scan->bounds);
 	free(scan->key);
 	free(scan);

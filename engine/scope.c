@@ -1,13 +1,17 @@
 /*
  * Scope handles.
  */
+#include "batch.h"
 #include "db.h"
 #include "err.h"
 
-int aedb_scope_open(struct aedb *db, const char *project, const char *name,
-		    struct aedb_scope **ret)
+/* The table has a scope that only a batch has made as one to be made. */
+static int state_ref(struct aedb *db, const struct aedb_snapshot *snapshot,
+		     uint64_t id, struct scope_state **ret)
 {
-	return aedb_scope_open_at(db, NULL, project, name, ret);
+	if (snapshot && snapshot->batch && batch_has_made(snapshot->batch, id))
+		return catalog_make_and_ref(&db->catalog, id, ret);
+	return catalog_find_and_ref(&db->catalog, id, ret);
 }
 
 int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
@@ -26,12 +30,18 @@ int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)
 		return rc;
-	rc = catalog_find_and_ref(&db->catalog, entry.id, &state);
+	rc = state_ref(db, snapshot, entry.id, &state);
 	aedb_unpin(&entry);
 	if (rc < 0)
 		return rc;
 	*ret = &state->planes[PLANE_KEYS];
 	return 0;
+}
+
+int aedb_scope_open(struct aedb *db, const char *project, const char *name,
+		    struct aedb_scope **ret)
+{
+	return aedb_scope_open_at(db, NULL, project, name, ret);
 }
 
 void aedb_scope_close(struct aedb_scope *scope)

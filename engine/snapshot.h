@@ -16,6 +16,7 @@ struct aedb_snapshot {
 	 * is a checkpoint's, which only segments kept before it was opened. */
 	bool is_in_segments;
 	int64_t time_ns;	/* when a named one was made; AEDB_MTIME_NONE */
+	struct aedb_batch *batch;	/* whose view it is; NULL: of none */
 };
 
 /* What versions must be kept for: readers at `visible`, and snapshots from

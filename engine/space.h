@@ -33,6 +33,8 @@ struct space {
 	/* atomic: the newest memtable's tree that it has, which leads to older
 	 * ones; NULL: nothing of it is in memory */
 	_Atomic(struct mem_tree *) tree;
+	_Atomic seq_t newest_seq;	/* atomic: nothing of it has a number above;
+					 * written under the commit lock */
 	_Atomic bool in_segments;	/* atomic: some version may be in a segment */
 	_Atomic bool is_partial;	/* atomic: memory may lack some of it */
 	bool is_loaded;			/* constant: there may have been more of it
@@ -40,14 +42,6 @@ struct space {
 	_Atomic uint64_t live;		/* atomic: keys in the newest state */
 	bool is_changed;		/* guarded by the commit lock: live, since
 					 * the last checkpoint */
-};
-
-/* Which of a transaction's first operations put a key that no segment of some
- * levels has. */
-#define SPACE_ABSENT_OPS 64
-struct space_absent {
-	uint64_t levels;	/* their stamp; 0: of none is known */
-	uint64_t ops;		/* bits */
 };
 
 /* Whether these are keys of a scope: of no directory records, and not the

@@ -117,8 +117,10 @@ static void memory_fill(struct aedb *db, struct aedb_stats *ret)
 	ret->cache_capacity_bytes = db->budget.cache_bytes;
 	ret->staged_bytes = values_staged_bytes(db->values);
 	cache_counts(db->cache, &ret->cache_hits, &ret->cache_misses);
+	ret->batches = atomic_load(&db->batches);
+	ret->batch_bytes = atomic_load(&db->batch_bytes);
 	ret->memory_bytes += ret->memtable_bytes + ret->cache_bytes +
-			     ret->staged_bytes;
+			     ret->staged_bytes + ret->batch_bytes;
 }
 
 void aedb_stats(const struct aedb *constant, struct aedb_stats *ret)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "commit.h"
 #include "err.h"
 #include "maintenance.h"
@@ -87,7 +88,7 @@ static int payload_grow(struct aedb_txn *txn, size_t bytes)
 	return 0;
 }
 
-static int op_add(struct aedb_txn *txn, const struct op *op)
+int txn_add(struct aedb_txn *txn, const struct op *op)
 {
 	const struct aedb_options *o = &txn->db->options;
 	size_t room = op_bytes_max(op);
@@ -118,8 +119,8 @@ static int op_add(struct aedb_txn *txn, const struct op *op)
 	return 0;
 }
 
-static int key_check(const struct aedb *db, const struct aedb_scope *scope,
-		     size_t key_bytes)
+int txn_key_check(const struct aedb *db, const struct aedb_scope *scope,
+		  size_t key_bytes)
 {
 	if (scope->space.db != db)
 		return err_set(AEDB_INVALID, "the scope is another database's");
@@ -148,9 +149,11 @@ static uint64_t key_warm(struct aedb_scope *scope, const void *key, size_t n)
 	return absent;
 }
 
-static struct op_key op_key(struct aedb_scope *scope, const void *key, size_t n)
+static struct op_key op_key(const struct aedb_txn *txn,
+			    struct aedb_scope *scope, const void *key, size_t n)
 {
-	key_warm(scope, key, n);
+	if (!txn->batch)
+		key_warm(scope, key, n);
 	return (struct op_key){ scope->space.id, key, n };
 }
 
@@ -161,7 +164,7 @@ static struct op_key op_key_put(struct aedb_txn *txn, struct aedb_scope *scope,
 {
 	uint64_t bit = txn->n_ops < SPACE_ABSENT_OPS ?
 			       UINT64_C(1) << txn->n_ops : 0;
-	uint64_t absent = key_warm(scope, key, n);
+	uint64_t absent = txn->batch ? 0 : key_warm(scope, key, n);
 
 	txn->absent.ops &= ~bit;
 	if (absent && absent != txn->absent.levels)
@@ -267,7 +270,7 @@ static int ref_put_add(struct aedb_txn *txn, struct op *op,
 	op->flags |= OP_IS_REF;
 	op->value = (struct op_bytes){ encoded, value_ref_encode(ref, encoded) };
 	op->extents = (struct op_bytes){ bytes, n };
-	rc = op_add(txn, op);
+	rc = txn_add(txn, op);
 	free(bytes);
 	if (rc == 0)
 		txn->has_refs = true;
@@ -293,7 +296,7 @@ static int stage_put_add(struct aedb_txn *txn, struct op *op,
 				 sealed.n_extents);
 	} else {
 		op->value = (struct op_bytes){ sealed.bytes, sealed.n };
-		rc = op_add(txn, op);
+		rc = txn_add(txn, op);
 	}
 	if (rc < 0)
 		txn->n_stages--;
@@ -314,7 +317,7 @@ static int value_put_add(struct aedb_txn *txn, struct op *op,
 		return rc;
 	if (put->value_bytes <= AEDB_VALUE_INLINE_MAX) {
 		op->value = (struct op_bytes){ put->value, put->value_bytes };
-		return op_add(txn, op);
+		return txn_add(txn, op);
 	}
 	if (!txn->db->wal)
 		return err_set(AEDB_READ_ONLY, "opened read-only");
@@ -338,7 +341,7 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 		 const struct aedb_put *put)
 {
 	struct op op = { .kind = OP_PUT };
-	int rc = key_check(txn->db, scope, put->key_bytes);
+	int rc = txn_key_check(txn->db, scope, put->key_bytes);
 
 	if (rc == 0)
 		rc = attr_check(put->attr_bytes);
@@ -367,10 +370,10 @@ static int key_op_add(struct aedb_txn *txn, enum op_kind kind,
 		      size_t key_bytes)
 {
 	struct op op = { .kind = (uint8_t)kind,
-			 .key = op_key(scope, key, key_bytes) };
-	int rc = key_check(txn->db, scope, key_bytes);
+			 .key = op_key(txn, scope, key, key_bytes) };
+	int rc = txn_key_check(txn->db, scope, key_bytes);
 
-	return rc < 0 ? rc : op_add(txn, &op);
+	return rc < 0 ? rc : txn_add(txn, &op);
 }
 
 int aedb_txn_delete(struct aedb_txn *txn, struct aedb_scope *scope,
@@ -389,15 +392,15 @@ int aedb_txn_set_attr(struct aedb_txn *txn, struct aedb_scope *scope,
 		      const struct aedb_put *put)
 {
 	struct op op = { .kind = OP_SET_ATTR,
-			 .key = op_key(scope, put->key, put->key_bytes) };
-	int rc = key_check(txn->db, scope, put->key_bytes);
+			 .key = op_key(txn, scope, put->key, put->key_bytes) };
+	int rc = txn_key_check(txn->db, scope, put->key_bytes);
 
 	if (rc == 0)
 		rc = attr_check(put->attr_bytes);
 	if (rc < 0)
 		return rc;
 	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
-	return op_add(txn, &op);
+	return txn_add(txn, &op);
 }
 
 static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
@@ -406,24 +409,24 @@ static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
 {
 	struct op op = { .kind = (uint8_t)kind, .key = keys[0],
 			 .to_key = keys[1] };
-	int rc = key_check(txn->db, a, keys[0].n);
+	int rc = txn_key_check(txn->db, a, keys[0].n);
 
 	if (rc == 0)
-		rc = key_check(txn->db, b, keys[1].n);
+		rc = txn_key_check(txn->db, b, keys[1].n);
 	if (rc < 0)
 		return rc;
 	if ((a->space.id ^ b->space.id) & PLANE_DIRS)
 		return err_set(AEDB_INVALID,
 			       "keys and directory records do not mix");
-	return op_add(txn, &op);
+	return txn_add(txn, &op);
 }
 
 int aedb_txn_move(struct aedb_txn *txn, struct aedb_scope *from,
 		  const void *from_key, size_t from_bytes,
 		  struct aedb_scope *to, const void *to_key, size_t to_bytes)
 {
-	struct op_key keys[2] = { op_key(from, from_key, from_bytes),
-				  op_key(to, to_key, to_bytes) };
+	struct op_key keys[2] = { op_key(txn, from, from_key, from_bytes),
+				  op_key(txn, to, to_key, to_bytes) };
 
 	return two_key_op_add(txn, OP_MOVE, from, to, keys);
 }
@@ -432,8 +435,8 @@ int aedb_txn_exchange(struct aedb_txn *txn, struct aedb_scope *a,
 		      const void *a_key, size_t a_bytes, struct aedb_scope *b,
 		      const void *b_key, size_t b_bytes)
 {
-	struct op_key keys[2] = { op_key(a, a_key, a_bytes),
-				  op_key(b, b_key, b_bytes) };
+	struct op_key keys[2] = { op_key(txn, a, a_key, a_bytes),
+				  op_key(txn, b, b_key, b_bytes) };
 
 	return two_key_op_add(txn, OP_EXCHANGE, a, b, keys);
 }
@@ -467,7 +470,7 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 		if (rc < 0)
 			return rc;
 	}
-	rc = op_add(txn, &op);
+	rc = txn_add(txn, &op);
 	if (rc < 0 && state)
 		catalog_unref(&txn->db->catalog, state);
 	if (rc == 0 && ret_scope)
@@ -485,7 +488,7 @@ int aedb_txn_drop(struct aedb_txn *txn, struct aedb_place place,
 		return rc;
 	if (how == AEDB_DROP_ALL)
 		op.flags |= OP_DROP_FULL;
-	return op_add(txn, &op);
+	return txn_add(txn, &op);
 }
 
 int aedb_txn_rename(struct aedb_txn *txn, struct aedb_place from,
@@ -501,7 +504,7 @@ int aedb_txn_rename(struct aedb_txn *txn, struct aedb_place from,
 	if (!from.scope != !to.scope)
 		return err_set(AEDB_INVALID,
 			       "a project cannot become a scope, or a scope a project");
-	return op_add(txn, &op);
+	return txn_add(txn, &op);
 }
 
 int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
@@ -516,7 +519,7 @@ int aedb_txn_place_attr(struct aedb_txn *txn, struct aedb_place place,
 	if (rc < 0)
 		return rc;
 	op_set_attr(&op, attr, attr_bytes, mtime_ns);
-	return op_add(txn, &op);
+	return txn_add(txn, &op);
 }
 
 int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place)
@@ -524,7 +527,7 @@ int aedb_txn_place_touch(struct aedb_txn *txn, struct aedb_place place)
 	struct op op = { .kind = OP_PLACE_TOUCH };
 	int rc = catalog_check_place(place, &op.place);
 
-	return rc < 0 ? rc : op_add(txn, &op);
+	return rc < 0 ? rc : txn_add(txn, &op);
 }
 
 int txn_remove_mark(struct aedb *db, uint64_t scope_id)
@@ -538,7 +541,7 @@ int txn_remove_mark(struct aedb *db, uint64_t scope_id)
 
 	catalog_number_key(scope_id, key);
 	txn_init(&txn, db);
-	rc = op_add(&txn, &op);
+	rc = txn_add(&txn, &op);
 	if (rc == 0)
 		rc = commit_run(&txn, &seq);
 	txn_release(&txn);
@@ -595,7 +598,7 @@ int aedb_txn_read_point(struct aedb_txn *txn, struct aedb_scope *scope,
 			const void *key, size_t key_bytes)
 {
 	struct txn_read read = { .scope = scope, .from_bytes = key_bytes };
-	int rc = key_check(txn->db, scope, key_bytes);
+	int rc = txn_key_check(txn->db, scope, key_bytes);
 
 	return rc < 0 ? rc : read_copy(txn, &read, key, NULL);
 }
@@ -637,9 +640,11 @@ static void stages_settle(const struct aedb_txn *txn)
 
 int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
 {
-	seq_t seq = db_visible(txn->db);
-	int rc = txn->n_ops ? commit_run(txn, &seq) : 0;
+	seq_t seq = txn->batch ? txn->batch->view.seq : db_visible(txn->db);
+	int rc = 0;
 
+	if (txn->n_ops)
+		rc = txn->batch ? batch_apply(txn, &seq) : commit_run(txn, &seq);
 	if (rc < 0)
 		return rc;
 	stages_settle(txn);

@@ -8,6 +8,7 @@
 
 #include "db.h"
 #include "op.h"
+#include "space_absent.h"
 #include "stage.h"
 
 #define TXN_INLINE_BYTES 512	/* a payload up to this needs no allocation */
@@ -33,6 +34,8 @@ struct txn_files {
 
 struct aedb_txn {
 	struct aedb *db;
+	struct aedb_batch *batch;	/* it goes into; NULL: the database */
+	struct aedb_batch *whole;	/* all of it is committed by this; or NULL */
 	uint8_t *payload;	/* owned unless it is `inlined` */
 	size_t payload_bytes, payload_max;
 	uint32_t n_ops;
@@ -51,6 +54,11 @@ struct aedb_txn {
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
 
+/* AEDB_INVALID (another database's), AEDB_NAME_TOO_LONG. */
+int txn_key_check(const struct aedb *db, const struct aedb_scope *scope,
+		  size_t key_bytes);
+/* Adds an operation, as it is. AEDB_TOO_LARGE, AEDB_NO_MEMORY. */
+int txn_add(struct aedb_txn *txn, const struct op *op);
 /* Takes away the mark of a dropped scope, by a commit of its own. */
 int txn_remove_mark(struct aedb *db, uint64_t scope_id);
 

@@ -1,0 +1,80 @@
+/*
+ * Batches: a branch with a catalog of its own, and what transactions put there.
+ *
+ * Calling sequence: as of the public header; batch_apply in place of commit_run;
+ * readers batch_space and batch_shown.
+ * Threads: one at a time for each batch.
+ */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include "branch.h"
+#include "db.h"
+#include "snapshot.h"
+#include "txn.h"
+
+/* Something that must be as in the base at commit. */
+struct batch_expect {
+	struct scope_state *state;	/* the batch's */
+	enum plane plane;
+	bool is_range, is_object;
+	uint8_t *from, *to;	/* owned, one allocation at from; to NULL: no bound */
+	size_t from_bytes, to_bytes;
+};
+
+/* A name that a batch changes, or a scope that it drops. */
+struct batch_guard {
+	void *key;		/* owned: of the catalog; NULL: a scope */
+	size_t key_bytes;
+	uint64_t id;		/* the scope's, or what gets the name */
+	char kind;		/* enum aedb_change_kind */
+};
+
+struct batch_names;
+
+/* Names of a change that is given out. */
+struct batch_text {
+	char project[AEDB_NAME_BYTES_MAX + 1], scope[AEDB_NAME_BYTES_MAX + 1];
+};
+
+struct aedb_batch {
+	struct aedb *db;
+	struct aedb_snapshot view;	/* its number: the newest of the batch */
+	struct branch branch;
+	struct catalog catalog;
+	struct apply apply;
+	uint64_t last_time_us;
+	int64_t begun_ns;
+	unsigned n_scans;	/* of the view: they keep versions */
+	seq_t newest_scan;	/* at most at this number */
+	struct batch_expect *expects;	/* owned */
+	size_t n_expects;
+	struct batch_guard *guards;	/* owned: of the commit being made */
+	size_t n_guards, guards_max;
+	struct batch_conflict *conflicts;	/* owned: batch_conflict.h */
+	size_t n_conflicts;
+	struct batch_names *names;	/* owned: batch_names.h; NULL: not made */
+	struct batch_text text;	/* of the conflict given last */
+};
+
+/* Executes a transaction in its batch; *ret is the number of its last operation.
+ * On failure nothing was done. */
+int batch_apply(struct aedb_txn *txn, seq_t *ret);
+/* Ends it, whatever it holds. */
+void batch_end(struct aedb_batch *batch);
+
+/* Where a view shows a scope's keys, and up to which number; NULL: the scope is
+ * not there. */
+struct space *batch_space(struct aedb_batch *batch, struct aedb_scope *scope,
+			  seq_t *ret_limit);
+/* The batch's own space of a scope; NULL: it has none, nothing was written. */
+struct space *batch_own_space(struct aedb_batch *batch,
+			      const struct aedb_scope *scope);
+/* Whether the batch made the scope of this id. */
+bool batch_has_made(struct aedb_batch *batch, uint64_t scope_id);
+
+/* From begin to end versions that this number shows are kept. */
+void batch_scan_begin(struct aedb_batch *batch, seq_t seq);
+void batch_scan_end(struct aedb_batch *batch);
+
+#endif

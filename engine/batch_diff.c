@@ -1,0 +1,166 @@
+/*
+ * What a batch changed and what it conflicts with, as the public header says it:
+ * with the names of projects and scopes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch_conflict.h"
+#include "batch_names.h"
+#include "batch_walk.h"
+#include "err.h"
+
+struct aedb_batch_diff {
+	struct aedb_batch *batch;
+	struct batch_walk walk;
+	struct batch_text text;		/* of the change given last */
+};
+
+/* The place that a key of the catalog's names is of. */
+static void name_place(const struct aedb_batch *batch, struct op_bytes key,
+		       enum batch_side side, struct batch_text *text,
+		       struct aedb_place *ret)
+{
+	struct aedb_place project = { NULL, NULL };
+	const char *name = key.at;
+	uint64_t id;
+
+	*ret = project;
+	if (catalog_key_is_scope(key, &id)) {
+		if (!batch_names_place(batch->names, id, side, &project))
+			project.project = "";
+		memcpy(text->scope, name + 9, key.n - 9);
+		text->scope[key.n - 9] = 0;
+		*ret = (struct aedb_place){ project.project, text->scope };
+	} else if (key.n > 1) {
+		memcpy(text->project, name + 1, key.n - 1);
+		text->project[key.n - 1] = 0;
+		ret->project = text->project;
+	}
+}
+
+/* Fills in of what the change is; kind is set. */
+static void change_of(const struct aedb_batch *batch, uint64_t tree,
+		      struct op_bytes key, struct batch_text *text,
+		      struct aedb_change *ret)
+{
+	enum batch_side side = ret->kind == AEDB_REMOVED ? BATCH_BASE :
+							   BATCH_VIEW;
+
+	if (tree == CATALOG_NAMES) {
+		ret->of = AEDB_OF_PLACE;
+		name_place(batch, key, side, text, &ret->place);
+		return;
+	}
+	ret->of = space_has_keys(tree) ? AEDB_OF_KEY : AEDB_OF_DIRECTORY;
+	batch_names_place(batch->names, tree / 2, BATCH_VIEW, &ret->place);
+	ret->key = key.at;
+	ret->key_bytes = key.n;
+}
+
+int aedb_batch_conflict(struct aedb_batch *batch, size_t i,
+			struct aedb_change *ret)
+{
+	const struct batch_conflict *conflict;
+	struct aedb_change change = { .kind = AEDB_CHANGED };
+	int rc;
+
+	if (i >= batch->n_conflicts)
+		return AEDB_NOT_FOUND;
+	rc = batch_names_make(batch);
+	if (rc < 0)
+		return rc;
+	conflict = &batch->conflicts[i];
+	change.kind = (enum aedb_change_kind)conflict->kind;
+	change.is_range = conflict->is_range;
+	change.id = conflict->id;
+	change.seq = conflict->seq;
+	change_of(batch, conflict->tree,
+		  (struct op_bytes){ conflict->key, conflict->key_bytes },
+		  &batch->text, &change);
+	if (conflict->is_place) {
+		change.of = AEDB_OF_PLACE;
+		change.key = NULL;
+	}
+	*ret = change;
+	return 0;
+}
+
+int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret)
+{
+	struct aedb_batch_diff *diff = malloc(sizeof(*diff));
+	int rc;
+
+	if (!diff)
+		return err_set(AEDB_NO_MEMORY, "no memory for a list of changes");
+	diff->batch = batch;
+	rc = batch_names_make(batch);
+	if (rc == 0)
+		rc = batch_walk_init(&diff->walk, batch);
+	if (rc < 0) {
+		free(diff);
+		return rc;
+	}
+	*ret = diff;
+	return 0;
+}
+
+void aedb_batch_diff_close(struct aedb_batch_diff *diff)
+{
+	if (!diff)
+		return;
+	batch_walk_release(&diff->walk);
+	free(diff);
+}
+
+/* Whether a difference is listed: scopes are by their names, times are not. */
+static bool is_listed(const struct batch_delta *delta, struct aedb_change *ret)
+{
+	switch (delta->kind) {
+	case DELTA_ADDED:
+		ret->kind = AEDB_ADDED;
+		return true;
+	case DELTA_REMOVED:
+		ret->kind = AEDB_REMOVED;
+		return true;
+	case DELTA_REPLACED:
+	case DELTA_ATTR:
+		ret->kind = AEDB_CHANGED;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* To the next difference that is listed. */
+static int diff_step(struct aedb_batch_diff *diff, struct aedb_change *ret)
+{
+	struct batch_delta delta;
+	int rc;
+
+	do
+		rc = batch_walk_next(&diff->walk, &delta);
+	while (rc > 0 && !is_listed(&delta, ret));
+	if (rc <= 0)
+		return rc;
+	ret->id = delta.own.is_tombstone ? delta.base.id : delta.own.id;
+	batch_walk_rest(&diff->walk);
+	change_of(diff->batch, delta.space->id,
+		  (struct op_bytes){ diff->walk.key, diff->walk.key_bytes },
+		  &diff->text, ret);
+	return rc;
+}
+
+int aedb_batch_diff_next(struct aedb_batch_diff *diff, struct aedb_change *ret)
+{
+	struct epoch *epoch = diff->batch->db->epoch;
+	struct aedb_change change = { .key = NULL };
+	int rc;
+
+	epoch_enter(epoch);
+	rc = diff_step(diff, &change);
+	epoch_leave(epoch);
+	if (rc > 0)
+		*ret = change;
+	return rc > 0 ? 0 : rc < 0 ? rc : AEDB_NOT_FOUND;
+}

@@ -253,6 +253,9 @@ static int checkpoint_write(struct aedb *db, struct checkpoint *c)
 		rc = snapshots_copy(db, &flush.retention);
 	if (rc < 0)
 		return rc;
+	/* a file that goes again if there is no room for all of it */
+	if (room_is_short(&db->room))
+		values_cut(db->values);
 	storage_hold(db);
 	rc = snapshot_history_copy(db, &flush);
 	if (rc == 0)
@@ -274,6 +277,11 @@ static int checkpoint_write(struct aedb *db, struct checkpoint *c)
 	}
 	snapshots_copy_free(&flush.retention);
 	flush_release(&flush);
+	if (rc == AEDB_NO_SPACE) {
+		room_note_full(&db->room);
+		values_cut(db->values);
+		storage_clean(db);
+	}
 	return rc;
 }
 

@@ -21,6 +21,9 @@
 
 /* The file that values are appended to may have so many dead bytes. */
 #define WRITTEN_DEAD_BYTES_MAX (UINT64_C(1) << 20)
+/* So often a full compaction that finds no room makes some and goes on. */
+#define FULL_ROUNDS_MAX 8
+#define HALVINGS_MAX 4
 
 struct compaction {
 	struct pace pace;
@@ -31,6 +34,7 @@ struct compaction {
 	struct compact_turns turns;
 	struct compaction_memory memory;
 	seq_t rest_seq;		/* the newest commit when nothing was worth it */
+	unsigned int halvings;	/* of the room, after steps that did not fit */
 };
 
 int compaction_open(struct aedb *db)
@@ -289,13 +293,13 @@ static bool pick_lacks_room(struct aedb *db, enum compaction_aim aim,
 
 /* What a compaction may write: with the reserve, if that is not lent yet, and
  * without the last bit. */
-static uint64_t room_bytes(struct aedb *db)
+static uint64_t room_bytes(struct aedb *db) REQUIRES(db->compaction_lock)
 {
 	uint64_t bytes = room_free_bytes(&db->room);
 
 	if (!atomic_load(&db->reserve_is_lent) && bytes < UINT64_MAX / 2)
 		bytes += db->room.reserve_bytes;
-	return bytes / 8 * 7 + 1;
+	return (bytes / 8 * 7 >> db->compaction->halvings) + 1;
 }
 
 /* Chooses among what there is room for. AEDB_NO_SPACE: only something else. */
@@ -316,6 +320,15 @@ static int pick_with_room(struct aedb *db, enum compaction_aim aim,
 	return err_set(AEDB_NO_SPACE, "no space for a compaction");
 }
 
+/* What a step takes is a guess: after one that was too small, smaller ones. */
+static void halvings_note(struct compaction *compaction, int rc)
+{
+	if (rc != AEDB_NO_SPACE)
+		compaction->halvings = 0;
+	else if (compaction->halvings < HALVINGS_MAX)
+		compaction->halvings++;
+}
+
 /* One step: 1, or 0 when there is none to take. */
 static int step_run(struct aedb *db, enum compaction_aim aim,
 		    file_id_t fresh_from)
@@ -333,6 +346,7 @@ static int step_run(struct aedb *db, enum compaction_aim aim,
 	found = pick_with_room(db, aim, &taken.view, fresh_from, &pick);
 	if (found > 0) {
 		rc = pick_run(db, &taken.view, &pick);
+		halvings_note(compaction, rc);
 	} else {
 		written_file_end(db, &taken.view);
 		rc = marks_remove(db, &taken.view);
@@ -363,16 +377,34 @@ static uint64_t full_bytes(struct aedb *db)
 	return stats.segment_bytes + stats.value_bytes - stats.value_live_bytes;
 }
 
-/* On a full disk first what there is room for. */
+/* All that gives room on a full disk; how many steps that were, or an error. */
+static int room_steps(struct aedb *db) REQUIRES(db->compaction_lock)
+{
+	int rc = 1, n = 0;
+
+	while (rc > 0 && room_is_short(&db->room)) {
+		rc = step_run(db, AIM_ROOM, 0);
+		n += rc > 0;
+		if (rc == AEDB_NO_SPACE &&
+		    db->compaction->halvings < HALVINGS_MAX)
+			rc = 1;
+	}
+	return rc < 0 ? rc : n;
+}
+
+/* Where there is not enough room for a step, others may make it. */
 static int full_steps(struct aedb *db, file_id_t fresh_from)
 	REQUIRES(db->compaction_lock)
 {
-	int rc = 1;
+	int rc = AEDB_NO_SPACE, n = 1;
 
-	while (rc > 0 && room_is_short(&db->room))
-		rc = step_run(db, AIM_ROOM, 0);
-	while (rc >= 0 && (rc = step_run(db, AIM_FULL, fresh_from)) > 0)
-		continue;
+	for (int i = 0; i < FULL_ROUNDS_MAX && rc == AEDB_NO_SPACE && n; i++) {
+		n = room_steps(db);
+		if (n < 0)
+			return n;
+		while ((rc = step_run(db, AIM_FULL, fresh_from)) > 0)
+			continue;
+	}
 	return rc;
 }
 

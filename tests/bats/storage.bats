@@ -40,7 +40,7 @@ small_disk() {
 }
 
 # fill NAME BYTES: writes NAME-1 and on, until one does not fit; their number.
-# The last fails with ENOSPC, and nothing of it is there.
+# The last fails with ENOSPC, and no part of it is there.
 fill() {
 	python3 - "$SCOPE/$1" "$2" <<'END'
 import errno, os, random, sys
@@ -55,15 +55,18 @@ while True:
             os.close(f)
     except OSError as e:
         assert e.errno == errno.ENOSPC, e
-        # that it was created may have fit
+        # that it was created may have fit, or all of it once it was released
         if os.path.exists(path):
-            assert os.path.getsize(path) == 0
+            assert os.path.getsize(path) in (0, size)
             os.unlink(path)
         print(n)
         break
     n += 1
 END
 }
+
+# fits SIZE: a file of it can be written.
+fits() { head -c "$1" /dev/urandom 2>/dev/null >"$SCOPE/again" && [ -s "$SCOPE/again" ]; }
 
 # is_whole NAME BYTES FROM TO: the files that fill made are what it wrote.
 is_whole() {
@@ -82,9 +85,7 @@ END
 	[ "$n" -gt 100 ]
 	is_whole large 400000 1 "$n"
 	seq -f "$SCOPE/large-%.0f" 1 $((n / 3)) | xargs rm
-	# shellcheck disable=SC2317 # wait_for calls it
-	fits() { head -c 2M /dev/urandom >"$SCOPE/again" && [ -s "$SCOPE/again" ]; } 2>/dev/null
-	wait_for 20 fits
+	wait_for 20 fits 2M
 	m=$(fill more 400000)
 	[ "$m" -gt $((n / 6)) ]
 	mount_stop
@@ -92,7 +93,7 @@ END
 	is_whole large 400000 $((n / 3 + 1)) "$n"
 	is_whole more 400000 1 "$m"
 	rm "$SCOPE"/more-*
-	wait_for 20 fits
+	wait_for 20 fits 2M
 	is_whole large 400000 $((n / 3 + 1)) "$n"
 }
 
@@ -137,8 +138,7 @@ END
 	[ "$(cksum <"$SCOPE/kept")" = "$sum" ]
 	rm "$SCOPE/kept"
 	rm "$DIR/disk"/*other
-	fits() { head -c 5M /dev/urandom >"$SCOPE/again"; } 2>/dev/null
-	wait_for 20 fits
+	wait_for 20 fits 5M
 	[ "$(ls "$SCOPE")" = again ]
 }
 

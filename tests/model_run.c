@@ -17,7 +17,7 @@ void run_init(struct model_run *run, uint64_t seed,
 	      enum aedb_durability durability)
 {
 	static const uint64_t memory[] = { 16 << 10, 32 << 10, 128 << 10,
-					   1 << 20 };
+					   1 << 20, 4 << 20 };
 	static const uint64_t inlined[] = { 0, 100, 1024, 65536 };
 	static const uint8_t key[16] = "a key of a test";
 	struct aedb_options *o = &run->options;
@@ -30,7 +30,7 @@ void run_init(struct model_run *run, uint64_t seed,
 	o->durability = durability;
 	o->maintenance = AEDB_ON_CALL;
 	o->wal_file_bytes = 64 << 10;
-	o->memory_bytes = one_of(memory, 4);
+	o->memory_bytes = one_of(memory, 5);
 	o->inline_bytes_max = (uint32_t)one_of(inlined, 4);
 	if (model_random_below(2)) {
 		o->hmac_key = key;

@@ -10,10 +10,10 @@
 #include "check.h"
 #include "wal_run.h"
 
-#define LIVES 3
+#define LIVES 5
 #define STEPS 150
 #define PATHS_MAX 96
-#define FLIPS 32		/* of each file, or as many as it has bytes */
+#define FLIPS 48		/* of each file, or as many as it has bytes */
 #define USED_OF 2		/* one in so many is of a byte that is not zero */
 #define COMPACTED_OF 4		/* one in so many is compacted */
 

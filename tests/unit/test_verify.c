@@ -1,6 +1,7 @@
 /*
- * Verifying: a whole database has no findings, also after a power cut; of every
- * byte that is changed it is found, or nobody reads it.
+ * Verifying: a whole database has no findings, also after a power cut; of files
+ * that are cut or gone, and of what is whole and not true, it is found. Changed
+ * bytes: test_model_damage.c.
  */
 #include "db_fixture.h"
 #include "manifest.h"
@@ -119,10 +120,9 @@ static void content_put(struct fixture *f)
 
 /* A closed database with segments in two levels, value files, superseded and
  * deleted versions, a snapshot, a dropped scope, and a log to be executed. */
-static void database_make(struct fixture *f, uint64_t memory_bytes)
+static void database_make(struct fixture *f)
 {
 	options_set(f);
-	f->options.memory_bytes = memory_bytes;
 	fixture_start(f);
 	content_put(f);
 	CHECK_OK(aedb_compact(f->db));
@@ -292,7 +292,7 @@ TEST(whole, "a database of everything there is has no findings, and is read whol
 	struct fixture f;
 	uint64_t done, total;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	CHECK_OK(verify(f.disk, &f.options, &report));
 	CHECK_STR(text, "");
 	CHECK_EQ(report.findings, 0);
@@ -425,65 +425,6 @@ static void check_tampered(struct simdisk *disk,
 	CHECK_THAT(got == sum, "%s: not found, and something else is read", what);
 }
 
-static void flip_and_check(struct fixture *f, uint64_t sum, const char *path,
-			   uint64_t offset, unsigned *found)
-{
-	struct simdisk *disk = simdisk_clone(f->disk);
-	char what[128];
-
-	snprintf(what, sizeof(what), "%s byte %llu", path,
-		 (unsigned long long)offset);
-	byte_flip(disk, path, offset);
-	check_tampered(disk, &f->options, sum, what);
-	*found += *text != 0;
-	simdisk_free(disk);
-}
-
-#ifdef __SANITIZE_ADDRESS__
-#define FLIPS 40
-#else
-#define FLIPS 150
-#endif
-
-/* Flips bytes of every file of a database made with so much memory, which
- * decides how large the pages of its segments are. */
-static void flips_run(uint64_t memory_bytes)
-{
-	struct files files;
-	struct fixture f;
-	uint64_t sum;
-
-	database_make(&f, memory_bytes);
-	sum = content_sum(f.disk, &f.options);
-	files_list(f.disk, &files);
-	CHECK(files.n >= 8);
-	for (size_t i = 0; i < files.n; i++) {
-		const char *path = files.paths[i];
-		uint64_t size = file_size(f.disk, path);
-		unsigned found = 0;
-
-		for (unsigned k = 0; k < FLIPS; k++)
-			flip_and_check(&f, sum, path, check_random() % size,
-				       &found);
-		for (unsigned k = 0; k < FLIPS / 2 && k < size; k++)
-			flip_and_check(&f, sum, path,
-				       check_random() % (size < 512 ? size : 512),
-				       &found);
-		printf("# %s: %u found\n", path, found);
-	}
-	simdisk_free(f.disk);
-}
-
-TEST(flips, "of every byte changed in any file it is found, or all reads as before")
-{
-	flips_run(MEMORY_BYTES);
-}
-
-TEST(flips_small, "the same where memory is small, and so are the pages of segments")
-{
-	flips_run(128 << 10);
-}
-
 TEST(cut, "of every file cut, grown or emptied it is found, or all reads as before")
 {
 	struct files files;
@@ -491,7 +432,7 @@ TEST(cut, "of every file cut, grown or emptied it is found, or all reads as befo
 	char what[128];
 	uint64_t sum;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	sum = content_sum(f.disk, &f.options);
 	files_list(f.disk, &files);
 	for (size_t i = 0; i < files.n * 12; i++) {
@@ -519,7 +460,7 @@ TEST(missing, "of every file that is gone it is found, or all reads as before")
 	struct fixture f;
 	uint64_t sum;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	sum = content_sum(f.disk, &f.options);
 	files_list(f.disk, &files);
 	for (size_t i = 0; i < files.n; i++) {
@@ -545,7 +486,7 @@ TEST(all_damage, "of several damaged pages each is found, with file and position
 	struct fixture f;
 	unsigned segments = 0;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	files_list(f.disk, &files);
 	for (size_t i = 0; i < files.n; i++)
 		if (strncmp(files.paths[i], "seg/", 4) == 0) {
@@ -576,7 +517,7 @@ TEST(leftovers, "what nothing refers to is harmless, and named")
 	struct aedb_verify_report report;
 	struct fixture f;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	for (size_t i = 0; i < n; i++)
 		file_make(f.disk, paths[i]);
 	CHECK_OK(verify(f.disk, &f.options, &report));
@@ -640,7 +581,7 @@ TEST(key_count, "a wrong count of keys is found")
 	struct manifest_edit edit = { .set = 0 };
 	struct fixture f;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	manifest_edit_set(&edit, MANIFEST_KEY_COUNT, 3);
 	edit_append(f.disk, &edit);
 	check_says(f.disk, &f.options, "3 keys are counted");
@@ -726,7 +667,7 @@ TEST(shares, "a value file that the manifest does not count is found, a wrong "
 	struct aedb_verify_report report;
 	struct fixture f;
 
-	database_make(&f, MEMORY_BYTES);
+	database_make(&f);
 	share_change(f.disk, 1);
 	CHECK_OK(verify(f.disk, &f.options, &report));
 	CHECK_EQ(report.findings, 0);

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "err.h"
 #include "maintenance.h"
@@ -91,12 +90,11 @@ static int snapshot_write(struct aedb *db, const char *name, seq_t seq)
 {
 	struct manifest_snapshot snapshot = { .seq = seq };
 	struct manifest_edit edit = { .snapshot_added = &snapshot };
-	struct timespec now;
 	int rc;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	snapshot.time_us = (uint64_t)now.tv_sec * 1000000u +
-			   (uint64_t)now.tv_nsec / 1000;
+	/* by the commits' clock: not before those that it shows, and before all
+	 * that follow */
+	snapshot.time_us = (uint64_t)aedb_next_time_ns(db) / 1000 - 1;
 	strcpy(snapshot.name, name);
 	lock_acquire(&db->storage_lock);
 	if (manifest_find_snapshot(manifest_state(db->manifest), name))

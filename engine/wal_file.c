@@ -236,8 +236,10 @@ static int header_look(struct vfs *vfs, const uint8_t *db_uuid,
 		return rc;
 	rc = wal_header_read(file, db_uuid, ret);
 	vfs_file_close(file);
-	/* it is not needed: damage in it hurts nobody */
-	return rc == 0 ? 1 : rc == AEDB_CORRUPT ? 0 : rc;
+	/* it is not needed: what is wrong with it hurts nobody */
+	if (rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT)
+		return 0;
+	return rc < 0 ? rc : 1;
 }
 
 /* Cuts off what was reserved behind the frames of a file. */

@@ -222,7 +222,7 @@ says() {
 		aedb show "$file" >shown
 		grep -q '^format version: 1$' shown || [ "${file##*/}" = CURRENT ]
 		[ -s shown ]
-	done < <(find "$DB" -type f ! -name LOCK -size +0)
+	done < <(find "$DB" -type f ! -name LOCK ! -name RESERVE -size +0)
 	run -1 aedb show nofile
 	echo 'some text' >text
 	run -5 aedb show text

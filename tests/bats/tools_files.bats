@@ -129,8 +129,8 @@ split -n r/4 lines r-
 split -l 50 --filter='sort -r > $FILE' lines f-
 csplit -s lines 20 40 '/60/' ; cat xx0? | cmp - lines
 csplit -s -z -f c- lines '/5$/' '{*}'
-shred -u lines; [ ! -e lines ]
-shred -n 1 z5; : > z5; shred -z -n 0 z7; shred -v -u a 2>/dev/null; ls
+shred -x -u lines; [ ! -e lines ]
+shred -x -n 1 z5; : > z5; shred -x -z -n 0 z7; shred -x -v -u a 2>/dev/null; ls
 END
 }
 

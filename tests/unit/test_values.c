@@ -632,6 +632,7 @@ TEST(streams, "a stream of 96 MiB uses a few MiB of memory and few extents")
 
 	disk_open();
 	values = open_values();
+	values_set_all_bytes(values, UINT64_C(1) << 40);
 	CHECK_OK(stage_open(values, NULL, &stage));
 	for (uint64_t at = 0; at < total; at += piece) {
 		fill(buf, piece, at);
@@ -669,6 +670,7 @@ TEST(small_change, "4 KiB changed in 64 MiB write a chunk, a map block and a roo
 
 	disk_open();
 	values = open_values();
+	values_set_all_bytes(values, UINT64_C(1) << 40);
 	CHECK_OK(stage_open(values, NULL, &stage));
 	for (uint64_t at = 0; at < total; at += piece) {
 		fill(buf, piece, at);

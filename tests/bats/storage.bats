@@ -112,7 +112,7 @@ END
 	}
 	wait_for 40 more
 	all_is_whole() {
-		is_whole d/small 10000 "$n" "$n"
+		is_whole d/small 10000 2 3
 		for i in "${!counts[@]}"; do
 			is_whole "d/more$((i + 1))" 10000 1 "${counts[i]}"
 		done

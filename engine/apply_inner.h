@@ -1,0 +1,49 @@
+/*
+ * What apply.c and apply_place.c make of operations: versions, noted so that they
+ * can be taken back.
+ *
+ * Threads: as apply.h.
+ */
+#ifndef APPLY_INNER_H
+#define APPLY_INNER_H
+
+#include "apply.h"
+
+/* Notes what is about to be done. AEDB_NO_MEMORY: it is not to be done. */
+int apply_note(struct apply *apply, struct undo undo);
+
+/* The key as it is now: 1, or 0 if it is not there. */
+int apply_newest(struct space *space, const void *key, size_t key_bytes,
+		 struct entry *ret);
+/* Adds a version under the operation's number and notes it, and by how much it
+ * changes the number of live keys. The entry's key must live as long as the
+ * payload. */
+int apply_version(struct apply *apply, struct space *space,
+		  struct entry *entry, int live);
+int apply_tombstone(struct apply *apply, struct space *space, const void *key,
+		    size_t key_bytes);
+
+/* Another version of an object keeps when its value was last changed. */
+void apply_mtime_keep(const struct apply *apply, struct entry *entry);
+/* The same, unless the operation says when. */
+void apply_mtime_set(const struct apply *apply, struct entry *entry,
+		     const struct op *op);
+/* A new time; an mtime set ahead of it stays. */
+void apply_mtime_touch(const struct apply *apply, struct entry *entry);
+/* The operation's attributes, if it has any. */
+void apply_attr_set(struct entry *entry, const struct op *op);
+
+/* Operations on projects and scopes (apply_place.c). */
+int apply_create(struct apply *apply, const struct op *op);
+int apply_drop(struct apply *apply, const struct op *op);
+int apply_rename(struct apply *apply, const struct op *op);
+int apply_place_attr(struct apply *apply, const struct op *op);
+int apply_place_touch(struct apply *apply, const struct op *op);
+
+/* Keys of a scope, those of directories not among them. */
+static inline uint64_t apply_scope_keys(struct scope_state *state)
+{
+	return atomic_load(&state->planes[PLANE_KEYS].space.live);
+}
+
+#endif

@@ -1,0 +1,270 @@
+/*
+ * Operations on projects and scopes -> versions in the catalog.
+ */
+#include "apply_inner.h"
+#include "db.h"
+#include "err.h"
+#include "space_walk.h"
+#include "superseded.h"
+
+/* As version_add, for a key of the catalog in a buffer that will not last: the
+ * note takes the memtable's copy. */
+static int catalog_version_add(struct apply *apply, struct space *space,
+			       const void *key, size_t n, struct entry *entry)
+{
+	struct entry added;
+	int rc;
+
+	entry->key = key;
+	entry->key_bytes = (uint32_t)n;
+	rc = apply_version(apply, space, entry, 0);
+	if (rc == 0 && mem_get(atomic_load(&space->tree), key, n, SEQ_MAX,
+			       &added, NULL))
+		apply->undos[apply->n_undos - 1].key = added.key;
+	return rc;
+}
+
+static int place_version_add(struct apply *apply, const struct catalog_key *key,
+			     struct entry *entry)
+{
+	return catalog_version_add(apply, &apply->catalog->names, key->bytes,
+				   key->n, entry);
+}
+
+static int place_missing(const struct op_place *place)
+{
+	char name[CATALOG_PLACE_TEXT];
+
+	return err_set(AEDB_NOT_FOUND, "no %s %s",
+		       place->scope.n ? "scope" : "project",
+		       catalog_place_text(place, name));
+}
+
+static int place_exists(const struct op_place *place)
+{
+	char name[CATALOG_PLACE_TEXT];
+
+	return err_set(AEDB_EXISTS, "%s %s exists",
+		       place->scope.n ? "scope" : "project",
+		       catalog_place_text(place, name));
+}
+
+/* The place must be free, and its project there. */
+static int place_check_free(struct apply *apply, const struct op_place *place,
+			    struct catalog_key *ret_key)
+{
+	struct entry entry;
+	int rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, &entry,
+			     ret_key);
+
+	if (rc < 0)
+		return rc;
+	if (rc)
+		return place_exists(place);
+	if (ret_key->n == 0)
+		return place_missing(&(struct op_place){ place->project, { 0 } });
+	return 0;
+}
+
+/* The place must be there. */
+static int place_check_there(struct apply *apply, const struct op_place *place,
+			     struct entry *ret, struct catalog_key *ret_key)
+{
+	int rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, ret,
+			     ret_key);
+
+	return rc == 0 ? place_missing(place) : rc;
+}
+
+static int scope_make(struct apply *apply, uint64_t id)
+{
+	struct scope_state *state;
+	int rc = catalog_make(apply->catalog, id, &state);
+
+	if (rc < 0)
+		return rc;
+	rc = apply_note(apply, (struct undo){ .kind = UNDO_SCOPE_MADE,
+					     .scope = state });
+	if (rc == 0)
+		atomic_store(&state->is_committed, true);
+	return rc;
+}
+
+int apply_create(struct apply *apply, const struct op *op)
+{
+	struct entry entry = { .mtime_ns = AEDB_MTIME_NONE };
+	struct catalog_key key;
+	int rc = place_check_free(apply, &op->place, &key);
+
+	if (rc < 0)
+		return rc;
+	entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
+	apply_attr_set(&entry, op);
+	rc = place_version_add(apply, &key, &entry);
+	if (rc < 0 || !op->place.scope.n)
+		return rc;
+	return scope_make(apply, entry.id);
+}
+
+/* The same in a batch, where the keys beneath are not counted. */
+static int scope_shows_content(struct scope_state *state)
+{
+	struct entry entry;
+	int rc = apply_newest(&state->planes[PLANE_KEYS].space, "", 0, &entry);
+
+	for (int plane = 0; plane < 2 && rc == 0; plane++) {
+		struct space_walk walk;
+
+		space_walk_init(&walk, &state->planes[plane].space, SEQ_MAX);
+		rc = space_walk_first(&walk, "", 0, 0);
+		space_walk_release(&walk);
+	}
+	return rc;
+}
+
+/* Whether a scope holds a key, or a directory record other than its own. */
+static int scope_has_content(struct scope_state *state)
+{
+	struct space *dirs = &state->planes[PLANE_DIRS].space;
+	struct entry own;
+	int own_count = apply_newest(dirs, "", 0, &own);
+
+	if (dirs->branch)
+		return scope_shows_content(state);
+	if (own_count < 0)
+		return own_count;
+	return apply_scope_keys(state) > 0 ||
+	       atomic_load(&dirs->live) > (uint64_t)own_count;
+}
+
+/* The scope leaves the state, and a mark says to compaction that its keys may. */
+static int scope_drop(struct apply *apply, struct scope_state *state)
+{
+	struct entry mark = { .id = apply->seq, .mtime_ns = AEDB_MTIME_NONE };
+	uint8_t key[8];
+	int rc = apply_note(apply, (struct undo){ .kind = UNDO_SCOPE_DROPPED,
+						 .scope = state });
+
+	if (rc < 0)
+		return rc;
+	superseded_note_scope(apply, state);
+	atomic_store(&state->dropped_seq, apply->seq);
+	atomic_fetch_sub(&apply->db->keys, apply_scope_keys(state));
+	atomic_store(&apply->catalog->wants_reap, true);
+	catalog_number_key(state->id, key);
+	return catalog_version_add(apply, &apply->catalog->drops, key,
+				   sizeof(key), &mark);
+}
+
+static int scope_check_drop(const struct op *op, struct scope_state *state)
+{
+	char name[CATALOG_PLACE_TEXT];
+	int rc = op->flags & OP_DROP_FULL ? 0 : scope_has_content(state);
+
+	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
+				catalog_place_text(&op->place, name)) : rc;
+}
+
+/* A project goes without its scopes only. */
+static int project_check_drop(struct apply *apply, const struct op *op,
+			      uint64_t id)
+{
+	char name[CATALOG_PLACE_TEXT];
+	struct catalog_key prefix;
+	struct space_walk scopes;
+	int rc;
+
+	catalog_scopes_prefix(id, &prefix);
+	space_walk_init(&scopes, &apply->catalog->names, SEQ_MAX);
+	rc = space_walk_first(&scopes, prefix.bytes, prefix.n, prefix.n);
+	space_walk_release(&scopes);
+	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
+				catalog_place_text(&op->place, name)) : rc;
+}
+
+int apply_drop(struct apply *apply, const struct op *op)
+{
+	struct entry entry, tombstone = { .is_tombstone = true,
+					  .mtime_ns = AEDB_MTIME_NONE };
+	struct scope_state *state = NULL;
+	struct catalog_key key;
+	int rc = place_check_there(apply, &op->place, &entry, &key);
+
+	if (rc < 0)
+		return rc;
+	if (!op->place.scope.n)
+		rc = project_check_drop(apply, op, entry.id);
+	else if ((rc = catalog_find(apply->catalog, entry.id, &state)) == 0)
+		rc = scope_check_drop(op, state);
+	if (rc < 0)
+		return rc;
+	superseded_note(apply, &entry);
+	tombstone.id = apply->seq;
+	rc = place_version_add(apply, &key, &tombstone);
+	return rc < 0 || !state ? rc : scope_drop(apply, state);
+}
+
+int apply_rename(struct apply *apply, const struct op *op)
+{
+	struct entry entry, tombstone = { .is_tombstone = true,
+					  .mtime_ns = AEDB_MTIME_NONE };
+	struct catalog_key from, to;
+	int rc = place_check_there(apply, &op->place, &entry, &from);
+
+	if (rc >= 0)
+		rc = place_check_free(apply, &op->to_place, &to);
+	if (rc < 0)
+		return rc;
+	superseded_note(apply, &entry);
+	apply_mtime_keep(apply, &entry);
+	rc = place_version_add(apply, &to, &entry);
+	tombstone.id = apply->seq;
+	return rc < 0 ? rc : place_version_add(apply, &from, &tombstone);
+}
+
+/* The entry of a place; the database's own comes into being when it is first
+ * written. */
+static int place_get(struct apply *apply, const struct op *op,
+		     struct entry *ret, struct catalog_key *ret_key)
+{
+	int rc = catalog_get(&apply->catalog->names, &op->place, SEQ_MAX, ret,
+			     ret_key);
+
+	if (rc)
+		return rc;
+	if (op->place.project.n)
+		return place_missing(&op->place);
+	*ret = (struct entry){
+		.id = CATALOG_ROOT_ID,
+		.mtime_ns = (int64_t)manifest_created_us(apply->db->manifest) *
+			    1000,
+	};
+	return 0;
+}
+
+int apply_place_attr(struct apply *apply, const struct op *op)
+{
+	struct catalog_key key;
+	struct entry entry;
+	int rc = place_get(apply, op, &entry, &key);
+
+	if (rc < 0)
+		return rc;
+	superseded_note(apply, &entry);
+	apply_mtime_set(apply, &entry, op);
+	apply_attr_set(&entry, op);
+	return place_version_add(apply, &key, &entry);
+}
+
+int apply_place_touch(struct apply *apply, const struct op *op)
+{
+	struct catalog_key key;
+	struct entry entry;
+	int rc = place_get(apply, op, &entry, &key);
+
+	if (rc < 0)
+		return rc;
+	superseded_note(apply, &entry);
+	apply_mtime_touch(apply, &entry);
+	return place_version_add(apply, &key, &entry);
+}

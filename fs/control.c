@@ -172,10 +172,21 @@ static int changes_print(struct aedb *db, FILE *out)
 	return rc;
 }
 
+static void figures_print(struct control *control, FILE *out)
+{
+	uint64_t nodes, node_bytes;
+	struct aedb_stats stats;
+
+	aedb_stats(control->config.db, &stats);
+	metrics_print(&stats, out);
+	forest_count(control->config.forest, &nodes, &node_bytes);
+	metrics_print_gauge("nodes", "Objects that the kernel knows.", nodes,
+			    out);
+	metrics_print_gauge("node_bytes", "Memory for them.", node_bytes, out);
+}
+
 static int text_print(struct control *control, enum control_kind kind, FILE *out)
 {
-	struct metrics_mount mount = { 0 };
-
 	switch (kind) {
 	case CONTROL_COMMANDS:
 		break;
@@ -183,9 +194,7 @@ static int text_print(struct control *control, enum control_kind kind, FILE *out
 		status_print(control, out);
 		break;
 	case CONTROL_METRICS:
-		forest_count(control->config.forest, &mount.nodes,
-			     &mount.node_bytes);
-		metrics_print(control->config.db, &mount, out);
+		figures_print(control, out);
 		break;
 	case CONTROL_CHANGES:
 		return changes_print(control->config.db, out);

@@ -1,8 +1,11 @@
 /* aedb stats: what a database consists of. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "command.h"
 #include "failure.h"
+#include "metrics.h"
+#include "mount_control.h"
 #include "output.h"
 #include "target.h"
 #include "text.h"
@@ -182,23 +185,50 @@ static int print_json(const struct aedb_stats *s)
 	return output_json_line(object);
 }
 
+static int stats_closed(const char *path, struct aedb_stats *ret)
+{
+	struct target target;
+	int rc = target_open(path, TARGET_INSPECT, &target);
+
+	if (rc < 0)
+		return rc;
+	aedb_stats(target.db, ret);
+	return target_close(&target, 0);
+}
+
+static int stats_mounted(const char *path, struct aedb_stats *ret)
+{
+	struct mount_control control;
+	FILE *in;
+	int fd, rc = mount_control_open(path, &control);
+
+	if (rc < 0)
+		return rc;
+	fd = mount_control_file(&control, ".metrics");
+	in = fd < 0 ? NULL : fdopen(fd, "r");
+	if (in) {
+		metrics_parse(in, ret);
+		fclose(in);
+	} else {
+		rc = fd < 0 ? fd : failure_system(errno, "%s", path);
+	}
+	mount_control_close(&control);
+	return rc;
+}
+
 int cmd_stats(int argc, char **argv)
 {
 	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_stats stats;
-	struct target target;
 	int rc = command_next_option(argc, argv, "", options);
 
 	if (rc == 0)
 		rc = command_check_arguments(argc, 1, 1);
 	if (rc == 0)
-		rc = target_check_directory(argv[optind]);
-	if (rc == 0)
-		rc = target_open(argv[optind], TARGET_INSPECT, &target);
-	if (rc < 0)
-		return rc;
-	aedb_stats(target.db, &stats);
-	rc = target_close(&target, 0);
+		rc = target_is_mounted(argv[optind]);
+	if (rc >= 0)
+		rc = rc ? stats_mounted(argv[optind], &stats) :
+			  stats_closed(argv[optind], &stats);
 	if (rc < 0)
 		return rc;
 	return output_is_json() ? print_json(&stats) : print_text(&stats);

@@ -154,10 +154,11 @@ static const struct command commands[] = {
 	  "  -l, --long      list: with the time when each was taken\n"
 	  DATABASE_OPTIONS },
 	{ "stats", cmd_stats, "tell what a database consists of",
-	  "Usage: aedb stats [OPTIONS] DB\n"
-	  "\n" WHOLE
+	  "Usage: aedb stats [OPTIONS] MOUNT|DB\n"
+	  "\n" MOUNTED_OR_WHOLE
 	  "Prints sizes of log, segments by level and value files, how much of them\n"
-	  "is live, and what memory and cache hold after opening it to read.\n"
+	  "is live, and what memory and cache hold: of a mount now, else after opening\n"
+	  "it to read.\n"
 	  "\n" DATABASE_OPTIONS },
 	{ "status", cmd_status, "tell what a mounted database does, and what failed",
 	  "Usage: aedb status [OPTIONS] MOUNT\n"

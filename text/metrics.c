@@ -2,6 +2,10 @@
 #include "metrics.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_BYTES 256
 
 struct metric {
 	const char *name;
@@ -80,6 +84,10 @@ static const struct metric metrics[] = {
 	       "Number of the newest commit that is in segments."),
 };
 
+#define METRICS_COUNT (sizeof(metrics) / sizeof(metrics[0]))
+#define LEVEL_SEGMENTS "level_segments"
+#define LEVEL_BYTES "level_bytes"
+
 static void head_print(const struct metric *metric, FILE *out)
 {
 	fprintf(out, "# HELP aedb_%s %s\n# TYPE aedb_%s %s\n", metric->name,
@@ -111,35 +119,64 @@ static void levels_print(const char *name, const char *help,
 			(unsigned long long)levels[i]);
 }
 
-static void mount_print(const struct metrics_mount *mount, FILE *out)
+void metrics_print(const struct aedb_stats *stats, FILE *out)
 {
-	number_print(&(struct metric){ "nodes", "gauge",
-				       "Objects that the kernel knows.", 0 },
-		     mount->nodes, out);
-	number_print(&(struct metric){ "node_bytes", "gauge",
-				       "Memory for them.", 0 },
-		     mount->node_bytes, out);
+	for (size_t i = 0; i < METRICS_COUNT; i++)
+		number_print(&metrics[i],
+			     *(const uint64_t *)((const char *)stats +
+						 metrics[i].offset), out);
+	seconds_print("wal_write_seconds_total", "Time spent in writes to the log.",
+		      stats->wal_write_ns, out);
+	seconds_print("wal_sync_seconds_total", "Time spent in syncs of the log.",
+		      stats->wal_sync_ns, out);
+	levels_print(LEVEL_SEGMENTS, "Segments of a level.",
+		     stats->level_segments, out);
+	levels_print(LEVEL_BYTES, "Bytes of a level's segments.",
+		     stats->level_bytes, out);
 }
 
-void metrics_print(const struct aedb *db, const struct metrics_mount *mount,
-		   FILE *out)
+void metrics_print_gauge(const char *name, const char *help, uint64_t n,
+			 FILE *out)
 {
-	struct aedb_stats stats;
-	uint64_t n;
+	number_print(&(struct metric){ name, "gauge", help, 0 }, n, out);
+}
 
-	aedb_stats(db, &stats);
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		n = *(const uint64_t *)((const char *)&stats +
-					metrics[i].offset);
-		number_print(&metrics[i], n, out);
+/* A line "aedb_NAME{level="N"} VALUE" of one of the figures by level. */
+static void level_parse(const char *line, const char *name, uint64_t *levels)
+{
+	unsigned long long value;
+	size_t n = strlen(name);
+	int level;
+
+	if (strncmp(line, name, n) == 0 &&
+	    sscanf(line + n, "{level=\"%d\"} %llu", &level, &value) == 2 &&
+	    level >= 0 && level < AEDB_LEVELS)
+		levels[level] = value;
+}
+
+static void line_parse(const char *line, struct aedb_stats *stats)
+{
+	static const char prefix[] = "aedb_";
+	size_t n;
+
+	if (strncmp(line, prefix, sizeof(prefix) - 1) != 0)
+		return;
+	line += sizeof(prefix) - 1;
+	level_parse(line, LEVEL_SEGMENTS, stats->level_segments);
+	level_parse(line, LEVEL_BYTES, stats->level_bytes);
+	for (size_t i = 0; i < METRICS_COUNT; i++) {
+		n = strlen(metrics[i].name);
+		if (strncmp(line, metrics[i].name, n) == 0 && line[n] == ' ')
+			*(uint64_t *)((char *)stats + metrics[i].offset) =
+				strtoull(line + n, NULL, 10);
 	}
-	seconds_print("wal_write_seconds_total", "Time spent in writes to the log.",
-		      stats.wal_write_ns, out);
-	seconds_print("wal_sync_seconds_total", "Time spent in syncs of the log.",
-		      stats.wal_sync_ns, out);
-	levels_print("level_segments", "Segments of a level.",
-		     stats.level_segments, out);
-	levels_print("level_bytes", "Bytes of a level's segments.",
-		     stats.level_bytes, out);
-	mount_print(mount, out);
+}
+
+void metrics_parse(FILE *in, struct aedb_stats *ret)
+{
+	char line[LINE_BYTES];
+
+	memset(ret, 0, sizeof(*ret));
+	while (fgets(line, sizeof(line), in))
+		line_parse(line, ret);
 }

@@ -493,7 +493,8 @@ int control_write(struct control_file *file, uid_t uid,
 	control_records_end(control->records, number, outcome.rc,
 			    outcome.words);
 	answer(file, &outcome);
-	*ret = outcome.effects;
+	if (outcome.effects.gone_parent)
+		*ret = outcome.effects;
 	return outcome.rc;
 }
 

@@ -69,8 +69,9 @@ size_t control_bytes(const struct control_file *file);
 int control_read(struct control_file *file, void *buf, size_t n,
 		 uint64_t offset, size_t *ret);
 /* Runs the one command that the line is; how it went stands in `.status`, too.
- * -EINVAL: not one command; else what the command says. -EACCES. *ret is filled in
- * any case. */
+ * -EINVAL: not one command; else what the command says. -EACCES. ENOTCONN: the mount
+ * is ending. *ret is set if the command did something that the kernel is to be told
+ * of. */
 struct control_line {
 	const void *bytes;
 	size_t n;

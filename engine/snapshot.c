@@ -100,7 +100,7 @@ void snapshot_remove(struct aedb *db, seq_t seq)
 	memmove(list->seqs + i, list->seqs + i + 1,
 		(list->n - i) * sizeof(*list->seqs));
 	lock_release(&list->lock);
-	atomic_store(&list->needs_sweep, true);
+	atomic_store_explicit(&list->needs_sweep, true, memory_order_release);
 	/* else the next commit does it: there is nothing to give back now */
 	if (atomic_load(&list->keep_versions) ||
 	    atomic_load(&db->catalog.wants_reap))
@@ -192,7 +192,7 @@ struct space *snapshot_space(const struct aedb_snapshot *snapshot,
 
 static struct aedb_snapshot *snapshot_new(struct aedb *db)
 {
-	struct aedb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	struct aedb_snapshot *snapshot = malloc(sizeof(*snapshot));
 
 	if (snapshot)
 		*snapshot = (struct aedb_snapshot){ .db = db,

@@ -356,7 +356,7 @@ log_with_commits() {
 	head -c 1M /dev/zero | tr '\0' x | aedb put "$DB" p/s large
 	cp -r "$DB" "$DIR/saved"
 	# older log files are kept only for who asks what was committed
-	for file in $(cd "$DB" && ls MANIFEST-*) wal/$(ls "$DB/wal" | sort -n | tail -1); do
+	for file in $(cat "$DB/CURRENT") wal/$(cd "$DB/wal" && printf '%s\n' *.wal | sort -n | tail -1); do
 		edit_header "$DB/$file" 8 9
 		refused 5 "${file##*/}" "version 9" --
 		run -5 aedb get "$DB" p/s k

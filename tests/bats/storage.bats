@@ -106,7 +106,8 @@ END
 	local round=0 sum=0 counts=()
 	# a twentieth fits again: the background makes room bit by bit
 	more() {
-		counts+=("$(fill "d/more$((++round))" 10000)")
+		round=$((round + 1))
+		counts+=("$(fill "d/more$round" 10000)")
 		sum=$((sum + counts[-1]))
 		[ "$sum" -gt $((n / 20)) ]
 	}

@@ -61,6 +61,17 @@ uint64_t commit_time_next(struct aedb *db, uint64_t wanted_us)
 	return now_us > last_us ? now_us : last_us + 1;
 }
 
+uint64_t commit_time_take(struct aedb *db)
+{
+	uint64_t time_us;
+
+	lock_acquire(&db->commits.lock);
+	time_us = commit_time_next(db, 0);
+	atomic_store(&db->commits.last_time_us, time_us);
+	lock_release(&db->commits.lock);
+	return time_us;
+}
+
 int64_t aedb_next_time_ns(struct aedb *db)
 {
 	return (int64_t)commit_time_next(db, 0) * 1000;

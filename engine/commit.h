@@ -17,6 +17,9 @@ int commit_run(struct aedb_txn *txn, seq_t *ret);
  * they are and have only just passed. */
 uint64_t commit_time_next(struct aedb *db, uint64_t wanted_us);
 
+/* The same, taken: no commit gets it any more. Commit lock not held. */
+uint64_t commit_time_take(struct aedb *db);
+
 /* Notes that all up to `durable` is on the disk: makes the groups up to it
  * visible and wakes those who wait for them; fails and wakes all. Sync lock. */
 void commit_publish_durable(struct aedb *db, seq_t durable);

@@ -334,6 +334,8 @@ static int db_recover(struct aedb *db)
 	if (rc < 0)
 		return rc;
 	db->log_file = wal_reader_newest(reader);
+	if (db->commits.last_time_us < snapshots_newest_time_us(db))
+		db->commits.last_time_us = snapshots_newest_time_us(db);
 	if (db->options.mode == AEDB_OPEN_READ_ONLY) {
 		wal_reader_close(reader);
 		return 0;

@@ -43,6 +43,8 @@ int snapshots_copy(struct aedb *db, struct retention *ret);
 void snapshots_copy_free(struct retention *copy);
 /* Holds the named ones, at open. */
 int snapshots_load(struct aedb *db);
+/* When the newest of them was made; 0: there are none. At open. */
+uint64_t snapshots_newest_time_us(struct aedb *db);
 /* The newest one at or below this number; 0: there is none; SEQ_MAX: a history
  * is kept. */
 seq_t snapshot_newest_upto(struct aedb *db, seq_t seq);

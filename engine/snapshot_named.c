@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "err.h"
 #include "maintenance.h"
 #include "snapshot.h"
@@ -92,9 +93,9 @@ static int snapshot_write(struct aedb *db, const char *name, seq_t seq)
 	struct manifest_edit edit = { .snapshot_added = &snapshot };
 	int rc;
 
-	/* by the commits' clock: not before those that it shows, and before all
-	 * that follow */
-	snapshot.time_us = (uint64_t)aedb_next_time_ns(db) / 1000 - 1;
+	/* by the commits' clock: after those that it shows, before all that
+	 * follow, and unlike any other snapshot's */
+	snapshot.time_us = commit_time_take(db);
 	strcpy(snapshot.name, name);
 	lock_acquire(&db->storage_lock);
 	if (manifest_find_snapshot(manifest_state(db->manifest), name))
@@ -241,6 +242,17 @@ int aedb_snapshot_next(struct aedb *db, const char *after,
 	ret->seq = snapshot.seq;
 	ret->time_ns = (int64_t)snapshot.time_us * 1000;
 	return 0;
+}
+
+uint64_t snapshots_newest_time_us(struct aedb *db)
+{
+	const struct manifest_state *state = manifest_state(db->manifest);
+	uint64_t newest_us = 0;
+
+	for (size_t i = 0; i < state->n_snapshots; i++)
+		if (state->snapshots[i].time_us > newest_us)
+			newest_us = state->snapshots[i].time_us;
+	return newest_us;
 }
 
 int snapshots_load(struct aedb *db)

@@ -110,7 +110,8 @@ static void full_reopen(struct full *f)
 	rc = aedb_close(f->db);
 	f->is_failed |= rc < 0;
 	rc = db_open(simdisk_vfs(f->disk), "simdisk", &f->options, &f->db);
-	if (rc == AEDB_NO_SPACE)	/* of the call that was to fail */
+	/* of the call that was to fail, which may have been the manifest's sync */
+	if (rc == AEDB_NO_SPACE || rc == AEDB_IO)
 		rc = db_open(simdisk_vfs(f->disk), "simdisk", &f->options, &f->db);
 	CHECK_OK(rc);
 	if (f->is_failed && step_of(f) == f->before->step)

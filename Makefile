@@ -57,7 +57,7 @@ FS_OBJ := $(call obj,fs/*.c)
 # The file tree without FUSE, which unit tests drive.
 TREE_OBJ := $(filter-out $(B)/obj/fs/main.o $(B)/obj/fs/ll_%,$(FS_OBJ))
 TOOL_OBJ := $(call obj,tools/*.c)
-TEXT_OBJ := $(call obj,text/*.c)
+TEXT_OBJ := $(call obj,tools/text/*.c)
 TEST_OBJ := $(call obj,tests/*.c)
 UNIT := $(call programs,tests/unit,test_*.c)
 STRESS := $(call programs,tests/stress,*.c)
@@ -119,10 +119,9 @@ $(BENCH): $(B)/%: $(B)/obj/%.o $(B)/obj/libbench.a $(LIB)
 		$(ENGINE_LIBS) $(PEER_LIBS) $(FUSE_LIBS) -lm
 
 INCLUDE_engine := -Iengine
-INCLUDE_text := -Iengine -Itext
-INCLUDE_fs = -Iengine -Itext -Ifs $(FUSE_CFLAGS)
-INCLUDE_tools := -Iengine -Itext -Itools
-INCLUDE_tests := -Iengine -Itext -Ifs -Itests -Itests/unit
+INCLUDE_fs = -Iengine -Itools/text -Ifs $(FUSE_CFLAGS)
+INCLUDE_tools := -Iengine -Itools/text -Itools
+INCLUDE_tests := -Iengine -Itools/text -Ifs -Itests -Itests/unit
 INCLUDE_bench = -Iengine -Ibench $(FUSE_CFLAGS)
 
 $(B)/obj/%.o: %.c Makefile

@@ -3,7 +3,7 @@
 # the directories.
 set -u
 shopt -s nullglob
-sources=({engine,text,fs,tools,bench}/*.[ch])
+sources=({engine,fs,tools,tools/text,bench}/*.[ch])
 [ ${#sources[@]} -gt 0 ] || exit 0
 
 awk '
@@ -37,7 +37,7 @@ FNR == 1 {
 	if (header ~ /\//)
 		bad("\"" header "\": headers are named without a directory")
 	else if (!is_layered && system("test -e " dir "/" header) != 0 && \
-		 !(dir == "tools" && system("test -e text/" header) == 0))
+		 !(dir == "tools" && system("test -e tools/text/" header) == 0))
 		bad("\"" header "\": only aedb.h from outside " dir)
 	else if (is_layered && !((dir, module(header)) in layer))
 		bad("\"" header "\" stands in no layer of " dir "/LAYERS" \

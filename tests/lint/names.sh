@@ -13,7 +13,7 @@ if [ -n "$bad" ]; then
 fi
 
 extra=$(find . -mindepth 1 -maxdepth 1 ! -name '.*' ! -name build |
-	grep -vxE '\./(Makefile|fs|engine|text|tools|tests|bench|docs|README\.md)')
+	grep -vxE '\./(Makefile|fs|engine|tools|tests|bench|docs|README\.md)')
 if [ -n "$extra" ]; then
 	echo "does not belong at the top of the tree: $extra"
 	failed=1

@@ -4,7 +4,7 @@
 # reasons in tests/lint/sizes-allowed, and one that is no longer needed goes.
 set -u
 shopt -s nullglob
-sources=({engine,text,fs,tools,bench,tests,tests/unit,tests/stress,tests/conformance}/*.[ch])
+sources=({engine,fs,tools,tools/text,bench,tests,tests/unit,tests/stress,tests/conformance}/*.[ch])
 [ ${#sources[@]} -gt 0 ] || exit 0
 
 # A function starts at a { in column 0 and ends at a } in column 0.

@@ -190,28 +190,43 @@ static uint64_t leaf_match(const struct mem_leaf *leaf, uint8_t tag)
 	return mask;
 }
 
-static ref_t leaf_get(const struct mem_tree *tree, const struct mem_leaf *leaf,
-		      const void *key, size_t key_bytes, uint8_t tag)
+/* The slot of a key, and what it leads to; -1: the leaf has none. */
+static inline int leaf_find(const struct mem_tree *tree,
+			    const struct mem_leaf *leaf, const void *key,
+			    size_t key_bytes, ref_t *ret)
 {
 	int count = __atomic_load_n(&leaf->count, __ATOMIC_ACQUIRE);
+	uint8_t tag = mem_tag_of(tree, key, key_bytes);
 	uint64_t match = leaf_match(leaf, tag) & ((UINT64_C(1) << count) - 1);
 
 	for (; match; match &= match - 1) {
-		ref_t ref = __atomic_load_n(mem_leaf_slot(leaf,
-						__builtin_ctzll(match)),
+		int slot = __builtin_ctzll(match);
+		ref_t ref = __atomic_load_n(mem_leaf_slot(leaf, slot),
 					    __ATOMIC_ACQUIRE);
 		const struct mem_node *n = mem_node_at(tree, ref);
 
-		if (node_key_bytes(n) == key_bytes &&
-		    key_is_equal(node_key(n), key, key_bytes))
-			return ref;
+		if (node_key_bytes(n) != key_bytes ||
+		    !key_is_equal(node_key(n), key, key_bytes))
+			continue;
+		*ret = ref;
+		return slot;
 	}
-	return 0;
+	return -1;
+}
+
+int mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		   const void *key, size_t key_bytes)
+{
+	ref_t ref;
+	int slot = leaf_find(tree, leaf, key, key_bytes, &ref);
+
+	return slot >= 0 ? slot : mem_leaf_search(tree, leaf, leaf->count, key,
+						  key_bytes);
 }
 
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
 {
-	ref_t ref = tree_root(tree);
+	ref_t ref = tree_root(tree), found = 0;
 	struct mem_inner *in;
 
 	if (!ref)
@@ -221,6 +236,6 @@ ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
 		if (in->level == 1)
 			leaf_prefetch(slab_at(tree->base, ref));
 	}
-	return leaf_get(tree, (struct mem_leaf *)in, key, key_bytes,
-			mem_tag_of(tree, key, key_bytes));
+	leaf_find(tree, (struct mem_leaf *)in, key, key_bytes, &found);
+	return found;
 }

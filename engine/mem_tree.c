@@ -69,8 +69,21 @@ static void path_descend(struct mem_path *path, struct mem_tree *tree,
 	}
 	path->leaf = ref;
 	path->high = place.high;
-	path->slot = mem_leaf_search(tree, path_leaf(path),
-				     path_leaf(path)->count, key, key_bytes);
+	path->slot = mem_leaf_place(tree, path_leaf(path), key, key_bytes);
+}
+
+/* How the key in a slot of the path's leaf, or the end of the leaf, compares
+ * with this one. */
+static int path_compare(const struct mem_path *path, int slot, const void *key,
+			size_t key_bytes)
+{
+	const struct mem_leaf *leaf = path_leaf(path);
+
+	if (slot < leaf->count)
+		return node_compare(leaf_node(path->tree, leaf, slot), key,
+				    key_bytes);
+	return path->high && key_compare(key, key_bytes, path->high->key,
+					 path->high->bytes) >= 0 ? -1 : 1;
 }
 
 /* Whether the key belongs into the path's leaf, not before the last key; then
@@ -78,23 +91,24 @@ static void path_descend(struct mem_path *path, struct mem_tree *tree,
 static bool path_advance(struct mem_path *path, const void *key,
 			 size_t key_bytes)
 {
-	struct mem_tree *tree = path->tree;
 	struct mem_leaf *leaf = path_leaf(path);
-	int count = leaf->count, next = path->slot + 1;
-	int order = node_compare(leaf_node(tree, leaf, path->slot), key,
-				 key_bytes);
+	int at = path->slot, order = path_compare(path, at, key, key_bytes);
 
-	if (order >= 0)
-		return order == 0;
-	if (next < count &&
-	    node_compare(leaf_node(tree, leaf, next), key, key_bytes) >= 0) {
-		path->slot = next;
+	if (order == 0)
+		return true;
+	/* the last key was not added, and this is the same one or like it */
+	if (order > 0)
+		return at > 0 && path_compare(path, at - 1, key, key_bytes) < 0;
+	if (at == leaf->count)
+		return false;
+	if (path_compare(path, at + 1, key, key_bytes) >= 0) {
+		path->slot = at + 1;
 		return true;
 	}
-	if (path->high && key_compare(key, key_bytes, path->high->key,
-				      path->high->bytes) >= 0)
+	if (path_compare(path, leaf->count, key, key_bytes) < 0)
 		return false;
-	path->slot = mem_leaf_search(tree, leaf, count, key, key_bytes);
+	path->slot = mem_leaf_search(path->tree, leaf, leaf->count, key,
+				     key_bytes);
 	return true;
 }
 

@@ -64,7 +64,7 @@ struct mem_place {
 struct mem_path {
 	struct mem_tree *tree;	/* NULL: no path */
 	ref_t leaf;
-	int slot;		/* the last key's place */
+	int slot;		/* the last key's place, if it was added or not */
 	int depth;		/* inner nodes above, the root first */
 	const struct mem_separator *high;
 	struct {
@@ -83,11 +83,14 @@ void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret);
 /* First of `count` slots whose key is not below the given one. */
 int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 		    int count, const void *key, size_t key_bytes);
+/* The same of all slots, quicker for a key that is there. Writer. */
+int mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		   const void *key, size_t key_bytes);
 /* Newest version of a key, or 0. */
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes);
 
-/* As mem_tree_get, and makes the path stand at the key's place; if that is empty
- * the key must be added before the next seek. Writer. */
+/* As mem_tree_get, and makes the path stand at the key's place, so that seeking
+ * it again is quick. Writer. */
 ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes);
 /* After mem_tree_seek with the node's key: adds it, or puts a newer version in
  * its place. Writer. */

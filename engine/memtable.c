@@ -294,3 +294,14 @@ bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 	node_read(n, ret);
 	return true;
 }
+
+bool mem_get_newest(struct mem_tree *tree, const void *key, size_t key_bytes,
+		    struct entry *ret)
+{
+	ref_t ref = mem_tree_seek(tree, key, key_bytes);
+
+	assert(!tree->heap->is_sealed);
+	if (ref)
+		node_read(mem_node_at(tree, ref), ret);
+	return ref;
+}

@@ -109,4 +109,9 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes);
 bool mem_get(struct mem_tree *tree, const void *key, size_t key_bytes,
 	     seq_t limit, struct entry *ret, seq_t *ret_newer);
 
+/* Newest version of a key that mem_put may follow for, which then is quick.
+ * False: there is none, ret untouched. Writer. */
+bool mem_get_newest(struct mem_tree *tree, const void *key, size_t key_bytes,
+		    struct entry *ret);
+
 #endif

@@ -195,10 +195,17 @@ int space_get_above(struct space *space, const void *key, size_t key_bytes,
 int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		     uint64_t absent, struct entry *ret)
 {
+	struct mem_tree *tree = space_tree(space);
 	struct entry entry;
 	seq_t newer = 0;
-	int rc = trees_find(space, key, key_bytes, SEQ_MAX, &entry, &newer);
+	int rc = 0;
 
+	if (tree && mem_tree_is_of(tree, space_memtable(space))) {
+		rc = mem_get_newest(tree, key, key_bytes, &entry);
+		tree = mem_tree_older(tree);
+	}
+	for (; tree && !rc; tree = mem_tree_older(tree))
+		rc = mem_get(tree, key, key_bytes, SEQ_MAX, &entry, NULL);
 	/* what has left memory since is in newer levels */
 	if (!rc && space_is_partial(space) &&
 	    db_levels(space->db)->stamp != absent)

@@ -31,7 +31,7 @@ static int key_missing(void)
 /* The key space an operation names. */
 static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 {
-	struct scope_state *state = apply->scope;
+	struct scope_state *state;
 	int rc;
 
 	if (id == CATALOG_DROPS || id == CATALOG_NAMES) {
@@ -39,12 +39,9 @@ static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 					     &apply->catalog->names;
 		return 0;
 	}
-	if (!state || state->id != id / 2) {
-		rc = catalog_find(apply->catalog, id / 2, &state);
-		if (rc < 0)
-			return rc;
-		apply->scope = state;
-	}
+	rc = catalog_find(apply->catalog, id / 2, &state);
+	if (rc < 0)
+		return rc;
 	if (!atomic_load(&state->is_committed) ||
 	    atomic_load(&state->dropped_seq) != SEQ_MAX)
 		return scope_gone();
@@ -355,7 +352,6 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 	byte_reader_init(&r, payload, n);
 	apply->n_undos = 0;
 	apply->buried_bytes = 0;
-	apply->scope = NULL;
 	apply->seq = apply->first_seq = first_seq;
 	apply->time_us = time_us;
 	apply->superseded_bytes = 0;
@@ -369,7 +365,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 		}
 		apply->seq++;
 	}
-	if (!apply->catalog->branch)
+	if (apply->buried_bytes && !apply->catalog->branch)
 		atomic_fetch_add_explicit(&apply->db->buried_bytes,
 					  apply->buried_bytes,
 					  memory_order_relaxed);

@@ -37,7 +37,6 @@ struct apply {
 	uint64_t buried_bytes;	/* of values replaced or deleted, about */
 	struct undo *undos;	/* owned; apply_release */
 	size_t n_undos, n_undos_max;
-	struct scope_state *scope;	/* of the operation before, or NULL */
 	struct space_absent absent;	/* known of the payload; set before */
 	uint64_t superseded_bytes;	/* superseded.h */
 };

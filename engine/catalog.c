@@ -289,7 +289,14 @@ static int find_or_load(struct catalog *catalog, uint64_t id, unsigned handles,
 
 int catalog_find(struct catalog *catalog, uint64_t id, struct scope_state **ret)
 {
-	return find_or_load(catalog, id, 0, ret);
+	struct scope_state **recent = &catalog->recent[id % CATALOG_RECENT];
+	int rc = 0;
+
+	if (!*recent || (*recent)->id != id)
+		rc = find_or_load(catalog, id, 0, recent);
+	if (rc == 0)
+		*ret = *recent;
+	return rc;
 }
 
 int catalog_find_and_ref(struct catalog *catalog, uint64_t id,
@@ -389,8 +396,10 @@ void catalog_reap(struct catalog *catalog, seq_t oldest)
 {
 	bool waits = false;
 
-	if (!atomic_exchange(&catalog->wants_reap, false))
+	if (!atomic_load_explicit(&catalog->wants_reap, memory_order_relaxed) ||
+	    !atomic_exchange(&catalog->wants_reap, false))
 		return;
+	memset(catalog->recent, 0, sizeof(catalog->recent));
 	lock_acquire(&catalog->lock);
 	for (size_t i = 0; i < CATALOG_BUCKETS; i++) {
 		struct scope_state **link = &catalog->buckets[i];

@@ -26,6 +26,7 @@
 #include "types.h"
 
 #define CATALOG_BUCKETS 256
+#define CATALOG_RECENT 16
 #define CATALOG_ROOT_ID 1	/* object id of the database itself */
 
 enum catalog_space {
@@ -66,6 +67,9 @@ struct catalog {
 	struct space names, drops;
 	struct lock lock;
 	struct scope_state **buckets;	/* guarded by lock: CATALOG_BUCKETS lists */
+	/* the writer's: what catalog_find found last, by id; emptied when
+	 * scopes leave the table */
+	struct scope_state *recent[CATALOG_RECENT];
 	_Atomic bool wants_reap;	/* atomic: a scope is unreachable, or will be */
 };
 

@@ -2,6 +2,7 @@
  * Walks over the table of scopes.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "catalog_collect.h"
 #include "db.h"
@@ -99,6 +100,7 @@ static bool is_idle(const struct scope_state *state)
 
 void catalog_forget(struct catalog *catalog, const struct memtable *memtable)
 {
+	memset(catalog->recent, 0, sizeof(catalog->recent));
 	lock_acquire(&catalog->lock);
 	space_forget(&catalog->names, memtable);
 	space_forget(&catalog->drops, memtable);

@@ -98,7 +98,8 @@ static int request_apply(struct aedb *db, struct apply *apply,
 	REQUIRES(db->commits.lock)
 {
 	commit->time_us = commit_time_next(db, txn->time_us);
-	atomic_store(&db->commits.last_time_us, commit->time_us);
+	atomic_store_explicit(&db->commits.last_time_us, commit->time_us,
+			      memory_order_release);
 	commit->first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
 	apply->absent = txn->absent;
 	return apply_payload(apply, txn->payload, txn->payload_bytes,
@@ -202,7 +203,9 @@ static void settle(struct aedb *db, unsigned int versions)
 	bool is_swept;
 
 	snapshot_history_trim(db, atomic_load(&queue->last_time_us));
-	is_swept = atomic_exchange(&db->snapshots.needs_sweep, false);
+	is_swept = atomic_load_explicit(&db->snapshots.needs_sweep,
+					memory_order_relaxed) &&
+		   atomic_exchange(&db->snapshots.needs_sweep, false);
 	if (!is_swept && !queue->has_work &&
 	    queue->settled_seq == db_visible(db))
 		return;

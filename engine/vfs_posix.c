@@ -115,22 +115,43 @@ static void iov_advance(struct iovec *iov, int *iovcnt, size_t n)
 	}
 }
 
+static int write_failed(const struct vfs_file *file, ssize_t k)
+{
+	return err_set_errno(k < 0 ? errno : EIO, "writing %s", file->path);
+}
+
+/* Most writes are one piece, for which the vector call would cost more. */
+static int posix_write_piece(struct vfs_file *file, const struct iovec *piece,
+			     uint64_t offset)
+{
+	const char *at = piece->iov_base;
+	size_t left = piece->iov_len;
+
+	while (left) {
+		ssize_t k = pwrite(posix_fd(file), at, left, (off_t)offset);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return write_failed(file, k);
+		at += k;
+		left -= (size_t)k;
+		offset += (uint64_t)k;
+	}
+	return 0;
+}
+
 static int posix_write_some(struct vfs_file *file, struct iovec *iov, int iovcnt,
 			    uint64_t *offset)
 {
 	iov_advance(iov, &iovcnt, 0);
 	while (iovcnt) {
-		int fd = posix_fd(file);
-		/* The vector call costs more, and most writes are one piece. */
-		ssize_t k = iovcnt == 1 ? pwrite(fd, iov->iov_base, iov->iov_len,
-						 (off_t)*offset) :
-					  pwritev(fd, iov, iovcnt, (off_t)*offset);
+		ssize_t k = pwritev(posix_fd(file), iov, iovcnt, (off_t)*offset);
 
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k <= 0)
-			return err_set_errno(k < 0 ? errno : EIO, "writing %s",
-					     file->path);
+			return write_failed(file, k);
 		*offset += (uint64_t)k;
 		iov_advance(iov, &iovcnt, (size_t)k);
 	}
@@ -142,6 +163,8 @@ static int posix_write(struct vfs_file *file, const struct iovec *iov, int iovcn
 {
 	struct iovec some[IOV_AT_ONCE];
 
+	if (iovcnt == 1)
+		return posix_write_piece(file, iov, offset);
 	for (int done = 0; done < iovcnt; done += IOV_AT_ONCE) {
 		int n = iovcnt - done < IOV_AT_ONCE ? iovcnt - done : IOV_AT_ONCE;
 		int rc;

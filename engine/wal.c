@@ -446,7 +446,8 @@ static int wal_write_parts(struct wal *wal)
 
 static void wal_empty_group(struct wal *wal)
 {
-	wal->parts[0] = *wal_last_part(wal);
+	if (wal->parts_n > 1)
+		wal->parts[0] = *wal_last_part(wal);
 	wal->parts[0].group_start = 0;
 	wal->parts_n = 1;
 	wal->group.lsn += wal->group.used;

@@ -13,7 +13,8 @@
 struct mem_heap {
 	struct slab *slab;	/* constant: owned */
 	struct limbo limbo;	/* what readers may still see */
-	struct mem_path *path;	/* constant: owned; the way kept */
+	/* Owned; ways kept into two trees: the last one's, and the one's before. */
+	struct mem_path *path, *path_before;
 	size_t collect_bytes;	/* collects when more than that is retired */
 	bool has_garbage;	/* atomic: some could be freed at once */
 	bool is_sealed;

@@ -116,8 +116,14 @@ static bool path_advance(struct mem_path *path, const void *key,
 static struct mem_path *path_to(struct mem_tree *tree, const void *key,
 				size_t key_bytes)
 {
-	struct mem_path *path = tree->heap->path;
+	struct mem_heap *heap = tree->heap;
+	struct mem_path *path = heap->path;
 
+	if (path->tree != tree) {
+		heap->path = heap->path_before;
+		heap->path_before = path;
+		path = heap->path;
+	}
 	if (path->tree != tree || !path_advance(path, key, key_bytes))
 		path_descend(path, tree, key, key_bytes);
 	return path;

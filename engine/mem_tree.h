@@ -60,7 +60,8 @@ struct mem_place {
 	const struct mem_separator *low, *high;
 };
 
-/* The writer's way to a leaf, kept for the next key of a sorted batch. */
+/* The writer's way to a leaf, kept for the next key of a sorted batch. A tree
+ * has one at most. */
 struct mem_path {
 	struct mem_tree *tree;	/* NULL: no path */
 	ref_t leaf;
@@ -72,6 +73,13 @@ struct mem_path {
 		int child;
 	} at[MEM_DEPTH_MAX];
 };
+
+static inline void mem_path_forget(struct mem_path *path,
+				   const struct mem_tree *tree)
+{
+	if (path->tree == tree)
+		path->tree = NULL;
+}
 
 /* The leaf for a key; mem_tree_place_before: the leaf of the last keys below
  * it; mem_tree_place_end: the last leaf. */

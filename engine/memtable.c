@@ -31,7 +31,7 @@
 
 struct memtable {
 	struct mem_heap heap;
-	struct mem_path path;
+	struct mem_path paths[2];
 	struct mem_versions versions;
 	char *base;		/* constant after open */
 	uint64_t seed;		/* constant after open */
@@ -74,7 +74,8 @@ int memtable_open(struct epoch *epoch, struct memtable **ret)
 	mt = slab_at(slab_base(slab), slab_alloc(slab, sizeof(*mt)));
 	*mt = (struct memtable){
 		.heap.slab = slab,
-		.heap.path = &mt->path,
+		.heap.path = &mt->paths[0],
+		.heap.path_before = &mt->paths[1],
 		.heap.collect_bytes = COLLECT_BYTES_FIRST,
 		.base = slab_base(slab),
 		.seed = (uintptr_t)mt,
@@ -104,7 +105,7 @@ struct epoch *memtable_epoch(struct memtable *mt)
 void memtable_seal(struct memtable *mt)
 {
 	mt->heap.is_sealed = true;
-	mt->path.tree = NULL;
+	mt->paths[0].tree = mt->paths[1].tree = NULL;
 	mem_versions_release(&mt->versions);
 	__atomic_store_n(&mt->heap.has_garbage, false, __ATOMIC_RELAXED);
 }
@@ -171,8 +172,8 @@ void mem_tree_free(struct mem_tree *tree)
 {
 	if (!tree || tree->heap->is_sealed)
 		return;
-	if (tree->heap->path->tree == tree)
-		tree->heap->path->tree = NULL;
+	mem_path_forget(tree->heap->path, tree);
+	mem_path_forget(tree->heap->path_before, tree);
 	mem_versions_free(tree->versions, tree);
 }
 

@@ -747,7 +747,8 @@ struct aedb_stats {
 	uint64_t commits, conflicts, commit_errors;
 	uint64_t commit_groups;		/* commits / groups is the group size */
 	uint64_t wal_bytes, wal_writes, wal_syncs;
-	uint64_t wal_write_ns, wal_sync_ns;	/* totals */
+	uint64_t wal_write_ns;		/* total, from one write in sixteen */
+	uint64_t wal_sync_ns;		/* total */
 	uint64_t memory_bytes;		/* allocated, for everything */
 	uint64_t memtable_bytes;	/* of these, entries and their indexes, */
 	uint64_t cache_bytes;		/* what was read and is kept, */

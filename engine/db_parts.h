@@ -106,7 +106,8 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
  * under the commit lock */
 struct counters {
 	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
-	_Atomic uint64_t wal_writes, wal_write_ns, wal_sync_ns;
+	_Atomic uint64_t wal_writes, wal_sync_ns;
+	_Atomic uint64_t wal_timed, wal_timed_ns;	/* some of the writes */
 	_Atomic uint64_t user_bytes, checkpoints, flush_bytes;
 	_Atomic uint64_t compaction_read_bytes, compaction_write_bytes;
 	_Atomic uint64_t relocated_bytes;

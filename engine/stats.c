@@ -42,6 +42,15 @@ static uint64_t log_bytes(struct vfs *vfs)
 	return bytes;
 }
 
+/* Of all writes to the log, from those that were timed. */
+static uint64_t write_ns(const struct counters *c)
+{
+	double timed = (double)atomic_load(&c->wal_timed);
+	double each = timed ? (double)atomic_load(&c->wal_timed_ns) / timed : 0;
+
+	return (uint64_t)(each * (double)atomic_load(&c->wal_writes));
+}
+
 static void commits_fill(const struct counters *c, struct aedb_stats *ret)
 {
 	ret->commits = atomic_load(&c->commits);
@@ -49,7 +58,7 @@ static void commits_fill(const struct counters *c, struct aedb_stats *ret)
 	ret->commit_errors = atomic_load(&c->commit_errors);
 	ret->commit_groups = atomic_load(&c->commit_groups);
 	ret->wal_writes = atomic_load(&c->wal_writes);
-	ret->wal_write_ns = atomic_load(&c->wal_write_ns);
+	ret->wal_write_ns = write_ns(c);
 	ret->wal_sync_ns = atomic_load(&c->wal_sync_ns);
 	ret->user_bytes = atomic_load(&c->user_bytes);
 	ret->checkpoints = atomic_load(&c->checkpoints);

@@ -210,6 +210,16 @@ static void visible_raise(struct aedb *db, seq_t seq)
 	atomic_store_explicit(&db->visible_seq, seq, memory_order_release);
 }
 
+/* Whether commits left nothing to drop since settle was last called. */
+static bool is_settled(struct aedb *db) REQUIRES(db->commits.lock)
+{
+	if (db->commits.has_work)
+		return false;
+	return db->commits.settled_seq == db_visible(db) ||
+	       (memtable_is_settled(db->memtable) &&
+		!atomic_load(&db->catalog.wants_reap));
+}
+
 /* Drops versions nobody needs any more; where that takes long, looks at so many
  * of them only. */
 static void settle(struct aedb *db, unsigned int versions)
@@ -223,8 +233,7 @@ static void settle(struct aedb *db, unsigned int versions)
 	is_swept = atomic_load_explicit(&db->snapshots.needs_sweep,
 					memory_order_relaxed) &&
 		   atomic_exchange(&db->snapshots.needs_sweep, false);
-	if (!is_swept && !queue->has_work &&
-	    queue->settled_seq == db_visible(db))
+	if (!is_swept && is_settled(db))
 		return;
 	snapshot_bounds_take(db, &bounds);
 	if (is_swept)

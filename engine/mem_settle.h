@@ -28,6 +28,10 @@ bool mem_tree_replace_value(struct mem_tree *tree, const struct entry *moved);
  * their chain go to the purge queue (the newest MEM_TOMBSTONES_KEPT stay). */
 void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest);
 
+/* Whether there is nothing for mem_settle to do, whatever became visible.
+ * Writer. */
+bool memtable_is_settled(const struct memtable *mt);
+
 /* Everything up to seq is in segments that readers find: tombstones up to it
  * may be purged (see mem_tree_set_in_segments). Writer. */
 void memtable_set_flushed(struct memtable *mt, seq_t seq);

@@ -58,6 +58,11 @@ void mem_versions_work(struct mem_versions *v, const struct retention *retention
 size_t mem_versions_bytes(const struct mem_versions *v);
 bool mem_versions_keeps(const struct mem_versions *v);
 bool mem_versions_has_work(const struct mem_versions *v);
+/* Nothing waits to be settled, or for readers of what was flushed. */
+static inline bool mem_versions_is_settled(const struct mem_versions *v)
+{
+	return !v->pending.count && v->flushing_seq == v->flushed_seq;
+}
 
 /* Tombstones with nothing behind them (mem_tombstones.c): noted; the oldest
  * beyond those that stay leave their queue; a look at some that were not

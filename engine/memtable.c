@@ -249,6 +249,11 @@ void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest)
 	slab_trim(mt->heap.slab);
 }
 
+bool memtable_is_settled(const struct memtable *mt)
+{
+	return mem_versions_is_settled(&mt->versions);
+}
+
 void memtable_set_flushed(struct memtable *mt, seq_t seq)
 {
 	if (!mt->heap.is_sealed)

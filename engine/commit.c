@@ -384,7 +384,7 @@ static void group_finish(struct aedb *db, struct commit_group *group)
 int commit_run(struct aedb_txn *txn, seq_t *ret)
 {
 	struct aedb *db = txn->db;
-	struct commit_request request = { .txn = txn };
+	struct commit_request request;
 	struct commit_group group = { .leader = &request };
 	int rc;
 
@@ -398,6 +398,7 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 		maintenance_note_no_space(db);
 	if (rc < 0 && !txn->only_deletes)
 		return rc;
+	request_init(&request, txn);
 	if (request_push(&db->commits, &request)) {
 		group_lead(db, &group);
 		group_finish(db, &group);

@@ -42,6 +42,16 @@ struct commit_group {
 	struct commit_group *next;	/* guarded by pending_lock */
 };
 
+/* Its message is none yet, and not cleared. */
+static inline void request_init(struct commit_request *request,
+				struct aedb_txn *txn)
+{
+	request->txn = txn;
+	request->rc = 0;
+	request->message[0] = 0;
+	atomic_init(&request->state, REQUEST_WAITS);
+}
+
 /* Fails a request with the calling thread's message. */
 void request_fail(struct commit_request *request, int rc);
 /* Adds a request to those that wait; true if it found none there. */

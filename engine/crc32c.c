@@ -82,6 +82,12 @@ static uint32_t crc_instruction(uint32_t crc, const void *data, size_t n)
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		state = __builtin_ia32_crc32di(state, bytes_load_le64(p));
+	if (n >= 4) {
+		state = __builtin_ia32_crc32si((uint32_t)state,
+					       bytes_load_le32(p));
+		p += 4;
+		n -= 4;
+	}
 	for (; n; n--)
 		state = __builtin_ia32_crc32qi((uint32_t)state, *p++);
 	return ~(uint32_t)state;

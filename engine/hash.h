@@ -28,6 +28,21 @@ static inline uint64_t hash_load(const unsigned char *at)
 	return bytes_load_le64(at);
 }
 
+/* The n < 8 bytes at p as a number, of which p[-before] is the first that may be
+ * read. Their number cannot be predicted, so there is no loop over them. */
+static inline uint64_t hash_rest(const unsigned char *p, size_t n, size_t before)
+{
+	if (n == 0)
+		return 0;
+	if (n + before >= 8)
+		return hash_load(p + n - 8) >> (64 - 8 * n);
+	if (n >= 4)
+		return bytes_load_le32(p) |
+		       (uint64_t)bytes_load_le32(p + n - 4) << (8 * n - 32);
+	return p[0] | (uint64_t)p[n / 2] << 8 * (n / 2) |
+	       (uint64_t)p[n - 1] << 8 * (n - 1);
+}
+
 static inline uint64_t hash_bytes(const void *key, size_t n, uint64_t seed)
 {
 	const unsigned char *p = key;
@@ -39,8 +54,7 @@ static inline uint64_t hash_bytes(const void *key, size_t n, uint64_t seed)
 		a = hash_load(p);
 		b = hash_load(p + n - 8);
 	} else {
-		for (size_t i = 0; i < n; i++)
-			a |= (uint64_t)p[i] << 8 * i;
+		a = hash_rest(p, n, (size_t)(p - (const unsigned char *)key));
 	}
 	return hash_fold(hash_fold(a ^ HASH_A, b ^ h) ^ seed, HASH_B);
 }

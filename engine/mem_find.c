@@ -33,16 +33,28 @@ int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 	return low;
 }
 
+#define HEADS_STEP 8
+
 /* Number of heads below `head`: first among each eighth, then among eight.
  * Comparisons that do not wait for each other beat a binary search. */
 static int heads_below(const uint64_t *heads, int n, uint64_t head)
 {
-	int below = 0, end;
+	int below = 0, eighths = 0;
 
-	for (int i = 7; i < n; i += 8)
-		below += (heads[i] < head) * 8;
-	end = below + 8 < n ? below + 8 : n;
-	for (int i = below; i < end; i++)
+	if (n < HEADS_STEP) {
+		for (int i = 0; i < n; i++)
+			below += heads[i] < head;
+		return below;
+	}
+	for (int i = HEADS_STEP - 1; i < n; i += HEADS_STEP)
+		eighths += heads[i] < head;
+	below = eighths * HEADS_STEP;
+	/* those passed once more, rather than a number that is not eight */
+	if (below > n - HEADS_STEP)
+		below = n - HEADS_STEP;
+	heads += below;
+#pragma GCC unroll 8
+	for (int i = 0; i < HEADS_STEP; i++)
 		below += heads[i] < head;
 	return below;
 }

@@ -149,28 +149,44 @@ static void *pin_epoch(struct aedb *db)
 	return (char *)db + 1;
 }
 
-/* Pins an entry whose key is `passing` if it does not last; a value of its own
- * becomes the pin's. Returns 1. */
-static int entry_pin(struct aedb *db, struct aedb_entry *entry,
-		     const void *passing, uint8_t *value)
+/* What the pin of an entry must keep. */
+static struct pin *pin_new(struct aedb *db, const struct entry *entry,
+			   uint8_t *value)
 {
-	struct pin *pin;
+	struct pin *pin = malloc(sizeof(*pin) + entry->key_bytes);
 
-	if (!value && entry->key != passing) {
-		entry->pin = pin_epoch(db);
-		return 1;
-	}
-	pin = malloc(sizeof(*pin) + entry->key_bytes);
 	if (!pin) {
-		free(value);
-		return err_set(AEDB_NO_MEMORY, "no memory to pin a key");
+		err_set(AEDB_NO_MEMORY, "no memory to pin a key");
+		return NULL;
 	}
 	pin->db = db;
 	pin->value = value;
 	if (entry->key_bytes)
 		memcpy(pin->key, entry->key, entry->key_bytes);
-	entry->key = pin->key;
-	entry->pin = pin;
+	return pin;
+}
+
+/* Gives an entry out, pinned: with its key, if that is `passing` and does not
+ * last, and with a value of its own, which becomes the pin's. Returns 1. */
+static int entry_give(struct aedb *db, const struct entry *entry,
+		      const void *passing, uint8_t *value,
+		      struct aedb_entry *ret)
+{
+	struct pin *pin = NULL;
+
+	if (value || entry->key == passing) {
+		pin = pin_new(db, entry, value);
+		if (!pin) {
+			free(value);
+			return AEDB_NO_MEMORY;
+		}
+	}
+	read_entry_fill(entry, ret);
+	ret->pin = pin_epoch(db);
+	if (pin) {
+		ret->key = pin->key;
+		ret->pin = pin;
+	}
 	return 1;
 }
 
@@ -178,7 +194,6 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	     const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
 	struct aedb *db = scope->space.db;
-	struct aedb_entry found;
 	struct entry entry;
 	const void *value = NULL;
 	uint8_t *owned = NULL;
@@ -188,15 +203,12 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
 	if (rc == 0 && entry.is_ref)
 		rc = stored_value_read(db, &entry, &value, &owned);
-	if (rc == 0) {
-		read_entry_fill(&entry, &found);
-		rc = entry_pin(db, &found, key, owned);
-	}
+	if (rc == 0)
+		rc = entry_give(db, &entry, key, owned, ret);
 	if (rc < 0) {
 		epoch_leave(db->epoch);
 		return rc;
 	}
-	*ret = found;
 	if (entry.is_ref)
 		ret->value = value;
 	return 0;
@@ -206,21 +218,17 @@ int aedb_stat(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	      const void *key, size_t key_bytes, struct aedb_entry *ret)
 {
 	struct aedb *db = scope->space.db;
-	struct aedb_entry found;
 	struct entry entry;
 	int rc;
 
 	epoch_enter(db->epoch);
 	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
-	if (rc == 0) {
-		read_entry_fill(&entry, &found);
-		rc = entry_pin(db, &found, key, NULL);
-	}
+	if (rc == 0)
+		rc = entry_give(db, &entry, key, NULL, ret);
 	if (rc < 0) {
 		epoch_leave(db->epoch);
 		return rc;
 	}
-	*ret = found;
 	return 0;
 }
 
@@ -259,12 +267,15 @@ static int place_fill(struct aedb *db, const struct entry *entry,
 		      size_t name_bytes, const void *passing,
 		      struct aedb_entry *ret)
 {
-	read_entry_fill(entry, ret);
+	int rc = entry_give(db, entry, passing, NULL, ret);
+
+	if (rc < 0)
+		return rc;
+	ret->key = (const char *)ret->key + entry->key_bytes - name_bytes;
 	ret->key_bytes = name_bytes;
-	ret->key = (const char *)entry->key + entry->key_bytes - name_bytes;
 	ret->value = NULL;
 	ret->value_bytes = 0;
-	return entry_pin(db, ret, entry->key == passing ? ret->key : NULL, NULL);
+	return rc;
 }
 
 /* The names that a snapshot shows. */

@@ -89,22 +89,34 @@ int snapshot_add(struct aedb *db, seq_t *ret)
 	return 0;
 }
 
-void snapshot_remove(struct aedb *db, seq_t seq)
+static void list_remove(struct snapshot_list *list, seq_t seq)
+	REQUIRES(list->lock)
 {
-	struct snapshot_list *list = &db->snapshots;
-	size_t i;
+	size_t i = list_find(list, seq);
 
-	lock_acquire(&list->lock);
-	i = list_find(list, seq);
 	list->n--;
 	memmove(list->seqs + i, list->seqs + i + 1,
 		(list->n - i) * sizeof(*list->seqs));
-	lock_release(&list->lock);
+}
+
+/* After one was removed. */
+static void removed_settle(struct aedb *db)
+{
+	struct snapshot_list *list = &db->snapshots;
+
 	atomic_store_explicit(&list->needs_sweep, true, memory_order_release);
 	/* else the next commit does it: there is nothing to give back now */
 	if (atomic_load(&list->keep_versions) ||
 	    atomic_load(&db->catalog.wants_reap))
 		commit_try_settle(db);
+}
+
+void snapshot_remove(struct aedb *db, seq_t seq)
+{
+	lock_acquire(&db->snapshots.lock);
+	list_remove(&db->snapshots, seq);
+	lock_release(&db->snapshots.lock);
+	removed_settle(db);
 }
 
 int snapshot_hold(struct aedb *db, seq_t seq)
@@ -338,7 +350,8 @@ void aedb_snapshot_close(struct aedb_snapshot *snapshot)
 	list = &snapshot->db->snapshots;
 	lock_acquire(&list->lock);
 	list->n_in_segments -= snapshot->is_in_segments;
+	list_remove(list, snapshot->seq);
 	lock_release(&list->lock);
-	snapshot_remove(snapshot->db, snapshot->seq);
+	removed_settle(snapshot->db);
 	free(snapshot);
 }

@@ -142,6 +142,19 @@ void page_seal(const struct seal *seal, file_id_t file, uint64_t offset,
 				  .crc = header->crc };
 }
 
+void page_seal_apart(const struct seal *seal, file_id_t file, uint64_t offset,
+		     struct page_header *header, const void *payload,
+		     uint8_t head[PAGE_HEADER_BYTES], struct page_ref *ret)
+{
+	header_encode(header, head);
+	header->crc = seal_record_apart(seal, offset, head, PAGE_HEADER_BYTES,
+					payload, header->stored_bytes);
+	*ret = (struct page_ref){ .file = file,
+				  .offset = offset,
+				  .stored_bytes = header->stored_bytes,
+				  .crc = header->crc };
+}
+
 int page_header_decode(const uint8_t *page, struct page_header *ret)
 {
 	struct page_header h = {

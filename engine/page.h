@@ -73,6 +73,11 @@ void page_ref_show(const struct page_ref *ref, FILE *out);
  * codec, and in stored_bytes the payload's; the rest is filled in. */
 void page_seal(const struct seal *seal, file_id_t file, uint64_t offset,
 	       struct page_header *header, uint8_t *page, struct page_ref *ret);
+/* The same for a payload that stays where it is: `head` gets the header. Behind
+ * the payload go zeros, up to page_disk_bytes in all. */
+void page_seal_apart(const struct seal *seal, file_id_t file, uint64_t offset,
+		     struct page_header *header, const void *payload,
+		     uint8_t head[PAGE_HEADER_BYTES], struct page_ref *ret);
 /* A header as it stands, not yet believed. */
 int page_header_decode(const uint8_t *page, struct page_header *ret);
 /* Checks a page read from `offset`, `room` bytes of which are in memory. Its

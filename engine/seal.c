@@ -7,6 +7,8 @@
  */
 #include "seal.h"
 
+#include <assert.h>
+
 #include "bytes.h"
 #include "crc32c.h"
 
@@ -35,6 +37,19 @@ uint32_t seal_record(const struct seal *seal, uint64_t position, void *record,
 	uint32_t sum = record_checksum(seal, position, record, n);
 
 	bytes_store_le32(record, sum);
+	return sum;
+}
+
+uint32_t seal_record_apart(const struct seal *seal, uint64_t position,
+			   void *header, size_t header_bytes,
+			   const void *payload, size_t payload_bytes)
+{
+	uint32_t sum = crc32c(record_checksum(seal, position, header,
+					      header_bytes),
+			      payload, payload_bytes);
+
+	assert(seal->cipher == 0);
+	bytes_store_le32(header, sum);
 	return sum;
 }
 

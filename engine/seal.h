@@ -39,6 +39,12 @@ static inline size_t seal_tag_bytes(const struct seal *seal)
 uint32_t seal_record(const struct seal *seal, uint64_t position, void *record,
 		     size_t header_bytes, size_t payload_bytes);
 
+/* The same of a payload that stays where it is and is written behind the
+ * header: for ciphers that leave it as it is. */
+uint32_t seal_record_apart(const struct seal *seal, uint64_t position,
+			   void *header, size_t header_bytes,
+			   const void *payload, size_t payload_bytes);
+
 /* Whether a record read from `position` is what was sealed for it; then its
  * payload is readable in place. */
 bool seal_verify(const struct seal *seal, uint64_t position, void *record,

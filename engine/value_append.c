@@ -20,26 +20,54 @@ int value_append_begin(struct values *values, uint64_t bytes,
 	ret->values = values;
 	ret->start = ret->next = start;
 	ret->end = start + bytes;
+	ret->pages = 0;
 	ret->iovcnt = 0;
 	return 0;
 }
 
-void value_append_page(struct value_append *append, enum page_kind kind,
-		       uint8_t *page, uint32_t bytes, struct page_ref *ret)
+static struct page_header plain_header(enum page_kind kind, uint32_t bytes)
 {
-	struct page_header header = {
+	return (struct page_header){
 		.stored_bytes = bytes,
 		.raw_bytes = bytes,
 		.kind = (uint8_t)kind,
 		.codec = PAGE_PLAIN,
 	};
-	size_t room = page_plain_bytes(bytes);
+}
+
+static void append_iov(struct value_append *append, const void *bytes, size_t n)
+{
+	append->iov[append->iovcnt++] =
+		(struct iovec){ .iov_base = (void *)bytes, .iov_len = n };
+	append->next += n;
+}
+
+void value_append_page(struct value_append *append, enum page_kind kind,
+		       uint8_t *page, uint32_t bytes, struct page_ref *ret)
+{
+	struct page_header header = plain_header(kind, bytes);
 
 	page_seal(&append->file->seal, append->file->number, append->next,
 		  &header, page, ret);
-	append->iov[append->iovcnt++] =
-		(struct iovec){ .iov_base = page, .iov_len = room };
-	append->next += room;
+	append_iov(append, page, page_plain_bytes(bytes));
+	append->pages++;
+}
+
+void value_append_apart(struct value_append *append, enum page_kind kind,
+			const void *payload, uint32_t bytes,
+			uint8_t head[PAGE_HEADER_BYTES], struct page_ref *ret)
+{
+	static const uint8_t zeros[PAGE_ALIGN];
+	struct page_header header = plain_header(kind, bytes);
+	size_t padding = page_plain_bytes(bytes) - PAGE_HEADER_BYTES - bytes;
+
+	page_seal_apart(&append->file->seal, append->file->number, append->next,
+			&header, payload, head, ret);
+	append_iov(append, head, PAGE_HEADER_BYTES);
+	append_iov(append, payload, bytes);
+	if (padding)
+		append_iov(append, zeros, padding);
+	append->pages++;
 }
 
 file_id_t value_append_file(const struct value_append *append)
@@ -57,6 +85,7 @@ int value_append_write(struct value_append *append)
 	if (rc < 0)
 		return rc;
 	append->start = append->next;
+	append->pages = 0;
 	append->iovcnt = 0;
 	return 0;
 }

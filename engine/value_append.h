@@ -17,6 +17,7 @@
 #include "values.h"
 
 #define VALUE_APPEND_PAGES_MAX 64
+#define VALUE_APPEND_IOV_MAX (VALUE_APPEND_PAGES_MAX * 3)
 
 /* Pages that go to one file in one write. */
 struct value_append {
@@ -25,8 +26,9 @@ struct value_append {
 	uint64_t start;			/* where the pages not yet written begin */
 	uint64_t next;			/* where the next one goes */
 	uint64_t end;			/* of what is reserved */
-	struct iovec iov[VALUE_APPEND_PAGES_MAX];
+	unsigned pages;			/* not yet written, and what they are in */
 	int iovcnt;
+	struct iovec iov[VALUE_APPEND_IOV_MAX];
 };
 
 /* Reserves `bytes` of file, which the pages' page_plain_bytes add up to.
@@ -38,6 +40,11 @@ int value_append_begin(struct values *values, uint64_t bytes,
  * At most VALUE_APPEND_PAGES_MAX between two writes. */
 void value_append_page(struct value_append *append, enum page_kind kind,
 		       uint8_t *page, uint32_t bytes, struct page_ref *ret);
+/* The same without copying the payload, borrowed as `head` is, which gets the
+ * page's header. */
+void value_append_apart(struct value_append *append, enum page_kind kind,
+			const void *payload, uint32_t bytes,
+			uint8_t head[PAGE_HEADER_BYTES], struct page_ref *ret);
 /* The file it goes to. */
 file_id_t value_append_file(const struct value_append *append);
 /* Writes the pages added since the last one. */

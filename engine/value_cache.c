@@ -3,8 +3,6 @@
  */
 #include "value_cache.h"
 
-#include <string.h>
-
 #include "err.h"
 #include "value_reader.h"
 
@@ -59,20 +57,4 @@ int value_cache_get(struct values *values, const struct value_ref *ref,
 	}
 	*ret = cache_put(values_cache(values), key, bytes, (size_t)ref->bytes);
 	return 0;
-}
-
-void value_cache_fill(struct values *values, const struct value_ref *ref,
-		      const void *bytes)
-{
-	void *copy = NULL;
-
-	if (value_cache_takes(values, ref))
-		copy = cache_alloc((size_t)ref->bytes);
-	if (!copy)
-		return;
-	memcpy(copy, bytes, (size_t)ref->bytes);
-	epoch_enter(values_epoch(values));
-	cache_put(values_cache(values), values_cache_key(&ref->root), copy,
-		  (size_t)ref->bytes);
-	epoch_leave(values_epoch(values));
 }

@@ -16,8 +16,5 @@ bool value_cache_takes(const struct values *values, const struct value_ref *ref)
  * value_cache_takes. */
 int value_cache_get(struct values *values, const struct value_ref *ref,
 		    const void **ret);
-/* Copies a value just stored, if the cache takes it and has the memory. */
-void value_cache_fill(struct values *values, const struct value_ref *ref,
-		      const void *bytes);
 
 #endif

@@ -173,7 +173,7 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 	superseded_note_but_value(apply, &entry);
 	apply_mtime_set(apply, &entry, op);
 	apply_attr_set(&entry, op);
-	return apply_version(apply, space, &entry, 0);
+	return apply_version_over(apply, space, &entry, 0);
 }
 
 static int apply_touch(struct apply *apply, const struct op *op)
@@ -193,7 +193,7 @@ static int apply_touch(struct apply *apply, const struct op *op)
 		apply_mtime_set(apply, &entry, op);
 	else
 		apply_mtime_touch(apply, &entry);
-	return apply_version(apply, space, &entry, 0);
+	return apply_version_over(apply, space, &entry, 0);
 }
 
 /* Gives `key` the object of `entry`. */
@@ -206,7 +206,7 @@ static int object_put(struct apply *apply, struct space *space,
 	apply_mtime_keep(apply, &entry);
 	entry.key = key->at;
 	entry.key_bytes = (uint32_t)key->n;
-	return apply_version(apply, space, &entry, live);
+	return apply_version_over(apply, space, &entry, live);
 }
 
 static int apply_move(struct apply *apply, const struct op *op)
@@ -264,7 +264,7 @@ static int object_merge(struct apply *apply, struct space *space,
 		return rc;
 	superseded_note_but_value(apply, &entry);
 	apply_mtime_touch(apply, &entry);
-	rc = apply_version(apply, space, &entry, 0);
+	rc = apply_version_over(apply, space, &entry, 0);
 	return rc < 0 ? rc : 1;
 }
 
@@ -308,7 +308,8 @@ static int apply_object(struct apply *apply, const struct op *op)
 		return rc < 0 ? rc : 0;
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
-	return apply_version(apply, space, &entry, !(op->flags & OP_IS_THERE));
+	return apply_version_over(apply, space, &entry,
+				  !(op->flags & OP_IS_THERE));
 }
 
 static int apply_op(struct apply *apply, const struct op *op)

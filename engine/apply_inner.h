@@ -20,6 +20,10 @@ int apply_newest(struct space *space, const void *key, size_t key_bytes,
  * payload. */
 int apply_version(struct apply *apply, struct space *space,
 		  struct entry *entry, int live);
+/* The same of one whose value the operation does not list: the files it lies in
+ * stay until this version, too, is in segments. */
+int apply_version_over(struct apply *apply, struct space *space,
+		       struct entry *entry, int live);
 int apply_tombstone(struct apply *apply, struct space *space, const void *key,
 		    size_t key_bytes);
 

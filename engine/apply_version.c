@@ -62,8 +62,7 @@ int apply_newest(struct space *space, const void *key, size_t key_bytes,
 	return space_get_newest(space, key, key_bytes, 0, ret);
 }
 
-/* A version that takes over another one's value in value files: they stay until
- * this one is in segments, too. */
+/* The files of a value stay until this version is in segments, too. */
 static void ref_note(struct apply *apply, const struct entry *entry)
 {
 	struct values *values = apply->db->values;
@@ -107,8 +106,6 @@ int apply_version(struct apply *apply, struct space *space,
 					     .live = live });
 	if (rc < 0)
 		return rc;
-	if (entry->is_ref && !branch)
-		ref_note(apply, entry);
 	if (branch)
 		branch_count(branch, tree, entry);
 	else
@@ -119,6 +116,14 @@ int apply_version(struct apply *apply, struct space *space,
 	mem_put(tree, entry);
 	space_count(space, live);
 	return 0;
+}
+
+int apply_version_over(struct apply *apply, struct space *space,
+		       struct entry *entry, int live)
+{
+	if (entry->is_ref && !apply->catalog->branch)
+		ref_note(apply, entry);
+	return apply_version(apply, space, entry, live);
 }
 
 int apply_tombstone(struct apply *apply, struct space *space,

@@ -5,6 +5,8 @@
  * 1. Space is handed out once: `end` only grows, also when the write that
  *    reserved it fails, so that two stages never write the same bytes.
  * 2. The file appended to is in use.
+ * 3. Disk space is taken ahead of what is written, and given back when the file
+ *    is ended; a crash may leave it to the file.
  *
  * append_lock comes before the locks of the file set, and is held while a file
  * is made.
@@ -16,6 +18,10 @@
 
 #include "err.h"
 #include "lock.h"
+#include "vfs.h"
+
+/* Space taken ahead: no more than the file has, and no more than this. */
+#define AHEAD_BYTES_MAX (UINT64_C(1) << 20)
 
 struct values {
 	struct file_set *files;		/* owned; constant after open */
@@ -24,6 +30,7 @@ struct values {
 	struct lock append_lock;
 	struct page_file *current;	/* guarded by append_lock; in use; or NULL */
 	uint64_t end;			/* guarded by append_lock; of current */
+	uint64_t taken;			/* as end: disk space is taken up to here */
 	_Atomic uint64_t all_bytes;		/* atomic: of all files, about */
 	_Atomic uint64_t least_bytes;		/* atomic: read alone */
 	atomic_int_least64_t staged_bytes;	/* atomic: a sum */
@@ -76,15 +83,6 @@ int values_open_read_only(struct vfs *vfs, const uint8_t *db_uuid,
 	};
 
 	return open_values(vfs, &options, ret);
-}
-
-void values_close(struct values *values)
-{
-	if (!values)
-		return;
-	file_set_close(values->files);
-	lock_release_memory(&values->append_lock);
-	free(values);
 }
 
 struct file_set *values_files(const struct values *values)
@@ -151,6 +149,10 @@ static void close_current(struct values *values)
 {
 	if (!values->current)
 		return;
+	/* One that stays longer than it is needed hurts nobody. */
+	if (values->taken > values->end &&
+	    file_set_check_writable(values->files) == 0)
+		vfs_file_truncate(values->current->handle, values->end);
 	file_set_unuse(values->files, values->current);
 	atomic_fetch_add(&values->all_bytes, values->end);
 	values->current = NULL;
@@ -172,8 +174,22 @@ static int create_file(struct values *values)
 	}
 	close_current(values);
 	values->current = file;
-	values->end = FILE_DATA_OFFSET;
+	values->end = values->taken = FILE_DATA_OFFSET;
 	return 0;
+}
+
+/* Writes into space that is there already cost much less. What cannot be had,
+ * the write itself finds out. Holds append_lock. */
+static void take_ahead(struct values *values)
+{
+	uint64_t ahead = values->end < AHEAD_BYTES_MAX ? values->end :
+							 AHEAD_BYTES_MAX;
+
+	if (values->end <= values->taken)
+		return;
+	vfs_file_allocate_ahead(values->current->handle, values->taken,
+				values->end + ahead - values->taken);
+	values->taken = values->end + ahead;
 }
 
 int values_reserve(struct values *values, uint64_t bytes,
@@ -189,6 +205,7 @@ int values_reserve(struct values *values, uint64_t bytes,
 	if (rc == 0) {
 		*ret_offset = values->end;
 		values->end += bytes;
+		take_ahead(values);
 	}
 	lock_release(&values->append_lock);
 	return rc;
@@ -199,6 +216,16 @@ void values_cut(struct values *values)
 	lock_acquire(&values->append_lock);
 	close_current(values);
 	lock_release(&values->append_lock);
+}
+
+void values_close(struct values *values)
+{
+	if (!values)
+		return;
+	values_cut(values);
+	file_set_close(values->files);
+	lock_release_memory(&values->append_lock);
+	free(values);
 }
 
 bool values_is_written(struct values *values, file_id_t number)

@@ -73,6 +73,11 @@ int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
 	return file->vfs->ops->allocate(file, offset, n);
 }
 
+int vfs_file_allocate_ahead(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	return file->vfs->ops->allocate_ahead(file, offset, n);
+}
+
 int vfs_file_size(struct vfs_file *file, uint64_t *ret)
 {
 	return file->vfs->ops->size(file, ret);

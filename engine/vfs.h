@@ -44,6 +44,9 @@ struct vfs_ops {
 	int (*sync)(struct vfs_file *file);
 	/* Reserves disk space; the file is then at least offset + n long. */
 	int (*allocate)(struct vfs_file *file, uint64_t offset, uint64_t n);
+	/* The same without a change of its size, as a hint: so that writes behind
+	 * its end cost less. A truncation gives back what is behind the end. */
+	int (*allocate_ahead)(struct vfs_file *file, uint64_t offset, uint64_t n);
 	int (*truncate)(struct vfs_file *file, uint64_t size);
 	int (*size)(struct vfs_file *file, uint64_t *ret);
 	int (*rename)(struct vfs *vfs, const char *from, const char *to);
@@ -95,6 +98,7 @@ int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
 int vfs_file_truncate(struct vfs_file *file, uint64_t size);
 int vfs_file_sync(struct vfs_file *file);
 int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n);
+int vfs_file_allocate_ahead(struct vfs_file *file, uint64_t offset, uint64_t n);
 int vfs_file_size(struct vfs_file *file, uint64_t *ret);
 int vfs_rename(struct vfs *vfs, const char *from, const char *to);
 int vfs_unlink(struct vfs *vfs, const char *path);

@@ -224,6 +224,15 @@ static int posix_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
 	return err_set_errno(errno, "reserving space for %s", file->path);
 }
 
+static int posix_allocate_ahead(struct vfs_file *file, uint64_t offset,
+				uint64_t n)
+{
+	if (fallocate(posix_fd(file), FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)n) < 0)
+		return err_set_errno(errno, "reserving space for %s", file->path);
+	return 0;
+}
+
 static int posix_truncate(struct vfs_file *file, uint64_t size)
 {
 	if (ftruncate(posix_fd(file), (off_t)size) < 0)
@@ -381,6 +390,7 @@ static const struct vfs_ops posix_ops = {
 	.write = posix_write,
 	.sync = posix_sync,
 	.allocate = posix_allocate,
+	.allocate_ahead = posix_allocate_ahead,
 	.truncate = posix_truncate,
 	.size = posix_size,
 	.rename = posix_rename,

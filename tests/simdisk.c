@@ -300,6 +300,16 @@ static int sim_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
 	return disk_leave(disk, verdict, rc, file->path);
 }
 
+/* Takes nothing: what is reserved so may be had back at any time. */
+static int sim_allocate_ahead(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	struct simdisk *disk = disk_of(file->vfs);
+	enum verdict verdict = disk_enter_file(file, true);
+
+	return disk_leave(disk, verdict, disk_admit(disk, file, offset + n),
+			  file->path);
+}
+
 static int sim_truncate(struct vfs_file *file, uint64_t size)
 {
 	struct simdisk *disk = disk_of(file->vfs);
@@ -495,6 +505,7 @@ static const struct vfs_ops sim_ops = {
 	.write = sim_write,
 	.sync = sim_sync,
 	.allocate = sim_allocate,
+	.allocate_ahead = sim_allocate_ahead,
 	.truncate = sim_truncate,
 	.size = sim_size,
 	.rename = sim_rename,

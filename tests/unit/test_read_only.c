@@ -234,6 +234,7 @@ TEST(writes_nothing, "nothing on the disk is written, made, renamed or removed")
 	guard.ops.open = refuse_open;
 	guard.ops.write = refuse_write;
 	guard.ops.allocate = refuse_range;
+	guard.ops.allocate_ahead = refuse_range;
 	guard.ops.truncate = refuse_size;
 	guard.ops.unlink = guard.ops.mkdir = guard.ops.sync_dir = refuse_name;
 	guard.ops.rename = refuse_rename;

@@ -352,6 +352,53 @@ TEST(whole_failures, "a value that cannot be appended costs its space and nothin
 	end();
 }
 
+/* Space that was taken ahead of a file, and what it was cut to. */
+static struct {
+	uint64_t upto, cut;
+	unsigned times;
+} ahead;
+
+static int note_ahead(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	CHECK(ahead.times == 0 || offset == ahead.upto);
+	ahead.upto = offset + n;
+	ahead.times++;
+	return disk.real.allocate_ahead(file, offset, n);
+}
+
+static int note_cut(struct vfs_file *file, uint64_t size)
+{
+	ahead.cut = size;
+	return disk.real.truncate(file, size);
+}
+
+TEST(taken_ahead, "space is taken ahead, no more than there is, and given back")
+{
+	static uint8_t bytes[AEDB_VALUE_INLINE_MAX];
+	uint64_t used = 0, most = UINT64_C(1) << 20;
+
+	begin();
+	disk.ops.allocate_ahead = note_ahead;
+	disk.ops.truncate = note_cut;
+	for (size_t n = 100; used < 4 * most; n = sizeof(bytes)) {
+		struct value_ref ref = whole_append(bytes, n);
+
+		used = ref.root.offset + page_disk_bytes(ref.root.stored_bytes);
+		CHECK(ahead.upto >= used && ahead.upto <= 2 * used);
+		CHECK(ahead.upto <= used + most);
+		CHECK_EQ(info_of(1).bytes, used);
+	}
+	CHECK(ahead.times < 16);
+	CHECK_EQ(ahead.cut, 0);
+	values_cut(values);
+	CHECK_EQ(ahead.cut, used);
+	ahead.cut = ahead.times = 0;
+	whole_append(bytes, 100);
+	end();
+	CHECK_EQ(ahead.times, 1);
+	CHECK(ahead.cut > FILE_DATA_OFFSET);
+}
+
 /* Reads the value through the cache; returns where it is. */
 static const void *cached_get(const struct value_ref *ref, const uint8_t *bytes)
 {

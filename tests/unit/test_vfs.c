@@ -62,6 +62,9 @@ static void data_check(void)
 	CHECK_EQ(size, 9000);
 	CHECK_OK(vfs_read_exact(file, bytes, 2, 8998));
 	CHECK_MEM(bytes, "\0\0", 2);
+	vfs_file_allocate_ahead(file, 9000, 5000);
+	CHECK_OK(vfs_file_size(file, &size));
+	CHECK_EQ(size, 9000);
 	CHECK_OK(vfs->ops->truncate(file, 13));
 	CHECK_OK(vfs->ops->truncate(file, 16));
 	CHECK_OK(vfs_read_exact(file, bytes, 16, 0));

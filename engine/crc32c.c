@@ -21,6 +21,7 @@
 enum { SHORT, LONG };
 /* Multiples of 8. */
 static const size_t stream_bytes[] = { [SHORT] = 256, [LONG] = 1024 };
+#define PREFETCH_DISTANCE ((size_t)6 << 10)
 
 /* table[k][b]: byte b followed by k zero bytes. constant after start */
 static uint32_t table[8][256];
@@ -68,6 +69,14 @@ static uint32_t crc_three_streams(uint32_t state, const uint8_t *p, int length)
 	return move_over(over_stream[length], state) ^ (uint32_t)c;
 }
 
+/* Three streams at once are more than the processor sees coming by itself, so
+ * that what is not in its cache would take twice as long. */
+static void prefetch(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i += 64)
+		__builtin_prefetch(p + i);
+}
+
 __attribute__((target("sse4.2")))
 static uint32_t crc_instruction(uint32_t crc, const void *data, size_t n)
 {
@@ -77,8 +86,14 @@ static uint32_t crc_instruction(uint32_t crc, const void *data, size_t n)
 	for (int length = LONG; length >= SHORT; length--) {
 		size_t at_once = 3 * stream_bytes[length];
 
-		for (; n >= at_once; n -= at_once, p += at_once)
+		if (length == LONG && n >= at_once)
+			prefetch(p, n < PREFETCH_DISTANCE ? n :
+							    PREFETCH_DISTANCE);
+		for (; n >= at_once; n -= at_once, p += at_once) {
+			if (n >= PREFETCH_DISTANCE + at_once)
+				prefetch(p + PREFETCH_DISTANCE, at_once);
 			state = crc_three_streams((uint32_t)state, p, length);
+		}
 	}
 	for (; n >= 8; n -= 8, p += 8)
 		state = __builtin_ia32_crc32di(state, bytes_load_le64(p));

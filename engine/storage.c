@@ -196,6 +196,8 @@ void storage_defer_memtable(struct aedb *db, struct memtable *memtable)
 	lock_acquire(&db->storage_lock);
 	deferred_add(&db->deferred,
 		     (struct deferred_object){ .memtable = memtable });
+	/* its memory is what writers wait for */
+	deferred_free(&db->deferred);
 	lock_release(&db->storage_lock);
 }
 

@@ -2,6 +2,7 @@
  * Checkpoints and compactions through the public calls: what went wrong once.
  */
 #include "db_fixture.h"
+#include "deferred.h"
 
 static void fixture_open_small(struct fixture *f)
 {
@@ -240,6 +241,50 @@ TEST(absent_then_there, "a key that was absent when it was put into a transactio
 	CHECK_OK(aedb_compact(f.db));
 	CHECK_EQ(txn_end(txn), AEDB_EXISTS);
 	CHECK_STR(text_of(f.scope, NULL, "k"), "v");
+	fixture_close(&f);
+}
+
+/* Log files that were removed, and the most that a memtable which was written
+ * took then. */
+static struct {
+	struct vfs_ops ops;
+	const struct vfs_ops *real;
+	struct aedb *db;
+	unsigned removed;
+	size_t waiting_bytes;
+} log_files;
+
+static int log_file_unlink(struct vfs *vfs, const char *path)
+{
+	size_t waiting = deferred_bytes(&log_files.db->deferred);
+
+	log_files.removed += strncmp(path, "wal/", 4) == 0;
+	if (waiting > log_files.waiting_bytes)
+		log_files.waiting_bytes = waiting;
+	return log_files.real->unlink(vfs, path);
+}
+
+TEST(memtable_goes, "a memtable that was written is gone before its log is removed")
+{
+	struct fixture f;
+	struct vfs *vfs;
+
+	fixture_init(&f);
+	f.options.maintenance = AEDB_ON_CALL;
+	f.options.memory_bytes = 1 << 20;
+	f.options.log_keep_bytes = 0;
+	fixture_start(&f);
+	vfs = simdisk_vfs(f.disk);
+	log_files.real = vfs->ops;
+	log_files.ops = *vfs->ops;
+	log_files.ops.unlink = log_file_unlink;
+	log_files.db = f.db;
+	vfs->ops = &log_files.ops;
+	for (char first = 'a'; first <= 'e'; first++)
+		put_many(&f, first, 1000);
+	CHECK(log_files.removed > 0);
+	CHECK_EQ(log_files.waiting_bytes, 0);
+	vfs->ops = log_files.real;
 	fixture_close(&f);
 }
 

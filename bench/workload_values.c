@@ -256,17 +256,16 @@ int pressure_load(struct peer_db *db, double *ret_largest)
 static int ask_footprint(const char *dir, struct figure *ret)
 {
 	const char *args[] = { "footprint", dir, NULL };
-	double estimate, largest, allocated, outside, empty;
+	double estimate, allocated, outside, empty;
 	char line[256];
 
 	if (child_ask(args, line, sizeof(line)) < 0)
 		return -1;
-	if (sscanf(line, "%lf %lf %lf %lf %lf", &estimate, &largest,
-		   &allocated, &outside, &empty) != 5)
+	if (sscanf(line, "%lf %lf %lf %lf", &estimate, &allocated, &outside,
+		   &empty) != 4)
 		return peer_fail("bench_alone", line, "not understood");
 	ret[4].value = estimate;
 	ret[5].value = allocated;
-	ret[6].value = largest;
 	ret[7].value = outside;
 	ret[8].value = empty;
 	return 0;
@@ -289,11 +288,12 @@ static int run_pressure(struct peer_db *db, struct figure *ret)
 {
 	const struct peer_driver *driver = db->peer->driver;
 	struct latencies cold = { NULL, 0, 0 }, hot = { NULL, 0, 0 };
+	bool is_ours = db->peer == &peers[PEER_AEDB];
 	struct span span;
 	void *session;
 	int rc;
 
-	if (pressure_load(db, NULL) < 0 ||
+	if (pressure_load(db, is_ours ? &ret[6].value : NULL) < 0 ||
 	    driver->session_open(db, &session) < 0)
 		return -1;
 	span = span_begin();
@@ -312,7 +312,7 @@ static int run_pressure(struct peer_db *db, struct figure *ret)
 	latencies_release(&cold);
 	latencies_release(&hot);
 	driver->session_close(session);
-	if (rc == 0 && db->peer == &peers[PEER_AEDB])
+	if (rc == 0 && is_ours)
 		rc = pressure_footprint(db, ret);
 	return rc;
 }

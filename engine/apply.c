@@ -103,6 +103,12 @@ static uint64_t absent_levels(const struct apply *apply)
 		       apply->absent.levels : 0;
 }
 
+/* What a put keeps of an object that is there. */
+static unsigned int put_parts(const struct op *op)
+{
+	return op->flags & OP_HAS_ATTR ? ANNEX_ID : ANNEX_ID | ANNEX_ATTR;
+}
+
 static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
@@ -112,8 +118,9 @@ static int apply_put(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
-	exists = space_get_newest(space, op->key.at, op->key.n,
-				  absent_levels(apply), &entry);
+	exists = apply_look(apply, &(struct lookup){
+		.space = space, .key = &op->key, .parts = put_parts(op),
+		.absent = absent_levels(apply) }, &entry);
 	if (exists < 0)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
@@ -138,14 +145,23 @@ static int apply_put(struct apply *apply, const struct op *op)
 	return apply_version(apply, space, &entry, !exists);
 }
 
+static int key_look(struct apply *apply, struct space *space,
+		    const struct op_key *key, unsigned int parts,
+		    struct entry *ret)
+{
+	return apply_look(apply, &(struct lookup){
+		.space = space, .key = key, .parts = parts }, ret);
+}
+
 /* The key an operation names, which must be there. */
 static int present_get(struct apply *apply, const struct op_key *key,
-		       struct space **ret_space, struct entry *ret)
+		       unsigned int parts, struct space **ret_space,
+		       struct entry *ret)
 {
 	int rc = space_find(apply, key->tree, ret_space);
 
 	if (rc == 0)
-		rc = apply_newest(*ret_space, key->at, key->n, ret);
+		rc = key_look(apply, *ret_space, key, parts, ret);
 	return rc == 0 ? key_missing() : rc;
 }
 
@@ -153,7 +169,7 @@ static int apply_delete(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
 	struct space *space;
-	int rc = present_get(apply, &op->key, &space, &entry);
+	int rc = present_get(apply, &op->key, ANNEX_SIZES, &space, &entry);
 
 	if (rc < 0)
 		return rc;
@@ -166,7 +182,7 @@ static int apply_set_attr(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
 	struct space *space;
-	int rc = present_get(apply, &op->key, &space, &entry);
+	int rc = present_get(apply, &op->key, ANNEX_ALL, &space, &entry);
 
 	if (rc < 0)
 		return rc;
@@ -185,7 +201,7 @@ static int apply_touch(struct apply *apply, const struct op *op)
 	if (rc == AEDB_NOT_FOUND)
 		return 0;
 	if (rc == 0)
-		rc = apply_newest(space, op->key.at, op->key.n, &entry);
+		rc = key_look(apply, space, &op->key, ANNEX_ALL, &entry);
 	if (rc <= 0)
 		return rc;
 	superseded_note_but_value(apply, &entry);
@@ -213,7 +229,7 @@ static int apply_move(struct apply *apply, const struct op *op)
 {
 	struct space *from, *to;
 	struct entry object, other;
-	int exists, rc = present_get(apply, &op->key, &from, &object);
+	int exists, rc = present_get(apply, &op->key, ANNEX_ALL, &from, &object);
 
 	if (rc >= 0)
 		rc = space_find(apply, op->to_key.tree, &to);
@@ -222,7 +238,7 @@ static int apply_move(struct apply *apply, const struct op *op)
 	if (from == to && op->key.n == op->to_key.n &&
 	    memcmp(op->key.at, op->to_key.at, op->key.n) == 0)
 		return 0;
-	exists = apply_newest(to, op->to_key.at, op->to_key.n, &other);
+	exists = key_look(apply, to, &op->to_key, ANNEX_SIZES, &other);
 	if (exists < 0)
 		return exists;
 	if (exists) {
@@ -238,10 +254,10 @@ static int apply_exchange(struct apply *apply, const struct op *op)
 {
 	struct entry object, other;
 	struct space *from, *to;
-	int rc = present_get(apply, &op->key, &from, &object);
+	int rc = present_get(apply, &op->key, ANNEX_ALL, &from, &object);
 
 	if (rc >= 0)
-		rc = present_get(apply, &op->to_key, &to, &other);
+		rc = present_get(apply, &op->to_key, ANNEX_ALL, &to, &other);
 	if (rc < 0)
 		return rc;
 	if (from == to && object.id == other.id)
@@ -258,7 +274,7 @@ static int object_merge(struct apply *apply, struct space *space,
 			const struct op *op)
 {
 	struct entry entry;
-	int rc = apply_newest(space, op->key.at, op->key.n, &entry);
+	int rc = key_look(apply, space, &op->key, ANNEX_ALL, &entry);
 
 	if (rc <= 0)
 		return rc;
@@ -273,7 +289,7 @@ static int object_bury(struct apply *apply, struct space *space,
 		       const struct op *op)
 {
 	struct entry entry;
-	int rc = apply_newest(space, op->key.at, op->key.n, &entry);
+	int rc = key_look(apply, space, &op->key, ANNEX_SIZES, &entry);
 
 	if (rc <= 0)
 		return rc;
@@ -356,6 +372,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 	apply->seq = apply->first_seq = first_seq;
 	apply->time_us = time_us;
 	apply->superseded_bytes = 0;
+	annex_begin(&apply->annex);
 	while (byte_reader_left(&r)) {
 		rc = op_decode(&r, &op);
 		if (rc == 0)

@@ -9,6 +9,7 @@
 #ifndef APPLY_H
 #define APPLY_H
 
+#include "annex.h"
 #include "catalog.h"
 #include "space_absent.h"
 
@@ -39,6 +40,13 @@ struct apply {
 	size_t n_undos, n_undos_max;
 	struct space_absent absent;	/* known of the payload; set before */
 	uint64_t superseded_bytes;	/* superseded.h */
+	struct annex annex;	/* of the payload that was executed last */
+	seq_t below_seq;	/* versions up to it may not be in the log that
+				 * is repeated */
+	struct annex_reader *found;	/* borrowed: what the payload found when it
+					 * was first executed; NULL: not known */
+	bool memory_lacks;	/* with found: of the log's versions some are in
+				 * segments only */
 };
 
 /* Executes every operation of a payload, the i-th with number first_seq + i.

@@ -12,7 +12,40 @@
 /* Notes what is about to be done. AEDB_NO_MEMORY: it is not to be done. */
 int apply_note(struct apply *apply, struct undo undo);
 
-/* The key as it is now: 1, or 0 if it is not there. */
+struct lookup {
+	struct space *space;
+	const struct op_key *key;
+	unsigned int parts;	/* annex.h */
+	uint64_t absent;	/* a stamp of levels that lack the key, or 0 */
+};
+
+/* What the annex of a payload that is repeated says, or memory (apply_look.c). */
+int apply_look_again(struct apply *apply, const struct lookup *lookup,
+		     struct entry *ret);
+
+/* The key as it is now: 1, or 0 if it is not there. Of what it finds the parts
+ * are in *ret and the sizes of the others: a payload that is executed once more
+ * knows no more of it. */
+static inline int apply_look(struct apply *apply, const struct lookup *lookup,
+			     struct entry *ret)
+{
+	/* the catalog's are few */
+	bool is_noted = lookup->space->id >= SPACE_SCOPES_FIRST;
+	int rc;
+
+	if (apply->found && is_noted)
+		return apply_look_again(apply, lookup, ret);
+	rc = space_get_newest(lookup->space, lookup->key->at, lookup->key->n,
+			      lookup->absent, ret);
+	if (rc > 0 && ret->seq <= apply->below_seq && is_noted)
+		annex_add(&apply->annex, ret, lookup->parts);
+	else
+		apply->annex.passed += is_noted;
+	return rc;
+}
+
+/* The same, all of it, and no annex says it: what segments have is read again
+ * when the operation is repeated. */
 int apply_newest(struct space *space, const void *key, size_t key_bytes,
 		 struct entry *ret);
 /* Adds a version under the operation's number and notes it, and by how much it

@@ -54,6 +54,7 @@ void apply_undo(struct apply *apply)
 void apply_release(struct apply *apply)
 {
 	free(apply->undos);
+	annex_release(&apply->annex);
 }
 
 int apply_newest(struct space *space, const void *key, size_t key_bytes,

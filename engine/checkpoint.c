@@ -87,6 +87,7 @@ static int checkpoint_begin_locked(struct aedb *db, enum checkpoint_kind kind,
 	int rc;
 
 	c->seq = atomic_load(&db->commits.written_seq);
+	db->commits.apply.below_seq = c->seq;
 	c->time_us = atomic_load(&db->commits.last_time_us);
 	c->keys = atomic_load(&db->keys);
 	c->memtable = db->memtable;

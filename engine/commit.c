@@ -107,6 +107,17 @@ static int request_apply(struct aedb *db, struct apply *apply,
 			     commit->first_seq, commit->time_us);
 }
 
+/* The largest commits go without. */
+static void annex_take(const struct apply *apply, struct wal_commit *commit)
+{
+	if (apply->annex.is_lost ||
+	    commit->payload_bytes > WAL_COMMIT_BYTES_MAX - 2 * ANNEX_BYTES_MAX)
+		return;
+	commit->has_annex = true;
+	commit->annex = apply->annex.bytes;
+	commit->annex_bytes = apply->annex.n;
+}
+
 /* Checks one request against the newest state, executes it, and adds its
  * frames to the log's buffer. */
 static int request_execute(struct aedb *db, struct apply *apply,
@@ -130,6 +141,7 @@ static int request_execute(struct aedb *db, struct apply *apply,
 	epoch_leave(db->epoch);
 	if (rc < 0)
 		return rc;
+	annex_take(apply, &commit);
 	rc = log_append(db, txn, &commit);
 	if (rc < 0) {
 		apply_undo(apply);

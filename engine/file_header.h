@@ -16,7 +16,7 @@
 
 #include "vfs.h"
 
-#define FILE_FORMAT_VERSION 1
+#define FILE_FORMAT_VERSION 2
 #define FILE_HEADER_BYTES 512		/* one sector */
 #define FILE_DATA_OFFSET 4096
 #define FILE_UUID_BYTES 16

@@ -32,7 +32,7 @@ uint32_t frame_encode(const struct frame *frame, const struct seal *seal,
 	bytes_store_le32(to + 32, frame->op_count);
 	bytes_store_le16(to + 36, frame->flags);
 	bytes_store_le16(to + 38, 0);
-	if (frame->payload_bytes)
+	if (frame->payload_bytes && frame->payload != to + FRAME_HEADER_BYTES)
 		memcpy(to + FRAME_HEADER_BYTES, frame->payload, frame->payload_bytes);
 	memset(to + used, 0, frame_bytes(seal, frame->payload_bytes) - used);
 	return seal_record(seal, lsn, to, FRAME_HEADER_BYTES, frame->payload_bytes);
@@ -55,7 +55,8 @@ static bool fields_are_possible(const struct frame *f)
 		return !(f->flags & ~(FRAME_EMPTY | FRAME_CLOSED)) &&
 		       f->payload_bytes == 0 && f->op_count == 0 &&
 		       f->first_seq == 0 && f->time_us == 0;
-	return !(f->flags & ~(FRAME_FIRST | FRAME_FINAL)) &&
+	return !(f->flags & ~(FRAME_FIRST | FRAME_FINAL | FRAME_ANNEX)) &&
+	       (f->flags & FRAME_FIRST || !(f->flags & FRAME_ANNEX)) &&
 	       f->payload_bytes <= FRAME_PAYLOAD_MAX && f->op_count > 0 &&
 	       f->first_seq > 0 && f->first_seq + f->op_count - 1 <= SEQ_MAX &&
 	       f->first_seq <= SEQ_MAX && f->time_us <= TIME_US_MAX;
@@ -123,10 +124,11 @@ void frame_show(FILE *out, lsn_t lsn, const struct frame *frame)
 	else
 		fprintf(out,
 			" first number %" PRIu64 " operations %" PRIu32
-			" time %" PRIu64 " us payload %" PRIu32 "%s%s",
+			" time %" PRIu64 " us payload %" PRIu32 "%s%s%s",
 			frame->first_seq, frame->op_count, frame->time_us,
 			frame->payload_bytes,
 			frame->flags & FRAME_FIRST ? " first" : "",
-			frame->flags & FRAME_FINAL ? " final" : "");
+			frame->flags & FRAME_FINAL ? " final" : "",
+			frame->flags & FRAME_ANNEX ? " annex" : "");
 	fprintf(out, " durable %" PRIu64 "\n", frame->durable_lsn);
 }

@@ -25,6 +25,8 @@ enum frame_flags {
 	FRAME_FINAL = 2,
 	FRAME_EMPTY = 4,	/* belongs to no commit, carries durable_lsn */
 	FRAME_CLOSED = 8,	/* with EMPTY: nothing follows in this file */
+	FRAME_ANNEX = 16,	/* with FIRST: the commit's bytes begin with its
+				 * annex */
 };
 
 struct frame {
@@ -53,8 +55,8 @@ static inline size_t frame_bytes(const struct seal *seal, size_t payload_bytes)
 		FRAME_ALIGN - 1) & ~(size_t)(FRAME_ALIGN - 1);
 }
 
-/* Writes frame_bytes at `to`, sealed for `lsn`; the payload is copied. Returns
- * the checksum. */
+/* Writes frame_bytes at `to`, sealed for `lsn`; the payload is copied, if it is
+ * not in its place behind the header. Returns the checksum. */
 uint32_t frame_encode(const struct frame *frame, const struct seal *seal,
 		      lsn_t lsn, uint8_t *to);
 

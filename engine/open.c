@@ -265,6 +265,7 @@ static int segments_start(struct aedb *db)
 		return rc;
 	atomic_store(&db->visible_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
 	atomic_store(&db->checkpoint_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
+	db->commits.apply.below_seq = numbers[MANIFEST_CHECKPOINT_SEQ];
 	atomic_store(&db->forgotten_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
 	atomic_store(&db->keys, numbers[MANIFEST_KEY_COUNT]);
 	if (atomic_load(&db->commits.next_seq) < next)

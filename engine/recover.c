@@ -116,15 +116,21 @@ static int commit_execute(struct recovery *recovery,
 	struct aedb *db = recovery->db;
 	seq_t last = commit->first_seq + commit->op_count - 1;
 	uint64_t ids = ids_max(commit);
+	struct annex_reader found;
 	int rc = snapshot_history_reserve(db);
 
 	if (rc < 0)
 		return rc;
+	annex_reader_init(&found, commit->annex, commit->annex_bytes);
+	db->commits.apply.found = commit->has_annex ? &found : NULL;
 	epoch_enter(db->epoch);
 	rc = apply_payload(&db->commits.apply, commit->payload,
 			   commit->payload_bytes, commit->first_seq,
 			   commit->time_us);
 	epoch_leave(db->epoch);
+	db->commits.apply.found = NULL;
+	if (rc == 0 && commit->has_annex)
+		rc = annex_end(&found);
 	if (rc == AEDB_NO_MEMORY || rc == AEDB_NEWER_FORMAT || rc == AEDB_IO)
 		return rc;
 	if (rc < 0)
@@ -224,6 +230,7 @@ static int room_make(struct recovery *recovery)
 	rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
 	lock_acquire(&recovery->db->commits.lock);
 	recovery->stays_in_memory = rc == AEDB_NO_SPACE;
+	db->commits.apply.memory_lacks |= rc == 0;
 	return rc < 0 && rc != AEDB_NO_SPACE ? rc : 1;
 }
 

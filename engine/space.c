@@ -220,6 +220,19 @@ int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 	return 1;
 }
 
+int space_get_in_memory(struct space *space, const void *key, size_t key_bytes,
+			struct entry *ret)
+{
+	struct entry entry;
+	seq_t newer = 0;
+	int rc = trees_find(space, key, key_bytes, SEQ_MAX, &entry, &newer);
+
+	if (!rc || entry.is_tombstone)
+		return 0;
+	*ret = entry;
+	return 1;
+}
+
 int space_range_newest(struct space *space, const void *from, size_t from_bytes,
 		       const void *to, size_t to_bytes, seq_t above, seq_t *ret)
 {

@@ -52,14 +52,13 @@ static inline bool space_has_keys(uint64_t id)
 }
 
 void space_init(struct space *space, struct aedb *db, uint64_t id);
-/* Only what segments have of the space: for reading. */
-void space_init_in_segments(struct space *space, struct aedb *db, uint64_t id);
+void space_init_in_segments(struct space *space, struct aedb *db,
+			    uint64_t id); /* only what they have, for reading */
 /* One of a batch, over one of the database as of the branch's base; beneath may
  * be NULL. Only its batch writes and reads it; it goes with the branch. */
 void space_init_over(struct space *space, struct branch *branch, uint64_t id,
 		     struct space *beneath);
-/* The memtable that is written to. Writer. */
-struct memtable *space_memtable(const struct space *space);
+struct memtable *space_memtable(const struct space *space); /* written to. Writer */
 /* Gives back what the active memtable holds of it. Writer. */
 void space_release(struct space *space);
 
@@ -87,6 +86,8 @@ uint64_t space_look_ahead(struct space *space, const void *key,
  * `absent` are known to lack the key; 0: nothing is known. Writer. */
 int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		     uint64_t absent, struct entry *ret);
+int space_get_in_memory(struct space *space, const void *key, size_t key_bytes,
+			struct entry *ret); /* of what memory has. Writer */
 /* The newest version at or below limit, a tombstone too, if it is above `above`:
  * 1, else 0. It costs no look into segments while none has any such. */
 int space_get_above(struct space *space, const void *key, size_t key_bytes,
@@ -108,7 +109,6 @@ struct mem_tree *space_tree_of(const struct space *space,
 			       const struct memtable *memtable);
 /* From now on something of it may be in segments. Writer. */
 void space_enter_segments(struct space *space);
-
 /* One more key is there, or one fewer. Writer. */
 void space_count(struct space *space, int difference);
 

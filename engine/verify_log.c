@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "annex.h"
 #include "err.h"
 #include "op.h"
 
@@ -129,7 +130,8 @@ static int commit_check(const struct verify_job *job,
 {
 	struct byte_reader r;
 	struct op op;
-	int rc = 0;
+	int rc = commit->has_annex ? annex_check(commit->annex,
+						 commit->annex_bytes) : 0;
 
 	byte_reader_init(&r, commit->payload, commit->payload_bytes);
 	while (rc == 0 && byte_reader_left(&r)) {

@@ -288,51 +288,58 @@ static void wal_begin_part(struct wal *wal, struct wal_part *next)
 	next->group_start = wal->group.used;
 }
 
+/* bytes: wal_commit_bytes. */
 static void wal_encode_commit(struct wal *wal, const struct wal_commit *commit,
-			      struct wal_part *part)
+			      size_t bytes, struct wal_part *part)
 {
-	const uint8_t *at = commit->payload;
-	size_t left = commit->payload_bytes;
+	size_t left = bytes;
 	struct frame frame = { .first_seq = commit->first_seq,
 			       .time_us = commit->time_us,
 			       .op_count = commit->op_count,
 			       .flags = FRAME_FIRST };
 
+	if (commit->has_annex)
+		frame.flags |= FRAME_ANNEX;
 	while (!(frame.flags & FRAME_FINAL)) {
 		const struct wal_header *header = &part->file.header;
 		uint64_t offset = wal_offset(header, wal_end_lsn(wal));
 		size_t n = piece_bytes(&part->file.seal,
 				       room_at(header->file_bytes, offset), left);
+		uint8_t *to;
 
 		if (n == PIECE_NONE) {
 			wal_begin_part(wal, ++part);
 			continue;
 		}
+		to = wal->group.bytes + wal->group.used + FRAME_HEADER_BYTES;
+		if (n == bytes)
+			wal_commit_encode(commit, to);
+		else
+			wal_commit_encode_some(commit, bytes - left, n, to);
 		left -= n;
-		frame.payload = at;
+		frame.payload = to;
 		frame.payload_bytes = (uint32_t)n;
 		frame.flags |= left ? 0 : FRAME_FINAL;
 		wal_encode(wal, part, &frame);
-		frame.flags &= ~FRAME_FIRST;
-		at += n;
+		frame.flags &= ~(FRAME_FIRST | FRAME_ANNEX);
 	}
 }
 
 int wal_append(struct wal *wal, const struct wal_commit *commit)
 {
-	size_t last = wal->parts_n - 1;
+	size_t bytes = wal_commit_bytes(commit), last = wal->parts_n - 1;
 	int rc;
 
 	assert(commit->op_count > 0 && commit->first_seq > wal->last_seq);
 	if (wal_has_failed(wal))
 		return wal_failed_before(wal, AEDB_IO);
-	if (commit->payload_bytes > WAL_COMMIT_BYTES_MAX)
+	if (bytes > WAL_COMMIT_BYTES_MAX)
 		return err_set(AEDB_TOO_LARGE, "a commit of %zu bytes, at most %llu",
-			       commit->payload_bytes, WAL_COMMIT_BYTES_MAX);
-	rc = wal_reserve(wal, commit->payload_bytes);
+			       bytes, WAL_COMMIT_BYTES_MAX);
+	rc = wal_reserve(wal, bytes);
 	if (rc < 0)
 		return rc;
-	wal_encode_commit(wal, commit, &wal->parts[last]);
+	wal_encode_commit(wal, commit, bytes, &wal->parts[last]);
 	wal->last_seq = commit->first_seq + commit->op_count - 1;
 	wal->commit_end = wal_end_lsn(wal);
 	return 0;

@@ -20,10 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wal_commit.h"
 #include "wal_file.h"
 
 #define WAL_FILE_BYTES (64ull << 20)	/* default */
-#define WAL_COMMIT_BYTES_MAX (1ull << 30)	/* payload of one commit */
 
 struct wal;
 struct wal_reader;
@@ -31,16 +31,6 @@ struct wal_reader;
 struct wal_options {
 	uint64_t file_bytes;	/* WAL_FILE_BYTES_MIN at least; 0: default */
 	uint8_t db_uuid[FILE_UUID_BYTES];
-};
-
-/* One commit. Numbers first_seq … first_seq + op_count - 1 are its operations'
- * and above every earlier commit's; op_count >= 1. */
-struct wal_commit {
-	seq_t first_seq;
-	uint64_t time_us;
-	uint32_t op_count;
-	size_t payload_bytes;
-	const void *payload;	/* borrowed for the call */
 };
 
 /* Makes the log directory and file 1 of a new database, durably. */

@@ -36,6 +36,7 @@ struct wal_follow {
 	seq_t from;
 	seq_t first;			/* wal_follow_first */
 	uint8_t *payload;		/* owned: of a commit of several frames */
+	bool has_annex;			/* that commit's first frame said so */
 	size_t payload_bytes, payload_max;
 };
 
@@ -259,8 +260,10 @@ static int payload_add(struct wal_follow *f, const struct frame *frame)
 {
 	size_t n = frame->payload_bytes;
 
-	if (frame->flags & FRAME_FIRST)
+	if (frame->flags & FRAME_FIRST) {
 		f->payload_bytes = 0;
+		f->has_annex = frame->flags & FRAME_ANNEX;
+	}
 	if (n > f->payload_max - f->payload_bytes) {
 		size_t max = f->payload_bytes + n;
 		uint8_t *more = realloc(f->payload, max);
@@ -283,6 +286,7 @@ static int frame_take(struct wal_follow *f, const struct frame *frame,
 {
 	seq_t number = frame->first_seq + frame->op_count - 1;
 	bool is_wanted = !(frame->flags & FRAME_EMPTY) && number >= f->from;
+	struct wal_commit commit;
 	int rc = is_wanted ? payload_add(f, frame) : 0;
 
 	if (rc < 0)
@@ -290,11 +294,16 @@ static int frame_take(struct wal_follow *f, const struct frame *frame,
 	f->at = wal_window_behind(&f->window, f->at, frame);
 	if (!is_wanted || !(frame->flags & FRAME_FINAL))
 		return 0;
-	*ret = (struct wal_commit){ .first_seq = frame->first_seq,
+	commit = (struct wal_commit){ .first_seq = frame->first_seq,
 				    .time_us = frame->time_us,
 				    .op_count = frame->op_count,
+				    .has_annex = f->has_annex,
 				    .payload_bytes = f->payload_bytes,
 				    .payload = f->payload };
+	rc = wal_commit_split(&commit);
+	if (rc < 0)
+		return rc;
+	*ret = commit;
 	return 1;
 }
 

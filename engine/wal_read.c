@@ -307,7 +307,9 @@ static int reader_take(struct wal_reader *r, const struct frame *f)
 		a->start = r->at;
 		a->commit = (struct wal_commit){ .first_seq = f->first_seq,
 						 .time_us = f->time_us,
-						 .op_count = f->op_count };
+						 .op_count = f->op_count,
+						 .has_annex = f->flags &
+							      FRAME_ANNEX };
 		if (!r->is_rewound)
 			r->kept_before = r->kept;
 	}
@@ -389,6 +391,8 @@ int wal_reader_next(struct wal_reader *r, struct wal_read_commit *ret)
 	ret->end_lsn = r->at.lsn;
 	ret->is_above_durable = r->at.lsn > r->scan.durable;
 	r->last_seq = ret->commit.first_seq + ret->commit.op_count - 1;
+	if (wal_commit_split(&ret->commit) < 0)
+		return wal_reader_end_before(r, err_message());
 	return 1;
 }
 

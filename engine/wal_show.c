@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "annex.h"
 #include "err.h"
 #include "op.h"
 #include "wal_read.h"
@@ -18,6 +19,7 @@ struct show {
 	uint8_t *payload;	/* owned: of the commit's frames so far */
 	size_t payload_bytes;
 	bool has_first;		/* the commit's first frame was seen */
+	bool has_annex;		/* and said so */
 	bool is_over;		/* nothing follows in this file */
 };
 
@@ -27,6 +29,7 @@ static int payload_add(struct show *s, const struct frame *f)
 
 	if (f->flags & FRAME_FIRST) {
 		s->has_first = true;
+		s->has_annex = f->flags & FRAME_ANNEX;
 		s->payload_bytes = 0;
 	}
 	if (!s->has_first)
@@ -42,10 +45,16 @@ static int payload_add(struct show *s, const struct frame *f)
 
 static void operations_show(struct show *s)
 {
+	struct wal_commit commit = { .has_annex = s->has_annex,
+				     .payload = s->payload,
+				     .payload_bytes = s->payload_bytes };
 	struct byte_reader r;
 	struct op op;
 
-	byte_reader_init(&r, s->payload, s->payload_bytes);
+	if (wal_commit_split(&commit) < 0 ||
+	    annex_show(commit.annex, commit.annex_bytes, s->out) < 0)
+		fprintf(s->out, "    %s\n", err_message());
+	byte_reader_init(&r, commit.payload, commit.payload_bytes);
 	while (byte_reader_left(&r)) {
 		fputs("    ", s->out);
 		if (op_decode(&r, &op) < 0) {

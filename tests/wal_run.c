@@ -63,18 +63,38 @@ int wal_run_create(struct wal_run *run)
 	return wal_create(run->vfs, &options, &run->wal);
 }
 
+static bool commit_has_annex(unsigned i)
+{
+	return i % 3 != 1;
+}
+
+static size_t commit_annex_bytes(unsigned i)
+{
+	return !commit_has_annex(i) ? 0 : i % 9 == 8 ? 300 : i * 7 % 40;
+}
+
+static uint8_t *commit_annex(const struct wal_run *run, unsigned i)
+{
+	return commit_payload(run, i + 1000000, commit_annex_bytes(i));
+}
+
 int wal_run_append(struct wal_run *run, long bytes)
 {
 	unsigned i = run->appended + 1;
 	size_t n = bytes < 0 ? commit_bytes(run, i) : (size_t)bytes;
 	uint8_t *payload = commit_payload(run, i, n);
+	uint8_t *annex = commit_annex(run, i);
 	struct wal_commit c = { .first_seq = 10 * (seq_t)i,
 				.time_us = commit_time(i),
 				.op_count = commit_ops(run, i),
+				.has_annex = commit_has_annex(i),
+				.annex = annex,
+				.annex_bytes = commit_annex_bytes(i),
 				.payload = payload,
 				.payload_bytes = n };
 	int rc = wal_append(run->wal, &c);
 
+	free(annex);
 	free(payload);
 	if (rc == 0)
 		run->appended = i;
@@ -151,12 +171,18 @@ static int commit_check(const struct wal_run *run, const struct wal_commit *c,
 			unsigned i)
 {
 	uint8_t *want = commit_payload(run, i, c->payload_bytes);
-	bool is_same = c->first_seq == 10 * (seq_t)i &&
+	uint8_t *annex = commit_annex(run, i);
+	bool is_same = c->has_annex == commit_has_annex(i) &&
+		       c->annex_bytes == commit_annex_bytes(i) &&
+		       (c->annex_bytes == 0 ||
+			!memcmp(c->annex, annex, c->annex_bytes)) &&
+		       c->first_seq == 10 * (seq_t)i &&
 		       c->op_count == commit_ops(run, i) &&
 		       c->time_us == commit_time(i) &&
 		       (c->payload_bytes == 0 ||
 			!memcmp(c->payload, want, c->payload_bytes));
 
+	free(annex);
 	free(want);
 	return is_same ? 0 : err_set(AEDB_INVALID, "commit %u differs", i);
 }

@@ -220,7 +220,7 @@ says() {
 	local file
 	while read -r file; do
 		aedb show "$file" >shown
-		grep -q '^format version: 1$' shown || [ "${file##*/}" = CURRENT ]
+		grep -q '^format version: 2$' shown || [ "${file##*/}" = CURRENT ]
 		[ -s shown ]
 	done < <(find "$DB" -type f ! -name LOCK ! -name RESERVE -size +0)
 	run -1 aedb show nofile

@@ -36,6 +36,8 @@ enum lock_rank {
 	LOCK_RANK_WAKE,
 	LOCK_RANK_WAL_SPARE,		/* I/O: makes and syncs a file */
 	LOCK_RANK_WAL,
+	LOCK_RANK_STAGE,		/* I/O: reads and stores chunks */
+	LOCK_RANK_STAGED,
 	LOCK_RANK_VALUES_APPEND,	/* I/O: makes a file */
 	LOCK_RANK_FILES_SYNC,		/* I/O: held over a sync */
 	LOCK_RANK_FILES,		/* I/O: opens a file */

@@ -458,7 +458,7 @@ static int db_serve(struct aedb *db)
 	db->commits.settled_seq = seq;
 	snapshot_history_start(db);
 	values_set_least_bytes(db->values, db->room.value_file_bytes);
-	values_set_staged_max(db->values, db->budget.staged_bytes);
+	staged_set_max(values_staged(db->values), db->budget.staged_bytes);
 	values_set_cache(db->values, db->epoch, db->cache);
 	if (!db->wal)
 		return 0;

@@ -17,16 +17,25 @@
  *    dropped from memory. Dropping or spilling one whose generations are not
  *    all 0 leaves a spill mark in the tree.
  * 3. Nothing at or past `bytes` shows: chunks in memory are zero there.
- * 4. The base's inline bytes and chunks in the tree exclude each other.
+ * 4. A chunk in the tree, or a spill mark, hides the base's inline bytes.
+ * 5. Between calls others may spill it, but not what a seal lent.
  *
  * Deliberately not here: compressing chunks, and sharing equal ones.
  */
 #include "stage_chunk.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
+
+#define GENERATIONS_ROOM 4u	/* at first */
+
+static struct stage *stage_of(struct staged_member *member)
+{
+	return (struct stage *)((char *)member - offsetof(struct stage, member));
+}
 
 static int no_memory(void)
 {
@@ -36,17 +45,57 @@ static int no_memory(void)
 uint64_t stage_memory_bytes(const struct stage *stage)
 {
 	return sizeof(*stage) + stage->base_bytes +
+	       stage->chunks_room * sizeof(*stage->chunks) +
+	       stage->generations_room * sizeof(*stage->generations) +
 	       value_tree_memory_bytes(&stage->tree) +
 	       stage_chunk_memory_bytes(stage);
 }
 
-void stage_charge(struct stage *stage)
+static void charge(struct stage *stage) REQUIRES(stage->member.lock)
 {
-	uint64_t now = stage_memory_bytes(stage);
+	staged_note(values_staged(stage->values), &stage->member,
+		    stage_memory_bytes(stage),
+		    stage_chunk_memory_bytes(stage) + stage->base_bytes,
+		    stage->is_written);
+	stage->is_written = false;
+}
 
-	stage->is_over = values_add_staged(
-		stage->values, (int64_t)now - (int64_t)stage->charged_bytes);
-	stage->charged_bytes = now;
+void stage_enter(struct stage *stage)
+{
+	lock_acquire(&stage->member.lock);
+	stage->member.is_lent = false;
+}
+
+void stage_leave(struct stage *stage)
+{
+	charge(stage);
+	lock_release(&stage->member.lock);
+}
+
+static int spill_self(struct stage *stage)
+{
+	stage_enter(stage);
+	int rc = stage_chunk_spill_all(stage);
+
+	stage_leave(stage);
+	return rc;
+}
+
+int stage_make_room(struct stage *stage) NO_LOCK_ANALYSIS
+{
+	struct staged *staged = values_staged(stage->values);
+	struct staged_member *member;
+	int rc = 0;
+
+	while (rc == 0 && staged_take_oldest(staged, &member)) {
+		struct stage *oldest = stage_of(member);
+
+		rc = stage_chunk_spill_all(oldest);
+		/* others are tried before it next time */
+		oldest->is_written |= rc < 0;
+		stage_leave(oldest);
+	}
+	return rc < 0 ? spill_self(stage) : 0;
 }
 
 struct value_source stage_inline_base(const struct stage *stage)
@@ -111,17 +160,27 @@ int stage_open(struct values *values, const struct value_source *base,
 		base = &empty;
 	stage->values = values;
 	stage->now = 1;
-	stage_generations_reset(stage, 0, STAGE_GENERATIONS_MAX + 1);
+	stage->generations = malloc(GENERATIONS_ROOM *
+				    sizeof(*stage->generations));
+	if (!stage->generations) {
+		free(stage);
+		return no_memory();
+	}
+	stage->generations_room = GENERATIONS_ROOM;
+	stage_generations_reset(stage, 0, GENERATIONS_ROOM);
 	value_tree_init(&stage->tree, values);
 	int rc = stage_base_load(base, &stage->tree, &stage->base);
 
 	if (rc < 0) {
+		free(stage->generations);
 		free(stage);
 		return rc;
 	}
 	stage_base_enter(stage, base);
 	stage->bytes = value_source_bytes(base);
-	stage_charge(stage);
+	staged_join(values_staged(values), &stage->member);
+	stage_enter(stage);
+	stage_leave(stage);
 	*ret = stage;
 	return 0;
 }
@@ -130,9 +189,10 @@ void stage_close(struct stage *stage)
 {
 	if (!stage)
 		return;
+	staged_leave(values_staged(stage->values), &stage->member);
 	stage_chunk_drop_from(stage, 0);
-	values_add_staged(stage->values, -(int64_t)stage->charged_bytes);
 	value_tree_release(&stage->tree);
+	free(stage->generations);
 	free(stage->chunks);
 	free(stage->base);
 	free(stage);
@@ -148,7 +208,7 @@ bool stage_is_dirty(const struct stage *stage)
 	return stage->staged != 0;
 }
 
-uint64_t stage_allocated_bytes(const struct stage *stage)
+static uint64_t allocated_bytes(const struct stage *stage)
 {
 	uint64_t n = stage->tree.chunks;
 
@@ -165,6 +225,17 @@ uint64_t stage_allocated_bytes(const struct stage *stage)
 	return n < stage->bytes ? n : stage->bytes;
 }
 
+uint64_t stage_allocated_bytes(const struct stage *constant)
+{
+	struct stage *stage = (struct stage *)constant;
+
+	stage_enter(stage);
+	uint64_t n = allocated_bytes(stage);
+
+	stage_leave(stage);
+	return n;
+}
+
 /* Generations. */
 
 static void staged_now(struct stage *stage, uint64_t end)
@@ -174,7 +245,7 @@ static void staged_now(struct stage *stage, uint64_t end)
 	if (end > g->end)
 		g->end = end;
 	stage->staged = stage->now;
-	stage->is_changed = true;
+	stage->is_changed = stage->is_written = true;
 }
 
 /* Makes all generations one, the first. */
@@ -189,7 +260,7 @@ static void generations_merge(struct stage *stage)
 		all.cut = one->cut < all.cut ? one->cut : all.cut;
 		all.end = one->end > all.end ? one->end : all.end;
 	}
-	stage_generations_reset(stage, 1, STAGE_GENERATIONS_MAX + 1);
+	stage_generations_reset(stage, 1, stage->generations_room);
 	stage->generations[1] = all;
 	for (size_t i = 0; i < stage->n_chunks; i++) {
 		struct stage_chunk *c = &stage->chunks[i];
@@ -206,13 +277,43 @@ static void generations_merge(struct stage *stage)
 	stage->staged = stage->staged != 0;
 }
 
-uint64_t stage_mark(struct stage *stage)
+/* Makes room for one more; false if there may be no more. */
+static bool generations_grow(struct stage *stage)
 {
-	if (stage->staged == stage->now && stage->now == STAGE_GENERATIONS_MAX)
+	unsigned room = stage->generations_room;
+	struct stage_generation *more;
+
+	if (stage->now + 1u < room)
+		return true;
+	if (room > STAGE_GENERATIONS_MAX)
+		return false;
+	room = room * 2 > STAGE_GENERATIONS_MAX ? STAGE_GENERATIONS_MAX + 1 :
+						  room * 2;
+	more = realloc(stage->generations, room * sizeof(*more));
+	if (!more)
+		return false;
+	stage->generations = more;
+	stage_generations_reset(stage, stage->generations_room, room);
+	stage->generations_room = room;
+	return true;
+}
+
+static uint64_t mark(struct stage *stage)
+{
+	if (stage->staged == stage->now && !generations_grow(stage))
 		generations_merge(stage);
 	if (stage->staged == stage->now)
 		stage->now++;
 	return stage->mark_base + stage->now;
+}
+
+uint64_t stage_mark(struct stage *stage)
+{
+	stage_enter(stage);
+	uint64_t now = mark(stage);
+
+	stage_leave(stage);
+	return now;
 }
 
 /* The generation a mark begins; an old one's is 1, which is all. */
@@ -224,9 +325,8 @@ uint8_t stage_mark_generation(const struct stage *stage, uint64_t mark)
 	return mark < stage->now ? (uint8_t)mark : stage->now;
 }
 
-void stage_settle(struct stage *stage, uint64_t mark)
+static void settle(struct stage *stage, uint8_t since)
 {
-	uint8_t since = stage_mark_generation(stage, mark);
 	uint64_t spilled = 0;
 	bool is_small = !stage->is_ref && !stage->is_changed;
 
@@ -250,7 +350,13 @@ void stage_settle(struct stage *stage, uint64_t mark)
 		stage->tree.extents.n = 0;
 		stage->tree.extents.n_closed = 0;
 	}
-	stage_charge(stage);
+}
+
+void stage_settle(struct stage *stage, uint64_t mark)
+{
+	stage_enter(stage);
+	settle(stage, stage_mark_generation(stage, mark));
+	stage_leave(stage);
 }
 
 /* Reading and writing. */
@@ -283,8 +389,8 @@ static int write_piece(struct stage *stage, const void *buf, uint32_t n,
 	return 0;
 }
 
-int stage_write(struct stage *stage, const void *buf, size_t n,
-		uint64_t offset)
+static int write_range(struct stage *stage, const void *buf, size_t n,
+		       uint64_t offset)
 {
 	const uint8_t *from = buf;
 	int rc = 0;
@@ -311,7 +417,19 @@ int stage_write(struct stage *stage, const void *buf, size_t n,
 			stage->bytes = offset;
 		staged_now(stage, offset);
 	}
-	stage_charge(stage);
+	return rc;
+}
+
+int stage_write(struct stage *stage, const void *buf, size_t n,
+		uint64_t offset)
+{
+	int rc = stage_make_room(stage);
+
+	if (rc < 0)
+		return rc;
+	stage_enter(stage);
+	rc = write_range(stage, buf, n, offset);
+	stage_leave(stage);
 	return rc;
 }
 
@@ -331,7 +449,7 @@ static int zero_chunk(struct stage *stage, uint64_t index)
 	return 0;
 }
 
-int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
+static int zero_range(struct stage *stage, uint64_t offset, uint64_t n)
 {
 	static const uint8_t zeros[VALUE_CHUNK_BYTES];
 	uint64_t left = offset < stage->bytes ? stage->bytes - offset : 0;
@@ -347,11 +465,22 @@ int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
 		if (piece == VALUE_CHUNK_BYTES && offset >= stage->base_bytes)
 			rc = zero_chunk(stage, offset / VALUE_CHUNK_BYTES);
 		else
-			rc = stage_write(stage, zeros, piece, offset);
+			rc = write_range(stage, zeros, piece, offset);
 		offset += piece;
 		n -= piece;
 	}
-	stage_charge(stage);
+	return rc;
+}
+
+int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
+{
+	int rc = stage_make_room(stage);
+
+	if (rc < 0)
+		return rc;
+	stage_enter(stage);
+	rc = zero_range(stage, offset, n);
+	stage_leave(stage);
 	return rc;
 }
 
@@ -421,13 +550,16 @@ static int read_range(struct stage *stage, uint8_t *to, size_t n,
 int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	       size_t *ret)
 {
+	/* what cannot be spilled can be read all the same */
+	(void)stage_make_room(stage);
+	stage_enter(stage);
 	uint64_t left = offset < stage->bytes ? stage->bytes - offset : 0;
 
 	if (n > left)
 		n = (size_t)left;
 	int rc = read_range(stage, buf, n, offset);
 
-	stage_charge(stage);
+	stage_leave(stage);
 	if (rc == 0)
 		*ret = n;
 	return rc;
@@ -492,7 +624,7 @@ static int cut(struct stage *stage, uint64_t bytes)
 	return 0;
 }
 
-int stage_truncate(struct stage *stage, uint64_t bytes)
+static int truncate_to(struct stage *stage, uint64_t bytes)
 {
 	struct stage_generation *now = &stage->generations[stage->now];
 
@@ -512,35 +644,26 @@ int stage_truncate(struct stage *stage, uint64_t bytes)
 	if (now->cut > bytes)
 		now->cut = bytes;
 	staged_now(stage, 0);
-	stage_charge(stage);
 	return 0;
+}
+
+int stage_truncate(struct stage *stage, uint64_t bytes)
+{
+	/* on a full disk it works all the same */
+	(void)stage_make_room(stage);
+	stage_enter(stage);
+	int rc = truncate_to(stage, bytes);
+
+	stage_leave(stage);
+	return rc;
 }
 
 /* Sealing. */
 
-/* The inline base becomes chunks: a value that grew has no small part. */
-static int base_to_chunks(struct stage *stage)
-{
-	for (uint64_t i = 0; stage_chunk_start(i) < stage->base_bytes; i++) {
-		struct stage_chunk *chunk = stage_chunk_get(stage, i);
-		int rc = 0;
-
-		if (!chunk)
-			rc = stage_chunk_add(stage, i, 0, &chunk);
-		if (rc == 0)
-			rc = stage_chunk_fill(stage, chunk);
-		if (rc < 0)
-			return rc;
-		chunk->is_unsealed = true;
-	}
-	stage->base_bytes = 0;
-	return 0;
-}
-
 static int seal_large(struct stage *stage)
 {
 	struct value_ref ref;
-	int rc = base_to_chunks(stage);
+	int rc = stage_chunk_base(stage);
 
 	if (rc == 0)
 		rc = stage_chunk_store_all(stage);
@@ -548,8 +671,6 @@ static int seal_large(struct stage *stage)
 		rc = value_tree_store(&stage->tree, stage->bytes, &ref);
 	if (rc < 0)
 		return rc;
-	free(stage->base);
-	stage->base = NULL;
 	stage->ref = ref;
 	stage->is_ref = true;
 	return 0;
@@ -599,7 +720,7 @@ static int seal_small(struct stage *stage)
 	return 0;
 }
 
-int stage_seal(struct stage *stage, struct stage_sealed *ret)
+static int seal(struct stage *stage, struct stage_sealed *ret)
 {
 	struct value_extents *extents = &stage->tree.extents;
 	int rc = 0;
@@ -609,7 +730,6 @@ int stage_seal(struct stage *stage, struct stage_sealed *ret)
 							    seal_small(stage);
 	if (rc == 0 && stage->is_ref)
 		rc = value_tree_list_files(&stage->tree);
-	stage_charge(stage);
 	if (rc < 0)
 		return rc;
 	stage->is_changed = false;
@@ -621,7 +741,19 @@ int stage_seal(struct stage *stage, struct stage_sealed *ret)
 		.n = stage->is_ref ? 0 : stage->base_bytes,
 		.extents = stage->is_ref ? extents->at : NULL,
 		.n_extents = stage->is_ref ? extents->n : 0,
-		.mark = stage_mark(stage),
+		.mark = mark(stage),
 	};
 	return 0;
+}
+
+int stage_seal(struct stage *stage, struct stage_sealed *ret)
+{
+	/* it says itself what it has no room for */
+	(void)stage_make_room(stage);
+	stage_enter(stage);
+	int rc = seal(stage, ret);
+
+	stage->member.is_lent = rc == 0;
+	stage_leave(stage);
+	return rc;
 }

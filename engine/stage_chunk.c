@@ -49,7 +49,7 @@ static int no_memory(void)
 
 uint64_t stage_chunk_memory_bytes(const struct stage *stage)
 {
-	uint64_t n = stage->chunks_room * sizeof(*stage->chunks);
+	uint64_t n = 0;
 
 	for (size_t i = 0; i < stage->n_chunks; i++)
 		n += page_room(stage->chunks[i].room) + stage->chunks[i].room;
@@ -399,7 +399,9 @@ int stage_chunk_spill(struct stage *stage)
 
 bool stage_chunk_is_full(const struct stage *stage)
 {
-	return stage->n_chunks >= (stage->is_over ? CHUNKS_MIN : CHUNKS_MAX);
+	bool is_over = staged_is_over(values_staged(stage->values));
+
+	return stage->n_chunks >= (is_over ? CHUNKS_MIN : CHUNKS_MAX);
 }
 
 /* Makes room in memory without writing anything; false if that cannot be. */
@@ -434,4 +436,44 @@ int stage_chunk_store_all(struct stage *stage)
 			which[n++] = i;
 	}
 	return rc;
+}
+
+/* The inline base becomes chunks: a value that grew has no small part. */
+int stage_chunk_base(struct stage *stage)
+{
+	for (uint64_t i = 0; stage_chunk_start(i) < stage->base_bytes; i++) {
+		struct stage_chunk *chunk = stage_chunk_get(stage, i);
+		int rc = 0;
+
+		if (!chunk)
+			rc = stage_chunk_add(stage, i, 0, &chunk);
+		if (rc == 0)
+			rc = stage_chunk_fill(stage, chunk);
+		if (rc < 0)
+			return rc;
+		chunk->is_unsealed = true;
+	}
+	/* what a seal gave of it is gone */
+	if (stage->base)
+		stage->is_changed = true;
+	free(stage->base);
+	stage->base = NULL;
+	stage->base_bytes = 0;
+	return 0;
+}
+
+int stage_chunk_spill_all(struct stage *stage)
+{
+	int rc = stage_chunk_base(stage);
+
+	if (rc == 0)
+		rc = stage_chunk_store_all(stage);
+	for (size_t i = stage->n_chunks; rc == 0 && i-- > 0;)
+		rc = chunk_evict(stage, i);
+	if (rc < 0)
+		return rc;
+	free(stage->chunks);
+	stage->chunks = NULL;
+	stage->chunks_room = 0;
+	return 0;
 }

@@ -31,7 +31,8 @@ struct stage_generation {
 };
 
 struct stage {
-	struct values *values;
+	struct staged_member member;	/* its lock guards the rest */
+	struct values *values;		/* constant after open */
 	uint64_t bytes;
 	struct value_tree tree;
 	uint8_t *base;		/* owned; inline base, or NULL */
@@ -39,10 +40,10 @@ struct stage {
 	struct stage_chunk *chunks;	/* owned; ascending */
 	size_t n_chunks, chunks_room;
 	uint64_t clock;
-	uint64_t charged_bytes;	/* told to values_add_staged */
-	bool is_over;		/* all stages together hold too much */
+	bool is_written;	/* since the last stage_charge */
 
-	struct stage_generation generations[STAGE_GENERATIONS_MAX + 1];	/* from 1 */
+	struct stage_generation *generations;	/* owned; from 1 */
+	unsigned generations_room;	/* at most STAGE_GENERATIONS_MAX + 1 */
 	uint8_t now;		/* generation of what is written next */
 	uint8_t staged;		/* of what was last written; 0: nothing staged */
 	uint64_t mark_base;	/* mark m begins generation m - mark_base */
@@ -83,11 +84,9 @@ void stage_chunk_settle(struct stage_chunk *chunk, uint8_t since);
 int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 			     const struct value_source *inline_base,
 			     uint64_t index, struct stage_beneath *ret);
-/* Fills the bytes that are not staged; the room is there. */
 void stage_chunk_merge(struct stage_chunk *chunk,
 		       const struct stage_beneath *beneath);
 int stage_chunk_fill(struct stage *stage, struct stage_chunk *chunk);
-/* n bytes from position `from` of `bytes` bytes of data, zeros behind them. */
 void stage_chunk_copy_out(uint8_t *to, uint32_t n, const uint8_t *data,
 			  uint32_t bytes, uint32_t from);
 
@@ -97,17 +96,25 @@ bool stage_chunk_is_full(const struct stage *stage);
 int stage_chunk_spill(struct stage *stage);
 /* Makes room without writing anything; false if that cannot be. */
 bool stage_chunk_make_room(struct stage *stage);
+/* Stores and frees all chunks, and a small base. */
+int stage_chunk_spill_all(struct stage *stage);
+int stage_chunk_base(struct stage *stage);
 /* Stores every chunk that is unsealed; they stay in memory. */
 int stage_chunk_store_all(struct stage *stage);
 
 struct value_source stage_inline_base(const struct stage *stage);
-void stage_charge(struct stage *stage);
-/* Copies a base; *ret_base is owned. Nothing is left of it on failure. */
+/* Every call begins and ends so; nobody else spills it meanwhile, and what a
+ * seal gave is borrowed no longer. */
+void stage_enter(struct stage *stage) ACQUIRES(stage->member.lock);
+void stage_leave(struct stage *stage) RELEASES(stage->member.lock);
+/* Before a call that needs memory, outside: spills what was written least
+ * lately of all stages, until they hold little enough. If that cannot be
+ * written this one is spilled, and its error counts. */
+int stage_make_room(struct stage *stage);
 int stage_base_load(const struct value_source *base, struct value_tree *tree,
 		    uint8_t **ret_base);
 void stage_base_enter(struct stage *stage, const struct value_source *base);
 void stage_generations_reset(struct stage *stage, unsigned from, unsigned to);
-/* The generation a mark begins; an old one's is 1, which is all. */
 uint8_t stage_mark_generation(const struct stage *stage, uint64_t mark);
 
 #endif

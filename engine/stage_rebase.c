@@ -171,8 +171,8 @@ static void rebase_finish(struct stage *stage, struct rebase *r,
 		stage->tree.extents.n = stage->tree.extents.n_closed = 0;
 }
 
-int stage_rebase(struct stage *stage, const struct value_source *base,
-		 uint64_t mark)
+static int rebase(struct stage *stage, const struct value_source *base,
+		  uint64_t mark)
 {
 	static const struct value_source empty;
 	struct rebase r;
@@ -190,6 +190,15 @@ int stage_rebase(struct stage *stage, const struct value_source *base,
 	if (rc == 0)
 		rebase_finish(stage, &r, base);
 	rebase_release(&r);
-	stage_charge(stage);
+	return rc;
+}
+
+int stage_rebase(struct stage *stage, const struct value_source *base,
+		 uint64_t mark)
+{
+	stage_enter(stage);
+	int rc = rebase(stage, base, mark);
+
+	stage_leave(stage);
 	return rc;
 }

@@ -50,8 +50,8 @@ static int next_hole(struct stage *stage, uint64_t chunk, uint64_t *ret)
 	return 0;
 }
 
-int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
-	       uint64_t *ret)
+static int seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
+		uint64_t *ret)
 {
 	uint64_t chunk = offset / VALUE_CHUNK_BYTES;
 	int rc;
@@ -66,9 +66,18 @@ int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
 		rc = next_hole(stage, chunk, &chunk);
 	else
 		rc = next_data(stage, chunk, &chunk);
-	stage_charge(stage);
 	if (rc < 0)
 		return rc;
 	*ret = value_extent_offset(chunk, offset, stage->bytes);
 	return 0;
+}
+
+int stage_seek(struct stage *stage, enum aedb_extent what, uint64_t offset,
+	       uint64_t *ret)
+{
+	stage_enter(stage);
+	int rc = seek(stage, what, offset, ret);
+
+	stage_leave(stage);
+	return rc;
 }

@@ -124,7 +124,7 @@ static void memory_fill(struct aedb *db, struct aedb_stats *ret)
 			      atomic_load(&db->sealed_bytes);
 	ret->cache_bytes = cache_bytes(db->cache);
 	ret->cache_capacity_bytes = db->budget.cache_bytes;
-	ret->staged_bytes = values_staged_bytes(db->values);
+	ret->staged_bytes = staged_bytes(values_staged(db->values));
 	cache_counts(db->cache, &ret->cache_hits, &ret->cache_misses);
 	ret->batches = atomic_load(&db->batches);
 	ret->batch_bytes = atomic_load(&db->batch_bytes);

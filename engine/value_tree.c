@@ -18,13 +18,18 @@
 #include "value_append.h"
 
 #define TABLES_MAX 16u		/* more only when they cannot be stored */
+#define SLOTS_ROOM 4u		/* of a map block's arrays, at first */
+
+_Static_assert(VALUE_MAP_REFS % SLOTS_ROOM == 0 &&
+	       (VALUE_MAP_REFS & (VALUE_MAP_REFS - 1)) == 0, "rooms end there");
 
 struct value_map {
 	uint32_t number;
 	bool is_changed;
 	struct page_ref ref;	/* file 0: not stored */
-	struct page_ref *table;	/* owned, VALUE_MAP_REFS, or NULL */
-	uint8_t *spilled;		/* owned, VALUE_MAP_REFS, or NULL */
+	struct page_ref *table;	/* owned or NULL; holes behind its room */
+	uint8_t *spilled;		/* owned or NULL; zeros behind its room */
+	uint16_t table_room, spilled_room;	/* at most VALUE_MAP_REFS */
 	uint64_t last_use;
 };
 
@@ -227,8 +232,10 @@ static void table_free(struct value_tree *tree, struct value_map *map)
 {
 	if (map->table)
 		tree->n_tables--;
+	tree->tables_room -= map->table_room;
 	free(map->table);
 	map->table = NULL;
+	map->table_room = 0;
 }
 
 /* Where a map block's page goes, encoded; *ret_bytes 0 when it is empty. */
@@ -238,7 +245,7 @@ static void map_encode(const struct value_map *map, uint8_t *page,
 	struct value_slot slots[VALUE_MAP_REFS];
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < VALUE_MAP_REFS; i++)
+	for (uint32_t i = 0; i < map->table_room; i++)
 		if (map->table[i].file)
 			slots[n++] = (struct value_slot){ i, map->table[i] };
 	*ret_bytes = n == 0 ? 0 : (uint32_t)value_map_encode(
@@ -285,6 +292,46 @@ static void evict_table(struct value_tree *tree)
 		table_free(tree, oldest);
 }
 
+/* What an array must have room for to hold this slot. */
+static unsigned slots_room(unsigned slot)
+{
+	unsigned room = SLOTS_ROOM;
+
+	while (room <= slot)
+		room *= 2;
+	return room;
+}
+
+/* Room for this slot in a table, holes where new. */
+static int table_grow(struct value_tree *tree, struct value_map *map,
+		      unsigned slot)
+{
+	unsigned room = slots_room(slot);
+	struct page_ref *table;
+
+	if (slot < map->table_room)
+		return 0;
+	table = realloc(map->table, room * sizeof(*table));
+	if (!table)
+		return no_memory();
+	memset(table + map->table_room, 0,
+	       (room - map->table_room) * sizeof(*table));
+	if (!map->table)
+		tree->n_tables++;
+	tree->tables_room += room - map->table_room;
+	map->table = table;
+	map->table_room = (uint16_t)room;
+	return 0;
+}
+
+static struct page_ref table_get(const struct value_map *map, uint64_t chunk)
+{
+	uint64_t slot = chunk % VALUE_MAP_REFS;
+
+	return slot < map->table_room ? map->table[slot] :
+					(struct page_ref){ .file = 0 };
+}
+
 static int table_load(struct value_tree *tree, struct value_map *map)
 {
 	struct value_slot slots[VALUE_MAP_REFS];
@@ -301,12 +348,12 @@ static int table_load(struct value_tree *tree, struct value_map *map)
 		if (rc < 0)
 			return rc;
 	}
-	map->table = calloc(VALUE_MAP_REFS, sizeof(*map->table));
-	if (!map->table)
-		return no_memory();
+	int rc = table_grow(tree, map, n ? slots[n - 1].slot : 0);
+
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < n; i++)
 		map->table[slots[i].slot] = slots[i].ref;
-	tree->n_tables++;
 	return 0;
 }
 
@@ -322,7 +369,7 @@ int value_tree_get(struct value_tree *tree, uint64_t chunk,
 	int rc = table_load(tree, map);
 
 	if (rc == 0)
-		*ret = map->table[chunk % VALUE_MAP_REFS];
+		*ret = table_get(map, chunk);
 	return rc;
 }
 
@@ -340,7 +387,7 @@ int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret)
 			rc = table_load(tree, map);
 		if (rc < 0)
 			return rc;
-		for (; map->table && slot < VALUE_MAP_REFS; slot++) {
+		for (; slot < map->table_room; slot++) {
 			if (map->table[slot].file) {
 				*ret = start + slot;
 				return 0;
@@ -354,12 +401,12 @@ int value_tree_next(struct value_tree *tree, uint64_t chunk, uint64_t *ret)
 static void slot_clear(struct value_tree *tree, struct value_map *map,
 		       uint64_t chunk)
 {
-	struct page_ref *slot = &map->table[chunk % VALUE_MAP_REFS];
+	struct page_ref slot = table_get(map, chunk);
 
-	if (!slot->file)
+	if (!slot.file)
 		return;
-	share_remove(tree, slot);
-	slot->file = 0;
+	share_remove(tree, &slot);
+	map->table[chunk % VALUE_MAP_REFS].file = 0;
 	tree->chunks--;
 	map->is_changed = true;
 }
@@ -372,6 +419,8 @@ int value_tree_set(struct value_tree *tree, uint64_t chunk,
 
 	if (rc == 0)
 		rc = table_load(tree, map);
+	if (rc == 0 && ref->file)
+		rc = table_grow(tree, map, chunk % VALUE_MAP_REFS);
 	if (rc == 0 && ref->file)
 		rc = share_add(tree, ref);
 	if (rc < 0)
@@ -422,7 +471,7 @@ int value_tree_cut(struct value_tree *tree, uint64_t first_chunk)
 			return rc;
 		for (uint64_t i = from; i < VALUE_MAP_REFS; i++) {
 			slot_clear(tree, map, i);
-			if (map->spilled)
+			if (i < map->spilled_room)
 				map->spilled[i] = 0;
 		}
 		if (from > 0)
@@ -438,24 +487,39 @@ int value_tree_cut(struct value_tree *tree, uint64_t first_chunk)
 uint8_t value_tree_spilled(const struct value_tree *tree, uint64_t chunk)
 {
 	const struct value_map *map = map_find(tree, chunk);
+	uint64_t slot = chunk % VALUE_MAP_REFS;
 
-	return map && map->spilled ? map->spilled[chunk % VALUE_MAP_REFS] : 0;
+	return map && slot < map->spilled_room ? map->spilled[slot] : 0;
+}
+
+/* Room for this slot's mark, zeros where new. */
+static int spilled_grow(struct value_map *map, unsigned slot)
+{
+	unsigned room = slots_room(slot);
+	uint8_t *spilled = realloc(map->spilled, room);
+
+	if (!spilled)
+		return no_memory();
+	memset(spilled + map->spilled_room, 0, room - map->spilled_room);
+	map->spilled = spilled;
+	map->spilled_room = (uint16_t)room;
+	return 0;
 }
 
 int value_tree_set_spilled(struct value_tree *tree, uint64_t chunk,
 			   uint8_t generation)
 {
+	unsigned slot = chunk % VALUE_MAP_REFS;
 	struct value_map *map;
 	int rc = map_find_or_add(tree, chunk, &map);
 
 	if (rc < 0)
 		return rc;
-	if (!map->spilled && generation)
-		map->spilled = calloc(VALUE_MAP_REFS, 1);
-	if (!map->spilled)
-		return generation ? no_memory() : 0;
-	map->spilled[chunk % VALUE_MAP_REFS] = generation;
-	return 0;
+	if (slot >= map->spilled_room)
+		rc = generation ? spilled_grow(map, slot) : 0;
+	if (rc == 0 && slot < map->spilled_room)
+		map->spilled[slot] = generation;
+	return rc;
 }
 
 bool value_tree_next_spilled(const struct value_tree *tree, uint64_t *chunk)
@@ -467,7 +531,7 @@ bool value_tree_next_spilled(const struct value_tree *tree, uint64_t *chunk)
 		uint64_t start = (uint64_t)map->number * VALUE_MAP_REFS;
 		uint64_t slot = *chunk > start ? *chunk - start : 0;
 
-		for (; map->spilled && slot < VALUE_MAP_REFS; slot++) {
+		for (; slot < map->spilled_room; slot++) {
 			if (map->spilled[slot]) {
 				*chunk = start + slot;
 				return true;
@@ -594,6 +658,6 @@ int value_tree_store(struct value_tree *tree, uint64_t bytes,
 uint64_t value_tree_memory_bytes(const struct value_tree *tree)
 {
 	return tree->maps_room * sizeof(*tree->maps) +
-	       tree->n_tables * VALUE_MAP_REFS * sizeof(*tree->maps->table) +
+	       tree->tables_room * sizeof(*tree->maps->table) +
 	       tree->extents.room * sizeof(*tree->extents.at);
 }

@@ -31,6 +31,7 @@ struct value_tree {
 	size_t n_shares, shares_room;
 	uint64_t chunks;		/* that are no holes */
 	unsigned n_tables, tables_max;	/* map blocks in memory */
+	size_t tables_room;		/* references in all of them */
 	uint64_t clock;
 	struct value_extents extents;	/* of every page written for it */
 };

@@ -33,8 +33,7 @@ struct values {
 	uint64_t taken;			/* as end: disk space is taken up to here */
 	_Atomic uint64_t all_bytes;		/* atomic: of all files, about */
 	_Atomic uint64_t least_bytes;		/* atomic: read alone */
-	atomic_int_least64_t staged_bytes;	/* atomic: a sum */
-	_Atomic uint64_t staged_max;		/* atomic: read alone */
+	struct staged staged;			/* owned; locks itself */
 };
 
 static int open_values(struct vfs *vfs, const struct file_set_options *options,
@@ -51,7 +50,7 @@ static int open_values(struct vfs *vfs, const struct file_set_options *options,
 		return rc;
 	}
 	lock_init(&values->append_lock, LOCK_RANK_VALUES_APPEND);
-	atomic_store(&values->staged_max, UINT64_MAX);
+	staged_init(&values->staged);
 	atomic_store(&values->least_bytes, VALUES_FILE_BYTES_MIN);
 	*ret = values;
 	return 0;
@@ -224,6 +223,7 @@ void values_close(struct values *values)
 		return;
 	values_cut(values);
 	file_set_close(values->files);
+	staged_release(&values->staged);
 	lock_release_memory(&values->append_lock);
 	free(values);
 }
@@ -242,23 +242,7 @@ int values_sync(struct values *values)
 	return file_set_sync(values->files);
 }
 
-/* Memory of stages. */
-
-void values_set_staged_max(struct values *values, uint64_t bytes)
+struct staged *values_staged(struct values *values)
 {
-	atomic_store(&values->staged_max, bytes);
-}
-
-bool values_add_staged(struct values *values, int64_t bytes)
-{
-	int64_t sum = atomic_fetch_add(&values->staged_bytes, bytes) + bytes;
-
-	return sum > 0 && (uint64_t)sum > atomic_load(&values->staged_max);
-}
-
-uint64_t values_staged_bytes(const struct values *values)
-{
-	int64_t sum = atomic_load(&values->staged_bytes);
-
-	return sum > 0 ? (uint64_t)sum : 0;
+	return &values->staged;
 }

@@ -21,6 +21,7 @@
 
 #include "cache.h"
 #include "file_set.h"
+#include "staged.h"
 #include "value_format.h"
 
 #define VALUES_DIRECTORY "val"
@@ -108,10 +109,7 @@ int values_load_shares(struct values *values, const struct value_ref *ref,
 int values_reserve(struct values *values, uint64_t bytes,
 		   struct page_file **ret, uint64_t *ret_offset);
 
-/* Bytes all stages of this set hold in memory, and the most they may. */
-void values_set_staged_max(struct values *values, uint64_t bytes);
-/* Adds (or takes away) and says whether the sum is over the limit. */
-bool values_add_staged(struct values *values, int64_t bytes);
-uint64_t values_staged_bytes(const struct values *values);
+/* The memory of the values being written to it; borrowed until values_close. */
+struct staged *values_staged(struct values *values);
 
 #endif

@@ -15,12 +15,6 @@ static struct values *values;
 static struct epoch *epoch;
 static struct cache *cache;
 
-static void fill(uint8_t *bytes, size_t n, uint64_t seed)
-{
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = (uint8_t)((seed + i) * 0x9e3779b97f4a7c15u >> 56) | 1;
-}
-
 static void begin(void)
 {
 	disk_open();

@@ -11,15 +11,7 @@
 #include "value_holes.h"
 #include "value_reader.h"
 
-#define KIB ((uint64_t)1024)
-#define MIB (KIB * 1024)
 #define MODEL_BYTES_MAX (80 * VALUE_CHUNK_BYTES)
-
-static void fill(uint8_t *bytes, size_t n, uint64_t seed)
-{
-	for (size_t i = 0; i < n; i++)
-		bytes[i] = (uint8_t)((seed + i) * 0x9e3779b97f4a7c15u >> 56) | 1;
-}
 
 struct version {
 	struct value_source source;
@@ -432,7 +424,7 @@ TEST(random_spills, "a stage that must spill reads and seals the same")
 {
 	disk_open();
 	run_open(&run);
-	values_set_staged_max(run.values, 0);
+	staged_set_max(values_staged(run.values), 0);
 	for (int i = 0; i < 6000; i++) {
 		uint64_t dice = check_random() % 100;
 
@@ -449,7 +441,7 @@ TEST(random_spills, "a stage that must spill reads and seals the same")
 		else
 			random_reopen(&run);
 		if (dice >= 98)
-			values_set_staged_max(run.values, 0);
+			staged_set_max(values_staged(run.values), 0);
 	}
 	run_close(&run);
 	disk_close();
@@ -461,7 +453,7 @@ TEST(spilled_rebase, "a rebase keeps every staged byte, and of spilled chunks al
 
 	disk_open();
 	run_open(&run);
-	values_set_staged_max(run.values, 0);
+	staged_set_max(values_staged(run.values), 0);
 	for (int round = 0; round < 60; round++) {
 		uint8_t *got = malloc(MODEL_BYTES_MAX);
 		struct version *base;
@@ -578,7 +570,7 @@ TEST(zeros, "chunks of zeros that were written become holes")
 	CHECK_EQ(sealed.ref.chunks, 1);
 	CHECK_EQ(stage_allocated_bytes(stage), VALUE_CHUNK_BYTES);
 	stage_settle(stage, sealed.mark);
-	values_set_staged_max(values, 0);
+	staged_set_max(values_staged(values), 0);
 	for (uint64_t i = 20; i < 60; i++)
 		CHECK_OK(stage_write(stage, "y", 1, i * VALUE_CHUNK_BYTES));
 	CHECK_OK(stage_read(stage, got, sizeof(got), 10, &n));
@@ -599,7 +591,7 @@ TEST(zeros_over_base, "zeros over a small value stay when it grows and they leav
 
 	disk_open();
 	values = open_values();
-	values_set_staged_max(values, 0);
+	staged_set_max(values_staged(values), 0);
 	fill(base, sizeof(base), 1);
 	CHECK_OK(stage_open(values, &(struct value_source){
 		.bytes = base, .n = sizeof(base) }, &stage));
@@ -863,7 +855,7 @@ TEST(full_disk, "a write refused by a full disk loses nothing, whichever it is")
 
 		disk_open();
 		values = open_values();
-		values_set_staged_max(values, 0);
+		staged_set_max(values_staged(values), 0);
 		disk.write_error = AEDB_NO_SPACE;
 		CHECK_OK(stage_open(values, NULL, &stage));
 		CHECK_OK(stage_write(stage, bytes, 100000, 0));
@@ -955,6 +947,7 @@ TEST(parallel, "stages of several threads share a file and its syncs")
 
 	disk_open();
 	values = open_values();
+	staged_set_max(values_staged(values), 6 * MIB);
 	for (uint64_t i = 0; i < 4; i++) {
 		writers[i] = (struct writer){ .values = values, .number = i };
 		CHECK_EQ(pthread_create(&writers[i].thread, NULL, writer_run,

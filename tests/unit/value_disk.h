@@ -19,6 +19,9 @@
 #include "err.h"
 #include "values.h"
 
+#define KIB ((uint64_t)1024)
+#define MIB (KIB * 1024)
+
 static const uint8_t uuid[16] = "value file test";
 
 static struct {
@@ -27,12 +30,15 @@ static struct {
 	struct vfs_ops real, ops;
 	int64_t writes_left;	/* before one fails; negative: none does */
 	int write_error, sync_error;
+	bool is_full;		/* every write fails */
 	uint64_t bytes_written;
 } disk = { .writes_left = -1 };
 
 static int disk_write(struct vfs_file *file, const struct iovec *iov,
 		      int iovcnt, uint64_t offset)
 {
+	if (disk.is_full)
+		return err_set(AEDB_NO_SPACE, "full");
 	if (disk.writes_left >= 0 && disk.writes_left-- == 0)
 		return err_set(disk.write_error, "no more");
 	for (int i = 0; i < iovcnt; i++)
@@ -58,6 +64,7 @@ static void disk_open(void)
 	disk.ops.sync = disk_sync;
 	disk.vfs->ops = &disk.ops;
 	disk.writes_left = -1;
+	disk.is_full = false;
 	disk.sync_error = 0;
 	disk.bytes_written = 0;
 }
@@ -77,6 +84,13 @@ static struct values *open_values(void)
 
 	CHECK_OK(values_open(disk.vfs, uuid, 1, &values));
 	return values;
+}
+
+/* No byte of it is 0. */
+static inline void fill(uint8_t *bytes, size_t n, uint64_t seed)
+{
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)((seed + i) * 0x9e3779b97f4a7c15u >> 56) | 1;
 }
 
 #endif

@@ -29,6 +29,8 @@ struct working {
 	struct staged_attr attr;
 	struct proc_id last_writer;
 	bool is_writer_killed;
+	bool is_refused;		/* the last FLUSH said so: it commits no
+					 * more by itself, until it is changed */
 	const struct handle *sole;	/* who alone read or wrote it since the */
 	bool is_used_by_others;		/* last commit, unless others did too */
 };

@@ -245,6 +245,16 @@ static struct proc_id last_writer(struct tree *tree, struct handle *handle)
 	return writer.pid ? writer : handle_opener(tree, handle);
 }
 
+/* Who closes it hears of an error, and may believe it. */
+static int flush_commit(struct tree *tree, struct handle *handle)
+{
+	struct working *copy = handle->copy;
+	int rc = commit_copy(tree, handle->node->file, copy);
+
+	copy->is_refused = rc < 0;
+	return rc;
+}
+
 /* A whole value, at the FLUSH of one of the processes that have it. */
 static int flush_whole(struct tree *tree, const struct tree_caller *caller,
 		       struct handle *handle)
@@ -260,7 +270,7 @@ static int flush_whole(struct tree *tree, const struct tree_caller *caller,
 	/* RELEASE drops it, if nobody has written by then. */
 	if (working_is_droppable(copy) || !has_to_commit(handle))
 		return 0;
-	return commit_copy(tree, handle->node->file, copy);
+	return flush_commit(tree, handle);
 }
 
 int tree_flush(struct tree *tree, const struct tree_caller *caller,
@@ -280,7 +290,7 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 		return flush_whole(tree, caller, handle);
 	if (!has_to_commit(handle))
 		return 0;
-	return commit_copy(tree, handle->node->file, copy);
+	return flush_commit(tree, handle);
 }
 
 int tree_fsync(struct tree *tree, struct handle *handle)
@@ -300,13 +310,25 @@ static bool is_last_writing(const struct file *file)
 	return file->n_writing == 1;
 }
 
+/* It commits nothing: who wrote it was killed, or was told that it could not be
+ * committed. What others staged in the same copy stays for them. */
+static bool is_given_up(const struct handle *handle)
+{
+	const struct working *copy = handle->copy;
+
+	return copy->is_refused ||
+	       (handle->kind == HANDLE_WHOLE && working_is_droppable(copy));
+}
+
 static int release_staged(struct tree *tree, struct handle *handle)
 {
 	struct file *file = handle->node->file;
 	struct working *copy = handle->copy;
 
-	if (handle->kind == HANDLE_WHOLE && working_is_droppable(copy)) {
-		commit_drop_copy(tree, file, copy);
+	if (is_given_up(handle)) {
+		if (copy->is_private || is_last_writing(file) ||
+		    !copy->is_refused)
+			commit_drop_copy(tree, file, copy);
 		return 0;
 	}
 	/* What others staged in the shared copy is theirs to commit. */
@@ -323,9 +345,7 @@ static int release_pending(struct tree *tree, struct handle *handle)
 {
 	struct file *file = handle->node->file;
 
-	if (handle->is_abandoned ||
-	    (handle->kind == HANDLE_WHOLE && handle->copy &&
-	     working_is_droppable(handle->copy)))
+	if (handle->is_abandoned || (handle->copy && is_given_up(handle)))
 		return 0;
 	if (!handle->is_creator && !(handle->copy && is_last_writing(file)))
 		return 0;

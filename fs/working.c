@@ -54,7 +54,7 @@ void working_settle(struct working *copy)
 	copy->base_bytes = copy->stage ? aedb_stage_bytes(copy->stage) : 0;
 	staged_attr_reset(&copy->attr);
 	copy->last_writer = (struct proc_id){ 0 };
-	copy->is_writer_killed = false;
+	copy->is_writer_killed = copy->is_refused = false;
 	copy->sole = NULL;
 	copy->is_used_by_others = false;
 }
@@ -135,6 +135,7 @@ static void note_change(struct file *file, struct working *copy, uint64_t from)
 	copy->attr.fields &= ~(unsigned)TREE_SET_MTIME;
 	copy->is_dirty = true;
 	copy->has_data = true;
+	copy->is_refused = false;
 	if (from < copy->base_bytes)
 		copy->is_append = false;
 }

@@ -41,15 +41,12 @@ static inline void fs_options(struct aedb_options *ret)
 	ret->durability = AEDB_OS;
 }
 
-static inline void fs_open_with(struct fs *fs,
-				const struct aedb_options *options)
+/* The tree, over the database that is open. */
+static inline void fs_begin(struct fs *fs)
 {
 	struct tree_config config = { .defaults = { 1000, 1000, 022 } };
 	struct tree_entry project;
 
-	strcpy(fs->directory, "/tmp/aedb-fs-XXXXXX");
-	CHECK(mkdtemp(fs->directory) != NULL);
-	CHECK_OK(aedb_open(fs->directory, options, &fs->db));
 	CHECK_OK(forest_open(fs->db, &config, &fs->forest));
 	fs->tree = forest_live(fs->forest);
 	fs->me = (struct tree_caller){ getpid(), 0, 0 };
@@ -59,6 +56,22 @@ static inline void fs_open_with(struct fs *fs,
 	fs->scope = NULL;
 	fs_make_scope(fs, project.node);
 	tree_forget(fs->tree, project.node, 1);
+}
+
+static inline void fs_end(struct fs *fs)
+{
+	tree_forget(fs->tree, fs->scope, 1);
+	forest_close(fs->forest);
+	CHECK_OK(aedb_close(fs->db));
+}
+
+static inline void fs_open_with(struct fs *fs,
+				const struct aedb_options *options)
+{
+	strcpy(fs->directory, "/tmp/aedb-fs-XXXXXX");
+	CHECK(mkdtemp(fs->directory) != NULL);
+	CHECK_OK(aedb_open(fs->directory, options, &fs->db));
+	fs_begin(fs);
 }
 
 /* With at most so many operations in a commit. */
@@ -80,9 +93,7 @@ static inline void fs_close(struct fs *fs)
 {
 	char command[96];
 
-	tree_forget(fs->tree, fs->scope, 1);
-	forest_close(fs->forest);
-	CHECK_OK(aedb_close(fs->db));
+	fs_end(fs);
 	snprintf(command, sizeof(command), "rm -rf %s", fs->directory);
 	CHECK_EQ(system(command), 0);
 }

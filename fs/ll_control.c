@@ -28,8 +28,9 @@ struct control_node {
 	uint64_t lookups;		/* guarded by the tree lock */
 	enum control_kind kind;		/* constant, as is all below */
 	struct stat stat;
-	struct opened *text;		/* what is read; used. NULL: of commands,
-					 * where each handle has its own */
+	struct opened *text;		/* what is read; used. NULL: each handle has
+					 * its own: of commands, and of what
+					 * somebody asked for who may not read it */
 };
 
 bool ll_is_control(fuse_ino_t ino)
@@ -85,7 +86,7 @@ static void node_free(struct control_node *node)
 }
 
 static int node_new(struct control *control, enum control_kind kind,
-		    struct control_node **ret)
+		    uid_t uid, struct control_node **ret)
 {
 	struct control_node *node = calloc(1, sizeof(*node));
 	int rc = 0;
@@ -97,7 +98,7 @@ static int node_new(struct control *control, enum control_kind kind,
 	control_stat(control, kind, &node->stat);
 	node->stat.st_ino = ((uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT) |
 			    (1u + kind);
-	if (kind != CONTROL_COMMANDS) {
+	if (kind != CONTROL_COMMANDS && control_check(control, kind, uid) == 0) {
 		node->text = opened_new(control, kind, &rc);
 		if (rc < 0) {
 			free(node);
@@ -121,7 +122,8 @@ static void lookup_run(struct work_item *item)
 	struct lookup_job *job = (struct lookup_job *)item;
 	struct fuse_entry_param entry = { .entry_timeout = 0 };
 	struct control_node *node;
-	int rc = node_new(ll_config(job->req)->control, job->kind, &node);
+	int rc = node_new(ll_config(job->req)->control, job->kind,
+			  ll_caller(job->req).uid, &node);
 
 	if (rc < 0) {
 		fuse_reply_err(job->req, ll_errno(rc, "control file"));
@@ -194,18 +196,18 @@ void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
 
 /* Opening. */
 
-void ll_control_open(fuse_req_t req, fuse_ino_t ino,
-		     const struct fuse_file_info *fi)
-{
-	struct control *control = ll_config(req)->control;
-	struct control_node *node = node_of(ino);
-	struct fuse_file_info reply = *fi;
-	struct opened *opened = NULL;
-	int rc = control_check(control, node->kind, ll_caller(req).uid);
+struct open_job {
+	struct work_item item;
+	fuse_req_t req;
+	enum control_kind kind;
+	struct fuse_file_info fi;
+};
 
-	if (rc == 0)
-		opened = node->text ? opened_use(node->text) :
-				      opened_new(control, node->kind, &rc);
+static void open_answer(fuse_req_t req, const struct fuse_file_info *fi,
+			struct opened *opened, int rc)
+{
+	struct fuse_file_info reply = *fi;
+
 	if (rc < 0) {
 		fuse_reply_err(req, ll_errno(rc, "control file"));
 		return;
@@ -214,6 +216,55 @@ void ll_control_open(fuse_req_t req, fuse_ino_t ino,
 	reply.direct_io = 1;
 	if (fuse_reply_open(req, &reply) == -ENOENT)
 		opened_unuse(opened);
+}
+
+static void open_run(struct work_item *item)
+{
+	struct open_job *job = (struct open_job *)item;
+	int rc;
+	struct opened *opened = opened_new(ll_config(job->req)->control,
+					   job->kind, &rc);
+
+	open_answer(job->req, &job->fi, opened, rc);
+	free(job);
+}
+
+/* A text that was not made for the one who looked its name up. */
+static void open_submit(fuse_req_t req, enum control_kind kind,
+			const struct fuse_file_info *fi)
+{
+	struct open_job *job = malloc(sizeof(*job));
+
+	if (!job) {
+		fuse_reply_err(req, ENOMEM);
+		return;
+	}
+	*job = (struct open_job){
+		.item = { .run = open_run, .lane = WORK_READ },
+		.req = req,
+		.kind = kind,
+		.fi = *fi,
+	};
+	work_submit(ll_config(req)->pool, &job->item);
+}
+
+void ll_control_open(fuse_req_t req, fuse_ino_t ino,
+		     const struct fuse_file_info *fi)
+{
+	struct control *control = ll_config(req)->control;
+	struct control_node *node = node_of(ino);
+	struct opened *opened = NULL;
+	int rc = control_check(control, node->kind, ll_caller(req).uid);
+
+	if (rc == 0 && node->text) {
+		opened = opened_use(node->text);
+	} else if (rc == 0 && node->kind == CONTROL_COMMANDS) {
+		opened = opened_new(control, node->kind, &rc);
+	} else if (rc == 0) {
+		open_submit(req, node->kind, fi);
+		return;
+	}
+	open_answer(req, fi, opened, rc);
 }
 
 void ll_control_release(fuse_req_t req, const struct fuse_file_info *fi)

@@ -279,5 +279,17 @@ END
 	nobody cat .metrics
 	[[ $status == 0 && $output == *aedb_keys* ]]
 	run ! grep checkpoint .status
+	# asking for its attributes does not make the text that only others get
+	nobody stat -c %s .status
+	[ "$output" = 0 ]
+	[ "$(stat -c %s .status)" -gt 0 ]
+	# whoever looked the name up: who may open it reads it
+	run -0 python3 - <<-'END'
+		import os
+		os.seteuid(1234)
+		found = os.open(".status", os.O_PATH)
+		os.seteuid(0)
+		assert b"visible_seq" in open(f"/proc/self/fd/{found}", "rb").read()
+	END
 	cd /
 }

@@ -770,7 +770,7 @@ struct aedb_stats {
 	aedb_seq_t checkpoint_seq;
 	uint64_t compaction_done_bytes;	/* of a running aedb_compact, of */
 	uint64_t compaction_total_bytes;	/* so many; 0: none runs */
-	uint64_t keys;			/* of all scopes, newest state */
+	uint64_t keys;			/* of all scopes, visible state */
 	uint64_t snapshots;
 	aedb_seq_t history_seq;		/* the kept history begins there; 0: none */
 	uint64_t history_bytes;		/* superseded since, about */

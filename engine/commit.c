@@ -210,6 +210,7 @@ static int group_write(struct aedb *db, struct commit_group *group)
 		group_fail(group, AEDB_UNKNOWN);
 		return rc;
 	}
+	group->keys = atomic_load(&db->keys);
 	if (is_full)
 		group_add_pending(&db->commits, group);
 	atomic_store_explicit(&db->commits.written_seq, group->last_seq,
@@ -217,9 +218,12 @@ static int group_write(struct aedb *db, struct commit_group *group)
 	return 0;
 }
 
-static void visible_raise(struct aedb *db, seq_t seq)
+static void visible_raise(struct aedb *db, const struct commit_group *group)
 {
-	atomic_store_explicit(&db->visible_seq, seq, memory_order_release);
+	atomic_store_explicit(&db->visible_keys, group->keys,
+			      memory_order_relaxed);
+	atomic_store_explicit(&db->visible_seq, group->last_seq,
+			      memory_order_release);
 }
 
 /* Whether commits left nothing to drop since settle was last called. */
@@ -300,14 +304,14 @@ static void groups_finish(struct commit_group *groups, int rc)
 
 void commit_publish_durable(struct aedb *db, seq_t durable)
 {
-	seq_t visible = 0;
+	struct commit_group *newest = NULL;
 	struct commit_group *groups = groups_take_pending(&db->commits, durable,
-							  &visible);
+							  &newest);
 
 	/* in this order: what is known durable is visible, and who is woken
 	 * finds both; without groups it is others who raise the visible one */
 	if (groups)
-		visible_raise(db, visible);
+		visible_raise(db, newest);
 	atomic_store_explicit(&db->syncer.durable_seq, durable,
 			      memory_order_release);
 	groups_finish(groups, 0);
@@ -315,9 +319,9 @@ void commit_publish_durable(struct aedb *db, seq_t durable)
 
 void commit_fail_pending(struct aedb *db)
 {
-	seq_t last;
+	struct commit_group *newest;
 
-	groups_finish(groups_take_pending(&db->commits, SEQ_MAX, &last),
+	groups_finish(groups_take_pending(&db->commits, SEQ_MAX, &newest),
 		      AEDB_UNKNOWN);
 }
 
@@ -344,7 +348,7 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
 	if (group->last_seq && db->options.durability != AEDB_FULL) {
-		visible_raise(db, group->last_seq);
+		visible_raise(db, group);
 		settle(db, WORK_A_COMMIT);
 	}
 	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),

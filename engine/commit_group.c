@@ -115,14 +115,14 @@ void group_add_pending(struct commit_queue *queue, struct commit_group *group)
 }
 
 struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
-					 seq_t *ret_seq)
+					 struct commit_group **ret_newest)
 {
 	struct commit_group *taken, **end = &taken;
 
 	lock_acquire(&queue->pending_lock);
 	taken = queue->pending;
 	while (*end && (*end)->last_seq <= upto) {
-		*ret_seq = (*end)->last_seq;
+		*ret_newest = *end;
 		end = &(*end)->next;
 	}
 	queue->pending = *end;

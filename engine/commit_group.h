@@ -37,6 +37,7 @@ struct commit_group {
 	struct commit_request *requests;	/* oldest first */
 	struct commit_request *leader;	/* one of them */
 	seq_t last_seq;			/* 0: nothing was written */
+	uint64_t keys;			/* of all scopes, as of it */
 	bool is_heir;			/* its leader is to sync what waits; written
 					 * under pending_lock before that is woken */
 	struct commit_group *next;	/* guarded by pending_lock */
@@ -71,10 +72,10 @@ void group_wake(struct commit_group *group);
  * written, and so in the order of the log; commit lock. The group is heir if
  * nobody is syncing. */
 void group_add_pending(struct commit_queue *queue, struct commit_group *group);
-/* Takes the groups up to a number off those that wait, oldest first; *ret_seq is
- * the newest one's number, unchanged if there is none. */
+/* Takes the groups up to a number off those that wait, oldest first; *ret_newest is
+ * the newest of them, unchanged if there is none. */
 struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
-					 seq_t *ret_seq);
+					 struct commit_group **ret_newest);
 /* Ends the caller's syncing: false if groups wait still and it is to go on. With
  * may_go, the oldest group is heir and its leader goes on instead. */
 bool groups_end_sync(struct commit_queue *queue, bool may_go);

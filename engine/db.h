@@ -68,7 +68,8 @@ struct aedb {
 	_Atomic seq_t checkpoint_seq;	/* atomic: all up to it is in segments */
 	_Atomic lsn_t checkpoint_lsn;	/* atomic: where the log ended then */
 	_Atomic seq_t forgotten_seq;	/* atomic: deletions up to it may be forgotten */
-	_Atomic uint64_t keys;		/* atomic: of all scopes, newest state */
+	_Atomic uint64_t keys;		/* atomic: of all scopes, as executed */
+	_Atomic uint64_t visible_keys;	/* atomic: as of visible_seq, about */
 	struct lock compaction_lock;
 	struct compaction *compaction;	/* constant after open */
 	struct maintenance maintenance;

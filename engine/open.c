@@ -268,6 +268,7 @@ static int segments_start(struct aedb *db)
 	db->commits.apply.below_seq = numbers[MANIFEST_CHECKPOINT_SEQ];
 	atomic_store(&db->forgotten_seq, numbers[MANIFEST_CHECKPOINT_SEQ]);
 	atomic_store(&db->keys, numbers[MANIFEST_KEY_COUNT]);
+	atomic_store(&db->visible_keys, numbers[MANIFEST_KEY_COUNT]);
 	if (atomic_load(&db->commits.next_seq) < next)
 		atomic_store(&db->commits.next_seq, next);
 	db->commits.last_time_us = numbers[MANIFEST_LAST_TIME_US] ?

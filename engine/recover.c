@@ -141,6 +141,7 @@ static int commit_execute(struct recovery *recovery,
 		return err_set(AEDB_CORRUPT,
 			       "the commit %llu of the log has another number of operations",
 			       (unsigned long long)last);
+	atomic_store(&db->visible_keys, atomic_load(&db->keys));
 	atomic_store(&db->visible_seq, last);
 	snapshot_history_note(db, last, commit->time_us,
 			      db->commits.apply.superseded_bytes);

@@ -137,7 +137,7 @@ void aedb_stats(const struct aedb *constant, struct aedb_stats *ret)
 	struct aedb *db = (struct aedb *)constant;
 
 	*ret = (struct aedb_stats){
-		.keys = atomic_load(&db->keys),
+		.keys = atomic_load(&db->visible_keys),
 		.visible_seq = db_visible(db),
 		.durable_seq = aedb_durable_seq(db),
 		.checkpoint_seq = atomic_load(&db->checkpoint_seq),

@@ -47,11 +47,17 @@ static void failed_check(struct fixture *f, int code)
 {
 	struct aedb_snapshot *snapshot;
 	aedb_seq_t visible = aedb_visible_seq(f->db);
+	struct aedb_txn *txn = txn_of(f->db);
+	struct aedb_stats stats;
 
 	disk_fail(f);
-	CHECK_EQ(put_text(f->scope, "k", "new"), code);
+	CHECK_OK(txn_put_text(txn, f->scope, "k", "new"));
+	CHECK_OK(txn_put_text(txn, f->scope, "another", "new"));
+	CHECK_EQ(txn_end(txn), code);
 	CHECK_STR(text_of(f->scope, NULL, "k"), "old");
 	CHECK_EQ(aedb_visible_seq(f->db), visible);
+	aedb_stats(f->db, &stats);
+	CHECK_EQ(stats.keys, 1);
 	CHECK_FAILS(put_text(f->scope, "l", "v"), AEDB_IO, "writing stopped");
 	CHECK_OK(aedb_snapshot_open(f->db, &snapshot));
 	CHECK_STR(text_of(f->scope, snapshot, "k"), "old");

@@ -73,7 +73,7 @@ static const struct metric metrics[] = {
 	METRIC(segments, "segments", "gauge",
 	       "Files of segments, counted."),
 	METRIC(keys, "keys", "gauge",
-	       "Keys in the newest state."),
+	       "Keys in the newest visible state."),
 	METRIC(snapshots, "snapshots", "gauge",
 	       "Snapshots that are held."),
 	METRIC(visible_seq, "visible_seq", "gauge",

@@ -14,7 +14,10 @@ int change_begin(struct tree *tree, struct change *ret)
 	ret->txn = NULL;
 	if (tree->config.is_read_only)
 		return -EROFS;
-	rc = aedb_txn_begin(tree->db, &ret->txn);
+	if (tree_is_lost(tree))
+		return -ESTALE;
+	rc = tree->batch ? aedb_txn_begin_in(tree->batch->engine, &ret->txn) :
+			   aedb_txn_begin(tree->db, &ret->txn);
 	if (rc == 0)
 		aedb_txn_set_time(ret->txn, tree_time_ns(tree));
 	return rc;
@@ -22,11 +25,14 @@ int change_begin(struct tree *tree, struct change *ret)
 
 int change_commit(struct change *change, int rc)
 {
+	struct tree *tree = change->tree;
+
 	if (!change->txn)
 		return rc;
+	/* A batch's numbers are its own: nobody waits for them. */
 	if (rc == 0)
-		rc = aedb_txn_commit(change->txn,
-				     &change->tree->mount->effects.committed);
+		rc = aedb_txn_commit(change->txn, tree->batch ? NULL :
+				     &tree->mount->effects.committed);
 	if (rc < 0)
 		aedb_txn_abort(change->txn);
 	change->txn = NULL;

@@ -19,7 +19,7 @@ struct change {
 	struct aedb_txn *txn;		/* NULL when begin failed */
 };
 
-/* -EROFS, -ENOMEM. */
+/* -EROFS, -ENOMEM; -ESTALE: of a batch that has ended. */
 int change_begin(struct tree *tree, struct change *ret);
 /* Commits if rc is 0, else drops everything and returns rc. */
 int change_commit(struct change *change, int rc);

@@ -501,6 +501,30 @@ static int next_snapshot(struct dirlist *list, struct dirlist_entry *ret)
 	return 0;
 }
 
+static int next_batch(struct dirlist *list, struct dirlist_entry *ret)
+{
+	struct dirlist_mark *after = &list->after;
+	char name[AEDB_NAME_BYTES_MAX + 1];
+	struct batch *batch;
+
+	memcpy(name, after->pos, after->pos_bytes);
+	name[after->pos_bytes] = '\0';
+	LIST_FOREACH(batch, &list->tree->mount->batches, next)
+		if (strcmp(batch->name, name) > 0)
+			break;
+	if (!batch)
+		return -ENOENT;
+	strcpy(ret->step.name, batch->name);
+	after->pos_bytes = (uint16_t)strlen(batch->name);
+	memcpy(after->pos, batch->name, after->pos_bytes);
+	ret->mark = *after;
+	ret->found.kind = NODE_ROOT;
+	ret->found.is_made = true;
+	ret->found.object.id = batch->tree->ino_bits | OBJECT_ROOT_ID;
+	ret->found.object.attr.mode = S_IFDIR;
+	return 0;
+}
+
 /* The directory's own key, of which "%" is the name. */
 static int next_own(struct dirlist *list, struct dirlist_entry *ret)
 {
@@ -624,6 +648,8 @@ int dirlist_next(struct dirlist *list, const struct dirlist_entry **ret)
 		rc = next_alone(list, next_in_catalog);
 	} else if (kind == NODE_SNAPSHOTS) {
 		rc = next_alone(list, next_snapshot);
+	} else if (kind == NODE_BATCHES) {
+		rc = next_alone(list, next_batch);
 	} else {
 		if (!list->after.is_past_own)
 			rc = next_alone(list, next_own);

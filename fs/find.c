@@ -177,6 +177,11 @@ static void show_special(struct tree *tree, const struct node *node,
 	ret->id = (uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT |
 		  (uint64_t)node->kind << INO_SLOT_SHIFT | node->id;
 	ret->mtime_ns = tree->mount->snapshots_changed_ns;
+	if (node->kind == NODE_BATCHES) {
+		/* Who may end one is asked when it is done. */
+		ret->attr.mode |= 0777;
+		ret->mtime_ns = tree->mount->batches_changed_ns;
+	}
 	ret->ctime_ns = ret->mtime_ns;
 }
 

@@ -2,8 +2,9 @@
  * Trees beside the live one.
  *
  * Invariants
- * 1. A tree that is not live is in its slot, and in the list, from the lookup
- *    that opened it until nobody counts a node of it.
+ * 1. A tree that is not live is in its slot, and in the list: a snapshot's from
+ *    the lookup that opened it, a batch's from its beginning, until nobody counts
+ *    a node of it and the batch has ended.
  * 2. Each directory `.snap` has trees of its own: a directory has one name.
  * 3. A tree whose snapshot was deleted has no name any more. Whoever has files
  *    of it open reads on; names in it are not found.
@@ -44,7 +45,7 @@ int forest_open(struct aedb *db, const struct tree_config *config,
 
 	if (!forest)
 		return -ENOMEM;
-	forest->slots = calloc(TREE_SLOT_MAX + 1, sizeof(struct snapshot_tree *));
+	forest->slots = calloc(TREE_SLOT_MAX + 1, sizeof(struct beside *));
 	if (!forest->slots || tree_open(db, config, &forest->live) < 0) {
 		free(forest->slots);
 		free(forest);
@@ -52,11 +53,37 @@ int forest_open(struct aedb *db, const struct tree_config *config,
 	}
 	pthread_mutex_init(&forest->names_lock, NULL);
 	forest->live->mount->snapshots_changed_ns = newest_snapshot_ns(db);
+	forest->live->mount->batches_changed_ns = tree_time_ns(forest->live);
 	*ret = forest;
 	return 0;
 }
 
-static void snapshot_tree_free(struct forest *forest, struct snapshot_tree *s)
+uint16_t forest_slot(struct forest *forest)
+{
+	for (unsigned i = 0; i < TREE_SLOT_MAX; i++) {
+		forest->last_slot = forest->last_slot % TREE_SLOT_MAX + 1;
+		if (!forest->slots[forest->last_slot])
+			return forest->last_slot;
+	}
+	return 0;
+}
+
+int forest_add(struct forest *forest, struct tree *tree, struct node *dir,
+	       struct beside **ret)
+{
+	struct beside *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->tree = tree;
+	s->dir = node_ref(dir);
+	forest->slots[tree->slot] = s;
+	LIST_INSERT_HEAD(&forest->trees, s, next);
+	*ret = s;
+	return 0;
+}
+
+static void beside_free(struct forest *forest, struct beside *s)
 {
 	LIST_REMOVE(s, next);
 	if (forest->lent == s)
@@ -69,13 +96,19 @@ static void snapshot_tree_free(struct forest *forest, struct snapshot_tree *s)
 
 void forest_close(struct forest *forest)
 {
-	struct snapshot_tree *s;
+	struct beside *s;
+	struct batch *batch;
 
 	if (!forest)
 		return;
 	tree_lock(forest->live);
-	while ((s = LIST_FIRST(&forest->snapshots)))
-		snapshot_tree_free(forest, s);
+	while ((s = LIST_FIRST(&forest->trees)))
+		beside_free(forest, s);
+	while ((batch = LIST_FIRST(&forest->live->mount->batches))) {
+		LIST_REMOVE(batch, next);
+		aedb_batch_abort(batch->engine);
+		free(batch);
+	}
 	tree_unlock(forest->live);
 	tree_close(forest->live);
 	pthread_mutex_destroy(&forest->names_lock);
@@ -88,33 +121,35 @@ struct tree *forest_live(struct forest *forest)
 	return forest->live;
 }
 
-void forest_lose(struct snapshot_tree *s)
+void forest_lose(struct beside *s)
 {
 	s->tree->is_gone = true;
 	s->name[0] = '\0';
 }
 
-void forest_lend(struct forest *forest, struct snapshot_tree *s)
+void forest_lend(struct forest *forest, struct beside *s)
 {
 	struct tree *lent = forest->lent ? forest->lent->tree : NULL;
+	struct aedb_snapshot *view;
 
 	if (lent) {
-		aedb_snapshot_close(lent->view);
-		lent->view = NULL;
+		tree_show_snapshot(lent, NULL);
 		forest->lent = NULL;
 	}
 	if (!s || !s->is_of_history || s->tree->is_gone)
 		return;
-	if (aedb_snapshot_open_at(s->tree->db, s->seq, &s->tree->view) < 0)
+	if (aedb_snapshot_open_at(s->tree->db, s->seq, &view) < 0) {
 		forest_lose(s);
-	else
-		forest->lent = s;
+		return;
+	}
+	tree_show_snapshot(s->tree, view);
+	forest->lent = s;
 }
 
 struct tree *forest_tree(struct forest *forest, uint64_t nodeid)
 {
 	unsigned slot = tree_nodeid_slot(nodeid);
-	struct snapshot_tree *s = slot ? forest->slots[slot] : NULL;
+	struct beside *s = slot ? forest->slots[slot] : NULL;
 
 	if (forest->lent != s && (forest->lent || s->is_of_history))
 		forest_lend(forest, s);
@@ -127,8 +162,14 @@ void forest_forget(struct forest *forest, uint64_t nodeid, uint64_t n)
 	struct tree *tree = slot ? forest->slots[slot]->tree : forest->live;
 
 	tree_forget(tree, tree_nodeid_node(forest->live, nodeid), n);
-	if (slot && tree_is_unused(tree))
-		snapshot_tree_free(forest, forest->slots[slot]);
+	forest_free_unused(forest, tree);
+}
+
+void forest_free_unused(struct forest *forest, struct tree *tree)
+{
+	/* An open batch has a name by which it is found again. */
+	if (tree->kind != TREE_LIVE && !tree->batch && tree_is_unused(tree))
+		beside_free(forest, forest->slots[tree->slot]);
 }
 
 void forest_count(struct forest *forest, uint64_t *ret_nodes,

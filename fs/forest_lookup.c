@@ -4,18 +4,8 @@
 #include <string.h>
 
 #include "find.h"
+#include "forest_batches.h"
 #include "forest_inner.h"
-
-/* 0: all are taken. */
-static uint16_t free_slot(struct forest *forest)
-{
-	for (unsigned i = 0; i < TREE_SLOT_MAX; i++) {
-		forest->last_slot = forest->last_slot % TREE_SLOT_MAX + 1;
-		if (!forest->slots[forest->last_slot])
-			return forest->last_slot;
-	}
-	return 0;
-}
 
 static bool is_project(const struct tree *tree, const char *name, uint64_t id)
 {
@@ -76,9 +66,9 @@ static int find_top(struct tree *tree, const struct tree_caller *caller,
 static int open_tree(struct forest *forest, struct aedb_snapshot *view,
 		     struct tree **ret)
 {
-	uint16_t slot = free_slot(forest);
-	int rc = slot ? tree_open_view(forest->live, TREE_SNAPSHOT, slot, view,
-				       ret) : -ENFILE;
+	uint16_t slot = forest_slot(forest);
+	int rc = slot ? tree_open_snapshot(forest->live, slot, view, ret) :
+			-ENFILE;
 
 	if (rc < 0)
 		aedb_snapshot_close(view);
@@ -94,36 +84,33 @@ struct wanted {
 
 /* Opens a tree for the view, which it takes over; its top is counted once. */
 static int open_snapshot(struct forest *forest, const struct wanted *wanted,
-			 struct aedb_snapshot *view, struct snapshot_tree **ret)
+			 struct aedb_snapshot *view, struct beside **ret)
 {
-	struct snapshot_tree *s;
+	struct beside *s;
 	struct tree *tree;
 	int rc = open_tree(forest, view, &tree);
 
 	if (rc < 0)
 		return rc;
 	rc = find_top(tree, wanted->caller, wanted->dir, &tree->top);
-	s = rc == 0 ? calloc(1, sizeof(*s)) : NULL;
-	if (!s) {
+	if (rc == 0)
+		rc = forest_add(forest, tree, wanted->dir, &s);
+	if (rc < 0) {
 		tree_close(tree);
-		return rc < 0 ? rc : -ENOMEM;
+		return rc;
 	}
-	s->tree = tree;
-	s->dir = node_ref(wanted->dir);
 	s->seq = aedb_snapshot_seq(view);
 	strcpy(s->name, wanted->name);
-	forest->slots[tree->slot] = s;
-	LIST_INSERT_HEAD(&forest->snapshots, s, next);
 	*ret = s;
 	return 0;
 }
 
-static struct snapshot_tree *find_open(struct forest *forest,
+static struct beside *find_open(struct forest *forest,
 				       const struct node *dir, const char *name)
 {
-	struct snapshot_tree *s;
+	struct beside *s;
 
-	LIST_FOREACH(s, &forest->snapshots, next)
+	LIST_FOREACH(s, &forest->trees, next)
 		if (s->dir == dir && strcmp(s->name, name) == 0)
 			return s;
 	return NULL;
@@ -132,7 +119,7 @@ static struct snapshot_tree *find_open(struct forest *forest,
 /* Lookups. */
 
 /* The entry of an open snapshot, of which a count of its top is given. */
-static int show_snapshot(struct forest *forest, struct snapshot_tree *s,
+static int show_snapshot(struct forest *forest, struct beside *s,
 			 const struct tree_caller *caller,
 			 struct tree_entry *ret)
 {
@@ -151,7 +138,7 @@ static int lookup_snapshot(struct forest *forest, const struct wanted *wanted,
 			   struct tree_entry *ret)
 {
 	struct aedb_snapshot *view;
-	struct snapshot_tree *s;
+	struct beside *s;
 	int rc = 0;
 
 	if (node_is_orphan(wanted->dir->parent))
@@ -193,7 +180,7 @@ static int open_state(struct aedb *db, const char *name,
 static int lookup_state(struct forest *forest, const struct wanted *wanted,
 			struct aedb_snapshot *view, struct tree_entry *ret)
 {
-	struct snapshot_tree *s = find_open(forest, wanted->dir, wanted->name);
+	struct beside *s = find_open(forest, wanted->dir, wanted->name);
 	int rc = 0;
 
 	if (s && s->seq == aedb_snapshot_seq(view)) {
@@ -247,6 +234,7 @@ struct special {
 /* The names with a dot that are there besides what is in the database. */
 static const struct special specials[] = {
 	{ ".snap", NODE_SNAPSHOTS, true },
+	{ ".batch", NODE_BATCHES, false },
 };
 
 static const struct special *find_special(const struct tree *tree,
@@ -296,6 +284,8 @@ int forest_lookup(struct forest *forest, const struct tree_caller *caller,
 	if (dir->kind == NODE_SNAPSHOTS)
 		return lookup_snapshot(forest, &(struct wanted){ caller, dir,
 								 name }, ret);
+	if (dir->kind == NODE_BATCHES)
+		return forest_lookup_batch(forest, caller, name, ret);
 	special = find_special(tree, dir, name);
 	if (special)
 		return lookup_special(tree, caller, dir, special, ret);

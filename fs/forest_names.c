@@ -96,9 +96,9 @@ int forest_snapshot_create(struct forest *forest,
 static void rename_trees(struct forest *forest, const char *name,
 			 const char *new_name)
 {
-	struct snapshot_tree *s;
+	struct beside *s;
 
-	LIST_FOREACH(s, &forest->snapshots, next) {
+	LIST_FOREACH(s, &forest->trees, next) {
 		if (strcmp(s->name, name) != 0)
 			continue;
 		if (new_name)

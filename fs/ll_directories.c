@@ -151,10 +151,11 @@ void ll_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void ll_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 		 struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_STATUS, .waits_for_all = true };
+	struct tree *tree = ll_begin(req, ino);
+	struct ll_reply reply = { .kind = LL_STATUS,
+				  .waits_for_all = !tree_is_of_batch(tree) };
 
 	(void)datasync;
 	(void)fi;
-	ll_begin(req, ino);
 	ll_end(req, 0, &reply);
 }

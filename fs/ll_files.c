@@ -198,14 +198,15 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 {
 	struct tree_write write = { buf, size, (uint64_t)offset,
 				    fi->flags & O_APPEND };
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req, ino);
 	/* O_SYNC has this bit too, and so do pwritev2 and the mount option. */
 	bool is_sync = fi->flags & O_DSYNC;
 	/* Otherwise an appended record is durable at FLUSH. */
 	struct ll_reply reply = { .kind = LL_WRITTEN, .written = size,
 				  .waits_never = !is_sync,
-				  .waits_for_all = is_sync };
-	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req, ino);
+				  .waits_for_all = is_sync &&
+						   !tree_is_of_batch(tree) };
 	int rc = tree_write(tree, &caller, ll_handle(fi), &write);
 
 	if (rc == 0 && is_sync)
@@ -226,13 +227,14 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 
 void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct tree_caller caller = ll_caller(req);
+	struct tree *tree = ll_begin(req, ino);
 	struct ll_reply reply = {
 		.kind = LL_STATUS,
 		.waits_for_all = ll_config(req)->waits_durable &&
+				 !tree_is_of_batch(tree) &&
 				 tree_handle_is_writing(ll_handle(fi)),
 	};
-	struct tree_caller caller = ll_caller(req);
-	struct tree *tree = ll_begin(req, ino);
 
 	ll_end(req, tree_flush(tree, &caller, ll_handle(fi)), &reply);
 }
@@ -240,8 +242,9 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_STATUS, .waits_for_all = true };
 	struct tree *tree = ll_begin(req, ino);
+	struct ll_reply reply = { .kind = LL_STATUS,
+				  .waits_for_all = !tree_is_of_batch(tree) };
 
 	(void)datasync;
 	ll_end(req, tree_fsync(tree, ll_handle(fi)), &reply);

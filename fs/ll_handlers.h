@@ -20,6 +20,11 @@ enum ll_snapshot_act {
 void ll_snapshot(fuse_req_t req, enum ll_snapshot_act act,
 		 const struct forest_snapshot *snapshot);
 
+/* ll_batches.c: names in `.batch`. Beginning one is under the tree lock, and gives
+ * it back. */
+void ll_batch_begin(fuse_req_t req, fuse_ino_t dir, const char *name);
+void ll_batch_abort(fuse_req_t req, const char *name);
+
 /* ll_names.c */
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ll_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);

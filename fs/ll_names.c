@@ -1,12 +1,19 @@
 /* Requests on names. */
 #include <errno.h>
 
+#include "forest_batches.h"
 #include "ll_handlers.h"
 
 /* Whether the parent is a `.snap`, where names are snapshots. */
 static bool is_of_snapshots(fuse_req_t req, fuse_ino_t parent)
 {
 	return forest_has_snapshots(ll_config(req)->forest, parent);
+}
+
+/* Whether it is `.batch`, where names are batches. */
+static bool is_of_batches(fuse_req_t req, fuse_ino_t parent)
+{
+	return forest_has_batches(ll_config(req)->forest, parent);
 }
 
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -87,6 +94,10 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 			    &(struct forest_snapshot){ parent, name, NULL, 0 });
 		return;
 	}
+	if (is_of_batches(req, parent)) {
+		ll_batch_begin(req, parent, name);
+		return;
+	}
 	ll_end(req, tree_mkdir(tree, &caller, &new, &reply.entry), &reply);
 }
 
@@ -132,6 +143,11 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 			    &(struct forest_snapshot){ parent, name, NULL, 0 });
 		return;
 	}
+	if (is_of_batches(req, parent)) {
+		tree_unlock(tree);
+		ll_batch_abort(req, name);
+		return;
+	}
 	ll_end(req, tree_rmdir(tree, &caller, ll_node(req, parent), name),
 	       &reply);
 }
@@ -155,6 +171,11 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		ll_snapshot(req, LL_SNAPSHOT_RENAME,
 			    &(struct forest_snapshot){ parent, name, new_name,
 						       flags });
+		return;
+	}
+	/* Not -EXDEV: mv(1) would copy all of it. */
+	if (is_of_batches(req, parent) || is_of_batches(req, new_parent)) {
+		ll_end(req, -EPERM, &reply);
 		return;
 	}
 	if (tree != forest_tree(ll_config(req)->forest, new_parent) ||

@@ -59,7 +59,8 @@ void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 		.attr_timeout = entry->is_stat_lasting ? LASTING_SECONDS : 0,
 		.entry_timeout = entry->is_name_lasting ? LASTING_SECONDS : 0,
 	};
-	shown_apply(&ll_config(req)->shown, &ret->attr);
+	if (!entry->is_door)
+		shown_apply(&ll_config(req)->shown, &ret->attr);
 }
 
 struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino)
@@ -102,7 +103,8 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		rc = fuse_reply_entry(req, &entry);
 		break;
 	case LL_ATTR:
-		shown_apply(&ll_config(req)->shown, &reply->entry.stat);
+		if (!reply->entry.is_door)
+			shown_apply(&ll_config(req)->shown, &reply->entry.stat);
 		rc = fuse_reply_attr(req, &reply->entry.stat,
 				     reply->entry.is_stat_lasting ?
 				     LASTING_SECONDS : 0);

@@ -32,6 +32,7 @@ enum node_kind {
 	NODE_DIR,	/* inside a scope */
 	NODE_FILE,	/* a key: a regular file, link, FIFO or socket */
 	NODE_SNAPSHOTS,	/* `.snap`: its id is that of the directory it is in */
+	NODE_BATCHES,	/* `.batch`, likewise */
 };
 
 struct node {

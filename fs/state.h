@@ -36,6 +36,22 @@ struct mount {
 	struct tree_effects effects;		/* of the running operation */
 	size_t marks_bytes;			/* of open directories */
 	int64_t snapshots_changed_ns;		/* made, deleted or renamed last */
+	LIST_HEAD(, batch) batches;		/* open ones, by name */
+	int64_t batches_changed_ns;		/* begun or ended last */
+};
+
+/* An open batch. */
+struct batch {
+	LIST_ENTRY(batch) next;
+	char name[AEDB_NAME_BYTES_MAX + 1];	/* constant, as is all below */
+	struct aedb_batch *engine;	/* owned */
+	struct tree *tree;		/* that shows it; borrowed until it ends */
+	uint64_t dir;			/* the kernel's number of its directory */
+	uid_t uid;			/* whose it is */
+	gid_t gid;
+	uint16_t ino_slot;		/* in every st_ino */
+	int64_t begun_ns;		/* since 1970 */
+	int64_t deadline_ns;		/* of CLOCK_BOOTTIME: too old then */
 };
 
 struct tree {
@@ -47,11 +63,13 @@ struct tree {
 	uint16_t slot;				/* constant after open */
 	uint64_t ino_bits;			/* constant after open: of all its
 						 * st_ino, above the object id */
-	struct aedb_snapshot *view;		/* what it shows; owned; NULL: the
-						 * newest state, but of a snapshot
-						 * nothing */
+	const struct aedb_snapshot *view;	/* what it shows; NULL: live the
+						 * newest state, else nothing */
+	struct aedb_snapshot *snapshot;		/* owned: the same, of a snapshot */
+	struct batch *batch;			/* whose view it is; borrowed; NULL:
+						 * none, or it has ended */
 	struct node *top;			/* that has its name; borrowed;
-						 * NULL: live */
+						 * NULL: not of a snapshot */
 	bool is_gone;				/* what it shows was deleted: names
 						 * are found no more */
 	struct node_table *nodes;
@@ -60,6 +78,14 @@ struct tree {
 
 /* What it showed is not there any more, also for those who had it open. */
 bool tree_is_lost(const struct tree *tree);
+/* It was a batch's, which was committed or aborted. */
+bool tree_has_ended(const struct tree *tree);
+/* What it shows from now on: the view is the tree's, which gives back the one it
+ * had; NULL: nothing. */
+void tree_show_snapshot(struct tree *tree, struct aedb_snapshot *view);
+/* The batch ends: names are not found any more, what is staged is dropped, and
+ * those who have files open get no more of them. */
+void tree_end_batch(struct tree *tree);
 
 /* Its st_ino. */
 uint64_t tree_ino(const struct tree *tree, const struct object *object);

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "state.h"
 #include "told.h"
+#include "working.h"
 
 #define PROC_FILES_MAX 256
 #define KEY_BYTES_MAX_DEFAULT 1024
@@ -83,20 +84,73 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 	return 0;
 }
 
-int tree_open_view(struct tree *live, enum tree_kind kind, uint16_t slot,
-		   struct aedb_snapshot *view, struct tree **ret)
+static struct tree *tree_beside(struct tree *live, enum tree_kind kind,
+				uint16_t slot)
 {
 	struct tree *tree = tree_new(live->mount, live->db, &live->config);
 
 	if (!tree)
-		return -ENOMEM;
+		return NULL;
 	tree->kind = kind;
 	tree->slot = slot;
-	tree->view = view;
 	tree->ino_bits = (uint64_t)kind << INO_KIND_SHIFT;
-	tree->config.is_read_only |= kind == TREE_SNAPSHOT;
+	return tree;
+}
+
+int tree_open_snapshot(struct tree *live, uint16_t slot,
+		       struct aedb_snapshot *view, struct tree **ret)
+{
+	struct tree *tree = tree_beside(live, TREE_SNAPSHOT, slot);
+
+	if (!tree)
+		return -ENOMEM;
+	tree_show_snapshot(tree, view);
+	tree->config.is_read_only = true;
 	*ret = tree;
 	return 0;
+}
+
+int tree_open_batch(struct tree *live, uint16_t slot, struct batch *batch,
+		    struct tree **ret)
+{
+	struct tree *tree = tree_beside(live, TREE_BATCH, slot);
+
+	if (!tree)
+		return -ENOMEM;
+	tree->batch = batch;
+	tree->view = aedb_batch_view(batch->engine);
+	tree->ino_bits |= (uint64_t)batch->ino_slot << INO_SLOT_SHIFT;
+	*ret = tree;
+	return 0;
+}
+
+void tree_show_snapshot(struct tree *tree, struct aedb_snapshot *view)
+{
+	aedb_snapshot_close(tree->snapshot);
+	tree->snapshot = view;
+	tree->view = view;
+}
+
+static void drop_staged(struct file *file)
+{
+	struct handle *h;
+
+	LIST_FOREACH(h, &file->handles, next)
+		if (h->copy)
+			working_release(h->copy);
+}
+
+void tree_end_batch(struct tree *tree)
+{
+	struct file *file;
+
+	LIST_FOREACH(file, &tree->open_files, next) {
+		drop_staged(file);
+		tree_note_stale(tree, file->node);
+	}
+	tree->is_gone = true;
+	tree->view = NULL;
+	tree->batch = NULL;
 }
 
 static void close_handles(struct tree *tree)
@@ -114,7 +168,7 @@ void tree_close(struct tree *tree)
 		return;
 	close_handles(tree);
 	node_table_free(tree->nodes);
-	aedb_snapshot_close(tree->view);
+	aedb_snapshot_close(tree->snapshot);
 	if (tree->kind == TREE_LIVE)
 		mount_free(tree->mount);
 	free(tree);
@@ -183,7 +237,12 @@ struct node *tree_root(struct tree *tree)
 
 bool tree_is_lost(const struct tree *tree)
 {
-	return tree->kind == TREE_SNAPSHOT && !tree->view;
+	return tree->kind != TREE_LIVE && !tree->view;
+}
+
+bool tree_has_ended(const struct tree *tree)
+{
+	return tree->kind == TREE_BATCH && !tree->batch;
 }
 
 /* A prime: as many versions of a key have numbers of their own in snapshots, or
@@ -202,6 +261,11 @@ uint64_t tree_ino(const struct tree *tree, const struct object *object)
 bool tree_is_immutable(const struct tree *tree)
 {
 	return tree->kind == TREE_SNAPSHOT;
+}
+
+bool tree_is_of_batch(const struct tree *tree)
+{
+	return tree->kind == TREE_BATCH;
 }
 
 bool tree_is_unused(const struct tree *tree)

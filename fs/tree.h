@@ -1,7 +1,7 @@
 /*
  * A mounted file tree: what each file system call means in the database. The
  * live tree shows the newest state; others beside it, with the same lock, clock
- * and memory, show what a snapshot does.
+ * and memory, show what a snapshot does, or a batch with what is changed in it.
  * Knows nothing of FUSE; the ll_ files (and unit tests) call it.
  *
  * Calling sequence for every operation:
@@ -34,6 +34,7 @@
 #include "aedb.h"
 #include "attr.h"
 
+struct batch;
 struct handle;
 struct node;
 struct pin;
@@ -44,6 +45,7 @@ struct tree_config {
 	bool is_read_only;
 	uint32_t key_bytes_max;	/* of the database's options; 0: 1 KiB */
 	size_t nodes_max;	/* the kernel should keep; 0: any number */
+	uint32_t batch_age_s;	/* of a batch; then it is too old. 0: any */
 	int host_fd;		/* a file or directory on the database's file
 				 * system, for statvfs; borrowed until tree_close */
 };
@@ -71,24 +73,31 @@ struct tree_entry {
 	bool is_name_lasting;	/* name -> node stays until somebody changes it
 				 * through the mount */
 	bool is_stat_lasting;	/* so do the attributes */
+	bool is_door;		/* a batch's topmost directory: its owner and mode
+				 * say who may enter */
 };
 
 /* What a tree shows. The values stand in every st_ino. */
 enum tree_kind {
 	TREE_LIVE,
 	TREE_SNAPSHOT,		/* what is committed as of then, for ever */
+	TREE_BATCH,		/* what is committed in it over its base */
 };
 
 /* The live tree, of slot 0. The database stays the caller's. -ENOMEM. */
 int tree_open(struct aedb *db, const struct tree_config *config,
 	      struct tree **ret);
-/* A tree beside the live one that shows a view, which is the tree's from now on.
+/* A tree beside the live one that shows a snapshot, the tree's from now on.
  * The slot tells it from all others that are open; at most TREE_SLOT_MAX. Needs
  * the tree lock. -ENOMEM: the view is still the caller's. */
 #define TREE_SLOT_MAX (UINT16_MAX - 1)
 #define TREE_SLOT_CONTROL UINT16_MAX	/* in no tree */
-int tree_open_view(struct tree *live, enum tree_kind kind, uint16_t slot,
-		   struct aedb_snapshot *view, struct tree **ret);
+int tree_open_snapshot(struct tree *live, uint16_t slot,
+		       struct aedb_snapshot *view, struct tree **ret);
+/* The same of a batch, which stays the caller's until the tree is closed or
+ * tree_end_batch. */
+int tree_open_batch(struct tree *live, uint16_t slot, struct batch *batch,
+		    struct tree **ret);
 /* Drops what is still staged, and gives the view back. Others than the live tree
  * with the tree lock, and before it. No operation may run. Takes NULL. */
 void tree_close(struct tree *tree);
@@ -102,6 +111,9 @@ struct aedb *tree_db(struct tree *tree);
 struct node *tree_root(struct tree *tree);
 /* What it shows never changes. */
 bool tree_is_immutable(const struct tree *tree);
+/* What is committed in it goes when the database is closed, until the batch is
+ * committed: there is nothing to wait for. */
+bool tree_is_of_batch(const struct tree *tree);
 /* Nobody counts any of its nodes. */
 bool tree_is_unused(const struct tree *tree);
 

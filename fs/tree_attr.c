@@ -174,6 +174,13 @@ static void add_shown_atime(const struct object *object, struct tree_set *set)
 	set->atime_ns = object->mtime_ns;
 }
 
+/* A batch's topmost directory is shown as that of whoever began it. */
+static bool may_set_root(const struct tree_caller *caller,
+			 const struct object *root)
+{
+	return caller->uid == 0 || caller->uid == root->attr.uid;
+}
+
 /* What changes besides the fields that were asked for. */
 static int add_consequences(struct tree *tree,
 			    const struct tree_caller *caller,
@@ -184,6 +191,9 @@ static int add_consequences(struct tree *tree,
 
 	if (rc < 0)
 		return rc;
+	if (tree->batch && node->kind == NODE_ROOT &&
+	    !may_set_root(caller, &object))
+		return -EPERM;
 	add_cleared_mode(caller, &object, set);
 	add_shown_atime(&object, set);
 	return 0;
@@ -200,6 +210,8 @@ int tree_setattr(struct tree *tree, const struct tree_caller *caller,
 		return -EROFS;
 	if (node_is_special(node))
 		return -EPERM;
+	if (tree_is_lost(tree))
+		return -ENOENT;
 	if (set->fields & TREE_SET_SIZE)
 		rc = set_size(tree, caller, node, handle, set->bytes);
 	if (rc == 0)

@@ -51,7 +51,8 @@ int tree_read(struct tree *tree, const struct tree_caller *caller,
 	      struct pin **ret_pin)
 {
 	struct view view;
-	int rc = view_of_handle(tree, caller, handle, read->offset + read->n,
+	int rc = tree_has_ended(tree) ? -ESTALE :
+		 view_of_handle(tree, caller, handle, read->offset + read->n,
 				&view);
 
 	if (rc < 0)
@@ -78,7 +79,8 @@ int tree_seek(struct tree *tree, const struct tree_caller *caller,
 	      struct pin **ret_pin)
 {
 	struct view view;
-	int rc = view_of_handle(tree, caller, handle, seek->offset, &view);
+	int rc = tree_has_ended(tree) ? -ESTALE :
+		 view_of_handle(tree, caller, handle, seek->offset, &view);
 
 	if (rc < 0)
 		return rc;
@@ -122,6 +124,8 @@ int tree_write(struct tree *tree, const struct tree_caller *caller,
 
 	if (!copy)
 		return -EBADF;
+	if (tree_has_ended(tree))
+		return -ESTALE;
 	was_clean = !working_has_staged(copy);
 	if (write->is_append)
 		rc = working_bytes(file, copy, &at.offset);
@@ -208,6 +212,8 @@ int tree_fallocate(struct tree *tree, const struct tree_caller *caller,
 
 	if (!handle->copy)
 		return -EBADF;
+	if (tree_has_ended(tree))
+		return -ESTALE;
 	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
 		     FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
@@ -281,6 +287,9 @@ int tree_flush(struct tree *tree, const struct tree_caller *caller,
 	if (!copy)
 		return 0;
 	handle->is_flushed = true;
+	/* What was committed is lost, too. */
+	if (tree_has_ended(tree))
+		return -ESTALE;
 	/* The kernel dropped size and times at the end of the WRITE, and what
 	 * was on its way; nothing lasting was answered since. */
 	if (copy->has_data && handle->writer_tid == caller->tid)
@@ -300,6 +309,8 @@ int tree_fsync(struct tree *tree, struct handle *handle)
 
 	if (!handle->copy && !handle->is_creator)
 		return 0;
+	if (tree_has_ended(tree))
+		return -ESTALE;
 	if (!working_has_staged(copy) && !node_is_pending(handle->node))
 		return 0;
 	return commit_copy(tree, file, copy);
@@ -366,6 +377,10 @@ int tree_release(struct tree *tree, struct handle *handle)
 	struct node *node = handle->node;
 	int rc = 0;
 
+	if (tree_has_ended(tree)) {
+		handle_close(tree, handle);
+		return 0;
+	}
 	/* Every close(2) is a FLUSH: its process was killed in open(2). */
 	if (copy && handle->kind == HANDLE_WHOLE && !handle->is_flushed &&
 	    !copy->has_data)

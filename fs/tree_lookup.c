@@ -46,6 +46,8 @@ int tree_getattr(struct tree *tree, const struct tree_caller *caller,
 		 struct node *node, struct handle *handle,
 		 struct tree_entry *ret)
 {
+	if (tree_is_lost(tree))
+		return -ENOENT;
 	return view_entry(tree, caller, node, handle, ret);
 }
 

@@ -1,0 +1,263 @@
+/* Batches begun, found and ended. */
+#include "forest_batches.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "forest_inner.h"
+
+bool forest_has_batches(struct forest *forest, uint64_t nodeid)
+{
+	return tree_nodeid_node(forest->live, nodeid)->kind == NODE_BATCHES;
+}
+
+/* The rule for snapshots' names. */
+static int check_name(const char *name)
+{
+	if (strlen(name) > AEDB_NAME_BYTES_MAX)
+		return -ENAMETOOLONG;
+	if (!*name || *name == '.')
+		return -EINVAL;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
+			return -EINVAL;
+	return 0;
+}
+
+/* Finding. */
+
+struct batch *forest_batch_find(struct forest *forest, const char *name)
+{
+	struct batch *batch;
+
+	LIST_FOREACH(batch, &forest->live->mount->batches, next)
+		if (strcmp(batch->name, name) == 0)
+			return batch;
+	return NULL;
+}
+
+struct batch *forest_batch_next(struct forest *forest, const char *after)
+{
+	struct batch *batch;
+
+	LIST_FOREACH(batch, &forest->live->mount->batches, next)
+		if (strcmp(batch->name, after) > 0)
+			return batch;
+	return NULL;
+}
+
+struct batch *forest_batch_expired(struct forest *forest, int64_t now_ns,
+				   int64_t *ret)
+{
+	struct batch *batch;
+
+	*ret = INT64_MAX;
+	LIST_FOREACH(batch, &forest->live->mount->batches, next) {
+		if (batch->deadline_ns <= now_ns)
+			return batch;
+		if (batch->deadline_ns < *ret)
+			*ret = batch->deadline_ns;
+	}
+	return NULL;
+}
+
+static int show(struct batch *batch, const struct tree_caller *caller,
+		struct tree_entry *ret)
+{
+	struct node *root = node_ref(tree_root(batch->tree));
+	int rc = tree_getattr(batch->tree, caller, root, NULL, ret);
+
+	if (rc < 0)
+		tree_forget(batch->tree, root, 1);
+	return rc;
+}
+
+int forest_lookup_batch(struct forest *forest, const struct tree_caller *caller,
+			const char *name, struct tree_entry *ret)
+{
+	struct batch *batch = forest_batch_find(forest, name);
+
+	return batch ? show(batch, caller, ret) : -ENOENT;
+}
+
+int forest_batch_check(struct forest *forest, const struct batch *batch,
+		       const struct tree_caller *caller)
+{
+	uid_t uid = caller->uid;
+
+	return uid == 0 || uid == batch->uid ||
+	       uid == forest->live->config.defaults.uid ? 0 : -EACCES;
+}
+
+/* Beginning. */
+
+/* 0: all are taken. */
+static uint16_t free_ino_slot(struct forest *forest)
+{
+	bool is_taken[FOREST_BATCHES_MAX + 1] = { false };
+	struct batch *batch;
+	uint16_t slot = forest->last_batch;
+
+	LIST_FOREACH(batch, &forest->live->mount->batches, next)
+		is_taken[batch->ino_slot] = true;
+	for (unsigned i = 0; i < FOREST_BATCHES_MAX; i++) {
+		slot = slot % FOREST_BATCHES_MAX + 1;
+		if (!is_taken[slot])
+			return slot;
+	}
+	return 0;
+}
+
+static int64_t deadline_ns(uint32_t age_s)
+{
+	struct timespec now;
+
+	if (!age_s)
+		return INT64_MAX;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (now.tv_sec + (int64_t)age_s) * 1000000000 + now.tv_nsec;
+}
+
+static struct batch *batch_new(struct forest *forest,
+			       const struct tree_caller *caller,
+			       const struct forest_batch *new)
+{
+	struct tree *live = forest->live;
+	struct batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	strcpy(batch->name, new->name);
+	batch->dir = new->dir;
+	batch->uid = caller->uid;
+	batch->gid = caller->gid;
+	batch->ino_slot = free_ino_slot(forest);
+	batch->begun_ns = tree_time_ns(live);
+	batch->deadline_ns = deadline_ns(live->config.batch_age_s);
+	return batch;
+}
+
+/* The list stays in the order of names. */
+static void insert(struct mount *mount, struct batch *batch)
+{
+	struct batch *at, *before = NULL;
+
+	LIST_FOREACH(at, &mount->batches, next) {
+		if (strcmp(at->name, batch->name) > 0)
+			break;
+		before = at;
+	}
+	if (before)
+		LIST_INSERT_AFTER(before, batch, next);
+	else
+		LIST_INSERT_HEAD(&mount->batches, batch, next);
+}
+
+static void names_changed(struct forest *forest, uint64_t dir)
+{
+	struct tree *live = forest->live;
+
+	live->mount->batches_changed_ns = tree_time_ns(live);
+	tree_note_stale(live, tree_nodeid_node(live, dir));
+}
+
+void forest_batch_end(struct forest *forest, struct batch *batch)
+{
+	struct tree *tree = batch->tree;
+
+	LIST_REMOVE(batch, next);
+	names_changed(forest, batch->dir);
+	tree_end_batch(tree);
+	forest_free_unused(forest, tree);
+	batch->tree = NULL;
+}
+
+void forest_batch_drop(struct batch *batch)
+{
+	aedb_batch_abort(batch->engine);
+	free(batch);
+}
+
+static int open_tree(struct forest *forest, struct batch *batch)
+{
+	uint16_t slot = forest_slot(forest);
+	struct tree *live = forest->live;
+	struct beside *beside;
+	int rc;
+
+	if (!slot)
+		return -ENFILE;
+	rc = tree_open_batch(live, slot, batch, &batch->tree);
+	if (rc < 0)
+		return rc;
+	rc = forest_add(forest, batch->tree,
+			tree_nodeid_node(live, batch->dir), &beside);
+	if (rc < 0)
+		tree_close(batch->tree);
+	return rc;
+}
+
+static int check_begin(struct forest *forest, const char *name)
+{
+	int rc = check_name(name);
+
+	if (rc < 0)
+		return rc;
+	if (forest_batch_find(forest, name))
+		return -EEXIST;
+	return forest->live->config.is_read_only ? -EROFS : 0;
+}
+
+int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
+		       const struct forest_batch *new, struct tree_entry *ret)
+{
+	struct tree *live = forest->live;
+	struct batch *batch;
+	int rc = check_begin(forest, new->name);
+
+	if (rc < 0)
+		return rc;
+	batch = batch_new(forest, caller, new);
+	if (!batch)
+		return -ENOMEM;
+	rc = batch->ino_slot ? aedb_batch_begin(live->db, &batch->engine) :
+			       AEDB_TOO_LARGE;
+	if (rc == 0)
+		rc = open_tree(forest, batch);
+	if (rc < 0) {
+		forest_batch_drop(batch);
+		return rc == AEDB_TOO_LARGE ? -ENOSPC : rc;
+	}
+	forest->last_batch = batch->ino_slot;
+	insert(live->mount, batch);
+	names_changed(forest, batch->dir);
+	rc = show(batch, caller, ret);
+	if (rc < 0) {
+		forest_batch_end(forest, batch);
+		forest_batch_drop(batch);
+	}
+	return rc;
+}
+
+int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,
+		       const char *name)
+{
+	struct batch *batch;
+	int rc = -ENOENT;
+
+	tree_lock(forest->live);
+	batch = forest_batch_find(forest, name);
+	if (batch && forest->live->config.is_read_only)
+		rc = -EROFS;
+	else if (batch)
+		rc = forest_batch_check(forest, batch, caller);
+	if (rc == 0)
+		forest_batch_end(forest, batch);
+	tree_unlock(forest->live);
+	if (rc == 0)
+		forest_batch_drop(batch);
+	return rc;
+}

@@ -102,14 +102,11 @@ static inline void fs_close(struct fs *fs)
 static inline struct node *fs_parent(struct fs *fs, const char *path,
 				     const char **ret_name)
 {
-	struct node *dir = fs->scope;
+	struct node *dir = node_ref(fs->scope);
 	struct tree_entry entry;
 	const char *slash;
 	char name[256];
 
-	tree_lookup(fs->tree, &fs->me, fs->scope->parent,
-		    node_name(fs->scope),
-		    &entry);
 	while ((slash = strchr(path, '/'))) {
 		snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
 		CHECK_OK(tree_lookup(fs->tree, &fs->me, dir, name, &entry));

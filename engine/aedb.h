@@ -561,6 +561,8 @@ int aedb_batch_expect_object(struct aedb_batch *batch, struct aedb_scope *scope,
 /* No key of the range was made, changed or deleted. */
 int aedb_batch_expect_range(struct aedb_batch *batch, struct aedb_scope *scope,
 			    const struct aedb_range *range);
+/* Forgets all that was expected. */
+void aedb_batch_expect_nothing(struct aedb_batch *batch);
 
 /*
  * Commits the net difference to the base with the database's durability, as one

@@ -98,11 +98,13 @@ int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret)
 	return 0;
 }
 
-static void expects_free(struct aedb_batch *batch)
+void aedb_batch_expect_nothing(struct aedb_batch *batch)
 {
 	for (size_t i = 0; i < batch->n_expects; i++)
 		free(batch->expects[i].from);
 	free(batch->expects);
+	batch->expects = NULL;
+	batch->n_expects = 0;
 }
 
 void batch_end(struct aedb_batch *batch)
@@ -111,7 +113,7 @@ void batch_end(struct aedb_batch *batch)
 	seq_t base = batch->branch.base_seq;
 	struct memtable *memtable;
 
-	expects_free(batch);
+	aedb_batch_expect_nothing(batch);
 	batch_conflicts_clear(batch);
 	batch_guards_clear(batch);
 	batch_names_free(batch->names);

@@ -430,6 +430,8 @@ TEST(batch_expects, "what the layer above expects to be as in the base conflicts
 	CHECK_OK(put_text(f.scope, "d/2", "2"));
 	CHECK_EQ(aedb_batch_commit(batch, NULL), AEDB_CONFLICT);
 	CHECK_STR(conflicts_of(batch), "~/p/s/r ~/p/s/d/...");
+	aedb_batch_expect_nothing(batch);
+	CHECK_OK(aedb_batch_check(batch));
 	aedb_batch_abort(batch);
 	fixture_close(&f);
 }

@@ -1,9 +1,10 @@
 /*
  * Batches as directories, without a mount: what they show, who may enter and end
- * them, and what is left of one that has ended.
+ * them, what is left of one that has ended, and what their commit needs.
  */
 #include <linux/fs.h>
 
+#include "expect.h"
 #include "forest_batches.h"
 #include "fs_fixture.h"
 #include "state.h"
@@ -546,4 +547,210 @@ TEST(ages, "batches too old are told, the oldest's time is known")
 	CHECK(!forest_batch_expired(fs.forest, deadline, &next));
 	CHECK_EQ(next, forest_batch_find(fs.forest, "b")->deadline_ns);
 	fs_close(&fs);
+}
+
+/* What the commit needs. */
+
+static int check_commit(struct fs *batch)
+{
+	CHECK_OK(expect_directories(batch->tree->batch));
+	return aedb_batch_check(batch->tree->batch->engine);
+}
+
+struct meeting {
+	const char *what;
+	void (*before)(struct fs *fs);
+	void (*inside)(struct fs *fs);
+	void (*beside)(struct fs *fs);
+	bool conflicts;
+};
+
+static void nothing(struct fs *fs)
+{
+	fs_put(fs, "unrelated", "x");
+}
+
+static void make_d(struct fs *fs)
+{
+	fs_mkdir(fs, "d");
+}
+
+static void make_d_e(struct fs *fs)
+{
+	fs_mkdir(fs, "d");
+	fs_mkdir(fs, "d/e");
+	fs_put(fs, "d/e/old", "v");
+}
+
+static void make_implicit(struct fs *fs)
+{
+	put_beneath(fs, "d/e/old");
+}
+
+static void add_x(struct fs *fs)
+{
+	fs_put(fs, "d/x", "1");
+}
+
+static void add_y(struct fs *fs)
+{
+	fs_put(fs, "d/y", "1");
+}
+
+static void add_in_e(struct fs *fs)
+{
+	fs_put(fs, "d/e/new", "1");
+}
+
+static void remove_d(struct fs *fs)
+{
+	CHECK_OK(fs_rmdir(fs, "d"));
+}
+
+static void remove_d_e(struct fs *fs)
+{
+	CHECK_OK(fs_unlink(fs, "d/e/old"));
+	CHECK_OK(fs_rmdir(fs, "d/e"));
+}
+
+static void remove_tree(struct fs *fs)
+{
+	remove_d_e(fs);
+	remove_d(fs);
+}
+
+static void remove_and_make(struct fs *fs)
+{
+	remove_tree(fs);
+	make_d(fs);
+}
+
+static void rename_d(struct fs *fs)
+{
+	CHECK_OK(fs_rename(fs, "d", "moved", 0));
+}
+
+static void make_moved_x(struct fs *fs)
+{
+	fs_mkdir(fs, "moved");
+	fs_put(fs, "moved/x", "1");
+}
+
+static void key_d(struct fs *fs)
+{
+	fs_put(fs, "d", "a key");
+}
+
+static void make_d_x(struct fs *fs)
+{
+	make_d(fs);
+	add_x(fs);
+}
+
+static void make_d_y(struct fs *fs)
+{
+	make_d(fs);
+	add_y(fs);
+}
+
+static void make_d_d(struct fs *fs)
+{
+	make_d(fs);
+	fs_mkdir(fs, "d/x");
+	fs_put(fs, "d/x/k", "1");
+}
+
+static void passing(struct fs *fs)
+{
+	fs_put(fs, "d/x.lock", "1");
+	CHECK_OK(fs_unlink(fs, "d/x.lock"));
+	fs_mkdir(fs, "d/tmp");
+	fs_put(fs, "d/tmp/x", "1");
+	CHECK_OK(fs_rename(fs, "d/tmp", "d/tmp2", 0));
+	CHECK_OK(fs_unlink(fs, "d/tmp2/x"));
+	CHECK_OK(fs_rmdir(fs, "d/tmp2"));
+	fs_put(fs, "d2", "1");
+	CHECK_OK(fs_unlink(fs, "d2"));
+}
+
+static void make_what_passed(struct fs *fs)
+{
+	fs_mkdir(fs, "d/tmp");
+	fs_put(fs, "d/tmp/y", "1");
+	fs_mkdir(fs, "d/x.lock");
+	fs_mkdir(fs, "d2");
+}
+
+static void own_key(struct fs *fs)
+{
+	fs_put(fs, "d/%", "the directory's own");
+}
+
+static void touch_d(struct fs *fs)
+{
+	struct tree_set set = { .fields = TREE_SET_MTIME, .mtime_ns = 1000 };
+	struct tree_entry dir = { 0 }, entry;
+
+	CHECK_OK(tree_lookup(fs->tree, &fs->me, fs->scope, "d", &dir));
+	CHECK_OK(tree_setattr(fs->tree, &fs->me, dir.node, NULL, &set, &entry));
+	tree_forget(fs->tree, dir.node, 1);
+}
+
+static const struct meeting meetings[] = {
+	{ "keys of different names in a directory", make_d, add_x, add_y, false },
+	{ "keys of one name", make_d, add_x, add_x, true },
+	{ "a key in a directory that is gone", make_d, add_x, remove_d, true },
+	{ "one deeper down", make_d_e, add_in_e, remove_tree, true },
+	{ "one in a renamed directory", make_d_e, add_in_e, rename_d, true },
+	{ "one in a directory that is another one now", make_d_e, add_x,
+	  remove_and_make, true },
+	{ "a directory removed where a key came", make_d, remove_d, add_x, true },
+	{ "one removed with all in it, likewise", make_d_e, remove_tree, add_x,
+	  true },
+	{ "one that keys alone made", make_implicit, remove_tree, add_in_e, true },
+	{ "part of one, beside what came elsewhere in it", make_d_e, remove_d_e,
+	  add_x, false },
+	{ "a directory replaced where a key came", make_d_e, remove_and_make,
+	  add_x, true },
+	{ "a directory renamed where a key came", make_d_e, rename_d, add_in_e,
+	  true },
+	{ "a directory renamed to where one was made", make_d_e, rename_d,
+	  make_moved_x, true },
+	{ "a directory made on both sides", nothing, make_d_x, make_d_y, false },
+	{ "with one key on both", nothing, make_d_x, make_d_x, true },
+	{ "a key over a directory", nothing, key_d, make_d_x, true },
+	{ "a directory over a key", nothing, make_d_x, key_d, true },
+	{ "an empty one", nothing, make_d, key_d, true },
+	{ "a key over a directory in one of both", nothing, make_d_x, make_d_d,
+	  true },
+	{ "the reverse", nothing, make_d_d, make_d_x, true },
+	{ "what was made and removed again", make_d, passing, make_what_passed,
+	  false },
+	{ "a directory's own key beside its others", make_d, own_key, add_x,
+	  false },
+	{ "times of a directory", make_d, touch_d, add_x, false },
+	{ "and beside them", make_d, add_x, touch_d, false },
+};
+
+TEST(meets, "a batch's commit conflicts over directories exactly when both changes "
+	"cannot have been made one after the other")
+{
+	for (size_t i = 0; i < sizeof(meetings) / sizeof(*meetings); i++) {
+		const struct meeting *m = &meetings[i];
+		struct fs fs, batch;
+		int rc;
+
+		fs_open(&fs);
+		m->before(&fs);
+		enter(&fs, "b", &batch);
+		m->inside(&batch);
+		CHECK_OK(check_commit(&batch));
+		m->beside(&fs);
+		rc = check_commit(&batch);
+		if (rc != (m->conflicts ? AEDB_CONFLICT : 0))
+			printf("# %s: %d\n", m->what, rc);
+		CHECK_EQ(rc, m->conflicts ? AEDB_CONFLICT : 0);
+		end(&batch, "b");
+		fs_close(&fs);
+	}
 }

@@ -126,6 +126,7 @@ static inline int fs_stat(struct fs *fs, const char *path, struct stat *ret)
 	int rc = tree_lookup(fs->tree, &fs->me, dir, name, &entry);
 
 	tree_forget(fs->tree, dir, 1);
+	*ret = (struct stat){ 0 };
 	if (rc < 0)
 		return rc;
 	*ret = entry.stat;

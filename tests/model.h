@@ -127,11 +127,11 @@ void model_names_check(struct model *model, struct aedb *db);
 /* Finds the state the database holds, by its number. */
 size_t model_find(struct model *model, struct aedb *db);
 /* Compares what the snapshot (NULL: the newest state) shows with state `shown`, of
- * a database in which `executed` is the last state that was. */
-int model_compare(struct model *model, size_t executed, size_t shown,
+ * a database whose visible state is `newest`. */
+int model_compare(struct model *model, size_t newest, size_t shown,
 		  struct aedb *db, const struct aedb_snapshot *snapshot);
 /* The same for each named snapshot. */
-int model_compare_names(struct model *model, size_t executed, struct aedb *db);
+int model_compare_names(struct model *model, size_t newest, struct aedb *db);
 /* Reads the key every way there is. */
 int model_compare_key(struct model *model, const struct model_entry *want,
 		      size_t key, struct aedb_scope *scope,

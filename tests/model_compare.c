@@ -298,7 +298,7 @@ static void count_compare(const struct model_state *state, struct aedb *db)
 	CHECK_EQ(stats.keys, n);
 }
 
-int model_compare(struct model *model, size_t executed, size_t shown,
+int model_compare(struct model *model, size_t newest, size_t shown,
 		  struct aedb *db, const struct aedb_snapshot *snapshot)
 {
 	struct view view = { model, model->states[shown], db, snapshot };
@@ -306,6 +306,6 @@ int model_compare(struct model *model, size_t executed, size_t shown,
 
 	for (size_t k = 0; k < MODEL_SCOPES; k++)
 		rc = first_of(rc, scope_compare(&view, k));
-	count_compare(model->states[executed], db);
+	count_compare(model->states[newest], db);
 	return rc;
 }

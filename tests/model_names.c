@@ -135,7 +135,7 @@ void model_names_check(struct model *model, struct aedb *db)
 	model->names_wanted = model->names;
 }
 
-int model_compare_names(struct model *model, size_t executed, struct aedb *db)
+int model_compare_names(struct model *model, size_t newest, struct aedb *db)
 {
 	int rc = 0;
 
@@ -145,7 +145,7 @@ int model_compare_names(struct model *model, size_t executed, struct aedb *db)
 
 		CHECK_OK(aedb_snapshot_open_named(db, model->names.at[i].name,
 						  &snapshot));
-		next = model_compare(model, executed, model->names.at[i].state,
+		next = model_compare(model, newest, model->names.at[i].state,
 				     db, snapshot);
 		rc = rc < 0 ? rc : next;
 		aedb_snapshot_close(snapshot);

@@ -49,6 +49,11 @@ struct batch *forest_batch_next(struct forest *forest, const char *after)
 	return NULL;
 }
 
+const char *forest_batch_name(const struct batch *batch)
+{
+	return batch->name;
+}
+
 struct batch *forest_batch_expired(struct forest *forest, int64_t now_ns,
 				   int64_t *ret)
 {
@@ -117,7 +122,7 @@ static int64_t deadline_ns(uint32_t age_s)
 
 	if (!age_s)
 		return INT64_MAX;
-	clock_gettime(CLOCK_BOOTTIME, &now);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (now.tv_sec + (int64_t)age_s) * 1000000000 + now.tv_nsec;
 }
 

@@ -42,7 +42,8 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 struct batch *forest_batch_find(struct forest *forest, const char *name);
 /* The first whose name is above `after`, "" for the first; NULL at the end. */
 struct batch *forest_batch_next(struct forest *forest, const char *after);
-/* The first that is as old as it may be at this time of CLOCK_BOOTTIME; else NULL,
+const char *forest_batch_name(const struct batch *batch);
+/* The first that is as old as it may be at this time of CLOCK_MONOTONIC; else NULL,
  * and *ret is when the oldest will be, or INT64_MAX. */
 struct batch *forest_batch_expired(struct forest *forest, int64_t now_ns,
 				   int64_t *ret);

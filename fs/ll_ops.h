@@ -16,6 +16,7 @@ struct fuse_args;
 struct fuse_session;
 struct control;
 struct forest;
+struct ll_ages;
 struct work_pool;
 
 struct ll_config {
@@ -29,11 +30,17 @@ struct ll_config {
 	dev_t device;			/* of the mount */
 	struct shown shown;
 	struct fuse_session *fuse;	/* set by ll_session_new */
+	struct ll_ages *ages;		/* set by ll_ages_start */
 };
 
 /* A session that serves the tree; the config is borrowed until
  * fuse_session_destroy. NULL: refused, libfuse has logged why. */
 struct fuse_session *ll_session_new(struct fuse_args *args,
 				    struct ll_config *config);
+
+/* A thread that aborts batches when they are too old. -ENOMEM. */
+int ll_ages_start(struct ll_config *config);
+/* Before the work pool is closed. Takes a config where none was started. */
+void ll_ages_stop(struct ll_config *config);
 
 #endif

@@ -34,6 +34,7 @@
 #include "aedb.h"
 #include "control.h"
 #include "forest.h"
+#include "forest_batches.h"
 #include "key_file.h"
 #include "ll_ops.h"
 #include "ll_session.h"
@@ -187,6 +188,7 @@ static int open_forest(struct server *s)
 		.defaults = { getuid(), getgid(), UMASK_DEFAULT },
 		.is_read_only = s->options.is_read_only,
 		.key_bytes_max = s->options.engine.key_bytes_max,
+		.batch_age_s = s->options.batch_age_s,
 		.host_fd = s->host_fd,
 	};
 
@@ -273,6 +275,9 @@ static int mount_session(struct server *s)
 		return startup_fail(&s->startup, STATUS_FAILED, "mounting on %s: %s",
 				    s->point, *fuse_line ? fuse_line : "refused");
 	s->config.device = mount_point_device(s->point);
+	if (ll_ages_start(&s->config) < 0)
+		return startup_fail(&s->startup, STATUS_FAILED,
+				    "no thread can be had");
 	return STATUS_OK;
 }
 
@@ -353,6 +358,22 @@ static void close_session(struct server *s)
 	fuse_session_destroy(s->fuse);
 }
 
+/* Drops what is staged, and batches. */
+static int drain(struct forest *forest, size_t *ret_dropped)
+{
+	struct tree *live = forest_live(forest);
+	const char *name = "";
+	struct batch *batch;
+
+	tree_lock(live);
+	while ((batch = forest_batch_next(forest, name))) {
+		name = forest_batch_name(batch);
+		log_line(LOG_WARNING, "batch %s was open and is dropped", name);
+	}
+	tree_unlock(live);
+	return tree_drain(live, ret_dropped);
+}
+
 /* Everything visible becomes durable. Returns enum exit_status. */
 static int close_database(struct server *s)
 {
@@ -360,7 +381,7 @@ static int close_database(struct server *s)
 	int rc = 0, closed;
 
 	if (s->forest)
-		rc = tree_drain(forest_live(s->forest), &dropped);
+		rc = drain(s->forest, &dropped);
 	if (dropped)
 		log_line(LOG_WARNING, "%s: dropped what was written to %zu open "
 			 "files and not committed", s->database, dropped);
@@ -389,6 +410,7 @@ static int run(struct server *s)
 		status = mount_session(s);
 	if (status == STATUS_OK)
 		status = serve(s);
+	ll_ages_stop(&s->config);
 	if (s->control)
 		control_end(s->control);
 	work_pool_close(s->pool);

@@ -18,6 +18,8 @@
 #define SIZE_BYTES_MAX (UINT64_C(1) << 50)
 #define LOG_KEEP_BYTES (UINT64_C(4) << 20)
 #define HISTORY_BYTES_MIN (UINT64_C(64) << 10)
+#define BATCHES_MAX 1023	/* that numbers of files tell apart */
+#define BATCH_AGE_S 86400
 
 __attribute__((format(printf, 2, 3)))
 static int refuse(struct options *options, const char *format, ...)
@@ -102,6 +104,8 @@ static const struct count *find_count(const char *name)
 		  offsetof(struct aedb_options, sync_interval_ms) },
 		{ "key_bytes_max", "bytes", 1, PATH_KEY_BYTES_MAX,
 		  offsetof(struct aedb_options, key_bytes_max) },
+		{ "batches_max", "batches", 1, BATCHES_MAX,
+		  offsetof(struct aedb_options, batches_max) },
 		{ "checkpoint_ops", "operations", 1000, 1000000000,
 		  offsetof(struct aedb_options, checkpoint_ops) },
 		{ "checkpoint_interval", "seconds", 1, 86400,
@@ -209,6 +213,13 @@ static bool read_age(const char *text, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)v * seconds;
 	return true;
+}
+
+static int parse_batch_age(struct options *options, const char *text)
+{
+	return read_age(text, &options->batch_age_s) ? 0 :
+	       refuse(options, "option batch_age=%s: not a time of 1s or more, "
+		      "in seconds or with s, m, h, d or w", text);
 }
 
 static int parse_history_bytes(struct options *options, const char *text)
@@ -395,6 +406,8 @@ static int apply_value(struct options *options, const char *name, char *text)
 		return parse_size(options, size, text);
 	if (!strcmp(name, "history"))
 		return parse_history(options, text);
+	if (!strcmp(name, "batch_age"))
+		return parse_batch_age(options, text);
 	if (!strcmp(name, "key_file")) {
 		strcpy(options->key_file, text);
 		return *text ? 0 : refuse(options, "option key_file=: no file");
@@ -408,7 +421,7 @@ static bool wants_value(const char *name)
 {
 	static const char *const names[] = {
 		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"history", "key_file", NULL,
+		"history", "batch_age", "key_file", NULL,
 	};
 
 	return is_among(name, names) || find_count(name) || find_size(name);
@@ -533,6 +546,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	aedb_options_init(&ret->engine);
 	ret->engine.durability = AEDB_BATCH;
 	ret->engine.log_keep_bytes = LOG_KEEP_BYTES;
+	ret->batch_age_s = BATCH_AGE_S;
 	letters = ret->is_for_mount ? ":sfnvN:o:t:hV" : ":fo:hV";
 	optind = 0;
 	opterr = 0;
@@ -575,6 +589,8 @@ void options_print_help(FILE *out)
 	      "                      start has to read (64M, 250000, 300)\n"
 	      "     log_keep=SIZE    of the log before the last checkpoint stays,\n"
 	      "                      for .changes (4M)\n"
+	      "     batches_max=N    batches open at a time, 1-1023 (1000)\n"
+	      "     batch_age=TIME   after which one is aborted (24h)\n"
 	      "     compaction_rate=SIZE\n"
 	      "                      that compaction writes a second; 0: as much\n"
 	      "                      as it can (64M)\n"

@@ -41,6 +41,7 @@ struct options {
 	bool creates;			/* a database where there is none */
 	struct aedb_options engine;	/* what the database is opened with; its
 					 * memory is that of the whole mount */
+	uint32_t batch_age_s;		/* at which the mount aborts a batch */
 	char key_file[OPTIONS_PATH_BYTES];	/* "": the manifest is not signed */
 	bool wants_history_bytes;	/* while -o is read */
 	struct shown shown;

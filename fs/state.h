@@ -51,7 +51,7 @@ struct batch {
 	gid_t gid;
 	uint16_t ino_slot;		/* in every st_ino */
 	int64_t begun_ns;		/* since 1970 */
-	int64_t deadline_ns;		/* of CLOCK_BOOTTIME: too old then */
+	int64_t deadline_ns;		/* of CLOCK_MONOTONIC: too old then */
 };
 
 struct tree {

@@ -98,6 +98,20 @@ TEST(options_maintenance, "when checkpoints are made and how fast compaction "
 	CHECK_EQ(o.engine.compaction_rate, 0);
 }
 
+TEST(options_batches, "how many batches are open and for how long can be set")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt"));
+	CHECK_EQ(o.engine.batches_max, 1000);
+	CHECK_EQ(o.batch_age_s, 86400);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "batches_max=1023,batch_age=90m"));
+	CHECK_EQ(o.engine.batches_max, 1023);
+	CHECK_EQ(o.batch_age_s, 5400);
+	CHECK_REFUSED("option batch_age wants a value: batch_age=…", "-o",
+		      "batch_age", "db", "mnt");
+}
+
 TEST(options_history, "a history has a time and a size, with units, and is off without")
 {
 	struct options o;
@@ -237,6 +251,7 @@ TEST(options_values, "values out of their range are refused")
 		"checkpoint_interval=0", "checkpoint_interval=86401",
 		"checkpoint_interval=5m", "compaction_rate=1", "log_keep=2T",
 		"compaction_rate=64MB", "compaction_rate=00x",
+		"batches_max=0", "batches_max=1024", "batch_age=0", "batch_age=1y",
 		"history=0", "history=1y", "history=9999999999", "history=8000w",
 	};
 

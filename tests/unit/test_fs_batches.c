@@ -297,6 +297,8 @@ TEST(ended, "of a batch that was aborted names are not found, and open files can
 	creator = fs_handle(&batch, batch.me.tid, "new", O_CREAT | O_WRONLY);
 	fs_write_as(&batch, batch.me.tid, writer, 0, "staged");
 	CHECK_OK(tree_opendir(batch.tree, batch.scope, &dir));
+	/* The end of the mount would not wait for that. */
+	CHECK_EQ(tree_staged_handles(fs.tree), 0);
 	CHECK_EQ(abort_as(&fs, 0, "b"), 0);
 	CHECK_EQ(abort_as(&fs, 0, "b"), -ENOENT);
 

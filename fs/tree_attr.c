@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "commit.h"
+#include "door.h"
 #include "find.h"
 #include "set_id.h"
 #include "view.h"
@@ -174,13 +175,6 @@ static void add_shown_atime(const struct object *object, struct tree_set *set)
 	set->atime_ns = object->mtime_ns;
 }
 
-/* A batch's topmost directory is shown as that of whoever began it. */
-static bool may_set_root(const struct tree_caller *caller,
-			 const struct object *root)
-{
-	return caller->uid == 0 || caller->uid == root->attr.uid;
-}
-
 /* What changes besides the fields that were asked for. */
 static int add_consequences(struct tree *tree,
 			    const struct tree_caller *caller,
@@ -191,9 +185,9 @@ static int add_consequences(struct tree *tree,
 
 	if (rc < 0)
 		return rc;
-	if (tree->batch && node->kind == NODE_ROOT &&
-	    !may_set_root(caller, &object))
-		return -EPERM;
+	rc = door_check_set(tree, caller, node, &object);
+	if (rc < 0)
+		return rc;
 	add_cleared_mode(caller, &object, set);
 	add_shown_atime(&object, set);
 	return 0;

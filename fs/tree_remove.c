@@ -3,6 +3,7 @@
 
 #include "change.h"
 #include "commit.h"
+#include "door.h"
 #include "find.h"
 #include "removal.h"
 #include "state.h"
@@ -77,6 +78,8 @@ int tree_rmdir(struct tree *tree, const struct tree_caller *caller,
 	else if (node_is_special(node))
 		rc = -EPERM;
 	else
+		rc = door_check_remove(tree, caller, node);
+	if (rc == 0)
 		rc = find_check_empty(tree, node);
 	if (rc == 0)
 		rc = remove_committed(tree, caller, node,

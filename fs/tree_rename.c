@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "commit.h"
+#include "door.h"
 #include "find.h"
 #include "move.h"
 #include "removal.h"
@@ -412,6 +413,10 @@ static int run(struct job *job)
 
 	if (rc == 0 && job->from == job->to)
 		return 0;
+	if (rc == 0)
+		rc = door_check_remove(job->tree, job->caller, job->from);
+	if (rc == 0 && job->to)
+		rc = door_check_remove(job->tree, job->caller, job->to);
 	if (rc == 0 && node_is_above(job->from, job->rename->new_parent))
 		rc = -EINVAL;
 	if (rc == 0)

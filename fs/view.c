@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "door.h"
 #include "find.h"
 #include "told.h"
 #include "working.h"
@@ -175,26 +176,6 @@ static void show_taken(const struct tree *tree, const struct node *dir,
 		object->mtime_ns = taken_ns;
 }
 
-/* A batch's topmost directory is seen from outside: whose the batch is, and since
- * when. Others do not enter. Who may not write to the root may not here. */
-static void show_door(const struct tree *tree, const struct object *root,
-		      struct stat *ret)
-{
-	const struct batch *batch = tree->batch;
-	const struct fs_attr *attr = &root->attr;
-	mode_t mask = batch->uid == attr->uid ? S_IWUSR :
-		      batch->gid == attr->gid ? S_IWGRP : S_IWOTH;
-	bool may_write = batch->uid == 0 || attr->mode & mask;
-
-	ret->st_mode = S_IFDIR | (may_write ? 0700 : 0500);
-	ret->st_uid = batch->uid;
-	ret->st_gid = batch->gid;
-	ret->st_mtim.tv_sec = batch->begun_ns / 1000000000;
-	ret->st_mtim.tv_nsec = batch->begun_ns % 1000000000;
-	ret->st_ctim = ret->st_mtim;
-	ret->st_atim = ret->st_mtim;
-}
-
 /* A file that is pending in a directory is listed, and shows in its times. */
 static void show_directory(const struct tree *tree, const struct node *dir,
 			   const struct object *object, struct stat *ret)
@@ -219,7 +200,7 @@ void view_entry_of_object(struct tree *tree, const struct tree_caller *caller,
 	ret->nodeid = tree_nodeid(tree, node);
 	ret->is_name_lasting = !node->draft;
 	ret->is_stat_lasting = is_stat_lasting(node);
-	ret->is_door = tree->batch && node->kind == NODE_ROOT;
+	ret->is_door = door_is(tree, node);
 	if (ret->is_stat_lasting)
 		told_add(node, caller->tid);
 	if (node_is_directory(node))
@@ -227,7 +208,7 @@ void view_entry_of_object(struct tree *tree, const struct tree_caller *caller,
 	else
 		object_stat(object, &ret->stat);
 	if (ret->is_door)
-		show_door(tree, object, &ret->stat);
+		door_stat(tree, object, &ret->stat);
 	ret->stat.st_ino = tree_ino(tree, object);
 	if (node_is_orphan(node))
 		ret->stat.st_nlink = 0;

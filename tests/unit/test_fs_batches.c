@@ -476,6 +476,40 @@ TEST(root, "the root's attributes are its owner's to change in a batch, too")
 	fs_close(&fs);
 }
 
+TEST(sticky, "in a sticky root a batch's creator removes and renames their own "
+	"projects alone")
+{
+	struct tree_set set = { .fields = TREE_SET_MODE, .mode = 01777 };
+	struct tree_entry door = { 0 }, entry;
+	struct tree_new new = { .name = "q", .mode = 0755 };
+	struct tree_rename rename = { .name = "p", .new_name = "r" };
+	struct tree *tree;
+	struct fs fs;
+
+	fs_open(&fs);
+	CHECK_OK(tree_setattr(fs.tree, &fs.me, tree_root(fs.tree), NULL, &set,
+			      &entry));
+	CHECK_OK(begin_as(&fs, &stranger, "b", &door));
+	CHECK_EQ(door.stat.st_mode, S_IFDIR | 0700);
+	tree = forest_tree(fs.forest, door.nodeid);
+	new.parent = rename.parent = rename.new_parent = door.node;
+	CHECK_EQ(tree_rename(tree, &stranger, &rename), -EPERM);
+	CHECK_EQ(tree_rmdir(tree, &stranger, door.node, "p"), -EPERM);
+	CHECK_OK(tree_mkdir(tree, &stranger, &new, &entry));
+	tree_forget(tree, entry.node, 1);
+	rename.name = "q";
+	CHECK_OK(tree_rename(tree, &stranger, &rename));
+	rename.new_name = "p";
+	rename.name = "r";
+	CHECK_EQ(tree_rename(tree, &stranger, &rename), -EPERM);
+	CHECK_OK(tree_rmdir(tree, &stranger, door.node, "r"));
+	rename.name = "p";
+	rename.new_name = "r";
+	CHECK_OK(tree_rename(tree, &fs.me, &rename));
+	forest_forget(fs.forest, door.nodeid, 1);
+	fs_close(&fs);
+}
+
 TEST(begun, "a batch's times are when it was begun")
 {
 	struct tree_entry door = { 0 }, again = { 0 };

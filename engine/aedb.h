@@ -584,6 +584,7 @@ enum aedb_change_kind {
 	AEDB_ADDED = '+',
 	AEDB_REMOVED = '-',
 	AEDB_CHANGED = '~',
+	AEDB_TOUCHED = '.',	/* only times; aedb_batch_diff_with_times */
 };
 
 enum aedb_change_of {
@@ -598,11 +599,14 @@ struct aedb_change {
 	enum aedb_change_of of;
 	bool is_range;		/* all keys that begin with this one, or from it
 				 * on: of an expectation, or of a dropped scope */
+	bool has_new_value;	/* AEDB_CHANGED in a diff: another object or
+				 * value, not attributes alone */
 	/* Its names in the view; of what is not there any more, in the base. */
 	struct aedb_place place;
 	const void *key;	/* NULL: of a place */
 	size_t key_bytes;
 	uint64_t id;		/* in the view, or else in the base; 0: neither */
+	uint64_t base_id;	/* of a diff: in the base; 0: it was not there */
 	aedb_seq_t seq;		/* of the conflicting operation, else 0 */
 };
 
@@ -618,6 +622,9 @@ struct aedb_batch_diff;
  * dropped scope is one change, whatever it held; a renamed one is two. Nothing is
  * committed into the batch while it is open. Owned; aedb_batch_diff_close. */
 int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret);
+/* From the beginning: lists directory records and places too of which the commit
+ * changes times alone. */
+void aedb_batch_diff_with_times(struct aedb_batch_diff *diff);
 /* Borrowed until the next call. AEDB_NOT_FOUND at the end. */
 int aedb_batch_diff_next(struct aedb_batch_diff *diff, struct aedb_change *ret);
 void aedb_batch_diff_close(struct aedb_batch_diff *diff);

@@ -14,6 +14,7 @@ struct aedb_batch_diff {
 	struct aedb_batch *batch;
 	struct batch_walk walk;
 	struct batch_text text;		/* of the change given last */
+	bool has_times;			/* what only times change of is listed */
 };
 
 /* The place that a key of the catalog's names is of. */
@@ -94,6 +95,7 @@ int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret)
 	if (!diff)
 		return err_set(AEDB_NO_MEMORY, "no memory for a list of changes");
 	diff->batch = batch;
+	diff->has_times = false;
 	rc = batch_names_make(batch);
 	if (rc == 0)
 		rc = batch_walk_init(&diff->walk, batch);
@@ -113,8 +115,14 @@ void aedb_batch_diff_close(struct aedb_batch_diff *diff)
 	free(diff);
 }
 
-/* Whether a difference is listed: scopes are by their names, times are not. */
-static bool is_listed(const struct batch_delta *delta, struct aedb_change *ret)
+void aedb_batch_diff_with_times(struct aedb_batch_diff *diff)
+{
+	diff->has_times = true;
+}
+
+/* Whether a difference is listed: scopes are by their names. */
+static bool is_listed(const struct aedb_batch_diff *diff,
+		      const struct batch_delta *delta, struct aedb_change *ret)
 {
 	switch (delta->kind) {
 	case DELTA_ADDED:
@@ -126,7 +134,11 @@ static bool is_listed(const struct batch_delta *delta, struct aedb_change *ret)
 	case DELTA_REPLACED:
 	case DELTA_ATTR:
 		ret->kind = AEDB_CHANGED;
+		ret->has_new_value = delta->kind == DELTA_REPLACED;
 		return true;
+	case DELTA_TOUCHED:
+		ret->kind = AEDB_TOUCHED;
+		return diff->has_times;
 	default:
 		return false;
 	}
@@ -140,10 +152,11 @@ static int diff_step(struct aedb_batch_diff *diff, struct aedb_change *ret)
 
 	do
 		rc = batch_walk_next(&diff->walk, &delta);
-	while (rc > 0 && !is_listed(&delta, ret));
+	while (rc > 0 && !is_listed(diff, &delta, ret));
 	if (rc <= 0)
 		return rc;
 	ret->id = delta.own.is_tombstone ? delta.base.id : delta.own.id;
+	ret->base_id = delta.has_base ? delta.base.id : 0;
 	batch_walk_rest(&diff->walk);
 	change_of(diff->batch, delta.space->id,
 		  (struct op_bytes){ diff->walk.key, diff->walk.key_bytes },

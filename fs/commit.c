@@ -23,6 +23,25 @@ static void shared_put_beneath(struct file *file, uint64_t mark)
 	shared->has_data = shared->is_dirty;
 }
 
+void commit_put_beneath(struct file *file)
+{
+	struct working *shared = &file->shared;
+
+	file->generation++;
+	pin_unref(file->latest);
+	file->latest = NULL;
+	if (!shared->stage)
+		return;
+	if (shared->is_dirty) {
+		shared_put_beneath(file, 0);
+		return;
+	}
+	file_forget_marks(file);
+	aedb_stage_close(shared->stage);
+	shared->stage = NULL;
+	shared->base_bytes = 0;
+}
+
 /* The private copy's value is the committed one now. */
 static void join(struct file *file, struct handle *handle)
 {

@@ -18,6 +18,9 @@ int commit_directory(struct tree *tree, struct node *dir);
 /* The copy was stored by a change that is now committed. */
 void commit_settle_copy(struct tree *tree, struct file *file,
 			struct working *copy);
+/* Somebody else committed another value of the file: what is staged in its
+ * shared copy stays, over that. */
+void commit_put_beneath(struct file *file);
 /* A killed process wrote this last: it is gone. */
 void commit_drop_copy(struct tree *tree, struct file *file,
 		      struct working *copy);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "absorb.h"
 #include "forest_inner.h"
 
 bool forest_has_batches(struct forest *forest, uint64_t nodeid)
@@ -184,6 +185,21 @@ void forest_batch_drop(struct batch *batch)
 {
 	aedb_batch_abort(batch->engine);
 	free(batch);
+}
+
+int forest_batch_commit(struct forest *forest, struct batch *batch,
+			aedb_seq_t *ret_seq, struct news *ret)
+{
+	int rc = tree_staged_handles(batch->tree) ? -EBUSY : 0;
+
+	*ret = (struct news){ .attributes = NULL };
+	if (rc == 0)
+		rc = absorb_commit(forest->live, batch->engine, ret_seq, ret);
+	if (rc < 0)
+		return rc;
+	forest_batch_end(forest, batch);
+	free(batch);
+	return 0;
 }
 
 static int open_tree(struct forest *forest, struct batch *batch)

@@ -18,6 +18,7 @@
 #define FOREST_BATCHES_H
 
 #include "forest.h"
+#include "news.h"
 
 struct batch;
 
@@ -55,6 +56,12 @@ int forest_batch_check(struct forest *forest, const struct batch *batch,
 void forest_batch_end(struct forest *forest, struct batch *batch);
 /* Aborts what has ended. Without the lock. */
 void forest_batch_drop(struct batch *batch);
+
+/* Commits it, and the live tree has its changes (absorb.h); it is freed then. Else
+ * it goes on: -EBUSY: there is data staged in it, and as aedb_batch_commit. *ret is
+ * to be released, *ret_seq durable later. */
+int forest_batch_commit(struct forest *forest, struct batch *batch,
+			aedb_seq_t *ret_seq, struct news *ret);
 
 /* rmdir. -ENOENT, -EACCES, -EROFS. Without the lock. */
 int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,

@@ -45,6 +45,7 @@ struct node {
 	enum node_kind kind : 4;
 	bool is_made : 1;		/* NODE_DIR: it has a record of its own */
 	bool has_name_outside : 1;	/* name_bytes is a pointer; owned */
+	bool is_touched : 1;		/* by the commit being absorbed (touched.h) */
 	uint32_t hash;
 	uint32_t refs;			/* kernel's lookups, children, handles */
 	pid_t told;			/* told.h */

@@ -2,8 +2,24 @@
 #include "removal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-#include "place.h"
+#include "find.h"
+
+/* Of a directory without a record nothing is stored. */
+static int prepare_implicit(struct removal *removal)
+{
+	struct object object;
+	int rc = find_object(removal->tree, removal->node, &object);
+
+	if (rc < 0)
+		return rc;
+	removal->draft = calloc(1, sizeof(*removal->draft));
+	if (!removal->draft)
+		return -ENOMEM;
+	removal->draft->object = object;
+	return 0;
+}
 
 int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 {
@@ -15,6 +31,8 @@ int removal_prepare(struct tree *tree, struct node *node, struct removal *ret)
 	if (!node || node->draft)
 		return 0;
 	rc = place_stat(tree, node, &entry);
+	if (rc == -ENOENT && node->kind == NODE_DIR)
+		return prepare_implicit(ret);
 	if (rc < 0)
 		return rc;
 	type = node_is_directory(node) ? S_IFDIR : S_IFREG;

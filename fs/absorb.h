@@ -1,0 +1,32 @@
+/*
+ * A commit that was made beside a tree, seen in it at once: a batch's in the live
+ * tree.
+ *
+ *	tree_lock(live);
+ *	rc = absorb_commit(live, batch, &seq, &news);
+ *	tree_unlock(live);
+ *	… the kernel is told the news; aedb_wait_durable(db, seq) …
+ *	news_release(&news);
+ *
+ * For those who have a file open it is as if another process had committed: a
+ * reading handle keeps its version; what is staged in place lies over the newest
+ * value; who has a file that is gone goes on with it, under no name. A file in
+ * creation whose name the batch uses, or whose directory it removes, is as one
+ * whose name was unlinked.
+ *
+ * A directory that the batch moves takes along what is in it: a batch made by
+ * file system calls does, and expects that nobody adds to it meanwhile.
+ *
+ * Threads: guarded by the tree lock.
+ */
+#ifndef ABSORB_H
+#define ABSORB_H
+
+#include "news.h"
+
+/* As aedb_batch_commit, which ends the batch; *ret has to be released. When it
+ * fails neither the batch nor the tree has changed. */
+int absorb_commit(struct tree *live, struct aedb_batch *batch,
+		  aedb_seq_t *ret_seq, struct news *ret);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * What the kernel is to be told after a commit that it did not ask this tree for:
+ * whose attributes are stale, and which names mean something else now.
+ *
+ * Threads: filled under the tree lock, read without it by who tells.
+ */
+#ifndef NEWS_H
+#define NEWS_H
+
+#include "state.h"
+
+struct news_name {
+	uint64_t parent;	/* as tree_nodeid gives it */
+	char *name;		/* owned */
+};
+
+struct news {
+	uint64_t *attributes;	/* owned; of these nodes */
+	size_t n_attributes, attributes_max;
+	struct news_name *names;	/* owned */
+	size_t n_names, names_max;
+};
+
+/* Zeroed: nothing to tell. */
+void news_release(struct news *news);
+/* Makes room for so many more, which can then be added. -ENOMEM. */
+int news_reserve(struct news *news, size_t attributes, size_t names);
+void news_add_stale(struct news *news, const struct tree *tree,
+		    const struct node *node);
+/* The same, if the kernel may believe some. */
+void news_add_attributes(struct news *news, const struct tree *tree,
+			 struct node *node);
+/* Takes the name over. */
+void news_add_name(struct news *news, uint64_t parent, char *name);
+
+#endif

@@ -34,9 +34,7 @@ int difference_print(enum difference what, const void *path, size_t n)
 {
 	if (output_is_json())
 		return print_json(what, path, n);
-	printf("%c ", words[what].sign);
-	text_write(stdout, path, n);
-	putchar('\n');
+	text_write_change(stdout, words[what].sign, path, n);
 	return output_check();
 }
 

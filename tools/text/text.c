@@ -131,6 +131,14 @@ void text_write_base64(FILE *out, const void *bytes, size_t n)
 	}
 }
 
+void text_write_change(FILE *out, char sign, const void *path, size_t n)
+{
+	putc(sign, out);
+	putc(' ', out);
+	text_write(out, path, n);
+	putc('\n', out);
+}
+
 char *text_quote(const void *bytes, size_t n)
 {
 	char *text = NULL;

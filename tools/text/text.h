@@ -26,6 +26,9 @@ void text_write_hex(FILE *out, const void *bytes, size_t n);
 /* With padding; parts of a longer text, but its last, are multiples of 3. */
 void text_write_base64(FILE *out, const void *bytes, size_t n);
 
+/* The line of a list of changes: + - or ~, and a path. */
+void text_write_change(FILE *out, char sign, const void *path, size_t n);
+
 /* Always in quotes. Owned; free. NULL: no memory. */
 char *text_quote(const void *bytes, size_t n);
 /* Replaces hexadecimal digits by the bytes they say, in place. False, and

@@ -33,8 +33,8 @@ struct control {
 };
 
 struct control_file {
-	struct control *control;	/* constant after open, as is the kind */
-	enum control_kind kind;
+	struct control *control;	/* constant after open, as is which */
+	struct control_which which;
 	pthread_mutex_t lock;
 	char *text;			/* guarded by lock; owned: what can be read */
 	size_t text_bytes;		/* guarded by lock */
@@ -46,11 +46,15 @@ struct control_file {
 static const struct {
 	const char *name;
 	mode_t mode;
+	bool is_in_batch;
 } files[] = {
-	[CONTROL_COMMANDS] = { ".control", 0600 },
-	[CONTROL_STATUS] = { ".status", 0400 },
-	[CONTROL_METRICS] = { ".metrics", 0444 },
-	[CONTROL_CHANGES] = { ".changes", 0400 },
+	[CONTROL_COMMANDS] = { ".control", 0600, false },
+	[CONTROL_STATUS] = { ".status", 0400, false },
+	[CONTROL_METRICS] = { ".metrics", 0444, false },
+	[CONTROL_CHANGES] = { ".changes", 0400, false },
+	[CONTROL_BATCH_COMMANDS] = { ".control", 0600, true },
+	[CONTROL_BATCH_DIFF] = { ".diff", 0400, true },
+	[CONTROL_BATCH_CONFLICTS] = { ".conflicts", 0400, true },
 };
 
 struct control *control_new(const struct control_config *config)
@@ -76,27 +80,34 @@ void control_free(struct control *control)
 	free(control);
 }
 
-bool control_find(const char *name, enum control_kind *ret)
+bool control_find(const char *name, bool is_in_batch, enum control_kind *ret)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (strcmp(files[i].name, name) == 0) {
+		if (files[i].is_in_batch == is_in_batch &&
+		    strcmp(files[i].name, name) == 0) {
 			*ret = (enum control_kind)i;
 			return true;
 		}
 	return false;
 }
 
-void control_stat(const struct control *control, enum control_kind kind,
-		  struct stat *ret)
+bool control_takes_commands(enum control_kind kind)
 {
+	return kind == CONTROL_COMMANDS || kind == CONTROL_BATCH_COMMANDS;
+}
+
+void control_stat(const struct control *control,
+		  const struct control_which *which, struct stat *ret)
+{
+	bool is_in_batch = files[which->kind].is_in_batch;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	*ret = (struct stat){
-		.st_mode = S_IFREG | files[kind].mode,
+		.st_mode = S_IFREG | files[which->kind].mode,
 		.st_nlink = 1,
-		.st_uid = control->config.owner,
-		.st_gid = control->config.group,
+		.st_uid = is_in_batch ? which->batch.uid : control->config.owner,
+		.st_gid = is_in_batch ? which->batch.gid : control->config.group,
 		.st_blksize = 4096,
 		.st_atim = now,
 		.st_mtim = now,
@@ -136,6 +147,7 @@ static void status_print(struct control *control, FILE *out)
 		config->is_read_only ? "ro" : "rw",
 		(unsigned long long)aedb_visible_seq(config->db),
 		(unsigned long long)aedb_durable_seq(config->db));
+	control_batch_list(config->forest, out);
 	control_records_print(control->records,
 			      compacting(config->db, progress, sizeof(progress)),
 			      out);
@@ -185,11 +197,19 @@ static void figures_print(struct control *control, FILE *out)
 	metrics_print_gauge("node_bytes", "Memory for them.", node_bytes, out);
 }
 
-static int text_print(struct control *control, enum control_kind kind, FILE *out)
+static int text_print(struct control *control,
+		      const struct control_which *which, FILE *out)
 {
-	switch (kind) {
+	struct forest *forest = control->config.forest;
+
+	switch (which->kind) {
 	case CONTROL_COMMANDS:
+	case CONTROL_BATCH_COMMANDS:
 		break;
+	case CONTROL_BATCH_DIFF:
+		return control_batch_diff(forest, &which->batch, out);
+	case CONTROL_BATCH_CONFLICTS:
+		return control_batch_conflicts(forest, &which->batch, out);
 	case CONTROL_STATUS:
 		status_print(control, out);
 		break;
@@ -209,7 +229,7 @@ static int text_make(struct control_file *file)
 
 	if (!out)
 		return -ENOMEM;
-	rc = text_print(file->control, file->kind, out);
+	rc = text_print(file->control, &file->which, out);
 	if (fclose(out) != 0)
 		rc = -ENOMEM;
 	return rc;
@@ -222,13 +242,17 @@ static bool is_obeyed(const struct control *control, uid_t uid)
 	return uid == 0 || uid == control->config.owner;
 }
 
-int control_check(const struct control *control, enum control_kind kind,
-		  uid_t uid)
+int control_check(const struct control *control,
+		  const struct control_which *which, uid_t uid)
 {
-	return files[kind].mode & 0004 || is_obeyed(control, uid) ? 0 : -EACCES;
+	if (files[which->kind].is_in_batch)
+		return control_batch_check(control->config.forest,
+					   &which->batch, uid);
+	return files[which->kind].mode & 0004 || is_obeyed(control, uid) ?
+	       0 : -EACCES;
 }
 
-int control_open(struct control *control, enum control_kind kind,
+int control_open(struct control *control, const struct control_which *which,
 		 struct control_file **ret)
 {
 	struct control_file *file;
@@ -238,7 +262,7 @@ int control_open(struct control *control, enum control_kind kind,
 	if (!file)
 		return -ENOMEM;
 	file->control = control;
-	file->kind = kind;
+	file->which = *which;
 	pthread_mutex_init(&file->lock, NULL);
 	rc = text_make(file);
 	if (rc < 0) {
@@ -259,7 +283,7 @@ void control_close(struct control_file *file)
 
 size_t control_bytes(const struct control_file *file)
 {
-	return file->kind == CONTROL_COMMANDS ? 0 : file->text_bytes;
+	return control_takes_commands(file->which.kind) ? 0 : file->text_bytes;
 }
 
 static size_t text_read(const struct control_file *file, void *buf, size_t n,
@@ -280,7 +304,7 @@ int control_read(struct control_file *file, void *buf, size_t n,
 	int rc = 0;
 
 	pthread_mutex_lock(&file->lock);
-	if (file->kind != CONTROL_COMMANDS) {
+	if (!control_takes_commands(file->which.kind)) {
 		got = text_read(file, buf, n, offset);
 	} else {
 		got = text_read(file, buf, n, file->taken);
@@ -401,16 +425,47 @@ static void run_cancel(struct control *control, uint64_t number,
 		 (unsigned long long)number);
 }
 
-static void command_run(struct control *control,
+/* Of the batch whose file it is, or of the one that is named. */
+static void run_batch(struct control_file *file, uid_t uid,
+		      const struct control_command *command,
+		      struct outcome *outcome)
+{
+	struct control_batch_job job = {
+		.which = file->which.batch,
+		.uid = uid,
+		.waits_durable = file->control->config.waits_durable,
+		.effects = &outcome->effects,
+	};
+	struct forest *forest = file->control->config.forest;
+
+	if (file->which.kind == CONTROL_COMMANDS)
+		strcpy(job.which.name, command->name);
+	if (command->verb == VERB_BATCH_COMMIT)
+		outcome->rc = control_batch_commit(forest, &job);
+	else if (command->verb == VERB_BATCH_CHECK)
+		outcome->rc = control_batch_dry_run(forest, &job);
+	else
+		outcome->rc = control_batch_abort(forest, &job);
+	strcpy(outcome->words, job.words);
+}
+
+static void command_run(struct control_file *file, uid_t uid,
 			const struct control_command *command,
 			struct outcome *outcome)
 {
+	struct control *control = file->control;
 	struct forest *forest = control->config.forest;
 	struct aedb *db = control->config.db;
 
 	switch (command->verb) {
 	case VERB_HELP:
-		outcome->text = control_command_help();
+		outcome->text = control_command_help(
+			files[file->which.kind].is_in_batch);
+		break;
+	case VERB_BATCH_COMMIT:
+	case VERB_BATCH_ABORT:
+	case VERB_BATCH_CHECK:
+		run_batch(file, uid, command, outcome);
 		break;
 	case VERB_SYNC:
 		run_sync(db, outcome);
@@ -475,26 +530,32 @@ int control_write(struct control_file *file, uid_t uid,
 {
 	struct control *control = file->control;
 	struct control_command command;
-	char shown[4 * CONTROL_LINE_BYTES_MAX + 3], reason[CONTROL_REASON_BYTES];
+	char text[4 * CONTROL_LINE_BYTES_MAX + 3], reason[CONTROL_REASON_BYTES];
+	char shown[sizeof(text) + sizeof(".batch/: ") + AEDB_NAME_BYTES_MAX];
 	struct outcome outcome = { .rc = 0 };
 	uint64_t number;
 
-	if (file->kind != CONTROL_COMMANDS || !is_obeyed(control, uid))
+	if (!control_takes_commands(file->which.kind) ||
+	    (file->which.kind == CONTROL_COMMANDS && !is_obeyed(control, uid)))
 		return -EACCES;
 	if (atomic_load(&control->is_ending))
 		return -ENOTCONN;
-	control_command_show(line->bytes, line->n, shown, sizeof(shown));
+	control_command_show(line->bytes, line->n, text, sizeof(text));
+	snprintf(shown, sizeof(shown), "%s%s%s%s",
+		 file->which.batch.name[0] ? ".batch/" : "",
+		 file->which.batch.name,
+		 file->which.batch.name[0] ? ": " : "", text);
 	number = control_records_begin(control->records, shown, uid);
-	outcome.rc = control_command_parse(line->bytes, line->n, &command, reason);
+	outcome.rc = control_command_parse(line, files[file->which.kind].is_in_batch,
+					   &command, reason);
 	if (outcome.rc < 0)
 		snprintf(outcome.words, sizeof(outcome.words), "%s", reason);
 	else
-		command_run(control, &command, &outcome);
+		command_run(file, uid, &command, &outcome);
 	control_records_end(control->records, number, outcome.rc,
 			    outcome.words);
 	answer(file, &outcome);
-	if (outcome.effects.gone_parent)
-		*ret = outcome.effects;
+	*ret = outcome.effects;
 	return outcome.rc;
 }
 

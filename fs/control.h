@@ -1,10 +1,11 @@
 /*
  * The text files at the mount's root: `.control`, which takes commands, and
- * `.status`, `.metrics` and `.changes`, which are read.
+ * `.status`, `.metrics` and `.changes`, which are read; and those of a batch:
+ * `.control`, `.diff` and `.conflicts`.
  *
- *	control_find(name, &kind);
- *	control_check(control, kind, uid);
- *	control_open(control, kind, &file);
+ *	control_find(name, is_in_batch, &kind);
+ *	control_check(control, &which, uid);
+ *	control_open(control, &which, &file);
  *	control_write(file, uid, …);	one command; runs it
  *	control_read(file, …);
  *	control_close(file);
@@ -24,6 +25,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "control_batch.h"
+#include "control_command.h"
+#include "control_effects.h"
 #include "forest.h"
 
 struct control;
@@ -34,7 +38,17 @@ enum control_kind {
 	CONTROL_STATUS,
 	CONTROL_METRICS,
 	CONTROL_CHANGES,
+	CONTROL_BATCH_COMMANDS,
+	CONTROL_BATCH_DIFF,
+	CONTROL_BATCH_CONFLICTS,
 };
+
+/* One of the files. */
+struct control_which {
+	enum control_kind kind;
+	struct control_batch batch;	/* whose it is, if it is a batch's */
+};
+bool control_takes_commands(enum control_kind kind);
 
 struct control_config {
 	struct forest *forest;
@@ -43,6 +57,7 @@ struct control_config {
 	uid_t owner;		/* of the mount: who it obeys, beside root */
 	gid_t group;
 	const char *durability;		/* static */
+	bool waits_durable;		/* a batch's commit is done when it is durable */
 	bool is_read_only;
 };
 
@@ -51,36 +66,27 @@ struct control *control_new(const struct control_config *config);
 /* Takes NULL. */
 void control_free(struct control *control);
 
-/* Whether there is such a file; each has its own kind. */
-bool control_find(const char *name, enum control_kind *ret);
+/* Whether there is such a file at the root, or in a batch; each has its own kind. */
+bool control_find(const char *name, bool is_in_batch, enum control_kind *ret);
 /* As stat(2) shows it, but for the size: that of an open file is control_bytes. */
-void control_stat(const struct control *control, enum control_kind kind,
-		  struct stat *ret);
+void control_stat(const struct control *control,
+		  const struct control_which *which, struct stat *ret);
 
-/* -EACCES: only the mount's owner and root may. */
-int control_check(const struct control *control, enum control_kind kind,
-		  uid_t uid);
+/* -EACCES: only the mount's owner and root may, and who began the batch; -ENOENT: it
+ * has ended. */
+int control_check(const struct control *control,
+		  const struct control_which *which, uid_t uid);
 /* -ENOMEM; what reading says. Owned; control_close. */
-int control_open(struct control *control, enum control_kind kind,
+int control_open(struct control *control, const struct control_which *which,
 		 struct control_file **ret);
 void control_close(struct control_file *file);
 size_t control_bytes(const struct control_file *file);
-/* Up to n bytes: from the offset, or of CONTROL_COMMANDS those that come next. */
+/* Up to n bytes: from the offset, or of an answer those that come next. */
 int control_read(struct control_file *file, void *buf, size_t n,
 		 uint64_t offset, size_t *ret);
 /* Runs the one command that the line is; how it went stands in `.status`, too.
  * -EINVAL: not one command; else what the command says. -EACCES. ENOTCONN: the mount
- * is ending. *ret is set if the command did something that the kernel is to be told
- * of. */
-struct control_line {
-	const void *bytes;
-	size_t n;
-};
-struct control_effects {
-	uint64_t gone_parent;	/* the kernel may know a name in this node that is
-				 * there no more; 0: none */
-	char gone[AEDB_NAME_BYTES_MAX + 1];
-};
+ * is ending. The kernel is to be told of *ret, zeroed before, in any case. */
 int control_write(struct control_file *file, uid_t uid,
 		  const struct control_line *line, struct control_effects *ret);
 

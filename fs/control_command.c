@@ -23,21 +23,33 @@ static const struct {
 	const char *words[WORDS_MAX - 1];
 	enum control_verb verb;
 	enum argument argument;
+	bool is_in_batch;
 } commands[] = {
-	{ { "help" }, VERB_HELP, ARGUMENT_NONE },
-	{ { "sync" }, VERB_SYNC, ARGUMENT_NONE },
-	{ { "checkpoint" }, VERB_CHECKPOINT, ARGUMENT_NONE },
-	{ { "compact" }, VERB_COMPACT, ARGUMENT_NONE },
-	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE },
-	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME },
-	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME },
-	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER },
+	{ { "help" }, VERB_HELP, ARGUMENT_NONE, false },
+	{ { "sync" }, VERB_SYNC, ARGUMENT_NONE, false },
+	{ { "checkpoint" }, VERB_CHECKPOINT, ARGUMENT_NONE, false },
+	{ { "compact" }, VERB_COMPACT, ARGUMENT_NONE, false },
+	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE, false },
+	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME, false },
+	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME, false },
+	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, false },
+	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, false },
+	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER, false },
+	{ { "help" }, VERB_HELP, ARGUMENT_NONE, true },
+	{ { "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NONE, true },
+	{ { "abort" }, VERB_BATCH_ABORT, ARGUMENT_NONE, true },
+	{ { "check" }, VERB_BATCH_CHECK, ARGUMENT_NONE, true },
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-const char *control_command_help(void)
+const char *control_command_help(bool is_in_batch)
 {
+	if (is_in_batch)
+		return "help     this text\n"
+		       "commit   everything this batch changed, at once or not at all\n"
+		       "abort    nothing of it; the same as rmdir of the directory\n"
+		       "check    would it be committed now? .conflicts says why not\n";
 	return "help                   this text\n"
 	       "sync                   wait until all that is visible is on the disk\n"
 	       "checkpoint             move what the log holds into segments\n"
@@ -45,6 +57,8 @@ const char *control_command_help(void)
 	       "changes [SEQ]          commits from number SEQ on, a line of JSON each\n"
 	       "snapshot create NAME   the same as mkdir .snap/NAME\n"
 	       "snapshot delete NAME   the same as rmdir .snap/NAME\n"
+	       "batch commit NAME      the same as commit in .batch/NAME/.control\n"
+	       "batch abort NAME       the same as rmdir .batch/NAME\n"
 	       "cancel N               end command N, which is running\n";
 }
 
@@ -148,21 +162,22 @@ static int parse_arguments(size_t command, char *const words[], size_t n,
 		       parse_number(words[0], &ret->number, reason);
 }
 
-int control_command_parse(const void *bytes, size_t n,
+int control_command_parse(const struct control_line *line, bool is_in_batch,
 			  struct control_command *ret,
 			  char reason[CONTROL_REASON_BYTES])
 {
-	char line[CONTROL_LINE_BYTES_MAX + 1], *words[WORDS_MAX + 1];
+	char text[CONTROL_LINE_BYTES_MAX + 1], *words[WORDS_MAX + 1];
 	size_t words_n, own;
-	int rc = line_copy(bytes, n, line, reason);
+	int rc = line_copy(line->bytes, line->n, text, reason);
 
 	if (rc < 0)
 		return rc;
-	words_n = words_split(line, words);
+	words_n = words_split(text, words);
 	if (words_n == 0)
 		return refuse(reason, -EINVAL, "no command; see help");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-		own = words_match(i, words, words_n);
+		own = commands[i].is_in_batch == is_in_batch ?
+			      words_match(i, words, words_n) : 0;
 		if (!own)
 			continue;
 		*ret = (struct control_command){ .verb = commands[i].verb };

@@ -6,6 +6,7 @@
 #ifndef CONTROL_COMMAND_H
 #define CONTROL_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ enum control_verb {
 	VERB_SNAPSHOT_CREATE,	/* name */
 	VERB_SNAPSHOT_DELETE,	/* name */
 	VERB_CANCEL,			/* number */
+	VERB_BATCH_COMMIT,	/* name, but in the batch's own file; as the next */
+	VERB_BATCH_ABORT,
+	VERB_BATCH_CHECK,
 };
 
 struct control_command {
@@ -31,14 +35,19 @@ struct control_command {
 	uint64_t number;
 };
 
-/* The bytes of one write: one command, with a newline behind it or without. */
-int control_command_parse(const void *bytes, size_t n,
+/* The bytes of one write: one command, with a newline behind it or without; to the
+ * root's file or to a batch's own. */
+struct control_line {
+	const void *bytes;
+	size_t n;
+};
+int control_command_parse(const struct control_line *line, bool is_in_batch,
 			  struct control_command *ret,
 			  char reason[CONTROL_REASON_BYTES]);
 /* The bytes as they stand in a line of text: at most CONTROL_LINE_BYTES_MAX of
  * them, quoted as git quotes where needed. */
 void control_command_show(const void *bytes, size_t n, char *ret, size_t room);
 /* What `help` answers. Static. */
-const char *control_command_help(void);
+const char *control_command_help(bool is_in_batch);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "absorb.h"
+#include "expect.h"
 #include "forest_inner.h"
 
 bool forest_has_batches(struct forest *forest, uint64_t nodeid)
@@ -187,10 +188,23 @@ void forest_batch_drop(struct batch *batch)
 	free(batch);
 }
 
+static int prepare(struct batch *batch)
+{
+	return tree_staged_handles(batch->tree) ? -EBUSY :
+						  expect_directories(batch);
+}
+
+int forest_batch_dry_run(struct batch *batch)
+{
+	int rc = prepare(batch);
+
+	return rc < 0 ? rc : aedb_batch_check(batch->engine);
+}
+
 int forest_batch_commit(struct forest *forest, struct batch *batch,
 			aedb_seq_t *ret_seq, struct news *ret)
 {
-	int rc = tree_staged_handles(batch->tree) ? -EBUSY : 0;
+	int rc = prepare(batch);
 
 	*ret = (struct news){ .attributes = NULL };
 	if (rc == 0)

@@ -63,6 +63,9 @@ void forest_batch_drop(struct batch *batch);
 int forest_batch_commit(struct forest *forest, struct batch *batch,
 			aedb_seq_t *ret_seq, struct news *ret);
 
+/* What forest_batch_commit would say now, without doing anything. */
+int forest_batch_dry_run(struct batch *batch);
+
 /* rmdir. -ENOENT, -EACCES, -EROFS. Without the lock. */
 int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,
 		       const char *name);

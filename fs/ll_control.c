@@ -16,6 +16,7 @@
 
 #include "control.h"
 #include "control_command.h"
+#include "ll_tell.h"
 #include "state.h"
 
 /* What fi->fh points to. */
@@ -26,7 +27,7 @@ struct opened {
 
 struct control_node {
 	uint64_t lookups;		/* guarded by the tree lock */
-	enum control_kind kind;		/* constant, as is all below */
+	struct control_which which;	/* constant, as is all below */
 	struct stat stat;
 	struct opened *text;		/* what is read; used. NULL: each handle has
 					 * its own: of commands, and of what
@@ -50,11 +51,11 @@ static struct opened *opened_of(const struct fuse_file_info *fi)
 
 /* Used once. NULL: it failed with *ret_rc. */
 static struct opened *opened_new(struct control *control,
-				 enum control_kind kind, int *ret_rc)
+				 const struct control_which *which, int *ret_rc)
 {
 	struct opened *opened = calloc(1, sizeof(*opened));
 
-	*ret_rc = opened ? control_open(control, kind, &opened->file) : -ENOMEM;
+	*ret_rc = opened ? control_open(control, which, &opened->file) : -ENOMEM;
 	if (*ret_rc < 0) {
 		free(opened);
 		return NULL;
@@ -85,7 +86,7 @@ static void node_free(struct control_node *node)
 	free(node);
 }
 
-static int node_new(struct control *control, enum control_kind kind,
+static int node_new(struct control *control, const struct control_which *which,
 		    uid_t uid, struct control_node **ret)
 {
 	struct control_node *node = calloc(1, sizeof(*node));
@@ -94,12 +95,13 @@ static int node_new(struct control *control, enum control_kind kind,
 	if (!node)
 		return -ENOMEM;
 	node->lookups = 1;
-	node->kind = kind;
-	control_stat(control, kind, &node->stat);
+	node->which = *which;
+	control_stat(control, which, &node->stat);
 	node->stat.st_ino = ((uint64_t)INO_KIND_SPECIAL << INO_KIND_SHIFT) |
-			    (1u + kind);
-	if (kind != CONTROL_COMMANDS && control_check(control, kind, uid) == 0) {
-		node->text = opened_new(control, kind, &rc);
+			    (1u + which->kind);
+	if (!control_takes_commands(which->kind) &&
+	    control_check(control, which, uid) == 0) {
+		node->text = opened_new(control, which, &rc);
 		if (rc < 0) {
 			free(node);
 			return rc;
@@ -114,7 +116,7 @@ static int node_new(struct control *control, enum control_kind kind,
 struct lookup_job {
 	struct work_item item;
 	fuse_req_t req;
-	enum control_kind kind;
+	struct control_which which;
 };
 
 static void lookup_run(struct work_item *item)
@@ -122,7 +124,7 @@ static void lookup_run(struct work_item *item)
 	struct lookup_job *job = (struct lookup_job *)item;
 	struct fuse_entry_param entry = { .entry_timeout = 0 };
 	struct control_node *node;
-	int rc = node_new(ll_config(job->req)->control, job->kind,
+	int rc = node_new(ll_config(job->req)->control, &job->which,
 			  ll_caller(job->req).uid, &node);
 
 	if (rc < 0) {
@@ -139,9 +141,13 @@ static void lookup_run(struct work_item *item)
 bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct lookup_job *job;
-	enum control_kind kind;
+	struct control_which which = { .batch = { .name = "" } };
+	bool is_in_batch = parent != FUSE_ROOT_ID;
 
-	if (parent != FUSE_ROOT_ID || !control_find(name, &kind))
+	if (!control_find(name, is_in_batch, &which.kind))
+		return false;
+	if (is_in_batch && !control_batch_at(ll_config(req)->forest, parent,
+					     &which.batch))
 		return false;
 	job = malloc(sizeof(*job));
 	if (!job) {
@@ -151,7 +157,7 @@ bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	*job = (struct lookup_job){
 		.item = { .run = lookup_run, .lane = WORK_READ },
 		.req = req,
-		.kind = kind,
+		.which = which,
 	};
 	work_submit(ll_config(req)->pool, &job->item);
 	return true;
@@ -199,7 +205,7 @@ void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
 struct open_job {
 	struct work_item item;
 	fuse_req_t req;
-	enum control_kind kind;
+	struct control_which which;
 	struct fuse_file_info fi;
 };
 
@@ -223,14 +229,14 @@ static void open_run(struct work_item *item)
 	struct open_job *job = (struct open_job *)item;
 	int rc;
 	struct opened *opened = opened_new(ll_config(job->req)->control,
-					   job->kind, &rc);
+					   &job->which, &rc);
 
 	open_answer(job->req, &job->fi, opened, rc);
 	free(job);
 }
 
 /* A text that was not made for the one who looked its name up. */
-static void open_submit(fuse_req_t req, enum control_kind kind,
+static void open_submit(fuse_req_t req, const struct control_which *which,
 			const struct fuse_file_info *fi)
 {
 	struct open_job *job = malloc(sizeof(*job));
@@ -242,7 +248,7 @@ static void open_submit(fuse_req_t req, enum control_kind kind,
 	*job = (struct open_job){
 		.item = { .run = open_run, .lane = WORK_READ },
 		.req = req,
-		.kind = kind,
+		.which = *which,
 		.fi = *fi,
 	};
 	work_submit(ll_config(req)->pool, &job->item);
@@ -254,14 +260,14 @@ void ll_control_open(fuse_req_t req, fuse_ino_t ino,
 	struct control *control = ll_config(req)->control;
 	struct control_node *node = node_of(ino);
 	struct opened *opened = NULL;
-	int rc = control_check(control, node->kind, ll_caller(req).uid);
+	int rc = control_check(control, &node->which, ll_caller(req).uid);
 
 	if (rc == 0 && node->text) {
 		opened = opened_use(node->text);
-	} else if (rc == 0 && node->kind == CONTROL_COMMANDS) {
-		opened = opened_new(control, node->kind, &rc);
+	} else if (rc == 0 && control_takes_commands(node->which.kind)) {
+		opened = opened_new(control, &node->which, &rc);
 	} else if (rc == 0) {
-		open_submit(req, node->kind, fi);
+		open_submit(req, &node->which, fi);
 		return;
 	}
 	open_answer(req, fi, opened, rc);
@@ -362,11 +368,15 @@ static void write_answer(struct text_job *job, int rc)
 		fuse_reply_write(job->req, job->written);
 }
 
-/* Names that are gone are forgotten by the kernel: on a thread that holds no lock
- * and that nobody waits for but the command's caller. */
+/* Names that are gone or mean something else are forgotten by the kernel: on a
+ * thread that holds no lock and that nobody waits for but the command's caller. */
 static void effects_tell(struct ll_config *config,
-			 const struct control_effects *effects)
+			 struct control_effects *effects)
 {
+	for (size_t i = 0; i < effects->tree.n_stale; i++)
+		notify_attributes(config->fuse, effects->tree.stale[i]);
+	ll_tell(config->fuse, &effects->news);
+	news_release(&effects->news);
 	if (effects->gone_parent)
 		fuse_lowlevel_notify_inval_entry(config->fuse,
 						 effects->gone_parent,

@@ -1,0 +1,236 @@
+/* Batches looked at, committed and aborted by command. */
+#include "control_batch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "batch_lines.h"
+#include "forest_batches.h"
+
+#define STAGED_NAMED 8
+
+/* NULL: it has ended. */
+static struct batch *find(struct forest *forest,
+			  const struct control_batch *which)
+{
+	struct batch *batch = forest_batch_find(forest, which->name);
+
+	return batch && (!which->begun_ns ||
+			 batch->begun_ns == which->begun_ns) ? batch : NULL;
+}
+
+bool control_batch_at(struct forest *forest, uint64_t nodeid,
+		      struct control_batch *ret)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+
+	if (!tree_nodeid_slot(nodeid))
+		return false;
+	tree_lock(live);
+	batch = forest_tree(forest, nodeid)->batch;
+	if (batch && tree_nodeid_node(live, nodeid)->kind != NODE_ROOT)
+		batch = NULL;
+	if (batch) {
+		strcpy(ret->name, batch->name);
+		ret->begun_ns = batch->begun_ns;
+		ret->uid = batch->uid;
+		ret->gid = batch->gid;
+	}
+	tree_unlock(live);
+	return batch != NULL;
+}
+
+int control_batch_check(struct forest *forest, const struct control_batch *which,
+			uid_t uid)
+{
+	struct tree *live = forest_live(forest);
+	struct tree_caller caller = { 0, uid, 0 };
+	struct batch *batch;
+	int rc;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	rc = batch ? forest_batch_check(forest, batch, &caller) : -ENOENT;
+	tree_unlock(live);
+	return rc;
+}
+
+int control_batch_diff(struct forest *forest, const struct control_batch *which,
+		       FILE *out)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+	int rc;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	rc = batch ? batch_lines_diff(batch, out) : -ENOENT;
+	tree_unlock(live);
+	return rc;
+}
+
+int control_batch_conflicts(struct forest *forest,
+			    const struct control_batch *which, FILE *out)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+	int rc;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	rc = batch ? batch_lines_conflicts(batch, out) : -ENOENT;
+	tree_unlock(live);
+	return rc;
+}
+
+static void list_one(const struct batch *batch, int64_t now_ns, FILE *out)
+{
+	struct aedb_batch_info info;
+	int64_t age_ns = now_ns - batch->begun_ns;
+
+	aedb_batch_info(batch->engine, &info);
+	fprintf(out, "batch %s uid %u age %llds changes %llu bytes %llu\n",
+		batch->name, batch->uid,
+		(long long)(age_ns > 0 ? age_ns / 1000000000 : 0),
+		(unsigned long long)info.changes,
+		(unsigned long long)info.bytes);
+}
+
+void control_batch_list(struct forest *forest, FILE *out)
+{
+	struct tree *live = forest_live(forest);
+	const char *name = "";
+	struct batch *batch;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	tree_lock(live);
+	while ((batch = forest_batch_next(forest, name))) {
+		name = forest_batch_name(batch);
+		list_one(batch, now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
+			 out);
+	}
+	tree_unlock(live);
+}
+
+/* Commands. */
+
+/* Under the lock. */
+static int find_for(struct forest *forest, struct control_batch_job *job,
+		    struct batch **ret)
+{
+	struct tree_caller caller = { 0, job->uid, 0 };
+
+	*ret = find(forest, &job->which);
+	if (*ret)
+		return forest_batch_check(forest, *ret, &caller);
+	snprintf(job->words, sizeof(job->words), "batch %s is not open",
+		 job->which.name);
+	return -ENOENT;
+}
+
+static void say_staged(struct batch *batch, struct control_batch_job *job)
+{
+	FILE *out = fmemopen(job->words, sizeof(job->words), "w");
+
+	if (!out)
+		return;
+	fputs("open with data that is not committed: ", out);
+	batch_lines_staged(batch, STAGED_NAMED, out);
+	fclose(out);
+	job->words[sizeof(job->words) - 1] = '\0';
+}
+
+/* Why it failed, in words. */
+static int refused(struct batch *batch, struct control_batch_job *job, int rc)
+{
+	if (rc == -EBUSY)
+		say_staged(batch, job);
+	else if (rc == AEDB_CONFLICT)
+		snprintf(job->words, sizeof(job->words),
+			 "others changed what batch %s changes: see its "
+			 ".conflicts", batch->name);
+	else if (rc < 0)
+		snprintf(job->words, sizeof(job->words), "%s",
+			 aedb_error_message());
+	return rc;
+}
+
+/* Its name is gone. */
+static void note_end(struct tree *live, const struct control_batch *which,
+		     uint64_t dir, struct control_effects *effects)
+{
+	effects->gone_parent = dir;
+	strcpy(effects->gone, which->name);
+	tree_take_effects(live, &effects->tree);
+}
+
+int control_batch_commit(struct forest *forest, struct control_batch_job *job)
+{
+	struct tree *live = forest_live(forest);
+	aedb_seq_t seq = 0;
+	struct batch *batch;
+	uint64_t dir;
+	int rc;
+
+	tree_lock(live);
+	rc = find_for(forest, job, &batch);
+	if (rc == 0) {
+		dir = batch->dir;
+		rc = forest_batch_commit(forest, batch, &seq,
+					 &job->effects->news);
+		if (rc == 0)
+			note_end(live, &job->which, dir, job->effects);
+		else
+			refused(batch, job, rc);
+	}
+	tree_unlock(live);
+	if (rc < 0)
+		return rc;
+	snprintf(job->words, sizeof(job->words), "committed %llu",
+		 (unsigned long long)seq);
+	if (job->waits_durable)
+		rc = aedb_wait_durable(tree_db(live), seq);
+	if (rc < 0)
+		snprintf(job->words, sizeof(job->words), "%s",
+			 aedb_error_message());
+	return rc;
+}
+
+int control_batch_dry_run(struct forest *forest, struct control_batch_job *job)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+	int rc;
+
+	tree_lock(live);
+	rc = find_for(forest, job, &batch);
+	if (rc == 0)
+		rc = refused(batch, job, forest_batch_dry_run(batch));
+	tree_unlock(live);
+	if (rc == 0)
+		snprintf(job->words, sizeof(job->words), "no conflict");
+	return rc;
+}
+
+int control_batch_abort(struct forest *forest, struct control_batch_job *job)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+	int rc;
+
+	tree_lock(live);
+	rc = find_for(forest, job, &batch);
+	if (rc == 0) {
+		forest_batch_end(forest, batch);
+		note_end(live, &job->which, batch->dir, job->effects);
+	}
+	tree_unlock(live);
+	if (rc < 0)
+		return rc;
+	forest_batch_drop(batch);
+	snprintf(job->words, sizeof(job->words), "aborted");
+	return 0;
+}

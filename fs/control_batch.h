@@ -1,0 +1,51 @@
+/*
+ * A batch's text files and commands.
+ *
+ * Threads: any, without the tree lock. Errors: as of forest_batches.h; -ENOENT: the
+ * batch has ended.
+ */
+#ifndef CONTROL_BATCH_H
+#define CONTROL_BATCH_H
+
+#include <stdio.h>
+
+#include "control_effects.h"
+#include "control_record.h"
+#include "forest.h"
+
+/* Which batch; another one may have its name later. */
+struct control_batch {
+	char name[AEDB_NAME_BYTES_MAX + 1];
+	int64_t begun_ns;	/* 0: whichever has the name */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Whether the node is the topmost directory of a batch, and of which. */
+bool control_batch_at(struct forest *forest, uint64_t nodeid,
+		      struct control_batch *ret);
+/* -EACCES. */
+int control_batch_check(struct forest *forest, const struct control_batch *which,
+			uid_t uid);
+
+/* As batch_lines.h; -ENOMEM. */
+int control_batch_diff(struct forest *forest, const struct control_batch *which,
+		       FILE *out);
+int control_batch_conflicts(struct forest *forest,
+			    const struct control_batch *which, FILE *out);
+/* A line for each open batch. */
+void control_batch_list(struct forest *forest, FILE *out);
+
+/* A command; what came of it, in words, and for the kernel. Only who may. */
+struct control_batch_job {
+	struct control_batch which;
+	uid_t uid;
+	bool waits_durable;
+	char words[CONTROL_RECORD_BYTES];
+	struct control_effects *effects;	/* borrowed */
+};
+int control_batch_commit(struct forest *forest, struct control_batch_job *job);
+int control_batch_dry_run(struct forest *forest, struct control_batch_job *job);
+int control_batch_abort(struct forest *forest, struct control_batch_job *job);
+
+#endif

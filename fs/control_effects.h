@@ -1,0 +1,19 @@
+/*
+ * What the kernel is to be told after a command, whatever came of it.
+ *
+ * Threads: no state.
+ */
+#ifndef CONTROL_EFFECTS_H
+#define CONTROL_EFFECTS_H
+
+#include "news.h"
+
+struct control_effects {
+	uint64_t gone_parent;	/* the kernel may know a name in this node that is
+				 * there no more; 0: none */
+	char gone[AEDB_NAME_BYTES_MAX + 1];
+	struct tree_effects tree;
+	struct news news;	/* to be released */
+};
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * One notice for each name and each node, or, of very many names, a new epoch:
+ * then the kernel asks for every name again when it is used next. Attributes that
+ * it has go on being believed, so of these it is told in any case.
+ */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include "ll_tell.h"
+
+#include <linux/fuse.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ll_session.h"
+
+#define NAMES_MAX 1000
+/* Of linux/fuse.h since Linux 6.16. */
+#define NOTIFY_INC_EPOCH 8
+
+static bool tell_epoch(struct fuse_session *fuse)
+{
+	struct fuse_out_header header = { .len = sizeof(header),
+					  .error = NOTIFY_INC_EPOCH };
+
+	return write(fuse_session_fd(fuse), &header, sizeof(header)) ==
+	       (ssize_t)sizeof(header);
+}
+
+static void tell_names(struct fuse_session *fuse, const struct news *news)
+{
+	for (size_t i = 0; i < news->n_names; i++)
+		fuse_lowlevel_notify_inval_entry(fuse, news->names[i].parent,
+						 news->names[i].name,
+						 strlen(news->names[i].name));
+}
+
+void ll_tell(struct fuse_session *fuse, const struct news *news)
+{
+	for (size_t i = 0; i < news->n_attributes; i++)
+		notify_attributes(fuse, news->attributes[i]);
+	if (news->n_names <= NAMES_MAX || !tell_epoch(fuse))
+		tell_names(fuse, news);
+}

@@ -95,8 +95,7 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n);
  * allocated with malloc and is the node's from now on. */
 void node_move(struct node_table *table, struct node *node,
 	       struct node *parent, char *name);
-/* The two nodes trade parents and names, of which copies are given as to
- * node_move. */
+/* The two trade parents and names, of which copies are given as to node_move. */
 void node_exchange(struct node_table *table, struct node *a, char *a_name,
 		   struct node *b, char *b_name);
 /* Its object is gone. The caller holds a count of the node. */

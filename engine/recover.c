@@ -78,44 +78,37 @@ static int extents_verify(struct recovery *recovery, const struct op *op)
 	return rc;
 }
 
-/* Checks the value bytes a commit makes reachable, and has them written. */
-static int commit_verify_values(struct recovery *recovery,
-				const struct wal_commit *commit)
+/* What is to be known of a commit before it is executed: the highest number or id
+ * it takes, and, if it was never known durable, that the value bytes are whole
+ * that it makes reachable. These are written once more then. */
+static int commit_look(struct recovery *recovery,
+		       const struct wal_read_commit *c, uint64_t *ret_ids)
 {
+	uint64_t ids = c->commit.first_seq + c->commit.op_count - 1;
 	struct byte_reader r;
 	struct op op;
 	int rc = 0;
 
-	byte_reader_init(&r, commit->payload, commit->payload_bytes);
+	byte_reader_init(&r, c->commit.payload, c->commit.payload_bytes);
 	while (rc == 0 && byte_reader_left(&r)) {
 		rc = op_decode(&r, &op);
-		if (rc == 0 && (op.flags & OP_IS_REF))
+		if (rc == 0 && (op.flags & OP_IS_REF) && c->is_above_durable)
 			rc = extents_verify(recovery, &op);
-	}
-	return rc;
-}
-
-static uint64_t ids_max(const struct wal_commit *commit)
-{
-	struct byte_reader r;
-	struct op op;
-	uint64_t max = commit->first_seq + commit->op_count - 1;
-
-	byte_reader_init(&r, commit->payload, commit->payload_bytes);
-	while (byte_reader_left(&r) && op_decode(&r, &op) == 0)
-		if ((op.flags & OP_HAS_ID) && op.id > max &&
+		if ((op.flags & OP_HAS_ID) && op.id > ids &&
 		    op.id < DB_ID_TAGGED)
-			max = op.id;
-	return max;
+			ids = op.id;
+	}
+	*ret_ids = ids;
+	/* what is wrong with it executing it says, too */
+	return c->is_above_durable ? rc : 0;
 }
 
 static int commit_execute(struct recovery *recovery,
-			  const struct wal_commit *commit)
+			  const struct wal_commit *commit, uint64_t ids)
 	REQUIRES(recovery->db->commits.lock)
 {
 	struct aedb *db = recovery->db;
 	seq_t last = commit->first_seq + commit->op_count - 1;
-	uint64_t ids = ids_max(commit);
 	struct annex_reader found;
 	int rc = snapshot_history_reserve(db);
 
@@ -189,17 +182,17 @@ static int commit_take(struct recovery *recovery,
 	REQUIRES(recovery->db->commits.lock)
 {
 	bool is_permissive = recovery->db->options.recovery == AEDB_PERMISSIVE;
+	uint64_t ids;
 	int rc = commit_is_flushed(recovery, &c->commit);
 
 	if (rc != 0)
 		return rc;
-	if (c->is_above_durable)
-		rc = commit_verify_values(recovery, &c->commit);
-	if (rc == AEDB_CORRUPT)
+	rc = commit_look(recovery, c, &ids);
+	if (rc == AEDB_CORRUPT && c->is_above_durable)
 		return wal_reader_end_before(recovery->reader,
 					     err_message());
 	if (rc == 0)
-		rc = commit_execute(recovery, &c->commit);
+		rc = commit_execute(recovery, &c->commit, ids);
 	if (rc == AEDB_CORRUPT && is_permissive)
 		return wal_reader_end_before(recovery->reader,
 					     err_message());

@@ -38,7 +38,7 @@ uint32_t frame_encode(const struct frame *frame, const struct seal *seal,
 	return seal_record(seal, lsn, to, FRAME_HEADER_BYTES, frame->payload_bytes);
 }
 
-static void header_decode(const uint8_t *at, struct frame *ret)
+void frame_guess(const uint8_t *at, struct frame *ret)
 {
 	ret->payload_bytes = bytes_load_le32(at + 4);
 	ret->first_seq = bytes_load_le64(at + 8);
@@ -71,7 +71,7 @@ enum frame_fault frame_peek(const uint8_t *header, lsn_t lsn, uint64_t room,
 	if (room < FRAME_HEADER_BYTES ||
 	    !memcmp(header, zeros, FRAME_HEADER_BYTES))
 		return FRAME_ABSENT;
-	header_decode(header, &f);
+	frame_guess(header, &f);
 	if (!fields_are_possible(&f) || f.durable_lsn > lsn ||
 	    f.durable_lsn % FRAME_ALIGN || bytes_load_le16(header + 38))
 		return FRAME_MALFORMED;
@@ -86,7 +86,7 @@ enum frame_fault frame_decode(uint8_t *bytes, const struct seal *seal, lsn_t lsn
 {
 	struct frame f;
 
-	header_decode(bytes, &f);
+	frame_guess(bytes, &f);
 	if (!seal_verify(seal, lsn, bytes, FRAME_HEADER_BYTES, f.payload_bytes))
 		return FRAME_CHECKSUM;
 	*ret = f;

@@ -66,6 +66,9 @@ uint32_t frame_encode(const struct frame *frame, const struct seal *seal,
 enum frame_fault frame_peek(const uint8_t *header, lsn_t lsn, uint64_t room,
 			    uint32_t *ret_payload_bytes);
 
+/* A frame's fields as they stand: nobody knows yet whether they are damaged. */
+void frame_guess(const uint8_t *at, struct frame *ret);
+
 /* Decodes a frame whose header frame_peek found good. */
 enum frame_fault frame_decode(uint8_t *bytes, const struct seal *seal, lsn_t lsn,
 			      struct frame *ret);

@@ -14,6 +14,7 @@
 #include "apply.h"
 #include "checkpoint.h"
 #include "err.h"
+#include "mem_ahead.h"
 #include "mem_settle.h"
 #include "op.h"
 #include "recover.h"
@@ -29,6 +30,7 @@ struct recovery {
 	file_id_t *files;
 	size_t n_files;
 	bool stays_in_memory;	/* the disk is full */
+	unsigned int hinted;	/* commits that memory was made ready for */
 };
 
 static int file_note(struct recovery *recovery, file_id_t number)
@@ -176,6 +178,45 @@ static int commit_is_flushed(const struct recovery *recovery,
 		       (unsigned long long)last);
 }
 
+/* A key of the same scope as the last operation's, for which memory can be made
+ * ready. What the payload says is a guess. */
+static bool key_guess(const struct scope_state *scope, const struct op *op,
+		      struct mem_ahead *ret)
+{
+	if (!op->key.at || op->key.tree != scope->id * 2)
+		return false;
+	*ret = (struct mem_ahead){ op->key.at, op->key.n };
+	return true;
+}
+
+/* The next commits' keys: memory fetches what it has of them for all at once. */
+static void keys_ahead(struct recovery *recovery, lsn_t lsn)
+	REQUIRES(recovery->db->commits.lock)
+{
+	const struct scope_state *scope = recovery->db->commits.apply.scope;
+	struct mem_ahead keys[MEM_AHEAD_MAX];
+	struct mem_tree *tree;
+	struct wal_commit commit;
+	size_t n = 0;
+
+	recovery->hinted = 0;
+	if (!scope)
+		return;
+	tree = atomic_load(&scope->planes[PLANE_KEYS].space.tree);
+	while (recovery->hinted < MEM_AHEAD_MAX &&
+	       wal_reader_guess(recovery->reader, &lsn, &commit)) {
+		struct byte_reader r;
+		struct op op;
+
+		byte_reader_init(&r, commit.payload, commit.payload_bytes);
+		if (op_decode(&r, &op) == 0)
+			n += key_guess(scope, &op, &keys[n]);
+		recovery->hinted++;
+	}
+	if (tree && n)
+		mem_tree_ahead(tree, keys, n);
+}
+
 /* Executes one commit, or ends the log before it; 1 to go on. */
 static int commit_take(struct recovery *recovery,
 		       const struct wal_read_commit *c)
@@ -193,6 +234,8 @@ static int commit_take(struct recovery *recovery,
 					     err_message());
 	if (rc == 0)
 		rc = commit_execute(recovery, &c->commit, ids);
+	if (rc == 0 && recovery->hinted-- == 0)
+		keys_ahead(recovery, c->end_lsn);
 	if (rc == AEDB_CORRUPT && is_permissive)
 		return wal_reader_end_before(recovery->reader,
 					     err_message());

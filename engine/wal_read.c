@@ -396,6 +396,27 @@ int wal_reader_next(struct wal_reader *r, struct wal_read_commit *ret)
 	return 1;
 }
 
+bool wal_reader_guess(const struct wal_reader *r, lsn_t *lsn,
+		      struct wal_commit *ret)
+{
+	const struct wal_header *next = reader_next_header(r);
+	const unsigned int whole = FRAME_FIRST | FRAME_FINAL;
+	struct frame f;
+
+	/* the log may have been cut there when the next file was begun */
+	if (next && *lsn >= next->start_lsn)
+		return false;
+	if (!wal_window_guess(&r->window, *lsn, &f) ||
+	    (f.flags & whole) != whole)
+		return false;
+	*ret = (struct wal_commit){ .op_count = f.op_count,
+				    .has_annex = f.flags & FRAME_ANNEX,
+				    .payload = f.payload,
+				    .payload_bytes = f.payload_bytes };
+	*lsn = wal_window_behind(&r->window, *lsn, &f);
+	return wal_commit_split(ret) == 0;
+}
+
 int wal_reader_end_before(struct wal_reader *r, const char *reason)
 {
 	const struct wal_header *header = &r->scan.files[r->commit.start.file];

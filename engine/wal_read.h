@@ -52,6 +52,12 @@ void wal_reader_close(struct wal_reader *reader);
 /* The next commit in log order: 1, or 0 at the end of the log. */
 int wal_reader_next(struct wal_reader *reader, struct wal_read_commit *ret);
 
+/* A commit that follows *lsn, the end of one that was returned or guessed, as it
+ * stands in memory, unchecked: a hint of what comes. *lsn moves behind it. False
+ * when none lies there whole, in one frame and the same file. */
+bool wal_reader_guess(const struct wal_reader *reader, lsn_t *lsn,
+		      struct wal_commit *ret);
+
 /* The file in which the log ends; 0: there is none. */
 file_id_t wal_reader_newest(const struct wal_reader *reader);
 

@@ -139,6 +139,20 @@ int wal_window_frame(struct wal_window *w, lsn_t lsn, struct frame *ret,
 	return 0;
 }
 
+bool wal_window_guess(const struct wal_window *w, lsn_t lsn, struct frame *ret)
+{
+	uint64_t offset = wal_offset(&w->header, lsn);
+	uint32_t payload_bytes;
+
+	if (!window_holds(w, offset, FRAME_HEADER_BYTES) ||
+	    frame_peek(window_at(w, offset), lsn, window_room(w, lsn),
+		       &payload_bytes) != FRAME_GOOD ||
+	    !window_holds(w, offset, frame_bytes(&w->seal, payload_bytes)))
+		return false;
+	frame_guess(window_at(w, offset), ret);
+	return true;
+}
+
 uint32_t wal_window_checksum(const struct wal_window *w, lsn_t lsn)
 {
 	return frame_checksum(window_at(w, wal_offset(&w->header, lsn)));

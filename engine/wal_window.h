@@ -37,6 +37,10 @@ void wal_window_forget(struct wal_window *w);
 int wal_window_frame(struct wal_window *w, lsn_t lsn, struct frame *ret,
 		     enum frame_fault *ret_fault);
 
+/* The frame at `lsn` if it is in the window already, unchecked: what it says may
+ * be anything, but for its payload being bytes of the window. */
+bool wal_window_guess(const struct wal_window *w, lsn_t lsn, struct frame *ret);
+
 /* Finds the first good frame at or behind *lsn, trying every position, and
  * moves *lsn there: 1, or 0 when there is none. */
 int wal_window_probe(struct wal_window *w, lsn_t *lsn, struct frame *ret);

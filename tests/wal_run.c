@@ -187,6 +187,31 @@ static int commit_check(const struct wal_run *run, const struct wal_commit *c,
 	return is_same ? 0 : err_set(AEDB_INVALID, "commit %u differs", i);
 }
 
+/* What the reader guesses of the commit that comes next. */
+struct guess {
+	struct wal_commit commit;
+	lsn_t end;
+	bool is_there;
+};
+
+static void guess_make(const struct wal_reader *reader, lsn_t lsn,
+		       struct guess *ret)
+{
+	ret->end = lsn;
+	ret->is_there = wal_reader_guess(reader, &ret->end, &ret->commit);
+}
+
+static int guess_check(const struct guess *guess,
+		       const struct wal_read_commit *c)
+{
+	if (!guess->is_there ||
+	    (guess->end == c->end_lsn &&
+	     guess->commit.payload_bytes == c->commit.payload_bytes &&
+	     guess->commit.annex_bytes == c->commit.annex_bytes))
+		return 0;
+	return err_set(AEDB_INVALID, "another commit was guessed");
+}
+
 static int run_read(struct wal_run *run, enum wal_read_mode mode,
 		    struct wal_found *ret, struct wal_reader **ret_reader)
 {
@@ -198,6 +223,7 @@ static int run_read(struct wal_run *run, enum wal_read_mode mode,
 	};
 	struct wal_found found = { .commits = run->checkpoint };
 	struct wal_reader *reader;
+	struct guess guess = { .is_there = false };
 	struct wal_read_commit c;
 	const char *const *findings;
 	int rc;
@@ -212,8 +238,12 @@ static int run_read(struct wal_run *run, enum wal_read_mode mode,
 		if (found.read++ == 0 && i > 0 && i <= run->checkpoint)
 			found.commits = i - 1;
 		rc = commit_check(run, &c.commit, ++found.commits);
+		if (rc == 0)
+			rc = guess_check(&guess, &c);
 		if (rc < 0)
 			break;
+		guess_make(reader, c.end_lsn, &guess);
+		found.guessed += guess.is_there;
 		found.above_durable += c.is_above_durable;
 	}
 	if (found.commits < run->checkpoint)

@@ -32,6 +32,7 @@ struct wal_found {
 				 * before the checkpoint */
 	unsigned read;		/* in the log */
 	unsigned above_durable;
+	unsigned guessed;	/* before they were read */
 	unsigned findings;
 	char finding[512];	/* the first */
 };

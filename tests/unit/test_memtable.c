@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "mem_ahead.h"
 #include "mem_cursor.h"
 #include "mem_settle.h"
 
@@ -328,6 +329,21 @@ static void snapshot_step(void)
 	sweep_all(m.mt, m.snapshots, m.snapshot_count);
 }
 
+/* It changes nothing, whether there is such a key or not. */
+static void ahead_any(void)
+{
+	struct mem_ahead keys[MEM_AHEAD_MAX];
+	size_t n = check_random() % (MEM_AHEAD_MAX + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct model_key *key = &m.keys[check_random() % KEYS];
+
+		keys[i] = (struct mem_ahead){
+			key->bytes, check_random() % (key->n + 1) };
+	}
+	mem_tree_ahead(m.tree, keys, n);
+}
+
 /* One commit: single keys all over, or neighbours in order. `deletes` of 8
  * operations delete. */
 static void commit_step(unsigned int deletes)
@@ -335,6 +351,7 @@ static void commit_step(unsigned int deletes)
 	size_t n = 1 + check_random() % 16, at = check_random() % KEYS;
 	bool is_batch = check_random() % 2;
 
+	ahead_any();
 	for (size_t i = 0; i < n; i++) {
 		size_t key = is_batch ? at + i : check_random() % KEYS;
 

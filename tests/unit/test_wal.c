@@ -89,6 +89,21 @@ TEST(read_back, "commits of all sizes are read back as they were written")
 	run_end();
 }
 
+TEST(guessed, "what is read ahead of small commits is what comes")
+{
+	struct wal_found found;
+
+	run_begin(FILE_BYTES);
+	for (unsigned i = 0; i < 40; i++)
+		CHECK_OK(wal_run_append(&run, 40));
+	CHECK_OK(wal_run_write(&run));
+	wal_run_close(&run);
+	CHECK_OK(wal_run_read(&run, WAL_STRICT, &found));
+	CHECK_EQ(found.commits, 40);
+	CHECK(found.guessed > 30);
+	run_end();
+}
+
 TEST(spanning, "commits span frames and files, and every group can go over to new files")
 {
 	struct wal_found found;

@@ -61,7 +61,10 @@ static int posix_open(struct vfs *vfs, const char *path, unsigned flags,
 	how |= flags & VFS_WRITE ? O_RDWR : O_RDONLY;
 	how |= flags & VFS_CREATE ? O_CREAT : 0;
 	how |= flags & VFS_EXCLUSIVE ? O_EXCL : 0;
-	file->fd = openat(posix_dirfd(vfs), path, how, 0600);
+	file->fd = openat(posix_dirfd(vfs), path, how | O_NOATIME, 0600);
+	/* not for files of another user */
+	if (file->fd < 0 && errno == EPERM)
+		file->fd = openat(posix_dirfd(vfs), path, how, 0600);
 	if (file->fd < 0) {
 		free(file);
 		return err_set_errno(errno, "opening %s", path);

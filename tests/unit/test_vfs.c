@@ -2,6 +2,7 @@
  * The vfs on the host's file system, and the same questions to the simulated
  * disk: both must answer alike.
  */
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "check.h"
@@ -171,6 +172,27 @@ TEST(posix_modes, "files and directories made are the owner's only")
 	snprintf(path, sizeof(path), "%s/d/f", directory);
 	CHECK_EQ(stat(path, &st), 0);
 	CHECK_EQ(st.st_mode & 0777, 0600);
+	end_posix();
+}
+
+TEST(posix_access_time, "reading a file does not change when it was read last")
+{
+	/* read before it was changed: what most mounts would note next */
+	const struct timespec times[2] = { { .tv_sec = 1000 },
+					   { .tv_sec = 2000 } };
+	struct vfs_file *file;
+	char path[96], byte;
+	struct stat st;
+
+	begin_posix();
+	file = file_open("f", VFS_CREATE);
+	CHECK_OK(vfs_write_all(file, "x", 1, 0));
+	snprintf(path, sizeof(path), "%s/f", directory);
+	CHECK_EQ(utimensat(AT_FDCWD, path, times, 0), 0);
+	CHECK_OK(vfs_read_exact(file, &byte, 1, 0));
+	vfs_file_close(file);
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_atim.tv_sec, 1000);
 	end_posix();
 }
 

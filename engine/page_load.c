@@ -12,6 +12,8 @@
 #include "cache.h"
 #include "err.h"
 
+#define SMALL_PAGE_BYTES 1024u	/* of stack, which costs less than malloc */
+
 static int check_referenced(const struct page_file *file,
 			    const struct page_ref *ref, enum page_kind kind,
 			    uint8_t *page, struct page_header *ret)
@@ -59,48 +61,106 @@ int page_load_run(struct file_set *set, const struct page_ref *refs, size_t n,
 	return rc;
 }
 
-/* The payload of a page that was read. */
-static int decode(const struct page_file *file, const struct page_ref *ref,
-		  enum page_kind kind, uint8_t *page, void **ret, size_t *ret_n)
+/* Reads a page as it is stored and checks it. */
+static int page_read(struct file_set *set, const struct page_ref *ref,
+		     enum page_kind kind, uint8_t *page,
+		     struct page_header *ret)
 {
-	struct page_header header;
-	int rc = check_referenced(file, ref, kind, page, &header);
+	struct page_file *file;
+	int rc = file_set_use(set, ref->file, &file);
 
 	if (rc < 0)
 		return rc;
-	void *payload = cache_alloc(header.raw_bytes);
+	rc = vfs_read_exact(file->handle, page,
+			    page_disk_bytes(ref->stored_bytes), ref->offset);
+	if (rc == 0)
+		rc = check_referenced(file, ref, kind, page, ret);
+	file_set_unuse(set, file);
+	return rc;
+}
+
+/* Says where the page is; returns rc. */
+static int at_reference(const struct file_set *set, const struct page_ref *ref,
+			int rc)
+{
+	char path[FILE_SET_PATH_BYTES];
+
+	if (rc == 0)
+		return 0;
+	file_set_path(set, ref->file, path);
+	return page_at(path, ref->offset, rc);
+}
+
+/* Where a page is put as it is stored: in `small`, or in memory of its own. */
+static uint8_t *stored_room(const struct page_ref *ref, uint8_t *small)
+{
+	uint64_t room = page_disk_bytes(ref->stored_bytes);
+	uint8_t *page = room <= SMALL_PAGE_BYTES ? small : malloc(room);
+
+	if (!page)
+		err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
+			ref->stored_bytes);
+	return page;
+}
+
+static int decode_new(const struct page_header *header, const uint8_t *page,
+		      void **ret)
+{
+	void *payload = cache_alloc(header->raw_bytes);
+	int rc;
 
 	if (!payload)
 		return err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
-			       header.raw_bytes);
-	rc = page_decode(&header, page, payload);
-	if (rc < 0) {
+			       header->raw_bytes);
+	rc = page_decode(header, page, payload);
+	if (rc < 0)
 		cache_free(payload);
-		return page_at(file->handle->path, ref->offset, rc);
-	}
-	*ret = payload;
-	*ret_n = header.raw_bytes;
-	return 0;
+	else
+		*ret = payload;
+	return rc;
 }
 
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n)
 {
-	uint64_t room = page_disk_bytes(ref->stored_bytes);
-	struct page_file *file;
-	uint8_t *page = malloc(room);
+	uint8_t small[SMALL_PAGE_BYTES], *page = stored_room(ref, small);
+	struct page_header header;
+	int rc;
 
 	if (!page)
-		return err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
-			       ref->stored_bytes);
-	int rc = file_set_use(set, ref->file, &file);
+		return AEDB_NO_MEMORY;
+	rc = page_read(set, ref, kind, page, &header);
+	if (rc == 0)
+		rc = at_reference(set, ref, decode_new(&header, page, ret));
+	if (rc == 0)
+		*ret_n = header.raw_bytes;
+	if (page != small)
+		free(page);
+	return rc;
+}
 
-	if (rc == 0) {
-		rc = vfs_read_exact(file->handle, page, room, ref->offset);
-		if (rc == 0)
-			rc = decode(file, ref, kind, page, ret, ret_n);
-		file_set_unuse(set, file);
-	}
-	free(page);
+static int decode_into(const struct page_header *header, const uint8_t *page,
+		       void *ret, size_t n)
+{
+	if (header->raw_bytes != n)
+		return err_set(AEDB_CORRUPT, "%s of %u bytes, want %zu",
+			       page_kind_name(header->kind), header->raw_bytes, n);
+	return page_decode(header, page, ret);
+}
+
+int page_load_into(struct file_set *set, const struct page_ref *ref,
+		   enum page_kind kind, void *ret, size_t n)
+{
+	uint8_t small[SMALL_PAGE_BYTES], *page = stored_room(ref, small);
+	struct page_header header;
+	int rc;
+
+	if (!page)
+		return AEDB_NO_MEMORY;
+	rc = page_read(set, ref, kind, page, &header);
+	if (rc == 0)
+		rc = at_reference(set, ref, decode_into(&header, page, ret, n));
+	if (page != small)
+		free(page);
 	return rc;
 }

@@ -14,6 +14,10 @@
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n);
 
+/* One page's payload, which must have n bytes. */
+int page_load_into(struct file_set *set, const struct page_ref *ref,
+		   enum page_kind kind, void *ret, size_t n);
+
 /* Reads and checks n plain pages that lie one after the other
  * (page_ref_is_next) with one read. buf has page_run_bytes of room; the page of
  * refs[i] begins at refs[i].offset - refs[0].offset, its payload

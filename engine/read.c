@@ -23,8 +23,8 @@
 /* What `pin` points to. */
 struct pin {
 	struct aedb *db;
-	uint8_t *value;		/* owned; NULL: it needs no memory */
-	uint8_t key[];
+	uint8_t *key;		/* in `bytes`, behind the value, if there is one */
+	uint8_t bytes[];
 };
 
 bool read_view(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
@@ -96,49 +96,58 @@ void read_entry_fill(const struct entry *from, struct aedb_entry *ret)
 	ret->pin = NULL;
 }
 
-/* Reads a value that the cache does not take into memory of its own. */
-static int private_value_read(struct aedb *db, const struct value_ref *ref,
-			      uint8_t **ret)
+/* With room for a value and with the entry's key. */
+static int pin_new(struct aedb *db, const struct entry *entry,
+		   size_t value_bytes, struct pin **ret)
 {
-	const struct value_source source = { .ref = ref };
-	struct value_reader *reader;
-	uint8_t *value;
-	size_t got;
-	int rc = value_reader_open(db->values, &source, &reader);
+	struct pin *pin = malloc(sizeof(*pin) + value_bytes + entry->key_bytes);
 
-	if (rc < 0)
-		return rc;
-	value = malloc(ref->bytes);
-	if (value)
-		rc = value_reader_read(reader, value, ref->bytes, 0, &got);
-	else
-		rc = err_set(AEDB_NO_MEMORY,
-			     "no memory for a value of %llu bytes",
-			     (unsigned long long)ref->bytes);
-	value_reader_close(reader);
-	if (rc < 0) {
-		free(value);
-		return rc;
-	}
-	*ret = value;
+	if (!pin)
+		return err_set(AEDB_NO_MEMORY, "no memory to pin %zu bytes",
+			       value_bytes + entry->key_bytes);
+	pin->db = db;
+	pin->key = pin->bytes + value_bytes;
+	if (entry->key_bytes)
+		memcpy(pin->key, entry->key, entry->key_bytes);
+	*ret = pin;
 	return 0;
 }
 
-/* A value that lies in value files: *ret_owned is NULL where *ret is the
- * cache's, borrowed until the epoch is left. */
+/* Reads a value that the cache is not to keep. */
+static int pinned_value_read(struct aedb *db, const struct entry *entry,
+			     const struct value_ref *ref, struct pin **ret)
+{
+	struct pin *pin;
+	int rc = pin_new(db, entry, (size_t)ref->bytes, &pin);
+
+	if (rc < 0)
+		return rc;
+	rc = value_cache_read_past(db->values, ref, pin->bytes);
+	if (rc < 0)
+		free(pin);
+	else
+		*ret = pin;
+	return rc;
+}
+
+/* A value that lies in value files: the cache's, borrowed until the epoch is
+ * left, or in a pin of the entry's, which else is NULL. */
 static int stored_value_read(struct aedb *db, const struct entry *entry,
-			     const void **ret, uint8_t **ret_owned)
+			     const void **ret, struct pin **ret_pin)
 {
 	struct value_ref ref;
 	int rc = value_ref_decode(entry->value, entry->value_bytes, &ref);
 
 	if (rc < 0)
 		return rc;
-	*ret_owned = NULL;
-	if (value_cache_takes(db->values, &ref))
-		return value_cache_get(db->values, &ref, ret);
-	rc = private_value_read(db, &ref, ret_owned);
-	*ret = *ret_owned;
+	*ret = value_cache_find(db->values, &ref);
+	if (*ret)
+		return 0;
+	if (value_cache_wants(db->values, &ref))
+		return value_cache_load(db->values, &ref, ret);
+	rc = pinned_value_read(db, entry, &ref, ret_pin);
+	if (rc == 0)
+		*ret = (*ret_pin)->bytes;
 	return rc;
 }
 
@@ -149,44 +158,22 @@ static void *pin_epoch(struct aedb *db)
 	return (char *)db + 1;
 }
 
-/* What the pin of an entry must keep. */
-static struct pin *pin_new(struct aedb *db, const struct entry *entry,
-			   uint8_t *value)
-{
-	struct pin *pin = malloc(sizeof(*pin) + entry->key_bytes);
-
-	if (!pin) {
-		err_set(AEDB_NO_MEMORY, "no memory to pin a key");
-		return NULL;
-	}
-	pin->db = db;
-	pin->value = value;
-	if (entry->key_bytes)
-		memcpy(pin->key, entry->key, entry->key_bytes);
-	return pin;
-}
-
-/* Gives an entry out, pinned: with its key, if that is `passing` and does not
- * last, and with a value of its own, which becomes the pin's. Returns 1. */
+/* Gives an entry out, pinned: by `pin` if that is not NULL; by one with its key
+ * if that is `passing` and does not last. Returns 1. */
 static int entry_give(struct aedb *db, const struct entry *entry,
-		      const void *passing, uint8_t *value,
+		      const void *passing, struct pin *pin,
 		      struct aedb_entry *ret)
 {
-	struct pin *pin = NULL;
+	int rc = 0;
 
-	if (value || entry->key == passing) {
-		pin = pin_new(db, entry, value);
-		if (!pin) {
-			free(value);
-			return AEDB_NO_MEMORY;
-		}
-	}
+	if (!pin && entry->key == passing)
+		rc = pin_new(db, entry, 0, &pin);
+	if (rc < 0)
+		return rc;
 	read_entry_fill(entry, ret);
-	ret->pin = pin_epoch(db);
-	if (pin) {
+	ret->pin = pin ? (void *)pin : pin_epoch(db);
+	if (pin)
 		ret->key = pin->key;
-		ret->pin = pin;
-	}
 	return 1;
 }
 
@@ -196,15 +183,15 @@ int aedb_get(struct aedb_scope *scope, const struct aedb_snapshot *snapshot,
 	struct aedb *db = scope->space.db;
 	struct entry entry;
 	const void *value = NULL;
-	uint8_t *owned = NULL;
+	struct pin *pin = NULL;
 	int rc;
 
 	epoch_enter(db->epoch);
 	rc = read_find_in_scope(scope, snapshot, key, key_bytes, &entry);
 	if (rc == 0 && entry.is_ref)
-		rc = stored_value_read(db, &entry, &value, &owned);
+		rc = stored_value_read(db, &entry, &value, &pin);
 	if (rc == 0)
-		rc = entry_give(db, &entry, key, owned, ret);
+		rc = entry_give(db, &entry, key, pin, ret);
 	if (rc < 0) {
 		epoch_leave(db->epoch);
 		return rc;
@@ -244,7 +231,6 @@ void aedb_unpin(struct aedb_entry *entry)
 		struct pin *pin = entry->pin;
 
 		db = pin->db;
-		free(pin->value);
 		free(pin);
 	}
 	entry->pin = NULL;

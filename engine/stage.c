@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "value_cache.h"
 
 #define GENERATIONS_ROOM 4u	/* at first */
 
@@ -122,7 +123,7 @@ int stage_base_load(const struct value_source *base, struct value_tree *tree,
 		if (!bytes)
 			return no_memory();
 		if (base->ref)
-			rc = values_read_page(tree->values, base->ref, bytes);
+			rc = value_cache_read_page(tree->values, base->ref, bytes);
 		else
 			memcpy(bytes, base->bytes, n);
 	}

@@ -14,6 +14,7 @@
 
 #include "err.h"
 #include "page_load.h"
+#include "value_cache.h"
 #include "value_tree.h"
 
 #define RUN_CHUNKS 8u	/* in one read; every open reader keeps them */
@@ -46,8 +47,8 @@ static int copy_inline(struct value_reader *reader,
 	if (!reader->inline_bytes)
 		return no_memory();
 	if (source->ref)
-		return values_read_page(reader->values, source->ref,
-					reader->inline_bytes);
+		return value_cache_read_page(reader->values, source->ref,
+					     reader->inline_bytes);
 	memcpy(reader->inline_bytes, source->bytes, source->n);
 	return 0;
 }

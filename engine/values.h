@@ -92,12 +92,8 @@ int values_load_map(struct values *values, const struct page_ref *ref,
 int values_load_root(struct values *values, const struct value_ref *ref,
 		     struct value_root *ret);
 
-/* A value of one page. Inside the epoch, with a cache: borrowed until it is
- * left. */
-int values_get_page(struct values *values, const struct value_ref *ref,
-		    const void **ret);
-/* The same, copied: ref->bytes bytes. */
-int values_read_page(struct values *values, const struct value_ref *ref,
+/* Reads a value of one page: ref->bytes bytes. */
+int values_load_page(struct values *values, const struct value_ref *ref,
 		     void *ret);
 /* The files a reference refers to, its root or page included, and how many
  * bytes of each. Owned: free. */

@@ -55,67 +55,11 @@ int values_load_root(struct values *values, const struct value_ref *ref,
 	return 0;
 }
 
-/* Of one page; cache_free. */
-static int load_page(struct values *values, const struct value_ref *ref,
-		     void **ret)
-{
-	void *page;
-	size_t n;
-	int rc = page_load(values_files(values), &ref->root, PAGE_VALUE, &page,
-			   &n);
-
-	if (rc < 0)
-		return rc;
-	if (n != ref->bytes) {
-		cache_free(page);
-		err_set(AEDB_CORRUPT, "value of %zu bytes, want %llu", n,
-			(unsigned long long)ref->bytes);
-		return at_reference(values, &ref->root, AEDB_CORRUPT);
-	}
-	*ret = page;
-	return 0;
-}
-
-int values_get_page(struct values *values, const struct value_ref *ref,
-		    const void **ret)
-{
-	struct cache_key key = values_cache_key(&ref->root);
-	size_t n;
-	const void *cached = cache_get(values_cache(values), key, &n);
-	void *page;
-	int rc;
-
-	if (cached && n == ref->bytes) {
-		*ret = cached;
-		return 0;
-	}
-	rc = load_page(values, ref, &page);
-	if (rc == 0)
-		*ret = cache_put(values_cache(values), key, page, ref->bytes);
-	return rc;
-}
-
-int values_read_page(struct values *values, const struct value_ref *ref,
+int values_load_page(struct values *values, const struct value_ref *ref,
 		     void *ret)
 {
-	const void *cached;
-	void *page;
-	int rc;
-
-	if (!values_cache(values)) {
-		rc = load_page(values, ref, &page);
-		if (rc < 0)
-			return rc;
-		memcpy(ret, page, ref->bytes);
-		cache_free(page);
-		return 0;
-	}
-	epoch_enter(values_epoch(values));
-	rc = values_get_page(values, ref, &cached);
-	if (rc == 0)
-		memcpy(ret, cached, ref->bytes);
-	epoch_leave(values_epoch(values));
-	return rc;
+	return page_load_into(values_files(values), &ref->root, PAGE_VALUE, ret,
+			      ref->bytes);
 }
 
 int values_load_shares(struct values *values, const struct value_ref *ref,

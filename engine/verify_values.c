@@ -14,6 +14,7 @@
 #include "err.h"
 #include "hash.h"
 #include "page_load.h"
+#include "value_cache.h"
 
 #define RUN_CHUNKS 64u		/* in one read */
 #define SEEN_MIN 1024u		/* pages remembered at least */
@@ -391,7 +392,7 @@ static int single_check(struct verify_values *v, const struct value_ref *ref)
 	if (is_seen(v, &ref->root))
 		return 1;
 	int rc = page_done(v, &ref->root,
-			   values_read_page(v->values, ref, v->buf));
+			   value_cache_read_page(v->values, ref, v->buf));
 
 	return rc < 0 ? rc : 1;
 }

@@ -2,11 +2,19 @@
  * Hash tables of pointers, one a shard, that readers probe without locks, and
  * eviction by second chance in the order of arrival.
  *
+ * What is offered to a full cache gets in the second time, if its hash is among
+ * those of what was asked for lately and was not there (ghosts, in the tables),
+ * and if the thing whose turn it is was not used since its last one. Otherwise
+ * that thing has had its turn: who is asked for on and on gets in. So what is
+ * read once evicts nothing, and things used alike do not evict each other. What
+ * is offered and not let in is its shard's guest until another one is, for keys
+ * that are asked for in their order.
+ *
  * Invariants:
  *  1. A thing that was put does not change, but for the mark that it was used.
  *  2. What readers may have found (things, and tables that were replaced) is
  *     freed through `waiting` only, after all who were inside have left.
- *  3. A shard's queue holds exactly the things of its table.
+ *  3. A shard's queue holds exactly the things of its table, but for its guest.
  *  4. `live_bytes` is what can be found, the tables and the cache itself; it is
  *     raised only by reserve(), which evicts until there is room, so that it
  *     stays within the limit.
@@ -27,6 +35,7 @@
 #define SHARDS_MAX 16u
 #define SHARD_BYTES_MIN ((size_t)1 << 20)
 #define KEPT_BYTES_MIN ((size_t)64 << 10)	/* kept wherever it fits */
+#define MALLOC_ALIGN 16u
 #define BATCH_BYTES_MAX ((size_t)256 << 10)
 
 struct shard {
@@ -34,6 +43,7 @@ struct shard {
 	/* Readers look at the line above only. */
 	struct lock lock __attribute__((aligned(64)));
 	struct cache_thing *first, *last;	/* guarded by lock: the queue */
+	struct cache_thing *guest;	/* guarded by lock; NULL: none */
 	size_t things;		/* guarded by lock */
 	size_t bytes;		/* atomic: of the things */
 } __attribute__((aligned(64)));
@@ -109,6 +119,18 @@ static inline void thing_mark(struct cache_thing *t, uint64_t size_used)
 				 __ATOMIC_RELAXED);
 }
 
+/* Whether it was marked. */
+static bool thing_unmark(struct cache_thing *t)
+{
+	uint64_t size_used = __atomic_load_n(&t->size_used, __ATOMIC_RELAXED);
+
+	if (size_used & CACHE_THING_USED)
+		__atomic_store_n(&t->size_used,
+				 size_used & ~(uint64_t)CACHE_THING_USED,
+				 __ATOMIC_RELAXED);
+	return size_used & CACHE_THING_USED;
+}
+
 const void *cache_look(struct cache *c, struct cache_key key, size_t *ret_bytes)
 {
 	uint64_t hash = cache_key_hash(key), size_used;
@@ -176,23 +198,34 @@ static void shard_unlink(struct cache *c, struct shard *s, struct cache_thing *t
 	__atomic_fetch_sub(&c->things, 1, __ATOMIC_RELAXED);
 }
 
-/* The first thing in the queue that was not used since its last turn; NULL when
- * there is nothing. */
-static struct cache_thing *shard_evict(struct cache *c, struct shard *s)
+/* Takes the guest out; NULL: there is none. */
+static struct cache_thing *shard_evict_guest(struct cache *c, struct shard *s)
 {
-	struct cache_thing *t = NULL;
+	struct cache_thing *t;
 
 	lock_acquire(&s->lock);
-	for (size_t n = s->things; s->first; n--) {
-		uint64_t size_used;
+	t = s->guest;
+	s->guest = NULL;
+	if (t)
+		shard_unlink(c, s, t);
+	lock_release(&s->lock);
+	return t;
+}
 
+/* The guest; or the first thing in the queue that was not used since its last
+ * turn; NULL when there is nothing. */
+static struct cache_thing *shard_evict(struct cache *c, struct shard *s)
+{
+	struct cache_thing *t = shard_evict_guest(c, s);
+
+	if (t)
+		return t;
+	lock_acquire(&s->lock);
+	for (size_t n = s->things; s->first; n--) {
 		t = shard_pop(s);
-		size_used = __atomic_load_n(&t->size_used, __ATOMIC_RELAXED);
 		/* After a whole round the readers are faster than this. */
-		if (!(size_used & CACHE_THING_USED) || n == 0)
+		if (!thing_unmark(t) || n == 0)
 			break;
-		__atomic_store_n(&t->size_used, size_used & ~(uint64_t)CACHE_THING_USED,
-				 __ATOMIC_RELAXED);
 		shard_push(s, t);
 	}
 	if (t)
@@ -291,11 +324,27 @@ static void shard_fit(struct cache *c, struct shard *s)
 	retire_live(c, cache_thing_of(table));
 }
 
+enum place { IN_QUEUE, AS_GUEST };
+
+static void shard_place(struct shard *s, struct cache_thing *t, enum place place)
+	REQUIRES(&s->lock)
+{
+	if (place == IN_QUEUE) {
+		shard_push(s, t);
+		return;
+	}
+	/* that of another thread, just now */
+	if (s->guest)
+		shard_push(s, s->guest);
+	s->guest = t;
+}
+
 /* Puts t, for which room is reserved, unless there is one of its key: then that
  * is *ret. False: the table is full. */
-static bool shard_insert(struct shard *s, struct cache_thing *t, uint64_t hash,
-			 struct cache_thing **ret)
+static bool shard_insert(struct shard *s, struct cache_thing *t,
+			 enum place place, struct cache_thing **ret)
 {
+	uint64_t hash = cache_key_hash(t->key);
 	bool is_full = false;
 	struct cache_thing *old;
 
@@ -305,7 +354,7 @@ static bool shard_insert(struct shard *s, struct cache_thing *t, uint64_t hash,
 		is_full = s->things >= cache_table_room(s->table);
 	if (!old && !is_full) {
 		cache_table_insert(s->table, t);
-		shard_push(s, t);
+		shard_place(s, t, place);
 		s->things++;
 		__atomic_fetch_add(&s->bytes, cache_block_bytes(t), __ATOMIC_RELAXED);
 	}
@@ -330,10 +379,54 @@ static bool block_fits(const struct cache *c, size_t bytes)
 	       c->fixed_bytes <= limit && bytes <= limit - c->fixed_bytes;
 }
 
+/* What the C library will take for a thing of this size. */
+static size_t thing_block_bytes(size_t bytes)
+{
+	bytes += sizeof(struct cache_thing) + CACHE_MALLOC_BYTES;
+	return (bytes + MALLOC_ALIGN - 1) & ~(size_t)(MALLOC_ALIGN - 1);
+}
+
 bool cache_keeps(const struct cache *c, size_t bytes)
 {
-	return block_fits(c, bytes + sizeof(struct cache_thing) +
-			     CACHE_MALLOC_BYTES);
+	return block_fits(c, thing_block_bytes(bytes));
+}
+
+static bool has_room(const struct cache *c, size_t bytes)
+{
+	size_t live = __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);
+	size_t limit = __atomic_load_n(&c->limit_bytes, __ATOMIC_RELAXED);
+
+	return live <= limit && bytes <= limit - live &&
+	       __atomic_load_n(&c->things, __ATOMIC_RELAXED) <
+		       __atomic_load_n(&c->things_max, __ATOMIC_RELAXED);
+}
+
+/* Whether the thing whose turn it is was not used since the last one. */
+static bool shard_gives_way(struct shard *s)
+{
+	bool was_used = false;
+
+	lock_acquire(&s->lock);
+	if (s->first) {
+		was_used = thing_unmark(s->first);
+		if (was_used)
+			shard_push(s, shard_pop(s));
+	}
+	lock_release(&s->lock);
+	return !was_used;
+}
+
+bool cache_wants(struct cache *c, struct cache_key key, size_t bytes)
+{
+	uint64_t hash = cache_key_hash(key);
+	struct shard *s = shard_of(c, hash);
+
+	bytes = thing_block_bytes(bytes);
+	if (!block_fits(c, bytes))
+		return false;
+	return has_room(c, bytes) ||
+	       (cache_table_note(__atomic_load_n(&s->table, __ATOMIC_ACQUIRE),
+				 hash) && shard_gives_way(s));
 }
 
 /* Room for one thing more of that many bytes. */
@@ -357,15 +450,17 @@ static void unreserve_thing(struct cache *c, size_t bytes)
 }
 
 /* Makes t findable, or gives the one that was there before, or does neither. */
-static struct cache_thing *insert(struct cache *c, struct cache_thing *t, uint64_t hash)
+static struct cache_thing *insert(struct cache *c, struct cache_thing *t,
+				  enum place place)
 {
+	uint64_t hash = cache_key_hash(t->key);
 	struct shard *s = shard_of(c, hash);
 	struct cache_thing *kept = shard_find(s, t->key, hash), *evicted;
 	size_t bytes = cache_block_bytes(t);
 
 	if (kept || !reserve_thing(c, s, bytes))
 		return kept;
-	while (!shard_insert(s, t, hash, &kept)) {
+	while (!shard_insert(s, t, place, &kept)) {
 		evicted = shard_evict(c, s);
 		if (evicted)
 			retire_live(c, evicted);
@@ -375,8 +470,8 @@ static struct cache_thing *insert(struct cache *c, struct cache_thing *t, uint64
 	return kept;
 }
 
-const void *cache_put(struct cache *c, struct cache_key key, void *data,
-		      size_t bytes)
+static const void *put(struct cache *c, struct cache_key key, void *data,
+		       size_t bytes, enum place place)
 {
 	struct cache_thing *t = cache_thing_of(data), *kept;
 
@@ -384,7 +479,7 @@ const void *cache_put(struct cache *c, struct cache_key key, void *data,
 	t->key = key;
 	t->next = NULL;
 	t->size_used = (uint64_t)bytes << 1;
-	kept = insert(c, t, cache_key_hash(key));
+	kept = insert(c, t, place);
 	if (!kept) {
 		cache_waiting_add(&c->waiting, t);
 		return data;
@@ -397,12 +492,34 @@ const void *cache_put(struct cache *c, struct cache_key key, void *data,
 	return kept + 1;
 }
 
+const void *cache_put(struct cache *c, struct cache_key key, void *data,
+		      size_t bytes)
+{
+	return put(c, key, data, bytes, IN_QUEUE);
+}
+
+const void *cache_offer(struct cache *c, struct cache_key key, void *data,
+			size_t bytes)
+{
+	struct cache_thing *guest;
+
+	if (cache_wants(c, key, bytes))
+		return put(c, key, data, bytes, IN_QUEUE);
+	guest = shard_evict_guest(c, shard_of(c, cache_key_hash(key)));
+	if (guest)
+		retire_live(c, guest);
+	return put(c, key, data, bytes, AS_GUEST);
+}
+
 /* The things of one file, taken out. */
 static struct cache_thing *shard_forget(struct cache *c, struct shard *s, uint64_t file)
 {
 	struct cache_thing *taken = NULL;
 
 	lock_acquire(&s->lock);
+	if (s->guest)
+		shard_push(s, s->guest);
+	s->guest = NULL;
 	for (size_t n = s->things; n > 0; n--) {
 		struct cache_thing *t = shard_pop(s);
 
@@ -442,7 +559,7 @@ void cache_forget(struct cache *c, uint64_t file)
 
 static void capacity_set(struct cache *c, size_t capacity)
 {
-	size_t batch = capacity / 16, kept = capacity / 8;
+	size_t batch = capacity / 32, kept = capacity / 8;
 
 	if (batch > BATCH_BYTES_MAX)
 		batch = BATCH_BYTES_MAX;
@@ -556,6 +673,7 @@ void cache_close(struct cache *c)
 		return;
 	for (unsigned i = 0; i <= c->shard_mask; i++) {
 		cache_things_free(c->shards[i].first);
+		cache_things_free(c->shards[i].guest);
 		cache_free(c->shards[i].table);
 		lock_release_memory(&c->shards[i].lock);
 	}

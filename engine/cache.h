@@ -49,6 +49,15 @@ const void *cache_put(struct cache *c, struct cache_key key, void *data,
 		      size_t bytes);
 /* Whether a thing of this size is kept; malloc may round it up. */
 bool cache_keeps(const struct cache *c, size_t bytes);
+/* Inside the epoch. Whether what cache_get did not find should be put when it has
+ * been read. Not unless it is kept; with no room left only what was asked for not
+ * long ago already, and not in place of something that was used since its last
+ * turn: what is read once leaves the cache as it is. */
+bool cache_wants(struct cache *c, struct cache_key key, size_t bytes);
+/* As cache_put; what is not wanted goes again when the next one is not. For things
+ * that serve many keys: those may be asked for one after the other. */
+const void *cache_offer(struct cache *c, struct cache_key key, void *data,
+			size_t bytes);
 /* Lets go of all that was read from a file that is removed. */
 void cache_forget(struct cache *c, uint64_t file);
 /* Frees what was evicted and no reader can see any more. Putting does it as

@@ -11,6 +11,10 @@
 
 #include "cache_table.h"
 
+/* Part of the hash of what was asked for last at this slot and not there. */
+typedef uint16_t ghost_t;
+#define GHOST_SHIFT 24	/* bits that choose neither shard nor slot */
+
 static uint64_t slot_make(const struct cache_thing *t)
 {
 	uint64_t tag = cache_hash_tag(cache_key_hash(t->key));
@@ -63,6 +67,18 @@ void cache_table_copy(struct cache_table *to, const struct cache_table *from)
 			slot_insert(to, from->slots[i]);
 }
 
+bool cache_table_note(struct cache_table *table, uint64_t hash)
+{
+	ghost_t *ghosts = (ghost_t *)(table->slots + table->mask + 1);
+	ghost_t *ghost = &ghosts[cache_hash_tag(hash) & table->mask];
+	ghost_t wanted = (ghost_t)(hash >> GHOST_SHIFT);
+
+	if (__atomic_load_n(ghost, __ATOMIC_RELAXED) == wanted)
+		return true;
+	__atomic_store_n(ghost, wanted, __ATOMIC_RELAXED);
+	return false;
+}
+
 uint64_t cache_table_wanted(const struct cache_table *table, size_t things)
 {
 	uint64_t slots = table->mask + 1;
@@ -76,12 +92,12 @@ uint64_t cache_table_wanted(const struct cache_table *table, size_t things)
 
 struct cache_table *cache_table_new(uint64_t slots)
 {
-	struct cache_table *table =
-		cache_alloc(sizeof(*table) + slots * sizeof(uint64_t));
+	size_t bytes = slots * (sizeof(uint64_t) + sizeof(ghost_t));
+	struct cache_table *table = cache_alloc(sizeof(*table) + bytes);
 
 	if (!table)
 		return NULL;
 	table->mask = slots - 1;
-	memset(table->slots, 0, slots * sizeof(uint64_t));
+	memset(table->slots, 0, bytes);
 	return table;
 }

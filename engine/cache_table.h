@@ -12,6 +12,8 @@
 #ifndef CACHE_TABLE_H
 #define CACHE_TABLE_H
 
+#include <stdbool.h>
+
 #include "cache_thing.h"
 
 /* A slot is 20 bits of hash and the address of a thing, without its four zeros. */
@@ -22,7 +24,7 @@
 
 struct cache_table {
 	uint64_t mask;		/* slots - 1; constant */
-	uint64_t slots[];	/* atomic */
+	uint64_t slots[];	/* atomic; behind them as many ghosts */
 };
 
 /* Without memory NULL. */
@@ -33,6 +35,10 @@ void cache_table_insert(struct cache_table *table, struct cache_thing *t);
 void cache_table_remove(struct cache_table *table, struct cache_thing *t);
 /* `to` is empty. */
 void cache_table_copy(struct cache_table *to, const struct cache_table *from);
+/* Notes that a thing was asked for that is not there. True: it had been noted
+ * before, and few others since. Any thread, inside the epoch; beside each other
+ * two may not see each other. */
+bool cache_table_note(struct cache_table *table, uint64_t hash);
 /* Slots that a table with so many things should have: no more than three
  * quarters in use and no less than an eighth. */
 uint64_t cache_table_wanted(const struct cache_table *table, size_t things);

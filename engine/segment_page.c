@@ -62,7 +62,10 @@ int segment_page_get(const struct segment *s, const struct page_ref *ref,
 	if (__builtin_expect(*ret != NULL, 1))
 		return 0;
 	rc = segment_page_load(s, ref, kind, &bytes, &n);
-	if (rc == 0)
-		*ret = cache_put(s->cache, key, bytes, n);
-	return rc;
+	if (rc < 0)
+		return rc;
+	/* what leads to all blocks is worth more than any of them */
+	*ret = kind == PAGE_BLOCK ? cache_offer(s->cache, key, bytes, n) :
+				    cache_put(s->cache, key, bytes, n);
+	return 0;
 }

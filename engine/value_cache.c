@@ -22,7 +22,9 @@ bool value_cache_wants(struct values *values, const struct value_ref *ref)
 {
 	struct cache *cache = values_cache(values);
 
-	return cache && ref->bytes && cache_keeps(cache, (size_t)ref->bytes);
+	return cache && ref->bytes &&
+	       cache_wants(cache, values_cache_key(&ref->root),
+			   (size_t)ref->bytes);
 }
 
 int value_cache_read_past(struct values *values, const struct value_ref *ref,

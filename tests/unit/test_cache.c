@@ -193,6 +193,136 @@ TEST(second_chance, "what is used again and again outlives a scan of everything 
 	cache_end();
 }
 
+/* Asks for number n of a file and offers it if it is not there. */
+static bool offer(uint64_t file, uint64_t n, size_t bytes)
+{
+	struct cache_key key = key_of(file, n);
+	const void *data;
+	size_t got = bytes;
+	bool was_there;
+
+	epoch_enter(epoch);
+	data = cache_get(cache, key, &got);
+	was_there = data;
+	if (!data)
+		data = cache_offer(cache, key, content_new(key, bytes), bytes);
+	CHECK_EQ(got, bytes);
+	CHECK(content_is_right(key, data, bytes));
+	epoch_leave(epoch);
+	return was_there;
+}
+
+/* Puts things into file 1 as long as there is room; how many. */
+static uint64_t fill(size_t bytes)
+{
+	uint64_t n = 0;
+	bool has_room = true;
+
+	while (has_room) {
+		epoch_enter(epoch);
+		has_room = cache_wants(cache, key_of(1, n), bytes);
+		epoch_leave(epoch);
+		if (has_room)
+			put(1, n++, bytes);
+	}
+	CHECK_EQ(count_there(1, 0, n, bytes), n);
+	return n;
+}
+
+/* The same with a thing that is put only if it is wanted. */
+static bool ask(uint64_t file, uint64_t n, size_t bytes)
+{
+	struct cache_key key = key_of(file, n);
+	bool is_there_now = is_there(file, n, bytes);
+
+	epoch_enter(epoch);
+	if (!is_there_now && cache_wants(cache, key, bytes))
+		cache_put(cache, key, content_new(key, bytes), bytes);
+	epoch_leave(epoch);
+	return is_there_now;
+}
+
+TEST(asked_once, "what is asked for once is not wanted by a full cache")
+{
+	uint64_t n;
+
+	cache_begin(CAPACITY);
+	n = fill(THING_BYTES);
+	CHECK(n > CAPACITY / THING_BYTES / 4 * 3);
+	for (uint64_t i = 0; i < 20000; i++)
+		CHECK(!ask(2, i, THING_BYTES));
+	CHECK_EQ(count_there(2, 0, 20000, THING_BYTES), 0);
+	CHECK_EQ(count_there(1, 0, n, THING_BYTES), n);
+	cache_end();
+}
+
+TEST(asked_again, "what is asked for again takes the place of what nobody uses")
+{
+	cache_begin(CAPACITY / 4);
+	for (uint64_t n = 0; n < 3000; n++)
+		put(1, n, THING_BYTES);
+	for (uint64_t n = 0; n < 50; n++) {
+		CHECK(!ask(2, n, THING_BYTES));
+		CHECK(!ask(2, n, THING_BYTES));
+		CHECK(ask(2, n, THING_BYTES));
+	}
+	CHECK_EQ(count_there(2, 0, 50, THING_BYTES), 50);
+	cache_end();
+}
+
+TEST(asked_on, "what is asked for on and on gets in though all else was used")
+{
+	uint64_t n, times = 0;
+
+	cache_begin(CAPACITY / 4);
+	n = fill(THING_BYTES);
+	while (!ask(2, 0, THING_BYTES))
+		CHECK(++times <= n + 2);
+	CHECK(times > 2);
+	cache_end();
+}
+
+TEST(offered, "what is offered to a full cache stays until the next is, and the rest with it")
+{
+	enum { SHARDS_MAX = 16 };
+	uint64_t n;
+
+	cache_begin(CAPACITY);
+	n = fill(THING_BYTES);
+	for (uint64_t i = 0; i < 20000; i++) {
+		CHECK(!offer(2, i, THING_BYTES));
+		CHECK(offer(2, i, THING_BYTES));
+		CHECK(cache_bytes(cache) <= CAPACITY);
+	}
+	CHECK(count_there(2, 0, 20000, THING_BYTES) <= SHARDS_MAX);
+	CHECK(count_there(1, 0, n, THING_BYTES) >= n - SHARDS_MAX);
+	cache_forget(cache, key_of(2, 0).file);
+	CHECK_EQ(count_there(2, 0, 20000, THING_BYTES), 0);
+	cache_end();
+}
+
+TEST(mix, "of a set larger than the cache that is asked for often, the cache is full")
+{
+	enum { TINY = 8192, HOT = 64, COLD = 2000, BYTES = 128 };
+	size_t hot;
+
+	cache_begin(TINY);
+	for (int i = 0; i < 20000; i++) {
+		uint64_t r = check_random();
+
+		if (r % 100 < 80)
+			ask(1, (r >> 32) % HOT, BYTES);
+		else
+			ask(2, (r >> 32) % COLD, BYTES);
+		CHECK(is_within(TINY));
+	}
+	hot = count_there(1, 0, HOT, BYTES);
+	CHECK(cache_things(cache) > HOT / 2);
+	CHECK_THAT(hot >= cache_things(cache) / 4 * 3, "%zu of %zu things", hot,
+		   cache_things(cache));
+	cache_end();
+}
+
 TEST(arrival, "unused things leave in the order in which they came")
 {
 	enum { PUT = 3000 };
@@ -361,8 +491,11 @@ TEST(model, "after random calls only what was put since it was forgotten is ther
 			memset(may_be[file], 0, sizeof(may_be[file]));
 		} else if ((r >> 32) % 1000 == 1) {
 			cache_resize(cache, 1 + (r >> 40) % (CAPACITY / 4));
-		} else if ((r >> 32) % 2) {
+		} else if ((r >> 32) % 3 == 0) {
 			put(file, n, bytes);
+			may_be[file][n] = true;
+		} else if ((r >> 32) % 3 == 1) {
+			CHECK(!offer(file, n, bytes) || may_be[file][n]);
 			may_be[file][n] = true;
 		} else {
 			CHECK(!is_there(file, n, bytes) || may_be[file][n]);
@@ -386,8 +519,10 @@ static void shared_use(uint64_t r)
 	size_t bytes = shared_bytes(key.offset / 4096), got = bytes;
 	const void *data = cache_get(cache, key, &got);
 
-	if (!data)
+	if (!data && r >> 40 & 1)
 		data = cache_put(cache, key, content_new(key, bytes), bytes);
+	else if (!data)
+		data = cache_offer(cache, key, content_new(key, bytes), bytes);
 	CHECK_EQ(got, bytes);
 	CHECK(content_is_right(key, data, got > 4096 ? 4096 : got));
 }

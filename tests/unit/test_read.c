@@ -134,6 +134,58 @@ TEST(same_memory, "a large value is read from the disk once, and again is the sa
 	fixture_close(&f);
 }
 
+static size_t numbered(char *key, unsigned n, uint8_t value[128])
+{
+	bytes_fill(value, 128, n);
+	return (size_t)sprintf(key, "key %u", n);
+}
+
+TEST(small_cache, "values that a small cache does not keep are right, and stay while pinned")
+{
+	enum { KEYS = 300 };
+	static struct aedb_entry pinned[KEYS];
+	struct aedb_entry entry;
+	struct aedb_stats stats;
+	uint8_t value[128];
+	struct fixture f;
+	char key[32];
+	seq_t seq;
+	size_t n;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	f.options.cache_bytes = 8192;
+	f.options.inline_bytes_max = 32;
+	fixture_start(&f);
+	for (unsigned i = 0; i < KEYS; i++) {
+		n = numbered(key, i, value);
+		CHECK_OK(aedb_put(f.scope, key, n, value, sizeof(value)));
+	}
+	CHECK_OK(checkpoint_run(f.db, CHECKPOINT_ROTATE, &seq));
+	for (unsigned i = 0; i < 3 * KEYS; i++) {
+		n = numbered(key, i / 3, value);
+		CHECK_OK(aedb_get(f.scope, NULL, key, n, &entry));
+		CHECK_EQ(entry.value_bytes, sizeof(value));
+		CHECK_MEM(entry.value, value, sizeof(value));
+		aedb_unpin(&entry);
+		cache_collect(f.db->cache);
+		aedb_stats(f.db, &stats);
+		CHECK(stats.cache_bytes <= 8192);
+	}
+	for (unsigned i = 0; i < KEYS; i++) {
+		n = numbered(key, i, value);
+		CHECK_OK(aedb_get(f.scope, NULL, key, n, &pinned[i]));
+	}
+	for (unsigned i = 0; i < KEYS; i++) {
+		n = numbered(key, i, value);
+		CHECK_EQ(pinned[i].key_bytes, n);
+		CHECK_MEM(pinned[i].key, key, n);
+		CHECK_MEM(pinned[i].value, value, sizeof(value));
+		aedb_unpin(&pinned[i]);
+	}
+	fixture_close(&f);
+}
+
 TEST(sizes, "values around the limit between memory and files come back whole, reopened too")
 {
 	static const size_t sizes[] = { 1, 126, 127, 65535, 65536, 65537, 100000,

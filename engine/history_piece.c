@@ -123,6 +123,29 @@ int history_piece_find(const struct history_piece *piece, const void *body,
 	return 0;
 }
 
+int history_piece_sum(const void *body, size_t body_bytes,
+		      struct history_piece *ret)
+{
+	struct history_piece sum = { .commits = 1 };
+	struct byte_reader r;
+
+	byte_reader_init(&r, body, body_bytes);
+	while (byte_reader_left(&r)) {
+		uint64_t step = byte_reader_varint(&r);
+		uint64_t step_us = byte_reader_varint(&r);
+
+		if (r.is_bad || !step || step > SEQ_MAX - sum.first ||
+		    !step_us || step_us > UINT64_MAX - sum.first_us)
+			return err_set(AEDB_CORRUPT,
+				       "malformed body of the history");
+		sum.first += step;
+		sum.first_us += step_us;
+		sum.commits++;
+	}
+	*ret = sum;
+	return 0;
+}
+
 void history_piece_show(const struct history_piece *piece, FILE *out)
 {
 	fprintf(out,

@@ -55,6 +55,10 @@ int history_piece_decode(const void *key, size_t key_bytes, const void *value,
  * first; all of the body is validated. */
 int history_piece_find(const struct history_piece *piece, const void *body,
 		       size_t body_bytes, seq_t seq, seq_t *ret);
+/* What a body alone says: how many commits, and in first and first_us how far the
+ * first of them lies behind the last. */
+int history_piece_sum(const void *body, size_t body_bytes,
+		      struct history_piece *ret);
 /* One line. */
 void history_piece_show(const struct history_piece *piece, FILE *out);
 

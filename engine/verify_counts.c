@@ -1,6 +1,7 @@
 /*
  * One merging walk over everything, and one beside it over the counts, which
- * are in the same order as what they count.
+ * are in the same order as what they count. What it meets of the kept history it
+ * has looked at.
  *
  * The catalog's own spaces are not counted, and counts of scopes that are not in
  * it (any more) say nothing.
@@ -15,6 +16,7 @@
 #include "err.h"
 #include "levels.h"
 #include "merge.h"
+#include "verify_history.h"
 
 #define ADVANCE_ENTRIES 1024u	/* between two looks at how far it has come */
 
@@ -30,6 +32,7 @@ struct counts {
 	size_t next;			/* of the scopes' spaces: the first one
 					 * whose count was not looked at */
 	uint64_t keys;			/* of all scopes */
+	struct verify_history history;	/* owned */
 	uint64_t entries, advanced;
 	/* at hand */
 	bool has_space, has_key;
@@ -227,6 +230,7 @@ static bool is_scope_name(const struct entry *entry)
 static int key_take(struct counts *c, const struct entry *entry)
 {
 	uint64_t space = number_of(entry->key);
+	char path[FILE_SET_PATH_BYTES];
 	int rc = 0;
 
 	if (!c->has_space || space != c->space)
@@ -238,6 +242,9 @@ static int key_take(struct counts *c, const struct entry *entry)
 	if (rc == 0 && space == CATALOG_NAMES && !entry->is_tombstone &&
 	    is_scope_name(entry))
 		rc = id_add(c, entry->id);
+	if (rc == 0 && space == HISTORY_SPACE)
+		rc = verify_history_take(&c->history, entry,
+					 path_of(c, merge_segment(c->all), path));
 	return rc;
 }
 
@@ -303,6 +310,7 @@ static void counts_release(struct counts *c)
 		segment_close(c->segments[i]);
 	free(c->segments);
 	free(c->ids);
+	verify_history_release(&c->history);
 }
 
 static uint64_t entries_of(const struct manifest_state *state)
@@ -344,6 +352,8 @@ static int walk(struct counts *c)
 	}
 	if (rc == 0)
 		rc = space_end(c);
+	if (rc == 0)
+		verify_history_end(&c->history);
 	return rc < 0 ? rc : spaces_check(c, UINT64_MAX, 0);
 }
 
@@ -364,7 +374,7 @@ int verify_counts(const struct verify_job *job)
 
 	if (!c)
 		return no_memory();
-	c->job = job;
+	c->job = c->history.job = job;
 	rc = segments_open(c);
 	if (rc == 0)
 		rc = walk(c);

@@ -290,6 +290,8 @@ static int open_note(struct aedb *db)
 		manifest_edit_set(&edit, MANIFEST_WAS_PERMISSIVE, 1);
 	rc = manifest_append(db->manifest, &edit);
 	if (rc == 0)
+		rc = snapshots_remove_lost(db);
+	if (rc == 0)
 		rc = wal_remove_before(db->wal, storage_wal_first(db),
 				       db->options.log_keep_bytes);
 	if (rc == 0)
@@ -335,14 +337,12 @@ static int db_recover(struct aedb *db)
 		rc = recover_run(db, &reader);
 	if (rc < 0)
 		return rc;
+	rc = snapshots_check(db);
 	db->log_file = wal_reader_newest(reader);
 	if (db->commits.last_time_us < snapshots_newest_time_us(db))
 		db->commits.last_time_us = snapshots_newest_time_us(db);
-	if (db->options.mode == AEDB_OPEN_READ_ONLY) {
-		wal_reader_close(reader);
-		return 0;
-	}
-	rc = log_start(db, reader);
+	if (rc == 0 && db->options.mode != AEDB_OPEN_READ_ONLY)
+		rc = log_start(db, reader);
 	wal_reader_close(reader);
 	return rc;
 }

@@ -45,6 +45,11 @@ void snapshots_copy_free(struct retention *copy);
 int snapshots_load(struct aedb *db);
 /* When the newest of them was made; 0: there are none. At open. */
 uint64_t snapshots_newest_time_us(struct aedb *db);
+/* After recovery: those of states that it did not find, which had been durable.
+ * AEDB_CORRUPT; permissive drops them, and says so. */
+int snapshots_check(struct aedb *db);
+/* Has the manifest drop them, too. */
+int snapshots_remove_lost(struct aedb *db);
 /* The newest one at or below this number; 0: there is none; SEQ_MAX: a history
  * is kept. */
 seq_t snapshot_newest_upto(struct aedb *db, seq_t seq);

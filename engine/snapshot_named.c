@@ -270,3 +270,76 @@ int snapshots_load(struct aedb *db)
 	lock_release(&db->storage_lock);
 	return rc;
 }
+
+/* What was lost. */
+
+static bool is_lost(const struct aedb *db, const struct manifest_snapshot *s)
+{
+	return s->seq > db_visible(db);
+}
+
+static int lost_note(struct aedb *db, const struct manifest_snapshot *s)
+{
+	size_t n = 0;
+	char **findings, *text;
+
+	while (db->findings[n])
+		n++;
+	findings = realloc(db->findings, (n + 2) * sizeof(*findings));
+	if (!findings)
+		return err_set(AEDB_NO_MEMORY, "no memory for findings");
+	db->findings = findings;
+	if (asprintf(&text, "snapshot %s: the state %llu that it is of was lost, "
+		     "the newest is %llu", s->name, (unsigned long long)s->seq,
+		     (unsigned long long)db_visible(db)) < 0)
+		return err_set(AEDB_NO_MEMORY, "no memory for findings");
+	findings[n] = text;
+	findings[n + 1] = NULL;
+	return 0;
+}
+
+int snapshots_check(struct aedb *db)
+{
+	struct snapshot_list *list = &db->snapshots;
+	size_t kept = 0;
+	int rc = 0;
+
+	/* nobody else has the database yet */
+	for (size_t i = 0; i < list->n_named && rc == 0; i++) {
+		struct manifest_snapshot *s = &list->named[i];
+
+		if (!is_lost(db, s)) {
+			list->named[kept++] = *s;
+			continue;
+		}
+		if (db->options.recovery != AEDB_PERMISSIVE)
+			return err_set(AEDB_CORRUPT,
+				       "the log ends with commit %llu, snapshot "
+				       "%s is of %llu",
+				       (unsigned long long)db_visible(db),
+				       s->name, (unsigned long long)s->seq);
+		rc = lost_note(db, s);
+		snapshot_remove(db, s->seq);
+	}
+	if (rc == 0)
+		list->n_named = kept;
+	return rc;
+}
+
+int snapshots_remove_lost(struct aedb *db)
+{
+	const struct manifest_state *state = manifest_state(db->manifest);
+	size_t i = 0;
+	int rc = 0;
+
+	while (rc == 0 && i < state->n_snapshots) {
+		struct manifest_snapshot lost = state->snapshots[i];
+		struct manifest_edit edit = { .snapshot_removed = lost.name };
+
+		if (is_lost(db, &lost))
+			rc = manifest_append(db->manifest, &edit);
+		else
+			i++;
+	}
+	return rc;
+}

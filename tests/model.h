@@ -123,6 +123,8 @@ int model_name_step(struct model *model, struct aedb *db);
 /* Checks that the database has exactly the named snapshots the model has, or
  * those that a failed step wanted, which the model has from then on. */
 void model_names_check(struct model *model, struct aedb *db);
+/* Forgets those of states after i. */
+void model_names_rewind(struct model *model, size_t i);
 
 /* Finds the state the database holds, by its number. */
 size_t model_find(struct model *model, struct aedb *db);

@@ -135,6 +135,16 @@ void model_names_check(struct model *model, struct aedb *db)
 	model->names_wanted = model->names;
 }
 
+void model_names_rewind(struct model *model, size_t i)
+{
+	struct model_names *all = &model->names;
+
+	for (size_t k = all->n; k-- > 0;)
+		if (all->at[k].state > i)
+			take(all, all->at[k].name);
+	model->names_wanted = *all;
+}
+
 int model_compare_names(struct model *model, size_t newest, struct aedb *db)
 {
 	int rc = 0;

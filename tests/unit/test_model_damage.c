@@ -8,6 +8,7 @@
  */
 #include "../model_run.h"
 #include "check.h"
+#include "manifest.h"
 #include "wal_run.h"
 
 #define LIVES 5
@@ -218,6 +219,125 @@ TEST(flips, "of every byte changed reads tell or give what was there, and verify
 		n += life_check(seed);
 		check_state.random = state;
 	}
+}
+
+/* Permissive recovery. */
+
+#define LIVED_ON 25		/* steps after it */
+
+static bool was_permissive(const struct model_run *run)
+{
+	struct manifest_key key = { run->options.hmac_key,
+				    run->options.hmac_key_bytes };
+	struct manifest *manifest;
+	bool is_marked;
+
+	CHECK_OK(manifest_open(simdisk_vfs(run->disk), key, &manifest));
+	is_marked = manifest_state(manifest)->numbers[MANIFEST_WAS_PERMISSIVE];
+	manifest_close(manifest);
+	return is_marked;
+}
+
+/* A state there was, the newest unless it says that it lost some; all of it is
+ * there or said to be damaged. Whether some was lost. */
+static bool permissive_check(struct trial *t)
+{
+	const char *finding = aedb_recovery_finding(t->run.db, 0);
+	struct model *model = t->run.model;
+	size_t newest = model->n_states - 1, state = model_find(model, t->run.db);
+	int rc;
+
+	CHECK_THAT(state == newest || finding,
+		   "%s byte %" PRIu64 ": state %zu of %zu, and nothing reported",
+		   t->path, t->offset, state, newest);
+	CHECK_EQ(was_permissive(&t->run), finding != NULL);
+	if (state < newest) {
+		model_names_rewind(model, state);
+		model_rewind(model, state);
+		t->run.n_acknowledged = model->n_states;
+	}
+	model_names_check(model, t->run.db);
+	rc = run_compare(&t->run);
+	CHECK_THAT(rc == 0 || rc == AEDB_CORRUPT, "%s byte %" PRIu64 ": error %d",
+		   t->path, t->offset, rc);
+	return state < newest;
+}
+
+/* What is wrong with the log only is good after that. */
+static void permissive_live(struct trial *t)
+{
+	CHECK_OK(run_close(&t->run));
+	t->run.options.recovery = AEDB_STRICT;
+	t->run.model->is_damaged = false;
+	run_check_whole(&t->run);
+	CHECK_OK(run_open(&t->run));
+	CHECK_OK(run_compare(&t->run));
+	run_live(&t->run, LIVED_ON);
+}
+
+static bool permissive_trial(const struct model_run *run, const char *path,
+			     uint64_t offset)
+{
+	bool is_log = strncmp(path, "wal/", 4) == 0, is_lost = false;
+	struct trial t = { .path = path, .offset = offset };
+	int rc;
+
+	run_fork(run, simdisk_clone(run->disk), &t.run);
+	t.run.model->is_damaged = true;
+	t.run.options.recovery = AEDB_PERMISSIVE;
+	byte_change(t.run.disk, path, offset);
+	rc = run_open(&t.run);
+	if (rc < 0) {
+		CHECK_THAT(!is_log, "%s byte %" PRIu64 ": %s", path, offset,
+			   aedb_error_message());
+		refusal_check(&t, rc);
+	} else {
+		is_lost = permissive_check(&t);
+		if (is_log)
+			permissive_live(&t);
+		else
+			run_close(&t.run);
+	}
+	run_release(&t.run);
+	return is_lost;
+}
+
+/* A life that ends with a kill, so that there is a log. */
+static unsigned permissive_life(uint64_t seed)
+{
+	struct files files;
+	struct model_run run;
+	unsigned n_lost = 0;
+
+	check_state.random = seed;
+	run_init(&run, seed, AEDB_FULL);
+	for (int i = 0; i < STEPS || !run.db; i++)
+		CHECK_OK(run_step(&run));
+	run_close(&run);
+	files_list(run.disk, &files);
+	for (size_t i = 0; i < files.n; i++) {
+		const char *path = files.at[i].text;
+		size_t n_bytes;
+		uint8_t *bytes = wal_run_load(simdisk_vfs(run.disk), path,
+					      &n_bytes);
+
+		for (unsigned k = 0; n_bytes && k < check_times(FLIPS / 4); k++)
+			n_lost += permissive_trial(&run, path,
+						   offset_random(bytes, n_bytes));
+		free(bytes);
+	}
+	run_release(&run);
+	return n_lost;
+}
+
+TEST(permissive, "of every byte changed permissive recovery gives a state there was, "
+	"says what it lost, and goes on from there")
+{
+	unsigned n_lost = 0;
+
+	for (unsigned i = 0; i < check_times(LIVES); i++)
+		n_lost += permissive_life(check_random());
+	CHECK(n_lost > 0);
 }
 
 int main(int argc, char **argv)

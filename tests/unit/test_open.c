@@ -423,6 +423,54 @@ TEST(permissive, "permissive keeps what is before the damage and says what it lo
 	fixture_close(&f);
 }
 
+static bool has_finding(const struct aedb *db, const char *words)
+{
+	const char *finding;
+
+	for (size_t i = 0; (finding = aedb_recovery_finding(db, i)); i++)
+		if (strstr(finding, words))
+			return true;
+	return false;
+}
+
+TEST(lost_snapshot, "a snapshot of a state that the log has lost is damage; permissive drops it")
+{
+	struct aedb_snapshot *snapshot;
+	struct aedb_stats stats;
+	struct simdisk *killed;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "first", "value"));
+	CHECK_OK(aedb_snapshot_create(f.db, "kept", NULL));
+	CHECK_OK(put_text(f.scope, "second", "value"));
+	CHECK_OK(aedb_snapshot_create(f.db, "lost", NULL));
+	aedb_stats(f.db, &stats);
+	killed = simdisk_clone(f.disk);
+	simdisk_crash(killed, 1, SIMDISK_KILL);
+	fixture_close(&f);
+	f.disk = killed;
+	/* no later frame says that this one was synced */
+	byte_flip(&f, "wal/1.wal", FILE_DATA_OFFSET + stats.wal_bytes - 4);
+	CHECK_FAILS(fixture_try(&f), AEDB_CORRUPT, "snapshot lost");
+	f.options.recovery = AEDB_PERMISSIVE;
+	CHECK_OK(fixture_try(&f));
+	CHECK(has_finding(f.db, "snapshot lost"));
+	CHECK_EQ(aedb_snapshot_open_named(f.db, "lost", &snapshot),
+		 AEDB_NOT_FOUND);
+	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+	CHECK_OK(put_text(f.scope, "third", "value"));
+	f.options.recovery = AEDB_STRICT;
+	fixture_reopen(&f);
+	CHECK_EQ(aedb_snapshot_open_named(f.db, "lost", &snapshot),
+		 AEDB_NOT_FOUND);
+	CHECK_OK(aedb_snapshot_open_named(f.db, "kept", &snapshot));
+	CHECK_STR(text_of(f.scope, snapshot, "first"), "value");
+	CHECK(!text_of(f.scope, snapshot, "third"));
+	aedb_snapshot_close(snapshot);
+	fixture_close(&f);
+}
+
 TEST(lost_value, "a damaged value is an error of its key alone, naming file and place")
 {
 	static uint8_t bytes[200000];

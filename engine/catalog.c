@@ -299,6 +299,13 @@ int catalog_find(struct catalog *catalog, uint64_t id, struct scope_state **ret)
 	return rc;
 }
 
+struct scope_state *catalog_recent(const struct catalog *catalog, uint64_t id)
+{
+	struct scope_state *recent = catalog->recent[id % CATALOG_RECENT];
+
+	return recent && recent->id == id ? recent : NULL;
+}
+
 int catalog_find_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret)
 {

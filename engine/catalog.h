@@ -86,7 +86,9 @@ int catalog_load(struct aedb *db);
  * stays as long as the commit lock is held. Writer. */
 int catalog_find(struct catalog *catalog, uint64_t id,
 		 struct scope_state **ret);
-/* The same, and takes a handle, so that nobody frees it. Any thread. */
+/* The same if it was found lately; NULL: it was not. */
+struct scope_state *catalog_recent(const struct catalog *catalog, uint64_t id);
+/* As catalog_find, and takes a handle, so that nobody frees it. Any thread. */
 int catalog_find_and_ref(struct catalog *catalog, uint64_t id,
 			 struct scope_state **ret);
 /* A new scope's, not committed: finds it or makes it. Writer. */

@@ -178,13 +178,22 @@ static int commit_is_flushed(const struct recovery *recovery,
 		       (unsigned long long)last);
 }
 
-/* A key of the same scope as the last operation's, for which memory can be made
- * ready. What the payload says is a guess. */
-static bool key_guess(const struct scope_state *scope, const struct op *op,
-		      struct mem_ahead *ret)
+/* A key for which memory can be made ready, of the same tree as those before it
+ * (NULL: the first). What the payload says is a guess. */
+static bool key_guess(struct recovery *recovery, const struct op *op,
+		      struct mem_tree **tree, struct mem_ahead *ret)
 {
-	if (!op->key.at || op->key.tree != scope->id * 2)
+	struct catalog *catalog = &recovery->db->catalog;
+	struct scope_state *scope;
+	struct mem_tree *found;
+
+	if (!op->key.at || op->key.tree % 2)
 		return false;
+	scope = catalog_recent(catalog, op->key.tree / 2);
+	found = scope ? atomic_load(&scope->planes[PLANE_KEYS].space.tree) : NULL;
+	if (!found || (*tree && found != *tree))
+		return false;
+	*tree = found;
 	*ret = (struct mem_ahead){ op->key.at, op->key.n };
 	return true;
 }
@@ -193,16 +202,12 @@ static bool key_guess(const struct scope_state *scope, const struct op *op,
 static void keys_ahead(struct recovery *recovery, lsn_t lsn)
 	REQUIRES(recovery->db->commits.lock)
 {
-	const struct scope_state *scope = recovery->db->commits.apply.scope;
 	struct mem_ahead keys[MEM_AHEAD_MAX];
-	struct mem_tree *tree;
+	struct mem_tree *tree = NULL;
 	struct wal_commit commit;
 	size_t n = 0;
 
 	recovery->hinted = 0;
-	if (!scope)
-		return;
-	tree = atomic_load(&scope->planes[PLANE_KEYS].space.tree);
 	while (recovery->hinted < MEM_AHEAD_MAX &&
 	       wal_reader_guess(recovery->reader, &lsn, &commit)) {
 		struct byte_reader r;
@@ -210,10 +215,10 @@ static void keys_ahead(struct recovery *recovery, lsn_t lsn)
 
 		byte_reader_init(&r, commit.payload, commit.payload_bytes);
 		if (op_decode(&r, &op) == 0)
-			n += key_guess(scope, &op, &keys[n]);
+			n += key_guess(recovery, &op, &tree, &keys[n]);
 		recovery->hinted++;
 	}
-	if (tree && n)
+	if (n)
 		mem_tree_ahead(tree, keys, n);
 }
 

@@ -3,6 +3,8 @@
  */
 #include "value_cache.h"
 
+#include <string.h>
+
 #include "err.h"
 #include "value_reader.h"
 

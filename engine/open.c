@@ -316,6 +316,8 @@ static int log_start(struct aedb *db, struct wal_reader *reader)
 	if (rc < 0)
 		return rc;
 	rc = wal_start(db->vfs, &options, reader, &db->wal);
+	/* of that the manifest needs some, too */
+	options.file_bytes = STORAGE_LENT_WAL_BYTES;
 	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
 		rc = wal_start(db->vfs, &options, reader, &db->wal);
 	if (rc < 0)

@@ -23,7 +23,6 @@
 #define DEAD_BYTES_LEAST (UINT64_C(1) << 20)
 #define DEAD_BYTES_MAX (UINT64_C(64) << 20)
 #define DEAD_PART 8
-#define LENT_WAL_FILE_BYTES (UINT64_C(64) << 10)
 
 void db_forgotten_raise(struct aedb *db, seq_t seq)
 {
@@ -357,7 +356,7 @@ static void lent_note(struct aedb *db, bool is_lent)
 	if (is_lent)
 		room_note_full(&db->room);
 	if (db->wal)
-		wal_set_file_bytes(db->wal, is_lent ? LENT_WAL_FILE_BYTES :
+		wal_set_file_bytes(db->wal, is_lent ? STORAGE_LENT_WAL_BYTES :
 						      db->room.wal_file_bytes);
 }
 

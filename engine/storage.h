@@ -54,6 +54,8 @@ bool storage_lend_reserve(struct aedb *db);
 /* The same with the last part of it, for what must not fail: opening, and saying
  * in the manifest what was done. */
 bool storage_lend_last(struct aedb *db);
+/* Of a log file, at most, while it is lent: it takes no more than it needs. */
+#define STORAGE_LENT_WAL_BYTES (UINT64_C(64) << 10)
 /* For what takes room: AEDB_NO_SPACE while the reserve is lent and cannot be had
  * back. */
 int storage_check_space(struct aedb *db);

@@ -3,7 +3,7 @@
  * model: all versions ever put, of every key. The store that stands for segments
  * is filled by raw walks only, as a flush would, and a reader asks memory first.
  */
-#include "check.h"
+#include "entry_check.h"
 #include "mem_settle.h"
 #include "mem_walk.h"
 
@@ -89,18 +89,7 @@ static void check_entry(const struct entry *got, const struct model_key *k,
 {
 	struct entry want = entry_of(k, v);
 
-	CHECK_EQ(got->seq, want.seq);
-	CHECK_EQ(got->id, want.id);
-	CHECK_EQ(got->time_us, want.time_us);
-	CHECK_EQ(got->mtime_ns, want.mtime_ns);
-	CHECK_EQ(got->is_tombstone, want.is_tombstone);
-	CHECK_EQ(got->is_ref, want.is_ref);
-	CHECK_EQ(got->key_bytes, want.key_bytes);
-	CHECK_EQ(got->value_bytes, want.value_bytes);
-	CHECK_EQ(got->attr_bytes, want.attr_bytes);
-	CHECK_MEM(got->key, want.key, want.key_bytes);
-	CHECK_MEM(got->value, want.value, want.value_bytes);
-	CHECK_MEM(got->attr, want.attr, want.attr_bytes);
+	entry_check(got, &want);
 }
 
 /* The model. */

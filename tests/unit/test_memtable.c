@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "entry_check.h"
 #include "mem_ahead.h"
 #include "mem_cursor.h"
 #include "mem_settle.h"
@@ -84,18 +84,7 @@ static void check_entry(const struct entry *got,
 {
 	struct entry want = entry_of(k, v->seq, v->is_tombstone);
 
-	CHECK_EQ(got->seq, want.seq);
-	CHECK_EQ(got->id, want.id);
-	CHECK_EQ(got->time_us, want.time_us);
-	CHECK_EQ(got->mtime_ns, want.mtime_ns);
-	CHECK_EQ(got->is_tombstone, want.is_tombstone);
-	CHECK_EQ(got->is_ref, want.is_ref);
-	CHECK_EQ(got->key_bytes, want.key_bytes);
-	CHECK_EQ(got->value_bytes, want.value_bytes);
-	CHECK_EQ(got->attr_bytes, want.attr_bytes);
-	CHECK_MEM(got->key, want.key, want.key_bytes);
-	CHECK_MEM(got->value, want.value, want.value_bytes);
-	CHECK_MEM(got->attr, want.attr, want.attr_bytes);
+	entry_check(got, &want);
 }
 
 /* The model. */

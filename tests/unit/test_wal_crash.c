@@ -3,13 +3,9 @@
  * one in every call of the recovery, what is read is a prefix of the commits
  * that holds everything known durable.
  */
-#include "check.h"
-#include "err.h"
-#include "wal_run.h"
+#include "wal_disk.h"
 
-#define FILE_BYTES (16u << 10)
 #define COMMITS 50
-#define CRASHES 4	/* outcomes tried for each cut */
 
 /* One run: groups of different sizes, syncs now and then, a note, a clean
  * close and reopening in between. Stops at the first failure. */
@@ -46,33 +42,6 @@ static int work(struct wal_run *run)
 	if (rc == 0)
 		rc = wal_run_reopen(run, WAL_STRICT, &found);
 	return rc < 0 ? rc : work_half(run, COMMITS);
-}
-
-static struct simdisk *disk_begin(struct wal_run *run, uint64_t seed)
-{
-	struct simdisk *disk = simdisk_new(seed);
-
-	*run = (struct wal_run){ .vfs = simdisk_vfs(disk),
-				 .file_bytes = FILE_BYTES,
-				 .salt = check_seed(),
-				 .bytes_max = 16000 };
-	return disk;
-}
-
-/* A copy of the disk after a power cut, with a closed run on it. */
-static struct simdisk *outcome(struct simdisk *disk, const struct wal_run *run,
-			       unsigned i, struct wal_run *ret)
-{
-	static const enum simdisk_crash_mode modes[CRASHES] = {
-		SIMDISK_DROP_ALL, SIMDISK_KILL, SIMDISK_RANDOM, SIMDISK_RANDOM,
-	};
-	struct simdisk *copy = simdisk_clone(disk);
-
-	simdisk_crash(copy, check_random(), modes[i]);
-	*ret = *run;
-	ret->vfs = simdisk_vfs(copy);
-	ret->wal = NULL;
-	return copy;
 }
 
 /* Reopens, writes on, cuts again with everything unsynced lost. */
@@ -113,7 +82,7 @@ static unsigned second_cuts(struct simdisk *disk, const struct wal_run *run)
 		}
 		CHECK(rc == AEDB_IO || rc == 0);
 		first.durable = run->durable;
-		again = outcome(copy, &first, call % CRASHES, &second);
+		again = wal_disk_outcome(copy, &first, call % CRASHES, &second);
 		reopen_check(again, &second, run->appended);
 		simdisk_free(again);
 		simdisk_free(copy);
@@ -125,7 +94,7 @@ TEST(every_cut, "after a power cut in any call, of recovery too, a prefix with a
 	uint64_t created = 0, calls;
 	unsigned second = 0;
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 
 	CHECK_OK(wal_run_create(&run));
 	created = simdisk_calls(disk);
@@ -135,14 +104,14 @@ TEST(every_cut, "after a power cut in any call, of recovery too, a prefix with a
 	simdisk_free(disk);
 	CHECK(calls - created > 60);
 	for (uint64_t cut = created + 1; cut <= calls; cut++) {
-		disk = disk_begin(&run, cut);
+		disk = wal_disk_begin(&run, cut);
 		CHECK_OK(wal_run_create(&run));
 		simdisk_cut_at(disk, cut);
 		CHECK(work(&run) < 0);
 		wal_run_close(&run);
 		for (unsigned i = 0; i < CRASHES; i++) {
 			struct wal_run after;
-			struct simdisk *copy = outcome(disk, &run, i, &after);
+			struct simdisk *copy = wal_disk_outcome(disk, &run, i, &after);
 
 			if ((cut + i) % 3 == 0)
 				second += second_cuts(copy, &after);
@@ -159,13 +128,13 @@ TEST(create_cut, "a power cut while the log is created leaves it or can be creat
 	for (uint64_t cut = 1;; cut++) {
 		struct wal_run run, after;
 		struct wal_found found;
-		struct simdisk *disk = disk_begin(&run, cut), *copy;
+		struct simdisk *disk = wal_disk_begin(&run, cut), *copy;
 		bool is_over;
 
 		simdisk_cut_at(disk, cut);
 		is_over = wal_run_create(&run) == 0;
 		wal_run_close(&run);
-		copy = outcome(disk, &run, (unsigned)cut % CRASHES, &after);
+		copy = wal_disk_outcome(disk, &run, (unsigned)cut % CRASHES, &after);
 		if (wal_run_read(&after, WAL_STRICT, &found) < 0) {
 			CHECK(!is_over);
 			CHECK_OK(wal_run_create(&after));
@@ -229,7 +198,7 @@ static void reopen_cuts(struct simdisk *disk, const struct wal_run *run)
 static bool killed_opening_check(uint64_t seed, uint64_t call)
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, seed);
+	struct simdisk *disk = wal_disk_begin(&run, seed);
 	bool is_over;
 
 	CHECK_OK(wal_run_create(&run));
@@ -260,27 +229,16 @@ TEST(killed_opening, "an opening that was killed in any call, and the next cut i
 TEST(long_life, "many random lives with random cuts never lose what was durable")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 7);
-	struct wal_found found;
+	struct simdisk *disk = wal_disk_begin(&run, 7);
 
 	CHECK_OK(wal_run_create(&run));
 	for (unsigned life = 0; life < 300; life++) {
-		unsigned durable, appended;
-
 		simdisk_cut_at(disk, simdisk_calls(disk) + 1 + check_random() % 60);
 		while (work_half(&run, run.appended + 1 +
 				       (unsigned)(check_random() % 10)) == 0)
 			;
 		CHECK(simdisk_is_cut(disk));
-		durable = run.durable;
-		appended = run.appended;
-		wal_run_close(&run);
-		simdisk_crash(disk, check_random(),
-			      life % 3 ? SIMDISK_RANDOM : SIMDISK_KILL);
-		CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
-		CHECK_THAT(found.commits >= durable && found.commits <= appended,
-			   "life %u: %u commits, durable %u, appended %u", life,
-			   found.commits, durable, appended);
+		wal_disk_next_life(disk, &run, life);
 	}
 	wal_run_close(&run);
 	simdisk_free(disk);

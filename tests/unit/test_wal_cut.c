@@ -5,24 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "check.h"
-#include "err.h"
-#include "wal_run.h"
+#include "wal_disk.h"
 #include "wal_window.h"
-
-#define FILE_BYTES (16u << 10)
-#define CRASHES 4	/* outcomes tried for each cut of the power */
-
-static struct simdisk *disk_begin(struct wal_run *run, uint64_t seed)
-{
-	struct simdisk *disk = simdisk_new(seed);
-
-	*run = (struct wal_run){ .vfs = simdisk_vfs(disk),
-				 .file_bytes = FILE_BYTES,
-				 .salt = check_seed(),
-				 .bytes_max = 16000 };
-	return disk;
-}
 
 static void run_commits(struct wal_run *run, unsigned n)
 {
@@ -45,7 +29,7 @@ static unsigned file_count(const struct wal_run *run)
 TEST(cut, "a cut makes all before it durable, and the log can begin with its file")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	lsn_t end;
 
@@ -73,7 +57,7 @@ TEST(cut, "a cut makes all before it durable, and the log can begin with its fil
 TEST(cut_again, "without commits since the last cut there is no other file")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	uint64_t calls;
 
@@ -100,7 +84,7 @@ TEST(cut_again, "without commits since the last cut there is no other file")
 TEST(removed, "files before the cut can go, in any order, and a later call removes what stayed")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	char path[WAL_PATH_BYTES];
 	unsigned files, commits = 0;
@@ -136,7 +120,7 @@ TEST(removed, "files before the cut can go, in any order, and a later call remov
 TEST(first_missing, "the file the log begins with is missed, and what is before it is not")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	char path[WAL_PATH_BYTES];
 
@@ -156,7 +140,7 @@ TEST(first_missing, "the file the log begins with is missed, and what is before 
 TEST(full, "a cut that finds no room changes nothing, a failed one ends the log")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	lsn_t end;
 
@@ -183,7 +167,7 @@ TEST(full, "a cut that finds no room changes nothing, a failed one ends the log"
 TEST(prepared, "a file made ready is what the next commits or the cut go over to, or is removed")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
 	uint64_t calls, prepared, newest;
 
@@ -242,7 +226,7 @@ static void *preparer_run(void *argument)
 TEST(prepared_beside, "files are made ready on another thread beside commits and cuts")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct preparer p = { .rc = 0 };
 	struct wal_found found;
 	pthread_t thread;
@@ -272,7 +256,7 @@ TEST(prepared_beside, "files are made ready on another thread beside commits and
 static bool fail_in_cut(uint64_t call, enum simdisk_fault kind, bool is_prepared)
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, call);
+	struct simdisk *disk = wal_disk_begin(&run, call);
 	struct wal_found found;
 	uint64_t failing;
 	bool is_in;
@@ -329,7 +313,7 @@ static void header_of(const struct wal_run *run, file_id_t number,
 /* A log of some files that was closed after a checkpoint. */
 static struct simdisk *closed_log(struct wal_run *ret)
 {
-	struct simdisk *disk = disk_begin(ret, 1);
+	struct simdisk *disk = wal_disk_begin(ret, 1);
 
 	CHECK_OK(wal_run_create(ret));
 	run_commits(ret, 30);
@@ -501,16 +485,10 @@ static int work(struct wal_run *run)
 static void outcome_check(struct simdisk *disk, const struct wal_run *before,
 			  unsigned i)
 {
-	static const enum simdisk_crash_mode modes[CRASHES] = {
-		SIMDISK_DROP_ALL, SIMDISK_KILL, SIMDISK_RANDOM, SIMDISK_RANDOM,
-	};
-	struct simdisk *copy = simdisk_clone(disk);
-	struct wal_run run = *before;
+	struct wal_run run;
+	struct simdisk *copy = wal_disk_outcome(disk, before, i, &run);
 	struct wal_found found;
 
-	simdisk_crash(copy, check_random(), modes[i]);
-	run.vfs = simdisk_vfs(copy);
-	run.wal = NULL;
 	CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
 	CHECK_THAT(found.commits >= before->durable &&
 			   found.commits <= before->appended,
@@ -533,7 +511,7 @@ static void outcome_check(struct simdisk *disk, const struct wal_run *before,
 TEST(every_cut, "a power cut in any call around cuts, removals and a clean end loses nothing")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 1);
+	struct simdisk *disk = wal_disk_begin(&run, 1);
 	uint64_t created, calls;
 
 	CHECK_OK(wal_run_create(&run));
@@ -544,7 +522,7 @@ TEST(every_cut, "a power cut in any call around cuts, removals and a clean end l
 	simdisk_free(disk);
 	CHECK(calls - created > 60);
 	for (uint64_t cut = created + 1; cut <= calls; cut++) {
-		disk = disk_begin(&run, cut);
+		disk = wal_disk_begin(&run, cut);
 		CHECK_OK(wal_run_create(&run));
 		simdisk_cut_at(disk, cut);
 		CHECK(work(&run) < 0);
@@ -558,12 +536,11 @@ TEST(every_cut, "a power cut in any call around cuts, removals and a clean end l
 TEST(long_life, "many random lives with cuts, removals and clean ends keep what was durable")
 {
 	struct wal_run run;
-	struct simdisk *disk = disk_begin(&run, 7);
-	struct wal_found found;
+	struct simdisk *disk = wal_disk_begin(&run, 7);
 
 	CHECK_OK(wal_run_create(&run));
 	for (unsigned life = 0; life < 300; life++) {
-		unsigned durable, appended, commits;
+		unsigned commits;
 
 		commits = run.appended + (unsigned)(check_random() % 12);
 		if (check_random() % 3)
@@ -571,15 +548,7 @@ TEST(long_life, "many random lives with cuts, removals and clean ends keep what 
 						     check_random() % 80);
 		if (work_some(&run, commits) == 0 && !simdisk_is_cut(disk))
 			wal_run_finish_closed(&run);
-		durable = run.durable;
-		appended = run.appended;
-		wal_run_close(&run);
-		simdisk_crash(disk, check_random(),
-			      life % 3 ? SIMDISK_RANDOM : SIMDISK_KILL);
-		CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
-		CHECK_THAT(found.commits >= durable && found.commits <= appended,
-			   "life %u: %u commits, durable %u, appended %u", life,
-			   found.commits, durable, appended);
+		wal_disk_next_life(disk, &run, life);
 	}
 	wal_run_close(&run);
 	simdisk_free(disk);

@@ -74,13 +74,6 @@ struct mem_path {
 	} at[MEM_DEPTH_MAX];
 };
 
-static inline void mem_path_forget(struct mem_path *path,
-				   const struct mem_tree *tree)
-{
-	if (path->tree == tree)
-		path->tree = NULL;
-}
-
 /* The leaf for a key; mem_tree_place_before: the leaf of the last keys below
  * it; mem_tree_place_end: the last leaf. */
 void mem_tree_place(struct mem_tree *tree, const void *key, size_t key_bytes,

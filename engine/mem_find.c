@@ -180,10 +180,14 @@ static uint64_t tags_match(uint64_t word, uint64_t tag)
 	return ~(((x & ~TAGS_HIGH) + ~TAGS_HIGH) | x) & TAGS_HIGH;
 }
 
-static void leaf_prefetch(const struct mem_leaf *leaf)
+/* Whom the first three steps of a search in order will ask: they are fetched
+ * beside each other, not one after the other. */
+static void nodes_prefetch(const struct mem_tree *tree,
+			   const struct mem_leaf *leaf)
 {
-	for (int line = 0; line < 4; line++)
-		__builtin_prefetch((const char *)leaf + line * 64);
+	for (int eighth = 1; eighth < 8; eighth++)
+		__builtin_prefetch(leaf_node(tree, leaf,
+					     leaf->count * eighth / 8));
 }
 
 /* Which slots have the tag, a bit each. All words are looked at: where to stop
@@ -232,8 +236,10 @@ int mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
 	ref_t ref;
 	int slot = leaf_find(tree, leaf, key, key_bytes, &ref);
 
-	return slot >= 0 ? slot : mem_leaf_search(tree, leaf, leaf->count, key,
-						  key_bytes);
+	if (slot >= 0)
+		return slot;
+	nodes_prefetch(tree, leaf);
+	return mem_leaf_search(tree, leaf, leaf->count, key, key_bytes);
 }
 
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
@@ -246,7 +252,7 @@ ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)
 	while ((in = slab_at(tree->base, ref))->level) {
 		ref = child_at(in, mem_inner_search(tree, in, key, key_bytes, 1));
 		if (in->level == 1)
-			leaf_prefetch(slab_at(tree->base, ref));
+			mem_leaf_prefetch(slab_at(tree->base, ref));
 	}
 	leaf_find(tree, (struct mem_leaf *)in, key, key_bytes, &found);
 	return found;

@@ -56,6 +56,12 @@ leaf_node(const struct mem_tree *tree, const struct mem_leaf *leaf, int i)
 						 __ATOMIC_ACQUIRE));
 }
 
+static inline void mem_leaf_prefetch(const struct mem_leaf *leaf)
+{
+	for (int line = 0; line < 4; line++)
+		__builtin_prefetch((const char *)leaf + line * 64);
+}
+
 static inline int node_compare(const struct mem_node *n, const void *key,
 			       size_t key_bytes)
 {

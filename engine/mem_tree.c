@@ -66,6 +66,8 @@ static void path_descend(struct mem_path *path, struct mem_tree *tree,
 		path->at[path->depth].inner = ref;
 		path->at[path->depth++].child = child;
 		ref = *inner_child(in, child);
+		if (in->level == 1)
+			mem_leaf_prefetch(slab_at(tree->base, ref));
 	}
 	path->leaf = ref;
 	path->high = place.high;

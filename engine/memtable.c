@@ -168,12 +168,18 @@ int mem_tree_new(struct memtable *mt, struct mem_tree *older,
 	return 0;
 }
 
+static void path_forget(struct mem_path *path, const struct mem_tree *tree)
+{
+	if (path->tree == tree)
+		path->tree = NULL;
+}
+
 void mem_tree_free(struct mem_tree *tree)
 {
 	if (!tree || tree->heap->is_sealed)
 		return;
-	mem_path_forget(tree->heap->path, tree);
-	mem_path_forget(tree->heap->path_before, tree);
+	path_forget(tree->heap->path, tree);
+	path_forget(tree->heap->path_before, tree);
 	mem_versions_free(tree->versions, tree);
 }
 

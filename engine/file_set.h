@@ -81,7 +81,6 @@ file_id_t file_set_above(struct file_set *set, file_id_t above);
 size_t file_set_memory_bytes(struct file_set *set);	/* allocated */
 /* Writes the path of a file, at most FILE_SET_PATH_BYTES. */
 void file_set_path(const struct file_set *set, file_id_t number, char *ret);
-
 /* The file with an open descriptor; file_set_unuse follows. */
 int file_set_use(struct file_set *set, file_id_t number, struct page_file **ret);
 void file_set_unuse(struct file_set *set, struct page_file *file);
@@ -102,12 +101,13 @@ void file_set_set_epoch(struct file_set *set, struct epoch *epoch);
 int file_set_remove(struct file_set *set, file_id_t number);
 /* Unlinks what had to wait for the epoch; file_set_info from 0 on does it, too. */
 void file_set_collect(struct file_set *set);
-
 /* 0, AEDB_READ_ONLY, or AEDB_IO when writing has stopped. */
 int file_set_check_writable(struct file_set *set);
 /* To a file in use that this open made. */
 int file_set_write(struct file_set *set, struct page_file *file,
 		   const struct iovec *iov, int iovcnt, uint64_t offset);
+/* Gives back space behind a file, unless others use it; none begins to write. */
+void file_set_trim(struct file_set *set, struct page_file *file);
 int file_set_sync_file(struct file_set *set, struct page_file *file);
 /* Some file was written since the last sync of it began (no I/O); syncs them. */
 bool file_set_is_dirty(struct file_set *set);

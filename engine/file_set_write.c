@@ -128,6 +128,17 @@ int file_set_write(struct file_set *set, struct page_file *file,
 	return 0;
 }
 
+void file_set_trim(struct file_set *set, struct page_file *file)
+{
+	lock_acquire(&set->lock);
+	bool is_alone = file->users == 1;
+	uint64_t bytes = file->bytes;
+
+	lock_release(&set->lock);
+	if (is_alone && file_set_check_writable(set) == 0)
+		vfs_file_truncate(file->handle, bytes);
+}
+
 /* Syncing. */
 
 int file_set_sync_file(struct file_set *set, struct page_file *file)

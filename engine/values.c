@@ -148,10 +148,8 @@ static void close_current(struct values *values)
 {
 	if (!values->current)
 		return;
-	/* One that stays longer than it is needed hurts nobody. */
-	if (values->taken > values->end &&
-	    file_set_check_writable(values->files) == 0)
-		vfs_file_truncate(values->current->handle, values->end);
+	if (values->taken > values->end)
+		file_set_trim(values->files, values->current);
 	file_set_unuse(values->files, values->current);
 	atomic_fetch_add(&values->all_bytes, values->end);
 	values->current = NULL;

@@ -370,6 +370,7 @@ TEST(taken_ahead, "space is taken ahead, no more than there is, and given back")
 {
 	static uint8_t bytes[AEDB_VALUE_INLINE_MAX];
 	uint64_t used = 0, most = UINT64_C(1) << 20;
+	struct page_ref page;
 
 	begin();
 	disk.ops.allocate_ahead = note_ahead;
@@ -384,6 +385,11 @@ TEST(taken_ahead, "space is taken ahead, no more than there is, and given back")
 	}
 	CHECK(ahead.times < 16);
 	CHECK_EQ(ahead.cut, 0);
+	/* what was not written is not there either */
+	disk.writes_left = 0;
+	disk.write_error = AEDB_NO_SPACE;
+	CHECK_EQ(value_append_whole(values, bytes, 100, &page), AEDB_NO_SPACE);
+	disk.writes_left = -1;
 	values_cut(values);
 	CHECK_EQ(ahead.cut, used);
 	ahead.cut = ahead.times = 0;

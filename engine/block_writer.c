@@ -184,6 +184,11 @@ size_t block_writer_bytes(const struct block_writer *w)
 	       (size_t)w->entries * ROW_BYTES;
 }
 
+void block_writer_set_bytes(struct block_writer *w, size_t page_bytes)
+{
+	w->page_bytes = page_bytes;
+}
+
 bool block_writer_is_full(const struct block_writer *w)
 {
 	return block_writer_bytes(w) >= w->page_bytes ||

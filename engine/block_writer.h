@@ -30,6 +30,8 @@ struct block_encoded {
 
 /* Full from about page_bytes on, or with page_bytes / 8 entries. Owned. */
 int block_writer_open(size_t page_bytes, struct block_writer **ret);
+/* Another size from now on. */
+void block_writer_set_bytes(struct block_writer *w, size_t page_bytes);
 /* Takes NULL. */
 void block_writer_close(struct block_writer *w);
 

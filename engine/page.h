@@ -23,6 +23,7 @@
 #define PAGE_HEADER_BYTES 16u
 #define PAGE_ALIGN 8u
 #define PAGE_REF_BYTES 16u
+#define PAGE_READ_BYTES 4096u	/* what systems read from disks at once */
 #define PAGE_PAYLOAD_BYTES_MAX (UINT32_C(1) << 30)
 #define PAGE_CHUNK_BYTES_MAX (1u << 14)
 #define PAGE_FILE_BYTES_MAX (UINT64_C(1) << 35)	/* what references reach */

@@ -13,10 +13,13 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "bytes.h"
 #include "err.h"
 
 #define BUFFER_BYTES (UINT64_C(256) << 10)
 #define ZSTD_LEVEL 1
+#define FILLED_PART 40u	/* of a file, what fills up pages at most */
+#define SKIPPABLE_BYTES 8u	/* of an empty frame that is passed over */
 
 struct page_writer {
 	struct file_set *set;
@@ -25,6 +28,8 @@ struct page_writer {
 	uint64_t n, room;		/* of the buffer */
 	uint8_t *buf;			/* owned */
 	ZSTD_CCtx *context;		/* owned; NULL until needed */
+	uint64_t last_bytes;		/* of the last page as it would be alone */
+	uint64_t filled_bytes;		/* what fills up pages */
 	int failure;			/* 0: none */
 	bool is_finished;
 };
@@ -135,6 +140,41 @@ static int compress(struct page_writer *writer, const struct page_parts *parts,
 	return 0;
 }
 
+/* What is missing to a place where another page of so many bytes would take as
+ * few reads as it can; 0 where this one is at such a place, or too much would be
+ * spent on it. */
+static uint64_t missing_bytes(const struct page_writer *writer, uint64_t bytes)
+{
+	uint64_t end = page_writer_end(writer) + bytes;
+	uint64_t at = end % PAGE_READ_BYTES, missing = PAGE_READ_BYTES - at;
+	uint64_t reads = (bytes + PAGE_READ_BYTES - 1) / PAGE_READ_BYTES;
+
+	if (at == 0 || at + bytes <= reads * PAGE_READ_BYTES ||
+	    (writer->filled_bytes + missing) * FILLED_PART > end)
+		return 0;
+	return missing;
+}
+
+/* Fills up a compressed payload with a frame that decoding passes over; returns
+ * how long it is now, below n. */
+static size_t fill_up(struct page_writer *writer, uint8_t *payload,
+		      size_t compressed, size_t n)
+{
+	uint64_t bytes = page_disk_bytes(compressed);
+	uint64_t missing = missing_bytes(writer, bytes);
+	size_t all = bytes + missing - PAGE_HEADER_BYTES;
+
+	if (missing == 0 || all >= n)
+		return compressed;
+	bytes_store_le32(payload + compressed, ZSTD_MAGIC_SKIPPABLE_START);
+	bytes_store_le32(payload + compressed + 4,
+			 (uint32_t)(all - compressed - SKIPPABLE_BYTES));
+	memset(payload + compressed + SKIPPABLE_BYTES, 0,
+	       all - compressed - SKIPPABLE_BYTES);
+	writer->filled_bytes += missing;
+	return all;
+}
+
 static int add(struct page_writer *writer, enum page_kind kind,
 	       enum page_codec codec, const struct page_parts *parts,
 	       struct page_ref *ret)
@@ -164,6 +204,10 @@ static int add(struct page_writer *writer, enum page_kind kind,
 	else
 		memcpy(page + PAGE_HEADER_BYTES, parts->bytes, n);
 	header.stored_bytes = (uint32_t)(compressed ? compressed : n);
+	writer->last_bytes = page_disk_bytes(header.stored_bytes);
+	if (compressed && parts->n > 1)
+		header.stored_bytes = (uint32_t)fill_up(
+			writer, page + PAGE_HEADER_BYTES, compressed, n);
 	page_seal(&writer->file->seal, writer->file->number,
 		  page_writer_end(writer), &header, page, ret);
 	writer->n += page_disk_bytes(header.stored_bytes);
@@ -183,6 +227,11 @@ int page_writer_add_parts(struct page_writer *writer, enum page_kind kind,
 			  const struct page_parts *parts, struct page_ref *ret)
 {
 	return add(writer, kind, PAGE_ZSTD, parts, ret);
+}
+
+uint64_t page_writer_last_bytes(const struct page_writer *writer)
+{
+	return writer->last_bytes;
 }
 
 int page_writer_finish(struct page_writer *writer)

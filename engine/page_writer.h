@@ -36,9 +36,13 @@ int page_writer_add(struct page_writer *writer, enum page_kind kind,
 		    enum page_codec codec, const void *payload, size_t n,
 		    struct page_ref *ret);
 /* The same with PAGE_ZSTD, each part compressed by itself: random bytes then do
- * not spoil what is told of the others. Read as any page. */
+ * not spoil what is told of the others. Filled up where another one like it,
+ * behind it, would otherwise take one read more of the disk (PAGE_READ_BYTES).
+ * Read as any page. */
 int page_writer_add_parts(struct page_writer *writer, enum page_kind kind,
 			  const struct page_parts *parts, struct page_ref *ret);
+/* Bytes of the page added last, without what fills it up. */
+uint64_t page_writer_last_bytes(const struct page_writer *writer);
 int page_writer_finish(struct page_writer *writer);
 /* A file that was not finished is removed. Takes NULL. */
 void page_writer_close(struct page_writer *writer);

@@ -23,11 +23,12 @@
 #include "segment_format.h"
 
 #define BYTES_IN_BITS 8
+#define FIT_SPARE_PART 64
 
 _Static_assert(SEGMENT_KEY_BYTES_MAX == BLOCK_KEY_BYTES_MAX, "keys fit blocks");
 
 struct segment_writer {
-	size_t page_bytes;
+	size_t page_bytes, block_bytes;	/* at about so many they end */
 	struct page_writer *pages;
 	struct block_writer *block;
 	struct segment_index_builder part, top;
@@ -74,7 +75,9 @@ int segment_writer_open(struct file_set *set, size_t page_bytes,
 	if (w->page_bytes < SEGMENT_PAGE_BYTES_MIN)
 		w->page_bytes = SEGMENT_PAGE_BYTES_MIN;
 	w->properties.seq_min = SEQ_MAX;
-	rc = block_writer_open(w->page_bytes, &w->block);
+	w->block_bytes = w->page_bytes < SEGMENT_BLOCK_BYTES_MAX ?
+				 w->page_bytes : SEGMENT_BLOCK_BYTES_MAX;
+	rc = block_writer_open(w->block_bytes, &w->block);
 	if (rc == 0)
 		rc = page_writer_open(set, &w->pages);
 	if (rc < 0)
@@ -119,8 +122,28 @@ size_t segment_writer_memory_bytes(const struct segment_writer *w)
 	       w->n_shares * sizeof(*w->shares);
 }
 
+/* Ends the next blocks where, if they compress as the last one did, they take
+ * whole reads of the disk, or an equal share of one, and still about
+ * block_bytes. A little earlier, for they differ. */
+static void block_fit(struct segment_writer *w, uint64_t bytes, uint64_t stored)
+{
+	uint64_t usual = stored * w->block_bytes / bytes, fit, fitting;
+
+	if (usual == 0)
+		return;
+	if (usual >= PAGE_READ_BYTES * 3 / 4)
+		fit = (usual + PAGE_READ_BYTES / 2) / PAGE_READ_BYTES *
+		      PAGE_READ_BYTES;
+	else
+		fit = PAGE_READ_BYTES / ((PAGE_READ_BYTES + usual / 2) / usual);
+	fitting = (fit - fit / FIT_SPARE_PART) * bytes / stored;
+	if (fitting > w->block_bytes / 4 * 3 && fitting < w->block_bytes / 4 * 5)
+		block_writer_set_bytes(w->block, fitting);
+}
+
 static int block_end(struct segment_writer *w)
 {
+	uint64_t bytes = block_writer_bytes(w->block);
 	struct block_encoded encoded;
 	struct page_ref page;
 	int rc = block_writer_encode(w->block, &encoded);
@@ -131,6 +154,8 @@ static int block_end(struct segment_writer *w)
 		rc = page_writer_add_parts(w->pages, PAGE_BLOCK, &parts, &page);
 	if (rc == 0)
 		rc = segment_index_add(&w->part, &page);
+	if (rc == 0)
+		block_fit(w, bytes, page_writer_last_bytes(w->pages));
 	block_writer_clear(w->block);
 	w->properties.blocks++;
 	return rc;
@@ -170,7 +195,7 @@ static bool block_is_full(const struct segment_writer *w, const struct entry *e)
 		return false;
 	return block_writer_is_full(w->block) ||
 	       bytes + e->key_bytes + e->value_bytes + e->attr_bytes >
-		       2 * w->page_bytes;
+		       2 * w->block_bytes;
 }
 
 /* Ends the block before an entry, and the partition if it is full. The

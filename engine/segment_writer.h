@@ -21,12 +21,14 @@
 
 #define SEGMENT_PAGE_BYTES (16u << 10)
 #define SEGMENT_PAGE_BYTES_MIN 512u
+#define SEGMENT_BLOCK_BYTES_MAX (8u << 10)
 
 struct segment_writer;
 
-/* Makes the next file of the set. page_bytes: a block and a partition's filter
- * are ended at about so many; a reader's cache should take at least eight
- * pages; 0: SEGMENT_PAGE_BYTES. Owned; segment_writer_close. */
+/* Makes the next file of the set. page_bytes: a partition's filter is ended at
+ * about so many, as is a block, but at SEGMENT_BLOCK_BYTES_MAX at the latest; a
+ * reader's cache should take at least eight pages; 0: SEGMENT_PAGE_BYTES. Owned;
+ * segment_writer_close. */
 int segment_writer_open(struct file_set *set, size_t page_bytes,
 			struct segment_writer **ret);
 /* Adds a version: keys ascending, of one key seq descending. Copied. Value: up

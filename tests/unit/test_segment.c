@@ -2,7 +2,9 @@
  * Segments against a sorted array.
  */
 #include <pthread.h>
+#include <zstd.h>
 
+#include "bytes.h"
 #include "err.h"
 #include "segment_cursor.h"
 #include "segment_disk.h"
@@ -430,6 +432,87 @@ TEST(moved, "a cursor goes over to another segment")
 		segment_info_release(&infos[i]);
 		sorted_free(&s[i]);
 	}
+	segments_close(&d);
+}
+
+/* Entries of which a block is about as large as any other. */
+static void write_alike(struct segments *d, unsigned n,
+			struct segment_info *ret_info)
+{
+	struct segment_writer *w;
+	char key[17], value[33];
+
+	CHECK_OK(segment_writer_open(d->set, 0, &w));
+	for (unsigned i = 0; i < n; i++) {
+		struct entry entry = {
+			.key = key,
+			.key_bytes = 16,
+			.value = value,
+			.value_bytes = 32,
+			.seq = 1 + check_random() % n,
+			.mtime_ns = AEDB_MTIME_NONE,
+		};
+
+		snprintf(key, sizeof(key), "k%015u", i);
+		snprintf(value, sizeof(value), "%010llx, as all of them are",
+			 (unsigned long long)check_random() & 0xffffffffff);
+		entry.id = entry.time_us = entry.seq;
+		CHECK_OK(segment_writer_add(w, &entry));
+	}
+	CHECK_OK(segment_writer_finish(w, ret_info));
+	segment_writer_close(w);
+}
+
+/* Bytes of a page's last frame, if it is one that decoding passes over. */
+static uint64_t filling_of(const uint8_t *at, size_t n)
+{
+	for (size_t frame; n; at += frame, n -= frame) {
+		frame = ZSTD_findFrameCompressedSize(at, n);
+		CHECK(!ZSTD_isError(frame));
+		if (bytes_load_le32(at) == ZSTD_MAGIC_SKIPPABLE_START) {
+			CHECK_EQ(frame, n);
+			return frame;
+		}
+	}
+	return 0;
+}
+
+TEST(few_reads, "most blocks lie in as few reads of the disk as they can, and "
+	"little is spent on it")
+{
+	uint64_t filling = 0, at = FILE_DATA_OFFSET, size;
+	unsigned blocks = 0, more = 0;
+	struct page_header header;
+	struct segment_info info;
+	struct vfs_file *file;
+	struct segments d;
+	uint8_t *bytes;
+
+	segments_open(&d, 0);
+	write_alike(&d, 60000, &info);
+	CHECK_OK(vfs_file_open(simdisk_vfs(d.disk), "seg/1.seg", VFS_READ, &file));
+	CHECK_OK(vfs_file_size(file, &size));
+	bytes = malloc(size);
+	CHECK_OK(vfs_read_exact(file, bytes, size, 0));
+	vfs_file_close(file);
+	for (uint64_t end; at < size; at = end) {
+		CHECK_OK(page_header_decode(bytes + at, &header));
+		end = at + page_disk_bytes(header.stored_bytes);
+		if (header.kind != PAGE_BLOCK)
+			continue;
+		blocks++;
+		more += (end - 1) / PAGE_READ_BYTES - at / PAGE_READ_BYTES >
+			(end - 1 - at) / PAGE_READ_BYTES;
+		filling += filling_of(bytes + at + PAGE_HEADER_BYTES,
+				      header.stored_bytes);
+	}
+	CHECK_EQ(at, size);
+	CHECK(blocks > 100);
+	CHECK(filling > 0 && filling <= size / 32);
+	CHECK_THAT(more < blocks * 2 / 5, "%u of %u blocks take a read more", more,
+		   blocks);
+	free(bytes);
+	segment_info_release(&info);
 	segments_close(&d);
 }
 

@@ -198,14 +198,22 @@ static void shard_unlink(struct cache *c, struct shard *s, struct cache_thing *t
 	__atomic_fetch_sub(&c->things, 1, __ATOMIC_RELAXED);
 }
 
-/* Takes the guest out; NULL: there is none. */
+static struct cache_thing *shard_take_guest(struct shard *s)
+	REQUIRES(&s->lock)
+{
+	struct cache_thing *t = s->guest;
+
+	s->guest = NULL;
+	return t;
+}
+
+/* NULL: there is none. */
 static struct cache_thing *shard_evict_guest(struct cache *c, struct shard *s)
 {
 	struct cache_thing *t;
 
 	lock_acquire(&s->lock);
-	t = s->guest;
-	s->guest = NULL;
+	t = shard_take_guest(s);
 	if (t)
 		shard_unlink(c, s, t);
 	lock_release(&s->lock);
@@ -216,17 +224,18 @@ static struct cache_thing *shard_evict_guest(struct cache *c, struct shard *s)
  * turn; NULL when there is nothing. */
 static struct cache_thing *shard_evict(struct cache *c, struct shard *s)
 {
-	struct cache_thing *t = shard_evict_guest(c, s);
+	struct cache_thing *t;
 
-	if (t)
-		return t;
 	lock_acquire(&s->lock);
-	for (size_t n = s->things; s->first; n--) {
-		t = shard_pop(s);
+	t = shard_take_guest(s);
+	for (size_t n = s->things; !t && s->first; n--) {
+		struct cache_thing *first = shard_pop(s);
+
 		/* After a whole round the readers are faster than this. */
-		if (!thing_unmark(t) || n == 0)
-			break;
-		shard_push(s, t);
+		if (!thing_unmark(first) || n == 0)
+			t = first;
+		else
+			shard_push(s, first);
 	}
 	if (t)
 		shard_unlink(c, s, t);

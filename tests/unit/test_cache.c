@@ -224,6 +224,7 @@ static uint64_t fill(size_t bytes)
 		epoch_leave(epoch);
 		if (has_room)
 			put(1, n++, bytes);
+		CHECK(n <= CAPACITY / bytes);
 	}
 	CHECK_EQ(count_there(1, 0, n, bytes), n);
 	return n;

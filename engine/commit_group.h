@@ -38,8 +38,9 @@ struct commit_group {
 	struct commit_request *leader;	/* one of them */
 	seq_t last_seq;			/* 0: nothing was written */
 	uint64_t keys;			/* of all scopes, as of it */
-	bool is_heir;			/* its leader is to sync what waits; written
-					 * under pending_lock before that is woken */
+	_Atomic bool is_heir;		/* atomic: its leader is to sync what waits;
+					 * set under pending_lock before that is
+					 * woken, who may look sooner */
 	struct commit_group *next;	/* guarded by pending_lock */
 };
 

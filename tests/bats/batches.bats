@@ -392,3 +392,24 @@ PYTHON
 	[ "$(syncs)" -le $((before + 5)) ]
 	[ "$(find "$B/x/p/s" -name "k*" | wc -l)" = 100 ] && [ -z "$(ls "$MNT/p/s")" ]
 }
+
+@test "the system calls do in a batch what their manual pages say" {
+	[ "$(id -u)" = 0 ] || skip "needs root, to become others"
+	cd /
+	mount_stop
+	mount_start -o allow_other
+	mkdir "$B/x"
+	"$AEDB_BUILD/tests/conformance/conform" --mount "$B/x" >"$DIR/checks" ||
+		grep -v -e '^ok ' -e '^# begin' "$DIR/checks"
+	[ "$(grep -c '^ok ' "$DIR/checks")" = "$(sed -n 's/^1\.\.//p' "$DIR/checks")" ]
+	[ -z "$(ls "$MNT/p/s")" ]
+}
+
+@test "random operations through several handles agree with a copy in memory in a batch, too" {
+	mkdir "$B/x"
+	cd "$B/x/p/s"
+	for seed in 1 2 3; do
+		"$AEDB_BUILD/tests/stress/fsx" k "$DIR/shadow" $seed 1000
+	done
+	[ -z "$(ls "$MNT/p/s")" ]
+}

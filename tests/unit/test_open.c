@@ -450,8 +450,9 @@ TEST(lost_snapshot, "a snapshot of a state that the log has lost is damage; perm
 	simdisk_crash(killed, 1, SIMDISK_KILL);
 	fixture_close(&f);
 	f.disk = killed;
-	/* no later frame says that this one was synced */
-	byte_flip(&f, "wal/1.wal", FILE_DATA_OFFSET + stats.wal_bytes - 4);
+	/* in the last frame, before what fills it up; no later one says that it
+	 * was synced */
+	byte_flip(&f, "wal/1.wal", FILE_DATA_OFFSET + stats.wal_bytes - 16);
 	CHECK_FAILS(fixture_try(&f), AEDB_CORRUPT, "snapshot lost");
 	f.options.recovery = AEDB_PERMISSIVE;
 	CHECK_OK(fixture_try(&f));

@@ -53,9 +53,7 @@ struct bench {
 	size_t count;
 	uint64_t bytes, memory_bytes;
 	unsigned overwrites;
-	const char *subject;
-	int cpu;			/* -1: not pinned */
-	FILE *json;			/* NULL: no lines wanted */
+	struct client_setup setup;
 };
 
 static unsigned char chunk[CHUNK_BYTES], check[CHUNK_BYTES];
@@ -284,7 +282,7 @@ struct line {
 static void report_line(const struct bench *b, const struct target *t,
 			const struct line *l)
 {
-	bool is_judged = l->limit > 0 && strcmp(t->at.name, b->subject) == 0;
+	bool is_judged = l->limit > 0 && strcmp(t->at.name, b->setup.subject) == 0;
 	const char *verdict = !is_judged ? "" :
 			      l->judged <= l->limit ? "ok" : "MISSED";
 
@@ -292,8 +290,8 @@ static void report_line(const struct bench *b, const struct target *t,
 		return;
 	printf("%-26s %-8s %-10s %11.2f %11.2f %9.2f %s\n", l->what, l->unit,
 	       t->at.name, l->value, l->judged, l->limit, verdict);
-	if (b->json)
-		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"large file\","
+	if (b->setup.json)
+		fprintf(b->setup.json, "{\"bench\":\"mount\",\"name\":\"large file\","
 			"\"row\":\"%s\",\"unit\":\"%s\",\"store\":\"%s\","
 			"\"median\":%.3f,\"judged\":%.3f,\"limit\":%.3f,"
 			"\"verdict\":\"%s\"}\n", l->what, l->unit,
@@ -349,34 +347,30 @@ static void target_remove(const struct target *t)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: bench_bigfile [--json=FILE] [--bytes=N] "
-		"[--memory=N] [--overwrites=N]\n\t[--cpu=N] [--subject=NAME] "
-		"NAME[@PID]=DIR ...\n");
+	fprintf(stderr, "usage: bench_bigfile " CLIENT_USAGE " [--bytes=N]\n"
+		"\t[--memory=N] [--overwrites=N] NAME[@PID]=DIR ...\n");
 	exit(2);
 }
 
 static void options_parse(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", required_argument, NULL, 'j' },
+		CLIENT_OPTIONS,
 		{ "bytes", required_argument, NULL, 'b' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "overwrites", required_argument, NULL, 'o' },
-		{ "cpu", required_argument, NULL, 'c' },
-		{ "subject", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'j': b->json = client_append(optarg); break;
 		case 'b': b->bytes = strtoull(optarg, NULL, 0); break;
 		case 'm': b->memory_bytes = strtoull(optarg, NULL, 0); break;
 		case 'o': b->overwrites = (unsigned)atoi(optarg); break;
-		case 'c': b->cpu = atoi(optarg); break;
-		case 's': b->subject = optarg; break;
-		default: usage();
+		default:
+			if (!client_option(&b->setup, c, optarg))
+				usage();
 		}
 	}
 	if (b->bytes == 0 || b->bytes % (SLICES * CHUNK_BYTES) != 0 ||
@@ -393,12 +387,11 @@ int main(int argc, char **argv)
 {
 	struct bench b = {
 		.bytes = 8ull << 30, .memory_bytes = 256ull << 20,
-		.overwrites = 1000, .subject = "aedbfs", .cpu = -1,
+		.overwrites = 1000, .setup = CLIENT_SETUP,
 	};
 
 	options_parse(&b, argc, argv);
-	if (b.cpu >= 0)
-		client_pin(b.cpu);
+	client_begin(&b.setup);
 	chunk_fill();
 	each_slice(&b, run_in);
 	each_slice(&b, run_out);
@@ -412,8 +405,7 @@ int main(int argc, char **argv)
 							    "VmHWM:") / 1024;
 	}
 	report(&b);
-	if (b.json && fclose(b.json) != 0)
-		client_die("JSON lines");
+	client_end(&b.setup);
 	for (size_t i = 0; i < b.count; i++)
 		target_remove(&b.targets[i]);
 	return 0;

@@ -54,10 +54,8 @@ struct bench {
 	size_t count;
 	unsigned rounds, keys, entries;
 	uint64_t big_bytes;
-	const char *subject;
-	int cpu;			/* -1: not pinned */
+	struct client_setup setup;
 	bool drop_caches;
-	FILE *json;			/* NULL: no lines wanted */
 	uint64_t *samples_ns;		/* room for keys */
 	size_t samples;			/* of the operation running */
 	double units;			/* it did, for the CPU time of one */
@@ -345,7 +343,7 @@ static void run_torn(struct bench *b, struct target *t)
 	}
 	if (status != 0)
 		client_die("%s: the writer failed", t->at.name);
-	b->torn |= torn && strcmp(t->at.name, b->subject) == 0;
+	b->torn |= torn && strcmp(t->at.name, b->setup.subject) == 0;
 	b->samples_ns[0] = reads ? 100000ull * torn / reads : 0;
 	b->samples = 1;
 	b->units = reads ? reads : 1;
@@ -454,7 +452,7 @@ static double ratio_median(const struct bench *b, size_t o, size_t t)
 static const char *verdict_of(const struct bench *b, const struct op *op,
 			      const struct target *t, double ratio)
 {
-	if (strcmp(t->at.name, b->subject) != 0)
+	if (strcmp(t->at.name, b->setup.subject) != 0)
 		return "";
 	if (op->run == run_torn)
 		return b->torn ? "MISSED" : "ok";
@@ -472,8 +470,8 @@ static void report_line(const struct bench *b, size_t o, size_t t)
 	printf("%-19s %-9s %-10s %9.2f %9.2f %9.2f %7.2f %6.2f %s\n",
 	       op->name, op->unit, name, f.p50_us, f.p99_us, f.cpu_us, ratio,
 	       op->limit, verdict);
-	if (b->json)
-		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"mount\","
+	if (b->setup.json)
+		fprintf(b->setup.json, "{\"bench\":\"mount\",\"name\":\"mount\","
 			"\"row\":\"%s\",\"unit\":\"%s\",\"store\":\"%s\","
 			"\"median\":%.3f,\"p99\":%.3f,\"cpu_us\":%.3f,"
 			"\"judged\":%.3f,\"limit\":%.3f,\"verdict\":\"%s\"}\n",
@@ -497,8 +495,8 @@ static void report_memory(const struct bench *b, const struct target *t)
 			break;
 	fclose(status);
 	printf("largest memory of %s: %ld KiB\n", t->at.name, kib);
-	if (b->json)
-		fprintf(b->json, "{\"bench\":\"mount\",\"name\":\"mount\","
+	if (b->setup.json)
+		fprintf(b->setup.json, "{\"bench\":\"mount\",\"name\":\"mount\","
 			"\"row\":\"memory, largest\",\"unit\":\"KiB\","
 			"\"store\":\"%s\",\"median\":%ld}\n", t->at.name, kib);
 }
@@ -558,39 +556,35 @@ static void target_remove(struct bench *b, struct target *t)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: bench_mount [--json=FILE] [--rounds=N] [--keys=N] "
-		"[--entries=N] [--big-bytes=N]\n"
-		"\t[--cpu=N] [--drop-caches] [--subject=NAME] "
-		"NAME[@PID]=DIR ...\n");
+	fprintf(stderr, "usage: bench_mount " CLIENT_USAGE "\n"
+		"\t[--rounds=N] [--keys=N] [--entries=N] [--big-bytes=N] "
+		"[--drop-caches]\n\tNAME[@PID]=DIR ...\n");
 	exit(2);
 }
 
 static void options_parse(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", required_argument, NULL, 'j' },
+		CLIENT_OPTIONS,
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "keys", required_argument, NULL, 'k' },
 		{ "entries", required_argument, NULL, 'e' },
 		{ "big-bytes", required_argument, NULL, 'b' },
-		{ "cpu", required_argument, NULL, 'c' },
 		{ "drop-caches", no_argument, NULL, 'd' },
-		{ "subject", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'j': b->json = client_append(optarg); break;
 		case 'r': b->rounds = (unsigned)atoi(optarg); break;
 		case 'k': b->keys = (unsigned)atoi(optarg); break;
 		case 'e': b->entries = (unsigned)atoi(optarg); break;
 		case 'b': b->big_bytes = strtoull(optarg, NULL, 0); break;
-		case 'c': b->cpu = atoi(optarg); break;
 		case 'd': b->drop_caches = true; break;
-		case 's': b->subject = optarg; break;
-		default: usage();
+		default:
+			if (!client_option(&b->setup, c, optarg))
+				usage();
 		}
 	}
 	if (b->rounds < 1 || b->rounds > ROUNDS_MAX || b->keys < 1 ||
@@ -606,12 +600,11 @@ int main(int argc, char **argv)
 {
 	struct bench b = {
 		.rounds = 5, .keys = 2000, .entries = 100000,
-		.big_bytes = 1ull << 30, .subject = "aedbfs", .cpu = -1,
+		.big_bytes = 1ull << 30, .setup = CLIENT_SETUP,
 	};
 
 	options_parse(&b, argc, argv);
-	if (b.cpu >= 0)
-		client_pin(b.cpu);
+	client_begin(&b.setup);
 	b.samples_ns = calloc(b.keys, sizeof(*b.samples_ns));
 	if (!b.samples_ns)
 		client_die("samples");
@@ -620,8 +613,7 @@ int main(int argc, char **argv)
 		target_prepare(&b, &b.targets[t]);
 	rounds_run(&b);
 	report(&b);
-	if (b.json && fclose(b.json) != 0)
-		client_die("the file of --json");
+	client_end(&b.setup);
 	for (size_t t = 0; t < b.count; t++)
 		target_remove(&b, &b.targets[t]);
 	free(b.samples_ns);

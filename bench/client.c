@@ -24,7 +24,7 @@ void client_die(const char *format, ...)
 	exit(2);
 }
 
-FILE *client_append(const char *path)
+static FILE *append(const char *path)
 {
 	FILE *file = fopen(path, "ae");
 
@@ -47,7 +47,7 @@ bool client_parse(char *arg, struct client_where *ret)
 	return true;
 }
 
-void client_pin(int cpu)
+static void pin(int cpu)
 {
 	cpu_set_t set;
 
@@ -55,6 +55,28 @@ void client_pin(int cpu)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) != 0)
 		client_die("CPU %d", cpu);
+}
+
+bool client_option(struct client_setup *setup, int option, const char *value)
+{
+	switch (option) {
+	case 'j': setup->json = append(value); return true;
+	case 'c': setup->cpu = atoi(value); return true;
+	case 's': setup->subject = value; return true;
+	default: return false;
+	}
+}
+
+void client_begin(const struct client_setup *setup)
+{
+	if (setup->cpu >= 0)
+		pin(setup->cpu);
+}
+
+void client_end(struct client_setup *setup)
+{
+	if (setup->json && fclose(setup->json) != 0)
+		client_die("the file of --json");
 }
 
 uint64_t client_clock_ns(clockid_t id)

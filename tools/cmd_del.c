@@ -299,16 +299,14 @@ int cmd_del(int argc, char **argv)
 
 	if (rc < 0)
 		return rc;
-	count = argc - optind;
-	argv += optind;
+	count = command_arguments(argc, &argv);
 	rc = target_is_mounted(argv[0]);
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
 		return remove_from_mount(argv, count, &options);
 	if (count == 1)
-		return failure_usage("%s is not in a mounted database; of a "
-				     "database: DB PROJECT/SCOPE KEY", argv[0]);
+		return target_needs_more(argv[0], "DB PROJECT/SCOPE KEY");
 	if (options.prefix && (count > 2 || !*options.prefix))
 		return failure_usage("--prefix: no KEY may follow, and to delete "
 				     "all keys, delete the scope with -r");

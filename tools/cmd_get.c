@@ -119,8 +119,7 @@ int cmd_get(int argc, char **argv)
 	if (rc > 0)
 		return get_from_mount(argv[optind]);
 	if (count < 3)
-		return failure_usage("%s is not in a mounted database; of a "
-				     "database: DB PROJECT/SCOPE KEY",
-				     argv[optind]);
+		return target_needs_more(argv[optind],
+					 "DB PROJECT/SCOPE KEY");
 	return get_from_database(argv + optind, is_hex, access);
 }

@@ -34,10 +34,8 @@ int cmd_init(int argc, char **argv)
 	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_options open_options;
 	struct aedb *db;
-	int rc = command_next_option(argc, argv, "", options);
+	int rc = command_one_argument(argc, argv, options);
 
-	if (rc == 0)
-		rc = command_check_arguments(argc, 1, 1);
 	if (rc < 0)
 		return rc;
 	aedb_options_init(&open_options);

@@ -432,8 +432,7 @@ int cmd_ls(int argc, char **argv)
 
 	if (rc < 0)
 		return rc;
-	count = argc - optind;
-	argv += optind;
+	count = command_arguments(argc, &argv);
 	rc = target_is_mounted(argv[0]);
 	if (rc < 0)
 		return rc;

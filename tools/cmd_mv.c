@@ -105,8 +105,7 @@ int cmd_mv(int argc, char **argv)
 		rc = command_check_arguments(argc, 2, 5);
 	if (rc < 0)
 		return rc;
-	count = argc - optind;
-	argv += optind;
+	count = command_arguments(argc, &argv);
 	rc = target_is_mounted(argv[0]);
 	if (rc < 0)
 		return rc;
@@ -116,8 +115,7 @@ int cmd_mv(int argc, char **argv)
 	if (rc > 0)
 		rc = rename_path(argv[0], argv[1]);
 	else if (count == 2)
-		rc = failure_usage("%s is not in a mounted database; of a "
-				   "database: DB FROM TO", argv[0]);
+		rc = target_needs_more(argv[0], "DB FROM TO");
 	else if (count == 3)
 		rc = rename_place(argv);
 	else

@@ -298,17 +298,14 @@ int cmd_put(int argc, char **argv)
 
 	if (rc < 0)
 		return rc;
-	count = argc - optind;
-	argv += optind;
+	count = command_arguments(argc, &argv);
 	rc = target_is_mounted(argv[0]);
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
 		return put_into_mount(argv, count, &options);
 	if (count == 1)
-		return failure_usage("%s is not in a mounted database; of a "
-				     "database: DB PROJECT/SCOPE KEY [VALUE]",
-				     argv[0]);
+		return target_needs_more(argv[0], "DB PROJECT/SCOPE KEY [VALUE]");
 	if (count == 2)
 		return put_place(argv, &options);
 	return put_into_database(argv, count, &options);

@@ -302,8 +302,7 @@ int cmd_scan(int argc, char **argv)
 
 	if (rc < 0)
 		return rc;
-	count = argc - optind;
-	argv += optind;
+	count = command_arguments(argc, &argv);
 	rc = target_is_mounted(argv[0]);
 	if (rc < 0)
 		return rc;
@@ -313,7 +312,6 @@ int cmd_scan(int argc, char **argv)
 	if (rc > 0)
 		return scan_mounted(argv[0], &options);
 	if (count == 1)
-		return failure_usage("%s is not in a mounted database; of a "
-				     "database: DB PROJECT/SCOPE", argv[0]);
+		return target_needs_more(argv[0], "DB PROJECT/SCOPE");
 	return scan_database(argv, &options);
 }

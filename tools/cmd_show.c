@@ -6,10 +6,8 @@
 int cmd_show(int argc, char **argv)
 {
 	static const struct option options[] = { COMMAND_OPTIONS };
-	int rc = command_next_option(argc, argv, "", options);
+	int rc = command_one_argument(argc, argv, options);
 
-	if (rc == 0)
-		rc = command_check_arguments(argc, 1, 1);
 	if (rc < 0)
 		return rc;
 	if (output_is_json())

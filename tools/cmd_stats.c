@@ -220,10 +220,8 @@ int cmd_stats(int argc, char **argv)
 {
 	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
 	struct aedb_stats stats;
-	int rc = command_next_option(argc, argv, "", options);
+	int rc = command_one_argument(argc, argv, options);
 
-	if (rc == 0)
-		rc = command_check_arguments(argc, 1, 1);
 	if (rc == 0)
 		rc = target_is_mounted(argv[optind]);
 	if (rc >= 0)

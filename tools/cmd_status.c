@@ -87,10 +87,8 @@ int cmd_status(int argc, char **argv)
 	static const struct option options[] = { COMMAND_OPTIONS };
 	struct mount_control control;
 	FILE *in;
-	int fd, rc = command_next_option(argc, argv, "", options);
+	int fd, rc = command_one_argument(argc, argv, options);
 
-	if (rc == 0)
-		rc = command_check_arguments(argc, 1, 1);
 	if (rc == 0)
 		rc = mount_control_open(argv[optind], &control);
 	if (rc < 0)

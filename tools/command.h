@@ -55,6 +55,10 @@ int command_next_option(int argc, char **argv, const char *letters,
 			const struct option *options);
 /* Fails unless the number of arguments is min to max. */
 int command_check_arguments(int argc, int min, int max);
+/* Of a command without options of its own: fails unless there is one argument. */
+int command_one_argument(int argc, char **argv, const struct option *options);
+/* How many arguments follow the options; *argv is at the first from then on. */
+int command_arguments(int argc, char ***argv);
 /* A decimal number of an option, at least 1. */
 int command_parse_count(const char *option, const char *text,
 			unsigned long long *ret);

@@ -332,6 +332,19 @@ int command_check_arguments(int argc, int min, int max)
 	return 0;
 }
 
+int command_one_argument(int argc, char **argv, const struct option *options)
+{
+	int rc = command_next_option(argc, argv, "", options);
+
+	return rc < 0 ? rc : command_check_arguments(argc, 1, 1);
+}
+
+int command_arguments(int argc, char ***argv)
+{
+	*argv += optind;
+	return argc - optind;
+}
+
 int command_parse_count(const char *option, const char *text,
 			unsigned long long *ret)
 {

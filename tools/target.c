@@ -62,6 +62,12 @@ static int find_mount(const char *path, int flags, struct mount *ret)
 	return mount_find_id((int)st.stx_mnt_id, ret);
 }
 
+int target_needs_more(const char *path, const char *arguments)
+{
+	return failure_usage("%s is not in a mounted database; of a database: %s",
+			     path, arguments);
+}
+
 int target_is_mounted(const char *path)
 {
 	struct mount mount = { 0 };

@@ -18,6 +18,9 @@
  * negative code. */
 int target_is_mounted(const char *path);
 
+/* Fails: the arguments are too few for a path that is in none. */
+int target_needs_more(const char *path, const char *arguments);
+
 /* Where in the tree of a mount a path lies. */
 struct target_path {
 	struct mount mount;

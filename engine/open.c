@@ -576,6 +576,8 @@ int aedb_close(struct aedb *db)
 	sync_stop(db);
 	if (db->wal) {
 		rc = log_finish(db);
+		/* what it took ahead may be what the reserve lacks */
+		values_cut(db->values);
 		reserve_shrink(db->reserve);
 	}
 	db_free(db);

@@ -22,6 +22,7 @@
 
 /* Space taken ahead: no more than the file has, and no more than this. */
 #define AHEAD_BYTES_MAX (UINT64_C(1) << 20)
+#define AHEAD_FREE_PART 32	/* nor than this part of what is free */
 
 struct values {
 	struct file_set *files;		/* owned; constant after open */
@@ -175,6 +176,17 @@ static int create_file(struct values *values)
 	return 0;
 }
 
+/* On a disk that is nearly full others need what would be taken. */
+static bool may_take(const struct values *values, uint64_t bytes)
+{
+	uint64_t all, free_bytes;
+
+	if (vfs_space(values->current->handle->vfs, &all, &free_bytes) < 0 ||
+	    all == 0)
+		return true;
+	return bytes <= free_bytes / AHEAD_FREE_PART;
+}
+
 /* Writes into space that is there already cost much less. What cannot be had,
  * the write itself finds out. Holds append_lock. */
 static void take_ahead(struct values *values)
@@ -184,6 +196,10 @@ static void take_ahead(struct values *values)
 
 	if (values->end <= values->taken)
 		return;
+	if (!may_take(values, ahead)) {
+		values->taken = values->end;
+		return;
+	}
 	vfs_file_allocate_ahead(values->current->handle, values->taken,
 				values->end + ahead - values->taken);
 	values->taken = values->end + ahead;

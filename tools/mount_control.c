@@ -26,30 +26,59 @@ static int open_in(const char *directory, const char *name, int flags)
 	return fd < 0 ? AEDB_IO : fd;
 }
 
-int mount_control_open(const char *path, struct mount_control *ret)
+int mount_control_find_root(const char *path, char **ret)
 {
-	struct mount_control control = { .path = path };
 	struct target_path in;
 	int rc = target_locate(path, &in);
+	char *root;
 
 	if (rc < 0)
 		return rc;
+	root = strdup(in.mount.point);
 	if (in.mount.root[1])
 		rc = failure_set(STATUS_USAGE, path, "%s shows a part of the "
 				 "database only: its control files are not there",
 				 in.mount.point);
-	else if (!(control.directory = strdup(in.mount.point)))
+	else if (!root)
 		rc = failure_system(ENOMEM, "%s", path);
 	target_release_path(&in);
 	if (rc < 0)
-		return rc;
-	control.fd = open_in(control.directory, ".control", O_RDWR);
-	if (control.fd < 0) {
-		free(control.directory);
-		return control.fd;
+		free(root);
+	else
+		*ret = root;
+	return rc;
+}
+
+/* Takes the directory over. */
+static int open_at(const char *path, char *directory, struct mount_control *ret)
+{
+	int fd = open_in(directory, ".control", O_RDWR);
+
+	if (fd < 0) {
+		free(directory);
+		return fd;
 	}
-	*ret = control;
+	*ret = (struct mount_control){
+		.path = path, .directory = directory, .fd = fd,
+	};
 	return 0;
+}
+
+int mount_control_open(const char *path, struct mount_control *ret)
+{
+	char *root;
+	int rc = mount_control_find_root(path, &root);
+
+	return rc < 0 ? rc : open_at(path, root, ret);
+}
+
+int mount_control_open_batch(const char *path, struct mount_control *ret)
+{
+	char *directory = strdup(path);
+
+	if (!directory)
+		return failure_system(ENOMEM, "%s", path);
+	return open_at(path, directory, ret);
 }
 
 void mount_control_close(struct mount_control *control)

@@ -14,12 +14,16 @@
 
 struct mount_control {
 	const char *path;		/* the argument; borrowed */
-	char *directory;		/* the mount's; owned */
+	char *directory;		/* the mount's or the batch's; owned */
 	int fd;				/* of .control */
 };
 
+/* The root of the mount in which the path lies. Owned; free. */
+int mount_control_find_root(const char *path, char **ret);
 /* Of the mount in which the path lies. */
 int mount_control_open(const char *path, struct mount_control *ret);
+/* Of the batch whose directory this is. */
+int mount_control_open_batch(const char *path, struct mount_control *ret);
 void mount_control_close(struct mount_control *control);
 /* Runs one command; what went wrong is said in the mount's words. */
 int mount_control_run(struct mount_control *control, const char *command);
@@ -29,7 +33,7 @@ int mount_control_read(struct mount_control *control, char *buf, size_t n,
 /* The whole answer without the newline at its end, which fits in `room`. */
 int mount_control_answer(struct mount_control *control, char *ret, size_t room);
 
-/* Opens another of the mount's text files to be read: its descriptor. */
+/* Opens another of the text files beside it to be read: its descriptor. */
 int mount_control_file(const struct mount_control *control, const char *name);
 /* A number of .metrics by its name there; 0: it is not there. */
 uint64_t mount_control_metric(const struct mount_control *control,

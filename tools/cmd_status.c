@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "batch_list.h"
 #include "command.h"
 #include "failure.h"
 #include "mount_control.h"
@@ -26,6 +27,15 @@ static json_t *record_object(const char *line)
 			 (json_int_t)uid, "text", json_of_text(line + text));
 }
 
+static json_t *batch_object(const struct batch_line *batch)
+{
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "batch", batch->name, "uid",
+			 (json_int_t)batch->uid, "age_seconds",
+			 (json_int_t)batch->age_seconds, "changes",
+			 (json_int_t)batch->changes, "bytes",
+			 (json_int_t)batch->bytes);
+}
+
 /* "NAME VALUE". */
 static int add_value(json_t *object, const char *line)
 {
@@ -44,6 +54,11 @@ static int add_value(json_t *object, const char *line)
 
 static int add_line(json_t *object, const char *line)
 {
+	struct batch_line batch;
+
+	if (batch_line_parse(line, &batch))
+		return json_array_append_new(json_object_get(object, "batches"),
+					     batch_object(&batch));
 	if (!strncmp(line, "command ", 8))
 		return json_array_append_new(json_object_get(object, "commands"),
 					     record_object(line));
@@ -55,7 +70,8 @@ static int add_line(json_t *object, const char *line)
 
 static int print_json(FILE *in)
 {
-	json_t *object = json_pack("{s:[], s:[]}", "commands", "failures");
+	json_t *object = json_pack("{s:[], s:[], s:[]}", "batches", "commands",
+				   "failures");
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t n;

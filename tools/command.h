@@ -27,6 +27,7 @@ int cmd_mv(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
+int cmd_batch(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_compact(int argc, char **argv);
 int cmd_stats(int argc, char **argv);

@@ -57,6 +57,8 @@ words, zoneinfo, iso and scratch. Every file is a key, closing one is a commit. 
   sed -i s/hello/goodbye/ $mnt/demo/words/mine
   vim $mnt/demo/words/mine
   $build/aedb get $mnt/demo/words/mine  the same key, through the tool
+  $build/aedb batch $mnt -- sh -c 'cd demo/words; echo a > one; echo b > two'
+                                        two commits at once, or none
   git init $mnt/demo/scratch/repo       whatever files can do
   kill -9 \$(cat $db/LOCK); make run  nothing committed is lost
 

@@ -34,8 +34,9 @@ static enum exit_status status_of_engine(int rc)
 	case AEDB_NOT_FOUND:
 	case AEDB_EXISTS:
 	case AEDB_NOT_EMPTY:
-	case AEDB_CONFLICT:
 		return STATUS_NO;
+	case AEDB_CONFLICT:
+		return STATUS_CONFLICT;
 	case AEDB_INVALID:
 	case AEDB_NAME_TOO_LONG:
 		return STATUS_USAGE;
@@ -94,7 +95,8 @@ int failure_system(int err, const char *format, ...)
 	set_text(failure.what, sizeof(failure.what), format, args);
 	va_end(args);
 	set_reason(err == ENOENT ? "not found" :
-		   err == ENOTCONN ? "the daemon of this mount is gone; 'aedb "
+		   err == ENOTCONN || err == ECONNABORTED ?
+				     "the daemon of this mount is gone; 'aedb "
 				     "umount' takes the mount away" :
 				     strerror(err));
 	return -err;

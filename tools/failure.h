@@ -19,6 +19,7 @@ enum exit_status {
 	STATUS_BUSY,	/* in use by another process */
 	STATUS_DAMAGED,	/* damaged, or of a newer format */
 	STATUS_UNKNOWN,	/* whether the change survives is not known */
+	STATUS_CONFLICT, /* what was changed, others changed meanwhile */
 };
 
 /* What is recorded. */

@@ -153,6 +153,24 @@ static const struct command commands[] = {
 	  "\n"
 	  "  -l, --long      list: with the time when each was taken\n"
 	  DATABASE_OPTIONS },
+	{ "batch", cmd_batch, "run a command whose changes are committed at once",
+	  "Usage: aedb batch [OPTIONS] MOUNT -- COMMAND [ARGUMENT...]\n"
+	  "       aedb batch --list [OPTIONS] MOUNT\n"
+	  "\n"
+	  "MOUNT is any path in a mounted database. COMMAND starts in the root of a new\n"
+	  "batch, whose path is in its environment as AEDB_BATCH. If it exits with 0,\n"
+	  "what it changed there is committed, all at once. If it fails, or is\n"
+	  "interrupted, or others changed the same meanwhile, nothing is.\n"
+	  "\n"
+	  "      --retry=N   after a conflict run COMMAND again in a new batch, up to N\n"
+	  "                  times\n"
+	  "      --list      list the open batches: name, owner, age, changes\n"
+	  COMMON_OPTIONS
+	  "\n"
+	  "Exit status: that of a COMMAND which failed, 128 + N if signal N ended it,\n"
+	  "126 or 127 if it could not be run; else as of all commands. 7 is a conflict,\n"
+	  "after the conflicting paths on standard error; 4: a process that COMMAND left\n"
+	  "behind has files open that are not written yet.\n" },
 	{ "stats", cmd_stats, "tell what a database consists of",
 	  "Usage: aedb stats [OPTIONS] MOUNT|DB\n"
 	  "\n" MOUNTED_OR_WHOLE
@@ -240,7 +258,8 @@ static void print_overview(void)
 	     "Exit status: 0 done; 1 not there, already there or not empty; 2 wrong\n"
 	     "option, argument or name; 3 refused or failed by the system, or output\n"
 	     "not written; 4 in use by another process; 5 damaged, or of a newer\n"
-	     "format; 6 a write failed and whether the change survives is not known.");
+	     "format; 6 a write failed and whether the change survives is not known;\n"
+	     "7 others changed the same meanwhile.");
 }
 
 static void print_command(const struct command *command)

@@ -5,7 +5,7 @@
 : "${AEDB_BUILD:=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)}"
 PATH=$AEDB_BUILD:$PATH
 TOP=$BATS_TEST_DIRNAME/../..
-COMMANDS='init mount umount get put del mv ls scan snapshot stats status changes checkpoint compact verify show help'
+COMMANDS='init mount umount get put del mv ls scan snapshot batch stats status changes checkpoint compact verify show help'
 
 # replies LINE: what bash would offer at its end, as one line of words.
 replies() {
@@ -42,6 +42,8 @@ bash_prepare() {
 	[ "$(replies 'aedb help sh')" = show ]
 	[ "$(replies 'aedb snapshot d')" = 'delete diff' ]
 	[ "$(replies 'aedb scan --pre')" = --prefix= ]
+	[ "$(replies 'aedb batch --re')" = --retry= ]
+	[ "$(replies 'aedb batch mnt -- --re')" = '' ]
 	[ "$(replies 'aedb get --r')" = '' ]
 	mkdir -p "$BATS_TEST_TMPDIR/one"
 	touch "$BATS_TEST_TMPDIR/oneself"

@@ -59,10 +59,11 @@ bool text_is_plain(const void *bytes, size_t n)
 	return text_utf8_span(bytes, n) == n;
 }
 
+/* What has an escape of its own, each with its letter. */
+static const char names[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
+
 static void write_escape(FILE *out, unsigned char c)
 {
-	static const char names[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
-
 	for (const char *name = names; *name; name += 2) {
 		if ((unsigned char)*name == c) {
 			fputc('\\', out);
@@ -155,6 +156,40 @@ char *text_quote(const void *bytes, size_t n)
 		return NULL;
 	}
 	return text;
+}
+
+/* The byte that an escape stands for, behind which *at is then. */
+static char read_escape(const char **at)
+{
+	unsigned int c = 0;
+
+	if (**at < '0' || **at > '7') {
+		for (const char *name = names; *name; name += 2)
+			if (name[1] == **at) {
+				++*at;
+				return name[0];
+			}
+		return '\\';
+	}
+	for (int i = 0; i < 3 && **at >= '0' && **at <= '7'; i++)
+		c = c * 8 + (unsigned int)(*(*at)++ - '0');
+	return (char)c;
+}
+
+size_t text_unquote(char *text)
+{
+	const char *at = text + 1;
+	char *to = text;
+
+	if (*text != '"')
+		return strlen(text);
+	while (*at && *at != '"') {
+		if (*at++ == '\\')
+			*to++ = read_escape(&at);
+		else
+			*to++ = at[-1];
+	}
+	return (size_t)(to - text);
 }
 
 static unsigned int hex_digit(char c)

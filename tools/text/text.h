@@ -31,6 +31,9 @@ void text_write_change(FILE *out, char sign, const void *path, size_t n);
 
 /* Always in quotes. Owned; free. NULL: no memory. */
 char *text_quote(const void *bytes, size_t n);
+/* Replaces what text_write wrote by the bytes it stands for, in place; how many
+ * they are. */
+size_t text_unquote(char *text);
 /* Replaces hexadecimal digits by the bytes they say, in place. False, and
  * nothing is changed, if they are no pairs of digits. */
 bool text_parse_hex(char *text, size_t *ret_n);

@@ -4,13 +4,14 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan snapshot stats status changes \
-	checkpoint compact verify show help
+set -l commands init mount umount get put del mv ls scan snapshot batch stats status \
+	changes checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
 	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \
 	'ls:List one level' 'scan:List keys' \
-	'snapshot:Take, list, compare and delete snapshots' 'stats:Tell what a database consists of' \
+	'snapshot:Take, list, compare and delete snapshots' \
+	'batch:Run a command whose changes are committed at once' 'stats:Tell what a database consists of' \
 	'status:Tell what a mount does' 'changes:Print what was committed' \
 	'checkpoint:Move what the log holds into segments' 'compact:Give space back' \
 	'verify:Check all files' 'show:Print a file of a database' \
@@ -24,6 +25,8 @@ complete -c aedb -l help -d 'Explain the command'
 complete -c aedb -n '__aedb_in help' -x -a "$commands"
 complete -c aedb -n '__aedb_in snapshot' -x -a 'list create delete rename diff'
 complete -c aedb -n '__aedb_in snapshot' -s l -l long -d 'With times'
+complete -c aedb -n '__aedb_in batch' -l retry -x -d 'Again after a conflict, so often'
+complete -c aedb -n '__aedb_in batch' -l list -d 'List the open batches'
 complete -c aedb -n '__aedb_in changes' -l from -x -d 'From this number on'
 complete -c aedb -n '__aedb_in changes' -l follow -d 'Go on with what comes'
 complete -c aedb -n '__aedb_in mount' -s f -d 'Stay in the foreground'

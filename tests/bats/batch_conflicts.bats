@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# What two sides did, and whether the later one, a batch, conflicts: case by case.
+
+bats_require_minimum_version 1.5.0
+load mount
+
+setup() {
+	mount_prepare
+	mount_start
+	cd "$MNT" || return 1
+	mkdir -p p/s/d/sub p/t
+	echo base | tee p/s/k p/s/d/k p/s/d/sub/k p/t/k >/dev/null
+	failed=0 number=0
+}
+teardown() {
+	cd /
+	mount_cleanup
+}
+
+# after BATCH LIVE OUTCOME: what a commit says, if the script BATCH ran in the scope
+# in a batch and then LIVE in the live one: "committed", or the conflicts in a line.
+# Every case has a scope of its own that is as p/s.
+after() {
+	local outcome
+	number=$((number + 1))
+	cp -a p/s "p/s$number"
+	mkdir .batch/one
+	(cd ".batch/one/p/s$number" && bash -eu -c "$1")
+	(cd "p/s$number" && bash -eu -c "$2")
+	if echo commit 2>/dev/null >.batch/one/.control; then
+		outcome=committed
+	else
+		outcome=$(sed "s,p/s$number/\?,," .batch/one/.conflicts | xargs)
+		rmdir .batch/one
+	fi
+	if [ "$outcome" != "$3" ]; then
+		echo "after '$1' and '$2': $outcome, not $3"
+		failed=1
+	fi
+}
+
+# has TEXT: what is in the scope of the case before.
+has() {
+	local now
+	now=$(cd "p/s$number" && find . -type f -printf '%P=' -exec cat {} \; | sort | xargs)
+	[ "$now" = "$1" ] && return 0
+	echo "there is $now, not $1"
+	failed=1
+}
+
+@test "changes of one key conflict, whatever they are; of others in its directory they do not" {
+	after 'echo 1 >new' 'echo 2 >other' committed
+	has 'd/k=base d/sub/k=base k=base new=1 other=2'
+	after 'echo 1 >k' 'echo 2 >d/k' committed
+	has 'd/k=2 d/sub/k=base k=1'
+	after 'echo 1 >d/new' 'echo 2 >d/other; rm d/k' committed
+	after 'echo 1 >k' 'echo 2 >k' 'k'
+	has 'd/k=base d/sub/k=base k=2'
+	after 'echo 1 >k' 'echo 1 >k' 'k'
+	after 'echo 1 >k' 'echo 2 >k; echo base >k' 'k'
+	after 'echo 1 >k' 'chmod 600 k' 'k'
+	after 'chmod 600 k' 'echo 1 >k' 'k'
+	after 'chmod 600 k' 'chmod 640 k' 'k'
+	after 'echo 1 >>k' 'echo 2 >>k' 'k'
+	after 'echo 1 >new' 'echo 2 >new' 'new'
+	after 'rm k' 'rm k' 'k'
+	after 'rm k' 'echo 1 >k' 'k'
+	after 'echo 1 >k' 'rm k' 'k'
+	after 'echo 1 >k; echo 1 >new' 'rm k; echo 2 >new; echo 2 >d/k' 'k new'
+	after 'ln -s a new' 'echo 1 >new' 'new'
+	[ "$failed" = 0 ]
+}
+
+@test "what is as it was conflicts with nothing; nor do reading, listing and times of directories" {
+	after 'echo 1 >other; cat k; ls -lR .; find . -type f -exec cksum {} +' \
+		'echo 2 >k; rm -r d; mkdir new' committed
+	after 'echo 1 >new; rm new' 'echo 2 >new' committed
+	has 'd/k=base d/sub/k=base k=base new=2'
+	after 'echo 1 >k; echo base >k' 'echo 2 >k' committed
+	has 'd/k=base d/sub/k=base k=2'
+	after 'mv k j; mv j k' 'echo 2 >k' committed
+	after 'chmod 600 k; chmod 644 k' 'echo 2 >k' committed
+	after 'mkdir new; rmdir new' 'echo 2 >new' committed
+	after 'mv d e; mv e d' 'echo 2 >d/new; echo 2 >d/k' committed
+	has 'd/k=2 d/new=2 d/sub/k=base k=base'
+	after 'echo 1 >k' 'echo 2 >new; rm new' committed
+	after 'echo 1 >new' 'echo 2 >new; rm new' committed
+	after 'touch -m -d 2020-01-01 d' 'touch -m -d 2021-01-01 d; echo 2 >d/new' committed
+	[ "$failed" = 0 ]
+}
+
+@test "renaming a key changes both names" {
+	after 'mv k j' 'echo 2 >k' 'k'
+	after 'mv k j' 'echo 2 >j' 'j'
+	after 'mv k d/k' 'echo 2 >d/k' 'd/k'
+	after 'echo 1 >k' 'mv k j' 'k'
+	after 'mv k j' 'mv k i' 'k'
+	after 'mv k j' 'echo 2 >d/k' committed
+	has 'd/k=2 d/sub/k=base j=base'
+	after 'mv k d/j' 'echo 2 >d/i; rm d/k' committed
+	has 'd/i=2 d/j=base d/sub/k=base'
+	[ "$failed" = 0 ]
+}
+
+@test "a directory that both make is one; a key where the other has a directory conflicts" {
+	after 'mkdir new' 'mkdir new' committed
+	after 'mkdir new; echo 1 >new/a' 'mkdir new; echo 2 >new/b' committed
+	has 'd/k=base d/sub/k=base k=base new/a=1 new/b=2'
+	after 'mkdir -p a/b/c; echo 1 >a/b/c/x' 'mkdir -p a/b/d; echo 2 >a/b/x' committed
+	after 'mkdir new; echo 1 >new/a' 'mkdir new; echo 2 >new/a' 'new/a'
+	after 'mkdir new' 'echo 2 >new' 'new'
+	after 'echo 1 >new' 'mkdir new' 'new/'
+	after 'echo 1 >new' 'mkdir new; echo 2 >new/k' 'new/'
+	after 'mkdir -p new/dir; echo 1 >new/dir/k' 'echo 2 >new' 'new'
+	after 'rm k; mkdir k' 'echo 2 >k' 'k'
+	after 'chmod 700 d' 'chmod 750 d' 'd/'
+	after 'chmod 700 d' 'echo 2 >d/new; rm d/k' committed
+	[ "$failed" = 0 ]
+}
+
+@test "removing a directory conflicts with every change in it" {
+	after 'rm -r d' 'echo 2 >d/new' 'd/'
+	after 'rm -r d' 'echo 2 >d/sub/new' 'd/'
+	after 'rm -r d' 'mkdir d/new' 'd/'
+	after 'rm -r d' 'echo 2 >d/k' 'd/ d/k'
+	after 'rm d/k' 'echo 2 >d/new' committed
+	has 'd/new=2 d/sub/k=base k=base'
+	after 'echo 1 >d/new' 'rm -r d' 'd/'
+	after 'echo 1 >d/sub/new' 'rm -r d' 'd/ d/sub/'
+	after 'mkdir d/new' 'rm -r d' 'd/'
+	after 'echo 1 >d/k' 'rm -r d' 'd/k'
+	after 'rm -r d' 'rm -r d' 'd/ d/k d/sub/ d/sub/k'
+	after 'rm -r d' 'echo 2 >new' committed
+	has 'k=base new=2'
+	[ "$failed" = 0 ]
+}
+
+@test "renaming a directory conflicts with every change in it" {
+	after 'mv d e' 'echo 2 >d/new' 'd/'
+	after 'mv d e' 'echo 2 >d/sub/new' 'd/'
+	after 'mv d e' 'echo 2 >d/k' 'd/ d/k'
+	after 'mv d e' 'rm d/sub/k' 'd/ d/sub/k'
+	after 'echo 1 >d/new' 'mv d e' 'd/'
+	after 'echo 1 >d/sub/k' 'mv d e' 'd/sub/k'
+	after 'mkdir d/new' 'mv d e' 'd/'
+	after 'mv d e' 'echo 2 >new; echo 2 >k' committed
+	has 'e/k=base e/sub/k=base k=2 new=2'
+	after 'mv d/sub sub' 'echo 2 >d/new' committed
+	has 'd/k=base d/new=2 k=base sub/k=base'
+	after 'echo 1 >new' 'mv d e' committed
+	has 'e/k=base e/sub/k=base k=base new=1'
+	[ "$failed" = 0 ]
+}
+
+@test "changes of scopes and projects: made, removed and renamed on both sides" {
+	after 'mkdir ../new1; echo 1 >../new1/a' 'echo 2 >k' committed
+	[ "$(cat p/new1/a)" = 1 ]
+	after 'mkdir ../../q; mkdir ../../q/s' 'mkdir ../../r' committed
+	after 'rm -r ../t' 'echo 2 >k' committed
+	[ ! -e p/t ]
+	mkdir p/t
+	after 'rm -r ../t' 'echo 2 >../t/new' 'p/t/'
+	[ "$(cat p/t/new)" = 2 ]
+	after 'echo 1 >../t/a' 'rm -r ../t' 'p/t/'
+	mkdir p/t
+	after 'mv ../t ../u' 'echo 2 >k' committed
+	[ -d p/u ]
+	after 'mv ../u ../v' 'rmdir ../u' 'p/u/'
+	mkdir p/t
+	after 'mv ../t ../w; echo 1 >../w/a' 'echo 2 >../t/b; mkdir ../x' committed
+	[ "$(cat p/w/a p/w/b)" = $'1\n2' ]
+	after 'echo 1 >../w/c' 'mv ../w ../y; mkdir ../../r/s' committed
+	[ "$(cat p/y/c)" = 1 ]
+	after 'mkdir ../n; echo 1 >../n/a' 'mkdir ../n' 'p/n/'
+	after 'mkdir ../../o' 'mkdir ../../o' 'o/'
+	after 'chmod 700 ../n' 'chmod 711 ../n' 'p/n/'
+	after 'chmod 700 ../n' 'echo 2 >../n/a' committed
+	[ "$failed" = 0 ]
+}

@@ -104,7 +104,8 @@ static bool opened_is_damaged(struct trial *t)
 		CHECK_THAT(rc == 0 || rc == AEDB_CORRUPT, "error %d: %s", rc,
 			   aedb_error_message());
 		model_note_maintenance(t->run.model, t->run.db);
-		CHECK(reads_are_damaged(t) || !is_damaged);
+		/* it does not make good what it could not read */
+		CHECK(reads_are_damaged(t) || rc < 0 || !is_damaged);
 	}
 	run_close(&t->run);
 	return is_damaged;

@@ -193,6 +193,9 @@ static void settle(const struct touched *t, struct touched_node *moved,
 	if (!is_there) {
 		node->draft = moved->removal.draft;
 		moved->removal.draft = NULL;
+		if (node->draft)
+			node->draft->is_displaced = true;
+		news_add_untold(news, node);
 	}
 	/* A directory may have got or lost its record. */
 	news_add_attributes(news, t->tree, node);

@@ -5,7 +5,8 @@
  *	tree_lock(live);
  *	rc = absorb_commit(live, batch, &seq, &news);
  *	tree_unlock(live);
- *	… the kernel is told the news; aedb_wait_durable(db, seq) …
+ *	… the kernel is told the news …
+ *	tree_lock(live); news_told(live, &news); tree_unlock(live);
  *	news_release(&news);
  *
  * For those who have a file open it is as if another process had committed: a
@@ -14,8 +15,12 @@
  * creation whose name the batch uses, or whose directory it removes, is as one
  * whose name was unlinked.
  *
- * A directory that the batch moves takes along what is in it: a batch made by
- * file system calls does, and expects that nobody adds to it meanwhile.
+ * Until the kernel is told, somebody may come by a name that was replaced: who
+ * opens or looks into what lost its name gets -ESTALE, upon which the kernel walks
+ * the path again and asks for each name.
+ *
+ * Of what is in a scope that the batch drops only what is open is seen to; other
+ * nodes in it stand for nothing.
  *
  * Threads: guarded by the tree lock.
  */

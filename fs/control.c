@@ -433,7 +433,6 @@ static void run_batch(struct control_file *file, uid_t uid,
 	struct control_batch_job job = {
 		.which = file->which.batch,
 		.uid = uid,
-		.waits_durable = file->control->config.waits_durable,
 		.effects = &outcome->effects,
 	};
 	struct forest *forest = file->control->config.forest;

@@ -57,7 +57,6 @@ struct control_config {
 	uid_t owner;		/* of the mount: who it obeys, beside root */
 	gid_t group;
 	const char *durability;		/* static */
-	bool waits_durable;		/* a batch's commit is done when it is durable */
 	bool is_read_only;
 };
 

@@ -189,14 +189,10 @@ int control_batch_commit(struct forest *forest, struct control_batch_job *job)
 	tree_unlock(live);
 	if (rc < 0)
 		return rc;
+	job->effects->committed = seq;
 	snprintf(job->words, sizeof(job->words), "committed %llu",
 		 (unsigned long long)seq);
-	if (job->waits_durable)
-		rc = aedb_wait_durable(tree_db(live), seq);
-	if (rc < 0)
-		snprintf(job->words, sizeof(job->words), "%s",
-			 aedb_error_message());
-	return rc;
+	return 0;
 }
 
 int control_batch_dry_run(struct forest *forest, struct control_batch_job *job)

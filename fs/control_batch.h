@@ -40,10 +40,10 @@ void control_batch_list(struct forest *forest, FILE *out);
 struct control_batch_job {
 	struct control_batch which;
 	uid_t uid;
-	bool waits_durable;
 	char words[CONTROL_RECORD_BYTES];
 	struct control_effects *effects;	/* borrowed */
 };
+/* Not durable yet: effects->committed tells what is to be waited for. */
 int control_batch_commit(struct forest *forest, struct control_batch_job *job);
 int control_batch_dry_run(struct forest *forest, struct control_batch_job *job);
 int control_batch_abort(struct forest *forest, struct control_batch_job *job);

@@ -94,7 +94,7 @@ int find_child(struct tree *tree, struct node *parent, const char *name,
 
 	memset(ret, 0, sizeof(*ret));
 	if (node_is_orphan(parent))
-		return -ENOENT;
+		return parent->is_untold ? -ESTALE : -ENOENT;
 	if (parent->kind == NODE_FILE)
 		return -ENOTDIR;
 	if (node_is_special(parent))

@@ -16,7 +16,8 @@ struct found {
 	struct object object;
 };
 
-/* A child that is committed; pending ones are known as nodes only. */
+/* A child that is committed; pending ones are known as nodes only. -ESTALE: the
+ * kernel is about to be told that the parent lost its name; it asks again. */
 int find_child(struct tree *tree, struct node *parent, const char *name,
 	       struct found *ret);
 /* In a directory of a scope. */

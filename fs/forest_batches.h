@@ -59,7 +59,7 @@ void forest_batch_drop(struct batch *batch);
 
 /* Commits it, and the live tree has its changes (absorb.h); it is freed then. Else
  * it goes on: -EBUSY: there is data staged in it, and as aedb_batch_commit. *ret is
- * to be released, *ret_seq durable later. */
+ * for news_told and to be released, *ret_seq durable later. */
 int forest_batch_commit(struct forest *forest, struct batch *batch,
 			aedb_seq_t *ret_seq, struct news *ret);
 

@@ -373,15 +373,34 @@ static void write_answer(struct text_job *job, int rc)
 static void effects_tell(struct ll_config *config,
 			 struct control_effects *effects)
 {
+	struct tree *live = forest_live(config->forest);
+
 	for (size_t i = 0; i < effects->tree.n_stale; i++)
 		notify_attributes(config->fuse, effects->tree.stale[i]);
 	ll_tell(config->fuse, &effects->news);
+	tree_lock(live);
+	news_told(live, &effects->news);
+	tree_unlock(live);
 	news_release(&effects->news);
 	if (effects->gone_parent)
 		fuse_lowlevel_notify_inval_entry(config->fuse,
 						 effects->gone_parent,
 						 effects->gone,
 						 strlen(effects->gone));
+}
+
+static int wait_durable(const struct text_job *job, aedb_seq_t seq)
+{
+	struct ll_config *config = job->config;
+	int rc;
+
+	if (!config->waits_durable || !seq)
+		return 0;
+	rc = aedb_wait_durable(tree_db(forest_live(config->forest)), seq);
+	if (rc < 0)
+		control_note_failure(config->control, "syncing", job->uid, rc,
+				     aedb_error_message());
+	return rc;
 }
 
 static void write_run(struct work_item *item)
@@ -392,6 +411,8 @@ static void write_run(struct work_item *item)
 	int rc = control_write(job->opened->file, job->uid, &line, &effects);
 
 	effects_tell(job->config, &effects);
+	if (rc == 0)
+		rc = wait_durable(job, effects.committed);
 	write_answer(job, rc);
 	text_job_free(job);
 }

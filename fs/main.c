@@ -172,7 +172,6 @@ static int open_control(struct server *s)
 		.owner = getuid(),
 		.group = getgid(),
 		.durability = options_durability_name(&s->options),
-		.waits_durable = s->options.engine.durability == AEDB_FULL,
 		.is_read_only = s->options.is_read_only,
 	};
 

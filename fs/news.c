@@ -6,11 +6,21 @@
 
 #include "told.h"
 
+void news_told(struct tree *tree, struct news *news)
+{
+	for (size_t i = 0; i < news->n_untold; i++) {
+		news->untold[i]->is_untold = false;
+		node_unref(tree->nodes, news->untold[i], 1);
+	}
+	news->n_untold = 0;
+}
+
 void news_release(struct news *news)
 {
 	for (size_t i = 0; i < news->n_names; i++)
 		free(news->names[i].name);
 	free(news->names);
+	free(news->untold);
 	free(news->attributes);
 	*news = (struct news){ .attributes = NULL };
 }
@@ -34,6 +44,10 @@ int news_reserve(struct news *news, size_t attributes, size_t names)
 		if (!grown)
 			return -ENOMEM;
 		news->names = grown;
+		grown = realloc(news->untold, max * sizeof(*news->untold));
+		if (!grown)
+			return -ENOMEM;
+		news->untold = grown;
 		news->names_max = max;
 	}
 	return 0;
@@ -57,4 +71,10 @@ void news_add_attributes(struct news *news, const struct tree *tree,
 void news_add_name(struct news *news, uint64_t parent, char *name)
 {
 	news->names[news->n_names++] = (struct news_name){ parent, name };
+}
+
+void news_add_untold(struct news *news, struct node *node)
+{
+	node->is_untold = true;
+	news->untold[news->n_untold++] = node_ref(node);
 }

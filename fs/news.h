@@ -19,9 +19,15 @@ struct news {
 	size_t n_attributes, attributes_max;
 	struct news_name *names;	/* owned */
 	size_t n_names, names_max;
+	struct node **untold;	/* owned; counted, until news_told: what has lost its
+				 * name, so that the kernel asks again who opens it
+				 * by that */
+	size_t n_untold;
 };
 
-/* Zeroed: nothing to tell. */
+/* The kernel was told of all. Needs the tree lock. */
+void news_told(struct tree *tree, struct news *news);
+/* Zeroed: nothing to tell. After news_told. */
 void news_release(struct news *news);
 /* Makes room for so many more, which can then be added. -ENOMEM. */
 int news_reserve(struct news *news, size_t attributes, size_t names);
@@ -30,6 +36,8 @@ void news_add_stale(struct news *news, const struct tree *tree,
 /* The same, if the kernel may believe some. */
 void news_add_attributes(struct news *news, const struct tree *tree,
 			 struct node *node);
+/* For as many as names were asked for. */
+void news_add_untold(struct news *news, struct node *node);
 /* Takes the name over. */
 void news_add_name(struct news *news, uint64_t parent, char *name);
 

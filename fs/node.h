@@ -46,6 +46,7 @@ struct node {
 	bool is_made : 1;		/* NODE_DIR: it has a record of its own */
 	bool has_name_outside : 1;	/* name_bytes is a pointer; owned */
 	bool is_touched : 1;		/* by the commit being absorbed (touched.h) */
+	bool is_untold : 1;		/* by one of which the kernel is told soon */
 	uint32_t hash;
 	uint32_t refs;			/* kernel's lookups, children, handles */
 	pid_t told;			/* told.h */
@@ -67,8 +68,7 @@ struct node_table;
 /* A table that holds the root alone. Owned; node_table_free. NULL when there is
  * no memory. */
 struct node_table *node_table_new(struct node_store *store);
-/* With the root; the others stay until they are given back or the store goes.
- * Takes NULL. */
+/* With the root; others stay till they are given back or the store goes. NULL. */
 void node_table_free(struct node_table *table);
 /* Borrowed until node_table_free. */
 struct node *node_table_root(struct node_table *table);
@@ -80,7 +80,7 @@ const char *node_name(const struct node *node);
 /* Not of NODE_FILE. */
 struct node_directory *node_directory(const struct node *node);
 
-/* The child that is known by that name; NULL if none is. */
+/* The child that is known by that name; NULL. */
 struct node *node_find(struct node_table *table, struct node *parent,
 		       const char *name);
 /* A new child; there must be none of that name, which has up to 255 bytes. NULL

@@ -40,6 +40,8 @@ struct object_draft {
 	struct attr_blob blob;	/* owned */
 	struct pin *value;	/* of a removed file: its newest version;
 				 * counted; NULL: none */
+	bool is_displaced;	/* by a commit that the kernel did not ask for: */
+	pid_t asked;		/* who was sent to look for another one last */
 };
 
 /* type is S_IFREG or S_IFDIR, for an entry without a mode. -EIO. */

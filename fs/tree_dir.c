@@ -29,6 +29,8 @@ int tree_opendir(struct tree *tree, struct node *node, struct tree_dir **ret)
 
 	if (tree->is_gone)
 		return -ENOENT;
+	if (node->is_untold)
+		return -ESTALE;
 	if (!node_is_directory(node))
 		return -ENOTDIR;
 	dir = calloc(1, sizeof(*dir));

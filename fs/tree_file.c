@@ -16,6 +16,21 @@
 #include "view.h"
 #include "working.h"
 
+/* Somebody may have found its name before that meant something else, or was gone,
+ * and opens it only now. With -ESTALE the kernel walks the path again; who comes
+ * back has it from a descriptor. */
+static bool is_displaced(struct node *node, const struct tree_caller *caller)
+{
+	struct object_draft *draft = node->draft;
+
+	if (node->is_untold)
+		return true;
+	if (!draft || !draft->is_displaced || draft->asked == caller->tid)
+		return false;
+	draft->asked = caller->tid;
+	return true;
+}
+
 int tree_open_file(struct tree *tree, const struct tree_caller *caller,
 		   struct node *node, int flags, struct handle **ret)
 {
@@ -24,6 +39,8 @@ int tree_open_file(struct tree *tree, const struct tree_caller *caller,
 
 	if (tree->is_gone)
 		return -ENOENT;
+	if (is_displaced(node, caller))
+		return -ESTALE;
 	if (tree->config.is_read_only &&
 	    ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
 		return -EROFS;

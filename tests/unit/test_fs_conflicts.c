@@ -206,6 +206,7 @@ static int commit_batch(struct world *w, unsigned slot)
 				     forest_batch_find(forest, slot_name(slot)),
 				     &seq, &news);
 
+	news_told(w->fs[LIVE].tree, &news);
 	news_release(&news);
 	return rc;
 }

@@ -5,7 +5,9 @@
  * All nodes that may move lose their names first; then each gets that under which
  * the database has its object now, directories before what is in them. One whose
  * object is not found, or cannot be read, stays without a name, as of something
- * removed; under a name that is still there a new node will be found.
+ * removed; under a name that is still there a new node will be found. At last, where
+ * another directory has the place of one that is gone or moved, what did not move
+ * with that gets the other for its parent.
  */
 #include "absorb.h"
 
@@ -14,7 +16,7 @@
 #include <string.h>
 
 #include "commit.h"
-#include "find.h"
+#include "dirlist.h"
 #include "touched.h"
 
 static const struct touched_key *target(const struct touched_node *moved)
@@ -205,6 +207,66 @@ static void settle(const struct touched *t, struct touched_node *moved,
 	moved->name = NULL;
 }
 
+static void inherit(struct tree *tree, struct node *old, struct node *new);
+
+/* What is in a directory whose object another one replaced, and stays there, has
+ * the other for its parent. */
+static void inherit_one(struct tree *tree, struct node *old, struct node *new,
+			const struct dirlist_entry *entry)
+{
+	const struct found *found = &entry->found;
+	struct node *child = node_find(tree->nodes, old, entry->step.name);
+	struct node *other;
+
+	if (!child)
+		return;
+	if (child->kind == found->kind && child->id == found->object.id) {
+		struct slot slot = { .dir = new };
+
+		strcpy(slot.name, entry->step.name);
+		(void)slot_take(tree, child, &slot);
+	} else if (child->kind == NODE_DIR && found->kind == NODE_DIR &&
+		   find_node_of(tree, new, entry->step.name, found,
+				&other) == 0) {
+		inherit(tree, child, other);
+		node_unref(tree->nodes, other, 1);
+	}
+	node_unref(tree->nodes, child, 1);
+}
+
+static void inherit(struct tree *tree, struct node *old, struct node *new)
+{
+	const struct dirlist_mark start = { .pos_bytes = 0 };
+	const struct dirlist_entry *entry;
+	struct dirlist *list;
+
+	if (dirlist_open(tree, new, DIRLIST_OBJECTS, &start, &list) < 0)
+		return;
+	while (dirlist_next(list, &entry) == 0)
+		inherit_one(tree, old, new, entry);
+	dirlist_close(list);
+}
+
+/* A directory that is gone or elsewhere, but there is one again where it was. */
+static void leave_behind(const struct touched *t,
+			 const struct touched_node *moved)
+{
+	struct node *node = moved->node, *new;
+	struct tree *tree = t->tree;
+	struct slot slot = { .dir = NULL };
+	struct found found;
+	int rc = slot_find(t, &moved->from, &slot);
+
+	if (rc == 0)
+		rc = find_child(tree, slot.dir, slot.name, &found);
+	if (rc == 0 && found.kind == NODE_DIR && found.object.id != node->id &&
+	    find_node_of(tree, slot.dir, slot.name, &found, &new) == 0) {
+		inherit(tree, node, new);
+		node_unref(tree->nodes, new, 1);
+	}
+	node_unref(tree->nodes, slot.dir, 1);
+}
+
 static void forget_pending(struct tree *tree, struct node *node)
 {
 	if (!node_is_pending(node))
@@ -245,6 +307,9 @@ static void finish(struct touched *t, struct news *news)
 		node_orphan(tree->nodes, t->nodes[i].node);
 	for (size_t i = 0; i < t->n_nodes; i++)
 		settle(t, &t->nodes[i], news);
+	for (size_t i = 0; i < t->n_nodes; i++)
+		if (t->nodes[i].node->kind == NODE_DIR)
+			leave_behind(t, &t->nodes[i]);
 	for (size_t i = 0; i < t->n_rewritten; i++)
 		if (t->rewritten[i]->file)
 			commit_put_beneath(t->rewritten[i]->file);

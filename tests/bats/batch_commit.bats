@@ -110,6 +110,7 @@ END_OF_PYTHON
 	[ "$(cat <&"$b")" = first ]
 	[ "$(cat <&"$c")" = first ]
 	[ "$(stat -L -c %h "/proc/self/fd/$b")" = 0 ]
+	[ "$(cat "/proc/self/fd/$b" "/proc/self/fd/$c")" = $'first\nfirst' ]
 	[ "$(stat -L -c %h "/proc/self/fd/$a")" = 1 ]
 	[ "$(cat changed)$(cat replaced)" = secondsecond ]
 	exec {a}<&- {b}<&- {c}<&-
@@ -374,6 +375,47 @@ assert not any(os.path.exists("e/f%d" % i) for i in range(0, N, 2))
 assert all(os.stat("e/f%d" % i).st_size == 2 for i in range(3, N, 2))
 assert os.stat("e/g1").st_size == 2 and not os.path.exists("e/f1")
 assert len(os.listdir("e")) == N // 2
+END_OF_PYTHON
+}
+
+@test "whoever reads one key after another never goes back to before a commit" {
+	python3 - "$MNT/.batch" <<'END_OF_PYTHON'
+import multiprocessing, os, sys
+N = 10
+os.mkdir("d")
+for i in range(N):
+    open("d/k%d" % i, "w").write("0")
+def commit(done):
+    for n in range(1, 100):
+        b = "%s/N%d" % (sys.argv[1], n)
+        os.mkdir(b)
+        for i in range(N):
+            k = "%s/p/s/d/k%d" % (b, i)
+            with open(k + ".new" if (n + i) % 2 else k, "w") as f:
+                f.write(str(n))
+            if (n + i) % 2:
+                os.rename(k + ".new", k)
+        if n % 10 == 0:
+            d = b + "/p/s/d"
+            os.rename(d, d + ".old")
+            os.mkdir(d)
+            for i in range(N):
+                os.rename(d + ".old/k%d" % i, d + "/k%d" % i)
+            os.rmdir(d + ".old")
+        with open(b + "/.control", "w") as control:
+            control.write("commit")
+    done.set()
+done = multiprocessing.Event()
+committer = multiprocessing.Process(target=commit, args=(done,))
+committer.start()
+last = 0
+while not done.is_set() and committer.is_alive():
+    seen = [int(open("d/k%d" % i).read()) for i in range(N)]
+    assert [last] + seen == sorted([last] + seen), (last, seen)
+    last = seen[-1]
+committer.join()
+assert committer.exitcode == 0
+assert open("d/k0").read() == "99"
 END_OF_PYTHON
 }
 

@@ -155,6 +155,32 @@ static void rename_any(struct side *s, struct node *dir, const char *name)
 	tree_forget(s->tree, rename.new_parent, 1);
 }
 
+/* Another directory in its place, with what was in it; that is "e" now. */
+static void rebuild(struct side *s, struct node *dir, const char *name)
+{
+	struct tree_rename aside = { .parent = dir, .name = name,
+				     .new_parent = dir, .new_name = "e",
+				     .flags = 1 };
+	struct tree_new new = { dir, name, S_IFDIR | 0700 };
+	struct tree_entry from, to;
+
+	/* Of what is in a scope that is dropped only who has it open is told. */
+	if (dir->kind != NODE_SCOPE && dir->kind != NODE_DIR)
+		return;
+	if (tree_rename(s->tree, &s->caller, &aside) < 0 ||
+	    tree_mkdir(s->tree, &s->caller, &new, &to) < 0)
+		return;
+	CHECK_OK(tree_lookup(s->tree, &s->caller, dir, "e", &from));
+	for (size_t i = 0; i < 5; i++) {
+		struct tree_rename back = { from.node, names[i], to.node,
+					    names[i], 0 };
+
+		(void)tree_rename(s->tree, &s->caller, &back);
+	}
+	tree_forget(s->tree, from.node, 1);
+	tree_forget(s->tree, to.node, 1);
+}
+
 static void change_any(struct side *s)
 {
 	struct node *dir = dir_any(s, below(3));
@@ -165,7 +191,7 @@ static void change_any(struct side *s)
 
 	if (!dir)
 		return;
-	switch (below(9)) {
+	switch (below(10)) {
 	case 0:
 		rc = tree_mkdir(s->tree, &s->caller, &new, &entry);
 		break;
@@ -181,6 +207,11 @@ static void change_any(struct side *s)
 		break;
 	case 5:
 		set_mode(s, dir, name);
+		break;
+	case 6:
+		rebuild(s, dir, name);
+		if (below(2))
+			(void)tree_rmdir(s->tree, &s->caller, dir, "e");
 		break;
 	default:
 		put(s, dir, name);
@@ -507,6 +538,13 @@ static void fresh_close(void)
 	tree_close(fresh.tree);
 }
 
+static bool is_in_lost_scope(const struct node *node)
+{
+	while (node->parent)
+		node = node->parent;
+	return node->kind == NODE_SCOPE || node->kind == NODE_PROJECT;
+}
+
 /* A node stands for its object wherever that is, or for nothing. */
 static void check_node(struct world *w, struct node *node, uint64_t ino)
 {
@@ -521,10 +559,10 @@ static void check_node(struct world *w, struct node *node, uint64_t ino)
 			   "%s is gone: %d", node_name(node), rc);
 		return;
 	}
-	if (rc == -ENOENT)
+	/* Its scope is not the one it was: another node stands for it. */
+	if (rc == -ENOENT && is_in_lost_scope(node))
 		return;
 	CHECK_OK(rc);
-	/* Its directory is not the one it was: another node stands for it. */
 	if (entry.stat.st_nlink)
 		CHECK_STR(node_name(node), node_name(at->entry.node));
 }
@@ -710,6 +748,53 @@ static void world_close(struct world *w)
 	waitpid(w->writer, NULL, 0);
 	waitpid(w->nobody, NULL, 0);
 	fs_close(&w->fs);
+}
+
+TEST(replaced_directory, "what stays in a directory that the batch replaces keeps its node")
+{
+	static struct world w;
+	struct side batch = { .tree = NULL };
+	struct tree_entry project, scope, again;
+	struct news news;
+
+	world_open(&w);
+	fs_mkdir(&w.fs, "a");
+	fs_put(&w.fs, "a/b", "text");
+	fs_mkdir(&w.fs, "a/c");
+	fs_put(&w.fs, "a/c/b", "text");
+	/* It leaves out some directories. */
+	do {
+		forget_known(&w);
+		remember(&w, w.fs.scope, NULL);
+	} while (w.n_known < 4);
+	begin_batch(&w);
+	batch = (struct side){ w.batch->tree, w.fs.me };
+	CHECK_OK(tree_lookup(batch.tree, &batch.caller, tree_root(batch.tree),
+			     "p", &project));
+	CHECK_OK(tree_lookup(batch.tree, &batch.caller, project.node, "s",
+			     &scope));
+	rebuild(&batch, scope.node, "a");
+	tree_forget(batch.tree, scope.node, 1);
+	tree_forget(batch.tree, project.node, 1);
+	end_batch(&w, &news);
+	fresh_open(&w);
+	check_known(&w, &news);
+	fresh_close();
+	news_told(w.fs.tree, &news);
+	news_release(&news);
+	for (size_t i = 0; i < w.n_known; i++) {
+		struct known *k = &w.known[i];
+
+		CHECK_OK(tree_getattr(w.fs.tree, &w.fs.me, k->node, NULL,
+				      &again));
+		CHECK_EQ(again.stat.st_nlink, 1);
+	}
+	CHECK_EQ(fs_is_there(&w.fs, "e/b"), false);
+	fs_put(&w.fs, "e/b", "another");
+	CHECK_STR(fs_content(&w.fs, "a/b"), "text");
+	CHECK_STR(fs_content(&w.fs, "a/c/b"), "text");
+	forget_known(&w);
+	world_close(&w);
 }
 
 TEST(random_commits, "after any batch the live tree is as one opened afterwards")

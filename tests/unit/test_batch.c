@@ -436,6 +436,54 @@ TEST(batch_expects, "what the layer above expects to be as in the base conflicts
 	fixture_close(&f);
 }
 
+/* The next change of a list. */
+static struct aedb_change change_next(struct aedb_batch_diff *diff)
+{
+	struct aedb_change change = { .id = 0 };
+
+	CHECK_OK(aedb_batch_diff_next(diff, &change));
+	return change;
+}
+
+TEST(batch_diff_details, "a list of changes tells values from attributes, and times if asked")
+{
+	struct fixture f;
+	struct aedb_batch *batch;
+	struct aedb_batch_diff *diff;
+	struct aedb_change change;
+	struct aedb_put attr = { .key = "a", .key_bytes = 1, .value = "1",
+				 .value_bytes = 1, .attr = "x", .attr_bytes = 1 };
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "a", "1"));
+	CHECK_OK(put_text(f.scope, "b", "1"));
+	CHECK_OK(put_text(f.scope, "c", "1"));
+	CHECK_OK(put_text(aedb_scope_dirs(f.scope), "d", ""));
+	batch = batch_of(f.db);
+	CHECK_OK(batch_put_full(batch, f.scope, &attr));
+	CHECK_OK(batch_put(batch, f.scope, "b", "2"));
+	CHECK_OK(batch_move(batch, f.scope, "c", "e"));
+	CHECK_OK(batch_touch(batch, aedb_scope_dirs(f.scope), "d"));
+	CHECK_OK(aedb_batch_diff_open(batch, &diff));
+	aedb_batch_diff_with_times(diff);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_CHANGED && !change.has_new_value);
+	CHECK_EQ(change.base_id, change.id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_CHANGED && change.has_new_value);
+	CHECK_EQ(change.base_id, change.id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_REMOVED && change.base_id == change.id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_ADDED && change.id && !change.base_id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_TOUCHED && change.of == AEDB_OF_DIRECTORY);
+	CHECK_EQ(aedb_batch_diff_next(diff, &change), AEDB_NOT_FOUND);
+	aedb_batch_diff_close(diff);
+	aedb_batch_abort(batch);
+	fixture_close(&f);
+}
+
 TEST(batch_projects, "a scope needs its project, and a project that goes must have got no scope")
 {
 	struct aedb_batch *batch;

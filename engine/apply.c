@@ -49,36 +49,6 @@ static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 	return 0;
 }
 
-/* What an entry's value takes in value files. */
-static uint64_t stored_bytes(const struct entry *entry)
-{
-	struct value_ref ref;
-
-	if (!entry->is_ref ||
-	    value_ref_decode(entry->value, entry->value_bytes, &ref) < 0)
-		return 0;
-	return value_ref_allocated(&ref);
-}
-
-/* What a put replaces of `old_bytes`: a value that was not written whole keeps
- * the rest of it. */
-static uint64_t replaced_bytes(const struct op *op, const struct entry *entry,
-			       uint64_t old_bytes)
-{
-	struct value_extent extent;
-	struct byte_reader r;
-	uint64_t written = 0;
-
-	if (!entry->is_ref)
-		return old_bytes;
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
-		if (op_extents_next(&r, &extent) == 0)
-			written += extent.bytes;
-	return written < stored_bytes(entry) && written < old_bytes ? written :
-								      old_bytes;
-}
-
 /* Value files that a commit refers to stay until it is in segments. */
 static void files_note(struct apply *apply, const struct op *op)
 {
@@ -112,7 +82,6 @@ static unsigned int put_parts(const struct op *op)
 static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
-	uint64_t old_bytes = 0;
 	struct space *space;
 	int exists, rc = space_find(apply, op->key.tree, &space);
 
@@ -125,12 +94,10 @@ static int apply_put(struct apply *apply, const struct op *op)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
 		return err_set(AEDB_EXISTS, "the key exists");
-	if (exists) {
-		old_bytes = stored_bytes(&entry);
+	if (exists)
 		superseded_note_put(apply, &entry, op);
-	} else {
+	else
 		entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
-	}
 	entry.key = op->key.at;
 	entry.key_bytes = (uint32_t)op->key.n;
 	entry.value = op->value.at;
@@ -139,7 +106,6 @@ static int apply_put(struct apply *apply, const struct op *op)
 	entry.has_own_mtime = false;
 	entry.mtime_ns = op->flags & OP_HAS_MTIME ? op->mtime_ns :
 						    AEDB_MTIME_NONE;
-	apply->buried_bytes += replaced_bytes(op, &entry, old_bytes);
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
 	return apply_version(apply, space, &entry, !exists);
@@ -173,7 +139,6 @@ static int apply_delete(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
-	apply->buried_bytes += stored_bytes(&entry);
 	superseded_note(apply, &entry);
 	return apply_tombstone(apply, space, op->key.at, op->key.n);
 }
@@ -241,10 +206,8 @@ static int apply_move(struct apply *apply, const struct op *op)
 	exists = key_look(apply, to, &op->to_key, ANNEX_SIZES, &other);
 	if (exists < 0)
 		return exists;
-	if (exists) {
-		apply->buried_bytes += stored_bytes(&other);
+	if (exists)
 		superseded_note(apply, &other);
-	}
 	superseded_note_but_value(apply, &object);
 	rc = object_put(apply, to, &op->to_key, &object, !exists);
 	return rc < 0 ? rc : apply_tombstone(apply, from, op->key.at, op->key.n);
@@ -294,7 +257,6 @@ static int object_bury(struct apply *apply, struct space *space,
 	if (rc <= 0)
 		return rc;
 	/* what both share is not known: a batch lists all it wrote at once */
-	apply->buried_bytes += stored_bytes(&entry);
 	superseded_note(apply, &entry);
 	return 0;
 }

@@ -35,11 +35,11 @@ struct apply {
 	uint64_t time_us;
 	seq_t first_seq;	/* of the payload's first operation */
 	seq_t seq;		/* of the operation being executed */
-	uint64_t buried_bytes;	/* of values replaced or deleted, about */
+	uint64_t buried_bytes;	/* superseded.h; so is superseded_bytes */
 	struct undo *undos;	/* owned; apply_release */
 	size_t n_undos, n_undos_max;
 	struct space_absent absent;	/* known of the payload; set before */
-	uint64_t superseded_bytes;	/* superseded.h */
+	uint64_t superseded_bytes;
 	struct annex annex;	/* of the payload that was executed last */
 	seq_t below_seq;	/* versions up to it may not be in the log that
 				 * is repeated */

@@ -29,20 +29,9 @@ static uint64_t stored_bytes(const void *value, size_t n)
 		       value_ref_allocated(&ref) : 0;
 }
 
-void superseded_note_but_value(struct apply *apply, const struct entry *old)
+static uint64_t value_bytes(const struct entry *e)
 {
-	if (is_counted(apply))
-		apply->superseded_bytes += inline_bytes(old);
-}
-
-void superseded_note(struct apply *apply, const struct entry *old)
-{
-	if (!is_counted(apply))
-		return;
-	apply->superseded_bytes += inline_bytes(old);
-	if (old->is_ref)
-		apply->superseded_bytes += stored_bytes(old->value,
-							old->value_bytes);
+	return e->is_ref ? stored_bytes(e->value, e->value_bytes) : 0;
 }
 
 /* What the operation's value takes over from others. */
@@ -59,19 +48,32 @@ static uint64_t shared_bytes(const struct op *op)
 	return all > written ? all - written : 0;
 }
 
+/* A version of whose value in value files so much is no successor's. */
+static void note(struct apply *apply, const struct entry *old, uint64_t buried)
+{
+	apply->buried_bytes += buried;
+	if (is_counted(apply))
+		apply->superseded_bytes += inline_bytes(old) + buried;
+}
+
+void superseded_note_but_value(struct apply *apply, const struct entry *old)
+{
+	note(apply, old, 0);
+}
+
+void superseded_note(struct apply *apply, const struct entry *old)
+{
+	note(apply, old, value_bytes(old));
+}
+
 void superseded_note_put(struct apply *apply, const struct entry *old,
 			 const struct op *op)
 {
-	uint64_t stored, shared;
+	uint64_t bytes = value_bytes(old), shared = 0;
 
-	if (!is_counted(apply))
-		return;
-	apply->superseded_bytes += inline_bytes(old);
-	if (!old->is_ref)
-		return;
-	stored = stored_bytes(old->value, old->value_bytes);
-	shared = op->flags & OP_IS_REF ? shared_bytes(op) : 0;
-	apply->superseded_bytes += stored > shared ? stored - shared : 0;
+	if (bytes && op->flags & OP_IS_REF)
+		shared = shared_bytes(op);
+	note(apply, old, bytes > shared ? bytes - shared : 0);
 }
 
 /* Sums of the segments that may hold keys of the scope. */

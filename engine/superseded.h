@@ -1,7 +1,7 @@
 /*
- * How much each operation leaves behind that only older states show: what the
- * kept history is measured by. Added to apply->superseded_bytes; nothing is done
- * while no history is kept.
+ * How much each operation leaves behind that only older states show: what of it
+ * lies in value files is added to apply->buried_bytes, all of it, which the kept
+ * history is measured by, to apply->superseded_bytes while a history is kept.
  *
  * Threads: as apply.h. Errors: none; what cannot be told counts as nothing.
  */

@@ -562,6 +562,48 @@ TEST(value_files, "a value file stays for a transaction, and knows the last comm
 	fixture_close(&f);
 }
 
+/* The value of "k" in another length, with a byte of it written; how much of what
+ * was there before no value has any more. */
+static uint64_t bury(struct fixture *f, uint64_t bytes, uint64_t offset)
+{
+	struct aedb_put put = { .key = "k", .key_bytes = 1 };
+	uint64_t before = atomic_load(&f->db->buried_bytes);
+	struct aedb_reader *reader;
+
+	CHECK_OK(aedb_reader_open(f->scope, NULL, "k", 1, &reader));
+	CHECK_OK(aedb_stage_open(f->db, reader, &put.stage));
+	aedb_reader_close(reader);
+	CHECK_OK(aedb_stage_truncate(put.stage, bytes));
+	CHECK_OK(aedb_stage_write(put.stage, "x", 1, offset));
+	CHECK_OK(put_full(f->scope, &put));
+	aedb_stage_close(put.stage);
+	return atomic_load(&f->db->buried_bytes) - before;
+}
+
+TEST(buried, "of a large value is buried what is cut off, or changed, and no more")
+{
+	enum { BYTES = 4 << 20, CHANGED_MAX = 128 << 10 };
+	uint8_t *bytes = malloc(BYTES);
+	struct fixture f;
+	uint64_t buried;
+
+	fixture_open(&f);
+	memset(bytes, 1, BYTES);
+	CHECK_OK(aedb_put(f.scope, "k", 1, bytes, BYTES));
+	CHECK_EQ(atomic_load(&f.db->buried_bytes), 0);
+	buried = bury(&f, BYTES, 5);
+	CHECK(buried > 0 && buried < CHANGED_MAX);
+	CHECK(bury(&f, BYTES + 1, BYTES) < CHANGED_MAX);
+	buried = bury(&f, BYTES / 4, 5);
+	CHECK(buried > BYTES / 2 && buried < BYTES);
+	buried = atomic_load(&f.db->buried_bytes);
+	CHECK_OK(delete_text(f.scope, "k"));
+	buried = atomic_load(&f.db->buried_bytes) - buried;
+	CHECK(buried >= BYTES / 4 && buried < BYTES / 4 + CHANGED_MAX);
+	fixture_close(&f);
+	free(bytes);
+}
+
 TEST(stored_files, "the file of a value stored by a put is held until the commit")
 {
 	static uint8_t bytes[200000];

@@ -171,15 +171,6 @@ void aedb_batch_info(const struct aedb_batch *batch, struct aedb_batch_info *ret
 
 /* What the view shows. */
 
-struct space *batch_own_space(struct aedb_batch *batch,
-			      const struct aedb_scope *scope)
-{
-	struct scope_state *state = catalog_there(&batch->catalog,
-						  scope->state->id);
-
-	return state ? &state->planes[scope->space.id % 2].space : NULL;
-}
-
 bool batch_has_made(struct aedb_batch *batch, uint64_t scope_id)
 {
 	struct scope_state *state = catalog_there(&batch->catalog, scope_id);

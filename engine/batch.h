@@ -67,9 +67,6 @@ void batch_end(struct aedb_batch *batch);
  * not there. */
 struct space *batch_space(struct aedb_batch *batch, struct aedb_scope *scope,
 			  seq_t *ret_limit);
-/* The batch's own space of a scope; NULL: it has none, nothing was written. */
-struct space *batch_own_space(struct aedb_batch *batch,
-			      const struct aedb_scope *scope);
 /* Whether the batch made the scope of this id. */
 bool batch_has_made(struct aedb_batch *batch, uint64_t scope_id);
 

@@ -395,11 +395,6 @@ static size_t thing_block_bytes(size_t bytes)
 	return (bytes + MALLOC_ALIGN - 1) & ~(size_t)(MALLOC_ALIGN - 1);
 }
 
-bool cache_keeps(const struct cache *c, size_t bytes)
-{
-	return block_fits(c, thing_block_bytes(bytes));
-}
-
 static bool has_room(const struct cache *c, size_t bytes)
 {
 	size_t live = __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);

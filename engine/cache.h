@@ -47,8 +47,6 @@ const void *cache_look(struct cache *c, struct cache_key key,
  * kept: only readable until the epoch is left. */
 const void *cache_put(struct cache *c, struct cache_key key, void *data,
 		      size_t bytes);
-/* Whether a thing of this size is kept; malloc may round it up. */
-bool cache_keeps(const struct cache *c, size_t bytes);
 /* Inside the epoch. Whether what cache_get did not find should be put when it has
  * been read. Not unless it is kept; with no room left only what was asked for not
  * long ago already, and not in place of something that was used since its last

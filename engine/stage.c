@@ -52,15 +52,6 @@ uint64_t stage_memory_bytes(const struct stage *stage)
 	       stage_chunk_memory_bytes(stage);
 }
 
-static void charge(struct stage *stage) REQUIRES(stage->member.lock)
-{
-	staged_note(values_staged(stage->values), &stage->member,
-		    stage_memory_bytes(stage),
-		    stage_chunk_memory_bytes(stage) + stage->base_bytes,
-		    stage->is_written);
-	stage->is_written = false;
-}
-
 void stage_enter(struct stage *stage)
 {
 	lock_acquire(&stage->member.lock);
@@ -69,7 +60,9 @@ void stage_enter(struct stage *stage)
 
 void stage_leave(struct stage *stage)
 {
-	charge(stage);
+	staged_note(values_staged(stage->values), &stage->member,
+		    stage_memory_bytes(stage),
+		    stage_chunk_memory_bytes(stage) + stage->base_bytes);
 	lock_release(&stage->member.lock);
 }
 
@@ -93,7 +86,7 @@ int stage_make_room(struct stage *stage) NO_LOCK_ANALYSIS
 
 		rc = stage_chunk_spill_all(oldest);
 		/* others are tried before it next time */
-		oldest->is_written |= rc < 0;
+		oldest->member.is_written |= rc < 0;
 		stage_leave(oldest);
 	}
 	return rc < 0 ? spill_self(stage) : 0;
@@ -179,7 +172,7 @@ int stage_open(struct values *values, const struct value_source *base,
 	}
 	stage_base_enter(stage, base);
 	stage->bytes = value_source_bytes(base);
-	staged_join(values_staged(values), &stage->member);
+	staged_member_init(&stage->member);
 	stage_enter(stage);
 	stage_leave(stage);
 	*ret = stage;
@@ -190,7 +183,7 @@ void stage_close(struct stage *stage)
 {
 	if (!stage)
 		return;
-	staged_leave(values_staged(stage->values), &stage->member);
+	staged_member_release(values_staged(stage->values), &stage->member);
 	stage_chunk_drop_from(stage, 0);
 	value_tree_release(&stage->tree);
 	free(stage->generations);
@@ -246,7 +239,7 @@ static void staged_now(struct stage *stage, uint64_t end)
 	if (end > g->end)
 		g->end = end;
 	stage->staged = stage->now;
-	stage->is_changed = stage->is_written = true;
+	stage->is_changed = stage->member.is_written = true;
 }
 
 /* Makes all generations one, the first. */

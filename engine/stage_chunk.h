@@ -40,7 +40,6 @@ struct stage {
 	struct stage_chunk *chunks;	/* owned; ascending */
 	size_t n_chunks, chunks_room;
 	uint64_t clock;
-	bool is_written;	/* since the last stage_charge */
 
 	struct stage_generation *generations;	/* owned; from 1 */
 	unsigned generations_room;	/* at most STAGE_GENERATIONS_MAX + 1 */

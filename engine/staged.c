@@ -40,9 +40,8 @@ uint64_t staged_bytes(const struct staged *staged)
 	return atomic_load(&staged->bytes);
 }
 
-void staged_join(struct staged *staged, struct staged_member *member)
+void staged_member_init(struct staged_member *member)
 {
-	(void)staged;
 	memset(member, 0, sizeof(*member));
 	lock_init(&member->lock, LOCK_RANK_STAGE);
 }
@@ -79,7 +78,7 @@ static void list_recount(struct staged *staged, struct staged_member *member,
 	member->spillable_bytes = spillable_bytes;
 }
 
-void staged_leave(struct staged *staged, struct staged_member *member)
+void staged_member_release(struct staged *staged, struct staged_member *member)
 {
 	/* whoever has it finishes first; then nobody finds it any more */
 	lock_acquire(&member->lock);
@@ -92,7 +91,7 @@ void staged_leave(struct staged *staged, struct staged_member *member)
 }
 
 void staged_note(struct staged *staged, struct staged_member *member,
-		 uint64_t bytes, uint64_t spillable_bytes, bool is_written)
+		 uint64_t bytes, uint64_t spillable_bytes)
 {
 	atomic_fetch_add(&staged->bytes, bytes - member->bytes);
 	member->bytes = bytes;
@@ -102,13 +101,14 @@ void staged_note(struct staged *staged, struct staged_member *member,
 	if (!spillable_bytes) {
 		list_remove(staged, member);
 	} else if (!member->spillable_bytes ||
-		   (is_written && staged->newest != member)) {
+		   (member->is_written && staged->newest != member)) {
 		list_remove(staged, member);
 		list_append(staged, member, spillable_bytes);
 	} else {
 		list_recount(staged, member, spillable_bytes);
 	}
 	lock_release(&staged->lock);
+	member->is_written = false;
 }
 
 /* Its lock, if nobody has it or its bytes. */

@@ -2,12 +2,12 @@
  * The memory of all values being written: which of them hold how much, and
  * which was written least lately.
  *
- *	staged_join(staged, &member);
+ *	staged_member_init(&member);
  *	… under member.lock, after a change:
- *	staged_note(staged, &member, bytes, spillable_bytes, is_written);
+ *	staged_note(staged, &member, bytes, spillable_bytes);
  *	while (staged_take_oldest(staged, &member)) … spill it, note it, and
  *		release its lock
- *	staged_leave(staged, &member);
+ *	staged_member_release(staged, &member);
  *
  * Threads: any; what is said of one member, under its lock.
  */
@@ -25,6 +25,7 @@
 struct staged_member {
 	struct lock lock;
 	bool is_lent;		/* guarded by lock: somebody borrows its bytes */
+	bool is_written;	/* guarded by lock: since it was noted last */
 	uint64_t bytes;		/* guarded by lock */
 	/* guarded by staged->lock: in its list if there is something to spill */
 	uint64_t spillable_bytes;
@@ -40,20 +41,20 @@ struct staged {
 };
 
 void staged_init(struct staged *staged);
-/* Every member has left. */
+/* Every member is released. */
 void staged_release(struct staged *staged);
 /* What all may hold that could be spilled; at first without limit. */
 void staged_set_max(struct staged *staged, uint64_t bytes);
 bool staged_is_over(struct staged *staged);
 uint64_t staged_bytes(const struct staged *staged);
 
-void staged_join(struct staged *staged, struct staged_member *member);
+void staged_member_init(struct staged_member *member);
 /* Nobody else has or gets its lock after this. */
-void staged_leave(struct staged *staged, struct staged_member *member);
-/* What it holds now, and how much of it could be on the disk instead; written:
- * it is the newest now. */
+void staged_member_release(struct staged *staged, struct staged_member *member);
+/* What it holds now, and how much of it could be on the disk instead; if it was
+ * written it is the newest now. */
 void staged_note(struct staged *staged, struct staged_member *member,
-		 uint64_t bytes, uint64_t spillable_bytes, bool is_written)
+		 uint64_t bytes, uint64_t spillable_bytes)
 	REQUIRES(member->lock);
 /* While all hold too much: the member written least lately that nobody uses
  * just now, with its lock held. false: there is none, or no need. */

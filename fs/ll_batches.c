@@ -13,6 +13,7 @@
 #include "control.h"
 #include "forest_batches.h"
 #include "ll_handlers.h"
+#include "ll_tell.h"
 #include "log.h"
 #include "state.h"
 
@@ -97,8 +98,7 @@ static void tell_expired(struct ll_config *config, const struct batch *batch)
 {
 	char text[AEDB_NAME_BYTES_MAX + 64];
 
-	fuse_lowlevel_notify_inval_entry(config->fuse, batch->dir, batch->name,
-					 strlen(batch->name));
+	ll_tell_gone(config->fuse, batch->dir, batch->name);
 	snprintf(text, sizeof(text), "%s is older than batch_age and was aborted",
 		 batch->name);
 	log_line(LOG_WARNING, "batch %s", text);
@@ -122,8 +122,7 @@ static bool end_expired(struct ll_config *config, int64_t *ret)
 	tree_unlock(live);
 	if (!batch)
 		return false;
-	for (size_t i = 0; i < effects.n_stale; i++)
-		notify_attributes(config->fuse, effects.stale[i]);
+	ll_tell_stale(config->fuse, &effects);
 	tell_expired(config, batch);
 	forest_batch_drop(batch);
 	return true;

@@ -375,18 +375,14 @@ static void effects_tell(struct ll_config *config,
 {
 	struct tree *live = forest_live(config->forest);
 
-	for (size_t i = 0; i < effects->tree.n_stale; i++)
-		notify_attributes(config->fuse, effects->tree.stale[i]);
+	ll_tell_stale(config->fuse, &effects->tree);
 	ll_tell(config->fuse, &effects->news);
 	tree_lock(live);
 	news_told(live, &effects->news);
 	tree_unlock(live);
 	news_release(&effects->news);
 	if (effects->gone_parent)
-		fuse_lowlevel_notify_inval_entry(config->fuse,
-						 effects->gone_parent,
-						 effects->gone,
-						 strlen(effects->gone));
+		ll_tell_gone(config->fuse, effects->gone_parent, effects->gone);
 }
 
 static int wait_durable(const struct text_job *job, aedb_seq_t seq)

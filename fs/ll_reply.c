@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "control.h"
+#include "ll_tell.h"
 #include "log.h"
 
 /* Until the kernel is told otherwise. */
@@ -165,14 +166,6 @@ static void send_when_durable(fuse_req_t req, aedb_seq_t seq,
 	work_submit(ll_config(req)->pool, &wait->item);
 }
 
-static void notify(fuse_req_t req, const struct tree_effects *effects)
-{
-	struct ll_config *config = ll_config(req);
-
-	for (size_t i = 0; i < effects->n_stale; i++)
-		notify_attributes(config->fuse, effects->stale[i]);
-}
-
 /* Outcomes that programs ask for as a matter of course are no failures. */
 static bool is_failure(int rc)
 {
@@ -219,7 +212,7 @@ void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 
 	tree_take_effects(live, &effects);
 	tree_unlock(live);
-	notify(req, &effects);
+	ll_tell_stale(ll_config(req)->fuse, &effects);
 	if (rc < 0) {
 		fail(req, rc, reply->kind);
 		return;

@@ -200,12 +200,6 @@ void work_submit(struct work_pool *pool, struct work_item *item)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-void notify_attributes(struct fuse_session *fuse, uint64_t nodeid)
-{
-	/* Fails only when the kernel no longer holds the node. */
-	fuse_lowlevel_notify_inval_inode(fuse, nodeid, -1, 0);
-}
-
 /* The loop and the thread that waits for signals. */
 
 struct session {

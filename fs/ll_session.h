@@ -50,10 +50,6 @@ void work_pool_close(struct work_pool *pool);
  * wait in the order they came. They are bounded by the requests in flight. */
 void work_submit(struct work_pool *pool, struct work_item *item);
 
-/* Drops the attributes the kernel keeps of a node. Takes no lock of the
- * kernel's, so handlers call it inline, before they reply. */
-void notify_attributes(struct fuse_session *fuse, uint64_t nodeid);
-
 struct session_hooks {
 	/* At the first SIGTERM, SIGINT or SIGHUP, on a thread of the session's
 	 * own, while requests are still served: takes the mount from its

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ll_session.h"
-
 #define NAMES_MAX 1000
 /* Of linux/fuse.h since Linux 6.16. */
 #define NOTIFY_INC_EPOCH 8
@@ -27,18 +25,34 @@ static bool tell_epoch(struct fuse_session *fuse)
 	       (ssize_t)sizeof(header);
 }
 
+/* Fails only when the kernel no longer holds the node. */
+static void tell_attributes(struct fuse_session *fuse, uint64_t nodeid)
+{
+	fuse_lowlevel_notify_inval_inode(fuse, nodeid, -1, 0);
+}
+
+void ll_tell_gone(struct fuse_session *fuse, uint64_t parent, const char *name)
+{
+	fuse_lowlevel_notify_inval_entry(fuse, parent, name, strlen(name));
+}
+
+void ll_tell_stale(struct fuse_session *fuse,
+		   const struct tree_effects *effects)
+{
+	for (size_t i = 0; i < effects->n_stale; i++)
+		tell_attributes(fuse, effects->stale[i]);
+}
+
 static void tell_names(struct fuse_session *fuse, const struct news *news)
 {
 	for (size_t i = 0; i < news->n_names; i++)
-		fuse_lowlevel_notify_inval_entry(fuse, news->names[i].parent,
-						 news->names[i].name,
-						 strlen(news->names[i].name));
+		ll_tell_gone(fuse, news->names[i].parent, news->names[i].name);
 }
 
 void ll_tell(struct fuse_session *fuse, const struct news *news)
 {
 	for (size_t i = 0; i < news->n_attributes; i++)
-		notify_attributes(fuse, news->attributes[i]);
+		tell_attributes(fuse, news->attributes[i]);
 	if (news->n_names <= NAMES_MAX || !tell_epoch(fuse))
 		tell_names(fuse, news);
 }

@@ -1,8 +1,10 @@
 /*
- * News of a commit for the kernel.
+ * News for the kernel, which believes something else.
  *
- * Threads: one that holds no lock and whose request nobody waits for but its
- * caller: telling of a name waits for whoever uses its directory.
+ * Threads: of names, one that holds no lock and whose request nobody waits for but
+ * its caller: telling of one waits for whoever uses its directory. Telling of
+ * attributes takes no lock of the kernel's, so handlers do it inline, before they
+ * reply.
  */
 #ifndef LL_TELL_H
 #define LL_TELL_H
@@ -11,6 +13,12 @@
 
 struct fuse_session;
 
+/* Names and attributes, after a commit. */
 void ll_tell(struct fuse_session *fuse, const struct news *news);
+/* A name that is not there any more. */
+void ll_tell_gone(struct fuse_session *fuse, uint64_t parent, const char *name);
+/* Attributes that an operation made stale. */
+void ll_tell_stale(struct fuse_session *fuse,
+		   const struct tree_effects *effects);
 
 #endif

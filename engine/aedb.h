@@ -561,7 +561,27 @@ int aedb_batch_expect_object(struct aedb_batch *batch, struct aedb_scope *scope,
 /* No key of the range was made, changed or deleted. */
 int aedb_batch_expect_range(struct aedb_batch *batch, struct aedb_scope *scope,
 			    const struct aedb_range *range);
-/* Forgets all that was expected. */
+/* What comes of a directory record, project or scope that a batch changes and
+ * others changed, too, by who knows what attributes mean. */
+enum aedb_settled_as {
+	AEDB_SETTLED_OWN,	/* what the batch does with it stays */
+	AEDB_SETTLED_MERGED,	/* the batch gives it attr */
+	AEDB_SETTLED_NONE,	/* the batch leaves its attributes alone */
+};
+struct aedb_settled {
+	uint64_t id;		/* in the base; each once */
+	aedb_seq_t version;	/* others' newest: up to this nothing conflicts, if
+				 * it is the same object still; of AEDB_SETTLED_NONE
+				 * others may have removed it, too, and it is 0 */
+	enum aedb_settled_as as;
+	const void *attr;
+	size_t attr_bytes;
+};
+/* For the checks and commits to come. Copied. AEDB_NO_MEMORY. */
+int aedb_batch_settle(struct aedb_batch *batch,
+		      const struct aedb_settled *settled);
+
+/* Forgets all that was expected or settled. */
 void aedb_batch_expect_nothing(struct aedb_batch *batch);
 
 /*

@@ -21,6 +21,7 @@
 #include "batch.h"
 #include "batch_conflict.h"
 #include "batch_names.h"
+#include "batch_settle.h"
 #include "commit.h"
 #include "conflict.h"
 #include "err.h"
@@ -105,6 +106,7 @@ void aedb_batch_expect_nothing(struct aedb_batch *batch)
 	free(batch->expects);
 	batch->expects = NULL;
 	batch->n_expects = 0;
+	batch_settled_clear(batch);
 }
 
 void batch_end(struct aedb_batch *batch)

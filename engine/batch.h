@@ -49,6 +49,8 @@ struct aedb_batch {
 	seq_t newest_scan;	/* at most at this number */
 	struct batch_expect *expects;	/* owned */
 	size_t n_expects;
+	struct aedb_settled *settled;	/* owned: batch_settle.h */
+	size_t n_settled, settled_max;
 	struct batch_guard *guards;	/* owned: of the commit being made */
 	size_t n_guards, guards_max;
 	struct batch_conflict *conflicts;	/* owned: batch_conflict.h */

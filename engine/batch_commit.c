@@ -12,6 +12,7 @@
 #include "batch_conflict.h"
 #include "batch_names.h"
 #include "batch_places.h"
+#include "batch_settle.h"
 #include "batch_walk.h"
 #include "commit.h"
 #include "err.h"
@@ -107,6 +108,8 @@ static int object_add(struct build *build, const struct batch_delta *delta,
 static int touch_add(struct build *build, const struct batch_delta *delta,
 		     struct op *op)
 {
+	if (!delta->is_raised && !delta->has_set_mtime)
+		return 0;
 	op->kind = OP_TOUCH;
 	if (delta->has_set_mtime) {
 		op->flags |= OP_HAS_MTIME;
@@ -160,11 +163,29 @@ static int delta_add(struct build *build, const struct batch_delta *delta)
 	return 0;
 }
 
+/* Has a change of attributes be what was settled. */
+static void delta_settle(const struct build *build, struct batch_delta *delta)
+{
+	const struct aedb_settled *settled;
+
+	if (delta->kind != DELTA_ATTR || space_has_keys(delta->space->id))
+		return;
+	settled = batch_settled_find(build->batch, delta->own.id);
+	if (!settled || settled->as == AEDB_SETTLED_OWN)
+		return;
+	delta->has_new_attr = settled->as == AEDB_SETTLED_MERGED;
+	delta->own.attr = settled->attr;
+	delta->own.attr_bytes = (uint32_t)settled->attr_bytes;
+	if (!delta->has_new_attr)
+		delta->kind = DELTA_TOUCHED;
+}
+
 /* Names come first, and their operations before all others. */
-static int delta_take(struct build *build, const struct batch_delta *delta)
+static int delta_take(struct build *build, struct batch_delta *delta)
 {
 	int rc = 0;
 
+	delta_settle(build, delta);
 	if (!delta->state)
 		return batch_guard_name(build->batch, delta);
 	if (!build->has_placed)
@@ -228,6 +249,7 @@ static int build_init(struct build *build, struct aedb_batch *batch)
 	build->extents = (struct op_bytes){ NULL, 0 };
 	build->has_named_extents = build->has_placed = false;
 	batch_guards_clear(batch);
+	batch_settled_sort(batch);
 	txn_init(&build->txn, batch->db);
 	build->txn.whole = batch;
 	if (atomic_load(&batch->catalog.names.tree))

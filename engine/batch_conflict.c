@@ -6,14 +6,15 @@
  * above the base is as it was.
  *
  * Keys conflict when they have another version. Directory records and names do
- * when they are another object or have other attributes, for their times change
- * with whatever is in them; a record made on both sides is one.
+ * when they are another object or have other attributes that are not settled, for
+ * their times change with whatever is in them; a record made on both sides is one.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch_conflict.h"
 #include "batch_names.h"
+#include "batch_settle.h"
 #include "err.h"
 #include "space_walk.h"
 
@@ -157,6 +158,19 @@ static bool is_as_wanted(const struct subject *s, const struct entry *now,
 	return false;
 }
 
+/* Others' change of it is none to the batch, by who knows what it means. */
+static bool is_settled(const struct check *check, const struct subject *s,
+		       const struct entry *now, const struct entry *base)
+{
+	const struct aedb_settled *settled;
+
+	if (s->must_be != SAME_OBJECT || now->is_tombstone ||
+	    now->id != base->id)
+		return false;
+	settled = batch_settled_find(check->batch, base->id);
+	return settled && settled->version == now->seq;
+}
+
 static int point_check(struct check *check, const struct subject *s)
 {
 	struct entry now, base = { .id = 0 };
@@ -174,7 +188,8 @@ static int point_check(struct check *check, const struct subject *s)
 		base = (struct entry){ .id = CATALOG_ROOT_ID };
 		has_base = 1;
 	}
-	if (is_as_wanted(s, &now, &base, has_base))
+	if (is_as_wanted(s, &now, &base, has_base) ||
+	    (has_base && is_settled(check, s, &now, &base)))
 		return 0;
 	return conflict_add(check, &(struct batch_conflict){
 		.tree = s->space->id,

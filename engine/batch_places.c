@@ -15,6 +15,7 @@
 
 #include "batch_names.h"
 #include "batch_places.h"
+#include "batch_settle.h"
 #include "err.h"
 
 #define TEMPORARY_BYTES 24
@@ -209,16 +210,31 @@ static int times_add(struct placing *p, const struct catalog_key *key,
 	return txn_add(p->txn, &op);
 }
 
-static int attr_add(struct placing *p, size_t i, const struct entry *own,
-		    const struct entry *base)
+/* The batch's attributes, if it gives others than the base's: those settled, or
+ * its own. */
+static bool attr_is_new(const struct placing *p, const struct entry *own,
+			const struct entry *base, struct op_bytes *ret)
 {
-	const struct batch_name *name = &p->names->at[i];
-	struct op op = { .kind = OP_PLACE_ATTR, .flags = OP_HAS_ATTR,
-			 .attr = { own->attr, own->attr_bytes } };
+	const struct aedb_settled *settled;
 
 	if (own->attr_bytes == base->attr_bytes &&
 	    (!own->attr_bytes ||
 	     memcmp(own->attr, base->attr, own->attr_bytes) == 0))
+		return false;
+	*ret = (struct op_bytes){ own->attr, own->attr_bytes };
+	settled = batch_settled_find(p->batch, own->id);
+	if (settled && settled->as == AEDB_SETTLED_MERGED)
+		*ret = (struct op_bytes){ settled->attr, settled->attr_bytes };
+	return !settled || settled->as != AEDB_SETTLED_NONE;
+}
+
+static int attr_add(struct placing *p, size_t i, const struct entry *own,
+		    const struct entry *base)
+{
+	const struct batch_name *name = &p->names->at[i];
+	struct op op = { .kind = OP_PLACE_ATTR, .flags = OP_HAS_ATTR };
+
+	if (!attr_is_new(p, own, base, &op.attr))
 		return 0;
 	op.place = place_now(p, name->side[BATCH_VIEW].project, p->now[i]);
 	return txn_add(p->txn, &op);
@@ -269,12 +285,9 @@ static int root_add(struct placing *p)
 		op.mtime_ns = own.mtime_ns;
 	}
 	rc = txn_add(p->txn, &op);
-	if (rc < 0 || (own.attr_bytes == base.attr_bytes &&
-		       (!own.attr_bytes ||
-			memcmp(own.attr, base.attr, own.attr_bytes) == 0)))
+	op = (struct op){ .kind = OP_PLACE_ATTR, .flags = OP_HAS_ATTR };
+	if (rc < 0 || !attr_is_new(p, &own, &base, &op.attr))
 		return rc;
-	op = (struct op){ .kind = OP_PLACE_ATTR, .flags = OP_HAS_ATTR,
-			  .attr = { own.attr, own.attr_bytes } };
 	return txn_add(p->txn, &op);
 }
 

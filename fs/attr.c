@@ -358,6 +358,53 @@ int attr_replace(const void *blob, size_t blob_bytes, const struct fs_attr *attr
 	}, ret);
 }
 
+/* A head without its access time, and a reader at the xattrs. */
+static int head_open(const void *blob, size_t blob_bytes, struct byte_reader *r,
+		     struct fs_attr *ret)
+{
+	int rc;
+
+	*ret = (struct fs_attr){ .present = 0 };
+	byte_reader_init(r, blob ? blob : "", blob ? blob_bytes : 0);
+	rc = byte_reader_left(r) ? head_read(r, ret) : 0;
+	ret->present &= ~(unsigned)ATTR_ATIME;
+	ret->atime_ns = 0;
+	return rc;
+}
+
+bool attr_is_same_but_atime(const void *a, size_t a_bytes, const void *b,
+			    size_t b_bytes)
+{
+	struct byte_reader x, y;
+	struct fs_attr of_a, of_b;
+
+	if (head_open(a, a_bytes, &x, &of_a) < 0 ||
+	    head_open(b, b_bytes, &y, &of_b) < 0)
+		return false;
+	return of_a.present == of_b.present && of_a.mode == of_b.mode &&
+	       of_a.uid == of_b.uid && of_a.gid == of_b.gid &&
+	       of_a.flags == of_b.flags &&
+	       byte_reader_left(&x) == byte_reader_left(&y) &&
+	       memcmp(x.at, y.at, byte_reader_left(&x)) == 0;
+}
+
+int attr_take_atime(const void *blob, size_t blob_bytes, const void *of,
+		    size_t of_bytes, struct attr_blob *ret)
+{
+	static const struct attr_defaults none;
+	struct byte_reader r;
+	struct fs_attr attr, from;
+	int rc = attr_decode(of, of_bytes, 0, &none, &from);
+
+	if (rc == 0)
+		rc = head_open(blob, blob_bytes, &r, &attr);
+	if (rc < 0)
+		return rc;
+	attr.present |= from.present & ATTR_ATIME;
+	attr.atime_ns = from.atime_ns;
+	return attr_replace(blob, blob_bytes, &attr, ret);
+}
+
 /* The old blob with `middle` in the place of item, or where it belongs. */
 static int item_replace(const void *blob, size_t blob_bytes,
 			const struct item *item, const struct byte_writer *middle,

@@ -74,6 +74,14 @@ void attr_blob_release(struct attr_blob *blob);
 int attr_replace(const void *blob, size_t blob_bytes, const struct fs_attr *attr,
 		 struct attr_blob *ret);
 
+/* Whether both say the same of everything but the access time. */
+bool attr_is_same_but_atime(const void *a, size_t a_bytes, const void *b,
+			    size_t b_bytes);
+/* The blob with the access time of another, or as that without one. -ENOMEM,
+ * -EIO. */
+int attr_take_atime(const void *blob, size_t blob_bytes, const void *of,
+		    size_t of_bytes, struct attr_blob *ret);
+
 /* 0 for a name the mount keeps (user.*); -EOPNOTSUPP for other name spaces,
  * -EINVAL without a name behind "user.", -ERANGE over 255 bytes. */
 int attr_xattr_check_name(const char *name);

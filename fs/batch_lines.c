@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "settle.h"
 #include "text.h"
 
 #define LINES_MIN 64
@@ -146,6 +147,23 @@ static size_t path_of_place(struct aedb_place place, char *ret)
 			       place.scope ? "/" : "");
 }
 
+/* A directory of which times alone are changed is not listed. */
+static int is_of_times(const struct lines *lines,
+		       const struct aedb_change *change)
+{
+	const struct settle settle = {
+		.db = lines->batch->tree->db,
+		.batch = lines->batch->engine,
+		.base = lines->base,
+		.view = aedb_batch_view(lines->batch->engine),
+		.dirs = change->of == AEDB_OF_PLACE ?
+				NULL : aedb_scope_dirs(lines->keys),
+	};
+
+	return change->of == AEDB_OF_KEY ? 0 :
+					   settle_is_of_times(&settle, change);
+}
+
 static int add_change(struct lines *lines, const struct aedb_change *change)
 {
 	char path[2 * AEDB_NAME_BYTES_MAX + PATH_BYTES_MAX + 8];
@@ -154,18 +172,21 @@ static int add_change(struct lines *lines, const struct aedb_change *change)
 	int rc = 0;
 
 	if (change->of == AEDB_OF_PLACE) {
+		rc = is_of_times(lines, change);
 		n = path_of_place(change->place, path);
-		return add(lines, (char)change->kind, path, n);
+		return rc ? rc < 0 ? rc : 0 :
+			    add(lines, (char)change->kind, path, n);
 	}
 	/* It comes and goes with its keys, whether it has a record or not. */
 	if (change->of == AEDB_OF_DIRECTORY && change->kind != AEDB_CHANGED &&
 	    change->id & OBJECT_IMPLICIT_BIT)
 		return 0;
 	rc = enter(lines, change->place);
-	if (rc == 0 && change->of == AEDB_OF_KEY)
-		rc = is_directory(lines, change);
-	if (rc < 0)
-		return rc;
+	if (rc == 0)
+		rc = change->of == AEDB_OF_KEY ? is_directory(lines, change) :
+						 is_of_times(lines, change);
+	if (rc < 0 || (rc > 0 && change->of == AEDB_OF_DIRECTORY))
+		return rc < 0 ? rc : 0;
 	if (change->of == AEDB_OF_DIRECTORY)
 		end = "/";
 	else if (rc > 0)

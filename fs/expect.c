@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "place.h"
+#include "settle.h"
 
 /* What was seen to, of a directory on the way to the last change. */
 enum {
@@ -296,14 +297,18 @@ static int enter_scope(struct expecting *e, const struct aedb_place *place)
 /* In a scope that the batch made nobody else makes anything. */
 static int change_see(struct expecting *e, const struct aedb_change *change)
 {
+	struct settle settle = { e->db, e->batch, e->base, e->view, NULL };
 	int rc;
 
 	if (change->of == AEDB_OF_PLACE)
-		return 0;
+		return settle_directory(&settle, change);
 	rc = enter_scope(e, &change->place);
 	if (rc < 0 || aedb_scope_id(e->keys) > e->base_seq)
 		return rc;
-	return change_in_scope(e, change);
+	settle.dirs = aedb_scope_dirs(e->keys);
+	if (change->of == AEDB_OF_DIRECTORY)
+		rc = settle_directory(&settle, change);
+	return rc < 0 ? rc : change_in_scope(e, change);
 }
 
 static int changes_see(struct expecting *e)

@@ -5,6 +5,8 @@
  * - a directory that is gone, or is another one, has nothing new in it;
  * - a key does not come over a directory made by others, nor the reverse.
  *
+ * And what it does not need: that nobody set their access times.
+ *
  * All of it follows from the net difference to the base, so what is made and
  * removed again inside the batch needs nothing.
  *

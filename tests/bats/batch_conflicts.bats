@@ -48,6 +48,11 @@ has() {
 	failed=1
 }
 
+# directory_is DIR: mode and access time of one in the scope of the case before.
+directory_is() {
+	stat -c '%a %X' "p/s$number/$1"
+}
+
 @test "changes of one key conflict, whatever they are; of others in its directory they do not" {
 	after 'echo 1 >new' 'echo 2 >other' committed
 	has 'd/k=base d/sub/k=base k=base new=1 other=2'
@@ -86,6 +91,30 @@ has() {
 	after 'echo 1 >k' 'echo 2 >new; rm new' committed
 	after 'echo 1 >new' 'echo 2 >new; rm new' committed
 	after 'touch -m -d 2020-01-01 d' 'touch -m -d 2021-01-01 d; echo 2 >d/new' committed
+	after 'touch -d 2020-01-01 d .' 'touch -d 2021-01-01 d .; echo 2 >d/new' committed
+	after 'touch -d 2020-01-01 d .' 'chmod 700 d; chmod 750 .' committed
+	[ "$(directory_is d)" = "700 $(date -d 2020-01-01 +%s)" ]
+	[ "$(directory_is .)" = "750 $(date -d 2020-01-01 +%s)" ]
+	after 'chmod 700 d; chmod 750 .' 'touch -d 2021-01-01 d .' committed
+	[ "$(directory_is d | cut -c 1-3)" = 700 ]
+	[ "$(directory_is . | cut -c 1-3)" = 750 ]
+	after 'touch -d 2020-01-01 d' 'rm -r d' committed
+	has 'k=base'
+	after 'touch -d 2020-01-01 d' 'mv d e' committed
+	has 'e/k=base e/sub/k=base k=base'
+	after 'rm -r d' 'touch -d 2021-01-01 d' committed
+	after 'mv d e' 'touch -d 2021-01-01 d' committed
+	after 'chmod 700 d' 'chmod 750 d; touch -d 2021-01-01 d' 'd/'
+	[ "$failed" = 0 ]
+}
+
+@test "trees copied with their times into a directory on both sides meet in it" {
+	mkdir "$BATS_TEST_TMPDIR/one" "$BATS_TEST_TMPDIR/two"
+	echo 1 >"$BATS_TEST_TMPDIR/one/a"
+	echo 2 >"$BATS_TEST_TMPDIR/two/b"
+	after "cp -a $BATS_TEST_TMPDIR/one/. d" "cp -a $BATS_TEST_TMPDIR/two/. d" \
+		committed
+	has 'd/a=1 d/b=2 d/k=base d/sub/k=base k=base'
 	[ "$failed" = 0 ]
 }
 

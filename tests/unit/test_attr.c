@@ -90,6 +90,41 @@ TEST(attr_keeps_xattrs, "new attributes keep the xattrs, a new xattr the attribu
 	attr_blob_release(&next);
 }
 
+TEST(attr_atime, "blobs are told apart without their access times, and one takes another's")
+{
+	struct fs_attr later = full;
+	struct attr_blob blob = { NULL, 0 }, next;
+	uint8_t a[ATTR_HEAD_BYTES_MAX], b[ATTR_HEAD_BYTES_MAX];
+	size_t a_bytes = attr_encode(&full, a), b_bytes;
+	struct fs_attr attr;
+
+	later.atime_ns++;
+	b_bytes = attr_encode(&later, b);
+	CHECK(attr_is_same_but_atime(a, a_bytes, b, b_bytes));
+	later.present &= ~(unsigned)ATTR_ATIME;
+	b_bytes = attr_encode(&later, b);
+	CHECK(attr_is_same_but_atime(a, a_bytes, b, b_bytes));
+	later.mode ^= 1;
+	b_bytes = attr_encode(&later, b);
+	CHECK(!attr_is_same_but_atime(a, a_bytes, b, b_bytes));
+	CHECK(!attr_is_same_but_atime(a, a_bytes, NULL, 0));
+	CHECK(attr_is_same_but_atime(NULL, 0, NULL, 0));
+
+	blob_set(&blob, "user.a", "1", 1);
+	CHECK(!attr_is_same_but_atime(blob.bytes, blob.n, NULL, 0));
+	CHECK_OK(attr_take_atime(blob.bytes, blob.n, a, a_bytes, &next));
+	CHECK(attr_is_same_but_atime(blob.bytes, blob.n, next.bytes, next.n));
+	CHECK_OK(attr_decode(next.bytes, next.n, S_IFDIR, &defaults, &attr));
+	CHECK_EQ(attr.present, ATTR_ATIME);
+	CHECK_EQ(attr.atime_ns, full.atime_ns);
+	attr_blob_release(&blob);
+	CHECK_OK(attr_take_atime(next.bytes, next.n, NULL, 0, &blob));
+	CHECK_OK(attr_decode(blob.bytes, blob.n, S_IFDIR, &defaults, &attr));
+	CHECK_EQ(attr.present, 0);
+	attr_blob_release(&blob);
+	attr_blob_release(&next);
+}
+
 TEST(attr_create_replace, "create and replace fail as setxattr says")
 {
 	struct attr_blob blob = { NULL, 0 }, next;

@@ -30,6 +30,7 @@ struct control {
 	struct control_config config;		/* constant after open */
 	struct control_records *records;	/* constant after open; own lock */
 	atomic_bool is_ending;			/* no command begins any more */
+	_Atomic uint64_t nodes, node_bytes;	/* atomic: of these files */
 };
 
 struct control_file {
@@ -184,6 +185,12 @@ static int changes_print(struct aedb *db, FILE *out)
 	return rc;
 }
 
+void control_note_nodes(struct control *control, int more, size_t bytes)
+{
+	atomic_fetch_add(&control->nodes, (uint64_t)more);
+	atomic_fetch_add(&control->node_bytes, (uint64_t)more * bytes);
+}
+
 static void figures_print(struct control *control, FILE *out)
 {
 	uint64_t nodes, node_bytes;
@@ -192,6 +199,8 @@ static void figures_print(struct control *control, FILE *out)
 	aedb_stats(control->config.db, &stats);
 	metrics_print(&stats, out);
 	forest_count(control->config.forest, &nodes, &node_bytes);
+	nodes += atomic_load(&control->nodes);
+	node_bytes += atomic_load(&control->node_bytes);
 	metrics_print_gauge("nodes", "Objects that the kernel knows.", nodes,
 			    out);
 	metrics_print_gauge("node_bytes", "Memory for them.", node_bytes, out);

@@ -43,6 +43,8 @@ enum control_kind {
 	CONTROL_BATCH_CONFLICTS,
 };
 
+#define CONTROL_NAME_BYTES 16	/* of a file's name, with a NUL */
+
 /* One of the files. */
 struct control_which {
 	enum control_kind kind;
@@ -93,6 +95,9 @@ int control_write(struct control_file *file, uid_t uid,
  * Does not wait. */
 void control_note_failure(struct control *control, const char *what, uid_t uid,
 			  int rc, const char *words);
+/* The kernel has got to know more of these files, or has forgotten some: counted
+ * among the mount's nodes, so many bytes each. */
+void control_note_nodes(struct control *control, int more, size_t bytes);
 /* Commands that run end soon, and none begins. */
 void control_end(struct control *control);
 

@@ -4,8 +4,10 @@
  * Invariants
  * 1. A request that waits for a command is answered once: by the worker, or with
  *    EINTR when its caller is interrupted; the command goes on.
- * 2. A node is freed when the kernel has forgotten it; what it or a handle shows,
- *    when no worker uses it either.
+ * 2. A node is freed when the kernel has forgotten it, or the session has ended;
+ *    what it or a handle shows, when no worker uses it either.
+ * 3. The kernel would keep a name in a batch that has ended while such a file is
+ *    open, and with it both nodes: it is told at the file's release.
  */
 #include "ll_control.h"
 
@@ -26,8 +28,11 @@ struct opened {
 };
 
 struct control_node {
-	uint64_t lookups;		/* guarded by the tree lock */
+	uint64_t lookups;		/* guarded by the tree lock, as next */
+	LIST_ENTRY(control_node) next;
 	struct control_which which;	/* constant, as is all below */
+	fuse_ino_t parent;
+	char name[CONTROL_NAME_BYTES];
 	struct stat stat;
 	struct opened *text;		/* what is read; used. NULL: each handle has
 					 * its own: of commands, and of what
@@ -86,6 +91,45 @@ static void node_free(struct control_node *node)
 	free(node);
 }
 
+/* From now on the kernel may know it. */
+static void node_enter(struct ll_config *config, struct control_node *node)
+{
+	struct tree *live = forest_live(config->forest);
+
+	control_note_nodes(config->control, 1, sizeof(*node));
+	tree_lock(live);
+	LIST_INSERT_HEAD(&config->controls, node, next);
+	tree_unlock(live);
+}
+
+/* The kernel has forgotten it so many times. */
+static void node_leave(struct ll_config *config, struct control_node *node,
+		       uint64_t n)
+{
+	struct tree *live = forest_live(config->forest);
+
+	tree_lock(live);
+	node->lookups -= n;
+	n = node->lookups;
+	if (!n)
+		LIST_REMOVE(node, next);
+	tree_unlock(live);
+	if (n)
+		return;
+	control_note_nodes(config->control, -1, sizeof(*node));
+	node_free(node);
+}
+
+void ll_controls_free(struct ll_config *config)
+{
+	struct control_node *node;
+
+	while ((node = LIST_FIRST(&config->controls))) {
+		LIST_REMOVE(node, next);
+		node_free(node);
+	}
+}
+
 static int node_new(struct control *control, const struct control_which *which,
 		    uid_t uid, struct control_node **ret)
 {
@@ -117,23 +161,29 @@ struct lookup_job {
 	struct work_item item;
 	fuse_req_t req;
 	struct control_which which;
+	fuse_ino_t parent;
+	char name[CONTROL_NAME_BYTES];
 };
 
 static void lookup_run(struct work_item *item)
 {
 	struct lookup_job *job = (struct lookup_job *)item;
 	struct fuse_entry_param entry = { .entry_timeout = 0 };
+	struct ll_config *config = ll_config(job->req);
 	struct control_node *node;
-	int rc = node_new(ll_config(job->req)->control, &job->which,
+	int rc = node_new(config->control, &job->which,
 			  ll_caller(job->req).uid, &node);
 
 	if (rc < 0) {
 		fuse_reply_err(job->req, ll_errno(rc, "control file"));
 	} else {
+		node->parent = job->parent;
+		strcpy(node->name, job->name);
 		entry.ino = tree_nodeid_make(TREE_SLOT_CONTROL, node);
 		entry.attr = node->stat;
+		node_enter(config, node);
 		if (fuse_reply_entry(job->req, &entry) == -ENOENT)
-			node_free(node);
+			node_leave(config, node, 1);
 	}
 	free(job);
 }
@@ -158,22 +208,16 @@ bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		.item = { .run = lookup_run, .lane = WORK_READ },
 		.req = req,
 		.which = which,
+		.parent = parent,
 	};
+	strcpy(job->name, name);
 	work_submit(ll_config(req)->pool, &job->item);
 	return true;
 }
 
 void ll_control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
-	struct control_node *node = node_of(ino);
-	struct tree *live = ll_live(req);
-
-	tree_lock(live);
-	node->lookups -= n;
-	n = node->lookups;
-	tree_unlock(live);
-	if (n == 0)
-		node_free(node);
+	node_leave(ll_config(req), node_of(ino), n);
 }
 
 void ll_control_getattr(fuse_req_t req, fuse_ino_t ino)
@@ -273,9 +317,52 @@ void ll_control_open(fuse_req_t req, fuse_ino_t ino,
 	open_answer(req, fi, opened, rc);
 }
 
-void ll_control_release(fuse_req_t req, const struct fuse_file_info *fi)
+/* Names in batches that have ended. */
+
+struct gone_job {
+	struct work_item item;
+	struct ll_config *config;
+	fuse_ino_t parent;
+	char name[CONTROL_NAME_BYTES];
+};
+
+static void gone_run(struct work_item *item)
 {
+	struct gone_job *job = (struct gone_job *)item;
+
+	fuse_lowlevel_notify_inval_entry(job->config->fuse, job->parent,
+					 job->name, strlen(job->name));
+	free(job);
+}
+
+/* On a thread of its own, because the kernel may have to wait for whoever uses the
+ * directory. Without memory it keeps the name until it needs the room. */
+static void gone_submit(struct ll_config *config,
+			const struct control_node *node)
+{
+	struct gone_job *job = malloc(sizeof(*job));
+
+	if (!job)
+		return;
+	*job = (struct gone_job){
+		.item = { .run = gone_run, .lane = WORK_FORGET },
+		.config = config,
+		.parent = node->parent,
+	};
+	strcpy(job->name, node->name);
+	work_submit(config->pool, &job->item);
+}
+
+void ll_control_release(fuse_req_t req, fuse_ino_t ino,
+			const struct fuse_file_info *fi)
+{
+	struct ll_config *config = ll_config(req);
+	const struct control_node *node = node_of(ino);
+
 	opened_unuse(opened_of(fi));
+	if (node->parent != FUSE_ROOT_ID &&
+	    control_check(config->control, &node->which, 0) == -ENOENT)
+		gone_submit(config, node);
 	fuse_reply_err(req, 0);
 }
 

@@ -25,7 +25,8 @@ void ll_control_read(fuse_req_t req, size_t size, off_t offset,
 		     const struct fuse_file_info *fi);
 void ll_control_write(fuse_req_t req, const char *buf, size_t size,
 		      const struct fuse_file_info *fi);
-void ll_control_release(fuse_req_t req, const struct fuse_file_info *fi);
+void ll_control_release(fuse_req_t req, fuse_ino_t ino,
+			const struct fuse_file_info *fi);
 void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence);
 
 #endif

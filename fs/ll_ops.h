@@ -8,6 +8,7 @@
 #define LL_OPS_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "shown.h"
@@ -15,6 +16,7 @@
 struct fuse_args;
 struct fuse_session;
 struct control;
+struct control_node;
 struct forest;
 struct ll_ages;
 struct work_pool;
@@ -31,6 +33,8 @@ struct ll_config {
 	struct shown shown;
 	struct fuse_session *fuse;	/* set by ll_session_new */
 	struct ll_ages *ages;		/* set by ll_ages_start */
+	LIST_HEAD(, control_node) controls;	/* guarded by the tree lock: text
+						 * files that the kernel knows */
 };
 
 /* A session that serves the tree; the config is borrowed until
@@ -42,5 +46,9 @@ struct fuse_session *ll_session_new(struct fuse_args *args,
 int ll_ages_start(struct ll_config *config);
 /* Before the work pool is closed. Takes a config where none was started. */
 void ll_ages_stop(struct ll_config *config);
+
+/* After the session has ended: frees what the kernel has not forgotten of the text
+ * files. */
+void ll_controls_free(struct ll_config *config);
 
 #endif

@@ -105,7 +105,7 @@ static void route_release(fuse_req_t req, fuse_ino_t ino,
 			  struct fuse_file_info *fi)
 {
 	if (ll_is_control(ino))
-		ll_control_release(req, fi);
+		ll_control_release(req, ino, fi);
 	else
 		ll_release(req, ino, fi);
 }

@@ -415,6 +415,7 @@ static int run(struct server *s)
 		control_end(s->control);
 	work_pool_close(s->pool);
 	close_session(s);
+	ll_controls_free(&s->config);
 	control_free(s->control);
 	closed = close_database(s);
 	if (is_serving)

@@ -413,3 +413,26 @@ PYTHON
 	done
 	[ -z "$(ls "$MNT/p/s")" ]
 }
+
+nodes_known() { sed -n 's/^aedb_nodes //p' "$MNT/.metrics"; }
+nodes_are_at_most() { [ "$(nodes_known)" -le "$1" ]; }
+
+@test "the kernel forgets the text files of a batch that has ended" {
+	local before
+	mkdir "$B/one"
+	rmdir "$B/one"
+	before=$(nodes_known)
+	for i in $(seq 20); do
+		mkdir "$B/one" "$B/two"
+		cat "$B/one/.diff" "$B/two/.conflicts"
+		echo commit >"$B/one/.control"
+		echo abort >"$B/two/.control"
+	done
+	wait_for 10 nodes_are_at_most $((before + 3))
+	exec 5<"$B/."
+	mkdir "$B/one"
+	exec 6<"$B/one/.diff"
+	echo abort >"$B/one/.control"
+	exec 6<&- 5<&-
+	wait_for 10 nodes_are_at_most $((before + 3))
+}

@@ -588,8 +588,8 @@ void aedb_batch_expect_nothing(struct aedb_batch *batch);
  * Commits the net difference to the base with the database's durability, as one
  * commit, and ends the batch; *ret_seq may be NULL. What was made and removed
  * again, or put back as it was, is not in it. A directory record made on both
- * sides is one; times of directory records, projects and scopes conflict with
- * nothing.
+ * sides is one, but a project or scope of one name on both sides conflicts; times
+ * of directory records, projects and scopes conflict with nothing.
  *
  * When it fails the batch is as it was and still open. AEDB_CONFLICT: see
  * aedb_batch_conflict; the base does not move. AEDB_TOO_LARGE (naming the

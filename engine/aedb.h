@@ -532,7 +532,7 @@ int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,
 struct aedb_batch;
 
 /* Owned; ended by aedb_batch_abort, or by aedb_batch_commit when that succeeds.
- * AEDB_TOO_LARGE (batches_max are open), AEDB_READ_ONLY, AEDB_NO_MEMORY. */
+ * AEDB_NO_SPACE (batches_max are open), AEDB_READ_ONLY, AEDB_NO_MEMORY. */
 int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret);
 /* Discards it. Takes NULL. */
 void aedb_batch_abort(struct aedb_batch *batch);

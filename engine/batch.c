@@ -42,7 +42,7 @@ static int count_take(struct aedb *db)
 	if (n < db->options.batches_max)
 		return 0;
 	atomic_fetch_sub(&db->batches, 1);
-	return err_set(AEDB_TOO_LARGE, "%" PRIu32 " batches are open (batches_max)",
+	return err_set(AEDB_NO_SPACE, "%" PRIu32 " batches are open (batches_max)",
 		       n);
 }
 

@@ -259,12 +259,12 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 	if (!batch)
 		return -ENOMEM;
 	rc = batch->ino_slot ? aedb_batch_begin(live->db, &batch->engine) :
-			       AEDB_TOO_LARGE;
+			       -ENOSPC;
 	if (rc == 0)
 		rc = open_tree(forest, batch);
 	if (rc < 0) {
 		forest_batch_drop(batch);
-		return rc == AEDB_TOO_LARGE ? -ENOSPC : rc;
+		return rc;
 	}
 	forest->last_batch = batch->ino_slot;
 	insert(live->mount, batch);

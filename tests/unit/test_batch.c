@@ -670,7 +670,7 @@ TEST(batch_limits, "limits are named: open batches, changes, bytes, memory")
 	f.options.inline_bytes_max = 65536;
 	fixture_start(&f);
 	batch = batch_of(f.db);
-	CHECK_EQ(aedb_batch_begin(f.db, &second), AEDB_TOO_LARGE);
+	CHECK_EQ(aedb_batch_begin(f.db, &second), AEDB_NO_SPACE);
 	CHECK(strstr(aedb_error_message(), "batches_max"));
 	for (int i = 0; i < 4; i++) {
 		snprintf(key, sizeof(key), "%d", i);

@@ -7,7 +7,7 @@
 
 void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_ATTR };
+	struct ll_reply reply = { .kind = LL_ATTR, .what = "getattr" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 
@@ -58,7 +58,7 @@ static void set_of(const struct stat *attr, int to_set, int64_t now_ns,
 void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_ATTR };
+	struct ll_reply reply = { .kind = LL_ATTR, .what = "setattr" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 	struct tree_set set;
@@ -76,7 +76,7 @@ void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 
 	tree_unlock(tree);
 	if (rc < 0)
-		fuse_reply_err(req, ll_errno(rc, "readlink"));
+		ll_fail(req, rc, "readlink");
 	else
 		fuse_reply_readlink(req, target);
 }
@@ -86,8 +86,11 @@ static void end_xattr(fuse_req_t req, int rc, const void *buf, size_t size,
 		      size_t n)
 {
 	tree_unlock(ll_live(req));
-	if (rc < 0)
-		fuse_reply_err(req, ll_errno(rc, "extended attributes"));
+	/* Programs try what there is. */
+	if (rc == -ERANGE || rc == -EOPNOTSUPP)
+		fuse_reply_err(req, -rc);
+	else if (rc < 0)
+		ll_fail(req, rc, "getxattr");
 	else if (size == 0)
 		fuse_reply_xattr(req, n);
 	else
@@ -127,7 +130,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 		 const char *value, size_t size, int flags)
 {
 	struct attr_xattr xattr = { name, value, size, flags };
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "setxattr" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 
@@ -137,7 +140,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "removexattr" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 

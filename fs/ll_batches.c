@@ -37,7 +37,7 @@ static void ages_wake(struct ll_ages *ages)
 
 void ll_batch_begin(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
-	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct ll_reply reply = { .kind = LL_ENTRY, .what = "mkdir" };
 	struct tree_caller caller = ll_caller(req);
 	struct ll_ages *ages = ll_config(req)->ages;
 	struct forest_batch new = { dir, name };
@@ -58,7 +58,7 @@ struct abort_job {
 static void abort_run(struct work_item *item)
 {
 	struct abort_job *job = (struct abort_job *)item;
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "rmdir" };
 	struct tree_caller caller = ll_caller(job->req);
 	int rc = forest_batch_abort(ll_config(job->req)->forest, &caller,
 				    job->name);

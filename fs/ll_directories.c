@@ -120,7 +120,7 @@ static void read_directory(struct round *round, fuse_ino_t ino, size_t size,
 		rc = fill(round, size, &n);
 	tree_dir_pause(round->dir);
 	ll_relieve(ll_config(req));
-	ll_end_bytes(req, rc, list, n);
+	ll_end_bytes(req, rc, "readdir", list, n);
 }
 
 void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
@@ -152,7 +152,7 @@ void ll_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 		 struct fuse_file_info *fi)
 {
 	struct tree *tree = ll_begin(req, ino);
-	struct ll_reply reply = { .kind = LL_STATUS,
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "fsyncdir",
 				  .waits_for_all = !tree_is_of_batch(tree) };
 
 	(void)datasync;

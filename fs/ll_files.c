@@ -29,7 +29,8 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 {
 	struct tree_new new = { ll_node(req, parent), name,
 				S_IFREG | (mode & 07777) };
-	struct ll_reply reply = { .kind = LL_CREATE, .file = *fi };
+	struct ll_reply reply = { .kind = LL_CREATE, .what = "create",
+				  .file = *fi };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 	int rc = tree_create(tree, &caller, &new, fi->flags, &reply.handle,
@@ -42,7 +43,8 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_OPEN, .file = *fi };
+	struct ll_reply reply = { .kind = LL_OPEN, .what = "open",
+				  .file = *fi };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 	int rc = tree_open_file(tree, &caller, ll_node(req, ino), fi->flags,
@@ -72,7 +74,7 @@ static void read_cold(struct work_item *item)
 	int rc = pin_read(read->pin, read->buf, read->n, read->offset, &n);
 
 	if (rc < 0)
-		fuse_reply_err(read->req, ll_errno(rc, "read"));
+		ll_fail(read->req, rc, "read");
 	else
 		fuse_reply_buf(read->req, read->buf, n);
 	tree_lock(tree);
@@ -123,7 +125,7 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		submit_read(req, pin, &read);
 		return;
 	}
-	ll_end_bytes(req, rc, buf, n);
+	ll_end_bytes(req, rc, "read", buf, n);
 }
 
 /* Data and holes. */
@@ -140,7 +142,7 @@ static void reply_seek(fuse_req_t req, int rc, uint64_t offset)
 	if (rc == -ENOENT)
 		fuse_reply_err(req, ENXIO);
 	else if (rc < 0)
-		fuse_reply_err(req, ll_errno(rc, "lseek"));
+		ll_fail(req, rc, "lseek");
 	else
 		fuse_reply_lseek(req, (off_t)offset);
 }
@@ -203,7 +205,8 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 	/* O_SYNC has this bit too, and so do pwritev2 and the mount option. */
 	bool is_sync = fi->flags & O_DSYNC;
 	/* Otherwise an appended record is durable at FLUSH. */
-	struct ll_reply reply = { .kind = LL_WRITTEN, .written = size,
+	struct ll_reply reply = { .kind = LL_WRITTEN, .what = "write",
+				  .written = size,
 				  .waits_never = !is_sync,
 				  .waits_for_all = is_sync &&
 						   !tree_is_of_batch(tree) };
@@ -217,7 +220,7 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size,
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 		  off_t n, struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "fallocate" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, ino);
 
@@ -231,6 +234,7 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct tree *tree = ll_begin(req, ino);
 	struct ll_reply reply = {
 		.kind = LL_STATUS,
+		.what = "flush",
 		.waits_for_all = ll_config(req)->waits_durable &&
 				 !tree_is_of_batch(tree) &&
 				 tree_handle_is_writing(ll_handle(fi)),
@@ -243,7 +247,7 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	      struct fuse_file_info *fi)
 {
 	struct tree *tree = ll_begin(req, ino);
-	struct ll_reply reply = { .kind = LL_STATUS,
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "fsync",
 				  .waits_for_all = !tree_is_of_batch(tree) };
 
 	(void)datasync;
@@ -252,7 +256,8 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct ll_reply reply = { .kind = LL_STATUS, .waits_never = true };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "release",
+				  .waits_never = true };
 	struct tree *tree = ll_begin(req, ino);
 	int rc = tree_release(tree, ll_handle(fi));
 

@@ -18,7 +18,7 @@ static bool is_of_batches(fuse_req_t req, fuse_ino_t parent)
 
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct ll_reply reply = { .kind = LL_ENTRY, .what = "lookup" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 	int rc;
@@ -73,7 +73,7 @@ void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	      dev_t rdev)
 {
 	struct tree_new new = new_of(req, parent, name, mode);
-	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct ll_reply reply = { .kind = LL_ENTRY, .what = "mknod" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 
@@ -84,7 +84,7 @@ void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct tree_new new = new_of(req, parent, name, mode);
-	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct ll_reply reply = { .kind = LL_ENTRY, .what = "mkdir" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 
@@ -105,7 +105,7 @@ void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 		const char *name)
 {
 	struct tree_new new = new_of(req, parent, name, S_IFLNK | 0777);
-	struct ll_reply reply = { .kind = LL_ENTRY };
+	struct ll_reply reply = { .kind = LL_ENTRY, .what = "symlink" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 
@@ -123,7 +123,7 @@ void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "unlink" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 
@@ -133,7 +133,7 @@ void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "rmdir" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 
@@ -162,7 +162,7 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.new_name = new_name,
 		.flags = flags,
 	};
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS, .what = "rename" };
 	struct tree_caller caller = ll_caller(req);
 	struct tree *tree = ll_begin(req, parent);
 

@@ -142,7 +142,7 @@ static void wait_and_send(struct work_item *item)
 		send(wait->req, &wait->reply);
 	} else {
 		take_back(ll_config(wait->req)->forest, &wait->reply);
-		fuse_reply_err(wait->req, ll_errno(rc, "syncing"));
+		ll_fail(wait->req, rc, wait->reply.what);
 	}
 	free(wait);
 }
@@ -184,18 +184,12 @@ static bool is_failure(int rc)
 	}
 }
 
-static void fail(fuse_req_t req, int rc, enum ll_kind kind)
+void ll_fail(fuse_req_t req, int rc, const char *what)
 {
-	static const char *const kinds[] = {
-		[LL_STATUS] = "request", [LL_ENTRY] = "lookup",
-		[LL_NOTHING] = "lookup", [LL_ATTR] = "attributes",
-		[LL_OPEN] = "open", [LL_CREATE] = "create",
-		[LL_WRITTEN] = "write",
-	};
-	int err = ll_errno(rc, kinds[kind]);
+	int err = ll_errno(rc, what);
 
 	if (is_failure(rc))
-		control_note_failure(ll_config(req)->control, kinds[kind],
+		control_note_failure(ll_config(req)->control, what,
 				     ll_caller(req).uid, -err,
 				     aedb_error_code() == rc ?
 					     aedb_error_message() : "");
@@ -214,7 +208,7 @@ void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 	tree_unlock(live);
 	ll_tell_stale(ll_config(req)->fuse, &effects);
 	if (rc < 0) {
-		fail(req, rc, reply->kind);
+		ll_fail(req, rc, reply->what);
 		return;
 	}
 	seq = config->waits_durable && !reply->waits_never ?
@@ -227,7 +221,8 @@ void ll_end(fuse_req_t req, int rc, struct ll_reply *reply)
 		send(req, reply);
 }
 
-void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n)
+void ll_end_bytes(fuse_req_t req, int rc, const char *what, const void *bytes,
+		  size_t n)
 {
 	struct tree_effects effects;
 	struct tree *live = ll_live(req);
@@ -235,7 +230,7 @@ void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n)
 	tree_take_effects(live, &effects);
 	tree_unlock(live);
 	if (rc < 0)
-		fuse_reply_err(req, ll_errno(rc, "request"));
+		ll_fail(req, rc, what);
 	else
 		fuse_reply_buf(req, bytes, n);
 }

@@ -2,7 +2,7 @@
  * How every request ends: effects carried out, durability waited for where it
  * is promised, one reply.
  *
- *	struct ll_reply reply = { .kind = LL_ENTRY };
+ *	struct ll_reply reply = { .kind = LL_ENTRY, .what = "mkdir" };
  *	struct tree *tree = ll_begin(req, ino);		-- takes the tree lock
  *	ll_end(req, tree_…(tree, …, &reply.entry), &reply);
  *
@@ -31,6 +31,7 @@ enum ll_kind {
 
 struct ll_reply {
 	enum ll_kind kind;
+	const char *what;	/* static: the request, for `.status` */
 	bool waits_for_all;	/* answered when all that is visible is durable */
 	bool waits_never;	/* not even for its own commit */
 	struct tree_entry entry;
@@ -51,7 +52,11 @@ struct tree_caller ll_caller(fuse_req_t req);
 struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino);
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply);
 /* As ll_end for a request without effects; bytes as the reply. */
-void ll_end_bytes(fuse_req_t req, int rc, const void *bytes, size_t n);
+void ll_end_bytes(fuse_req_t req, int rc, const char *what, const void *bytes,
+		  size_t n);
+/* The reply to a request that failed; in `.status` it is `what`, which is static, with
+ * the reason that this thread has. Without the lock. */
+void ll_fail(fuse_req_t req, int rc, const char *what);
 
 /* An error as the kernel gets it, positive; what was damaged or failed on disk
  * is logged with its reason. */

@@ -39,10 +39,16 @@ static int act(struct job *job, struct ll_reply *reply)
 	}
 }
 
+static const char *const acts[] = {
+	[LL_SNAPSHOT_CREATE] = "mkdir", [LL_SNAPSHOT_LOOK_UP] = "lookup",
+	[LL_SNAPSHOT_DELETE] = "rmdir", [LL_SNAPSHOT_RENAME] = "rename",
+};
+
 static void run(struct work_item *item)
 {
 	struct job *job = (struct job *)item;
-	struct ll_reply reply = { .kind = LL_STATUS };
+	struct ll_reply reply = { .kind = LL_STATUS,
+				  .what = acts[job->act] };
 	int rc = act(job, &reply);
 
 	tree_lock(ll_live(job->req));

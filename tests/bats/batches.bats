@@ -330,6 +330,7 @@ PYTHON
 	mkdir "$B/a" "$B/b"
 	run ! mkdir "$B/c"
 	[[ $output == *'No space left'* ]]
+	grep -q '^failure .* mkdir: ENOSPC: 2 batches are open (batches_max)$' "$MNT/.status"
 	rmdir "$B/a"
 	mkdir "$B/c"
 	[ "$(ls "$B")" = "$(printf 'b\nc')" ]

@@ -94,7 +94,15 @@ last_command() { grep -m1 '^command ' "$MNT/.status"; }
 
 @test "status keeps what failed, numbered, with the reason" {
 	run ! mkdir "$MNT/p/bad name"
-	grep -q '^failure [0-9]* failed .*EINVAL' "$MNT/.status"
+	grep -q '^failure [0-9]* failed .* mkdir: EINVAL: scope name "bad name"' \
+		"$MNT/.status"
+	mkdir "$MNT/.batch/B"
+	touch "$MNT/.batch/B/p/s/k"
+	exec {fd}<"$MNT/.batch/B/p/s/k"
+	rmdir "$MNT/.batch/B"
+	run ! head -c 1 <&"$fd"
+	exec {fd}<&-
+	grep -q '^failure [0-9]* failed .* read: ESTALE' "$MNT/.status"
 	run -1 control "snapshot delete none"
 	grep -q '^command 1 failed .* uid 0: snapshot delete none: ENOENT' \
 		"$MNT/.status"

@@ -109,6 +109,49 @@ make_keys() {
 	[ "$(cat k)" = changed ]
 }
 
+# transfers SNAPSHOT: what rsync would do to make the copy like it, directories'
+# times left out.
+transfers() { rsync -aXi --delete "$S/$1/" "$DIR/copy/" | grep -v '^\.d\.\.t' || true; }
+
+@test "rsync transfers exactly the keys changed between two snapshots, by batches too, across remounts" {
+	make_keys
+	touch -d '2001-02-03' k # rsync sees seconds
+	mkdir "$S/A"
+	rsync -aX "$S/A/" "$DIR/copy/"
+	cd /
+	mount_stop
+	mount_start
+	[ -z "$(transfers A)" ]
+	cd "$MNT/p/s"
+	echo ONE >k # of the same size
+	chmod 600 dir/below/k2
+	printf x | dd of=large bs=1 seek=50 conv=notrunc status=none
+	mkdir "$MNT/.batch/B"
+	rm "$MNT/.batch/B/p/s/link"
+	echo new >"$MNT/.batch/B/p/s/dir/added"
+	mv "$MNT/.batch/B/p/s/sparse" "$MNT/.batch/B/p/s/empty/moved"
+	echo commit >"$MNT/.batch/B/.control"
+	mkdir "$S/B"
+	cd /
+	mount_stop
+	mount_start
+	run -0 transfers B
+	[ "$(sort <<<"$output")" = "$(sort <<'END'
+*deleting   p/s/link
+*deleting   p/s/sparse
+.f...p..... p/s/dir/below/k2
+>f+++++++++ p/s/dir/added
+>f+++++++++ p/s/empty/moved
+>f..t...... p/s/k
+>f..t...... p/s/large
+END
+)" ]
+	[ -z "$(rsync -aXci --delete "$S/B/" "$DIR/copy/")" ]
+	mount_kill
+	mount_start
+	[ -z "$(rsync -aXi --delete "$S/B/" "$DIR/copy/")" ]
+}
+
 @test "what did not change has one number and the same times in every snapshot, and not the live number" {
 	make_keys
 	mkdir "$S/A"

@@ -109,6 +109,17 @@ make_keys() {
 	[ "$(cat k)" = changed ]
 }
 
+@test "rsync with all of the times sees a change to as many bytes within a second" {
+	for i in 1 2 3 4 5; do
+		echo "$i" >k
+		mkdir "$S/$i"
+		rsync -a --modify-window=-1 "$S/$i/" "$DIR/copy/"
+		[ "$(cat "$DIR/copy/p/s/k")" = "$i" ]
+	done
+	run -0 rsync -ai --modify-window=-1 "$S/5/" "$DIR/copy/"
+	[ -z "$output" ]
+}
+
 # transfers SNAPSHOT: what rsync would do to make the copy like it, directories'
 # times left out.
 transfers() { rsync -aXi --delete "$S/$1/" "$DIR/copy/" | grep -v '^\.d\.\.t' || true; }

@@ -57,8 +57,8 @@ int control_batch_check(struct forest *forest, const struct control_batch *which
 	return rc;
 }
 
-int control_batch_diff(struct forest *forest, const struct control_batch *which,
-		       FILE *out)
+static int lines_print(struct forest *forest, const struct control_batch *which,
+		       int (*lines)(struct batch *batch, FILE *out), FILE *out)
 {
 	struct tree *live = forest_live(forest);
 	struct batch *batch;
@@ -66,23 +66,21 @@ int control_batch_diff(struct forest *forest, const struct control_batch *which,
 
 	tree_lock(live);
 	batch = find(forest, which);
-	rc = batch ? batch_lines_diff(batch, out) : -ENOENT;
+	rc = batch ? lines(batch, out) : -ENOENT;
 	tree_unlock(live);
 	return rc;
+}
+
+int control_batch_diff(struct forest *forest, const struct control_batch *which,
+		       FILE *out)
+{
+	return lines_print(forest, which, batch_lines_diff, out);
 }
 
 int control_batch_conflicts(struct forest *forest,
 			    const struct control_batch *which, FILE *out)
 {
-	struct tree *live = forest_live(forest);
-	struct batch *batch;
-	int rc;
-
-	tree_lock(live);
-	batch = find(forest, which);
-	rc = batch ? batch_lines_conflicts(batch, out) : -ENOENT;
-	tree_unlock(live);
-	return rc;
+	return lines_print(forest, which, batch_lines_conflicts, out);
 }
 
 static void list_one(const struct batch *batch, int64_t now_ns, FILE *out)

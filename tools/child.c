@@ -18,7 +18,6 @@
 
 #define STATUS_NOT_RUN 126
 #define STATUS_NOT_FOUND 127
-#define STATUS_SIGNALED 128
 
 static const int asking[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
@@ -83,7 +82,7 @@ static int wait_for(struct child_signals *signals, pid_t pid)
 	for (;;) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFSIGNALED(status) ?
-				       STATUS_SIGNALED + WTERMSIG(status) :
+				       CHILD_STATUS_SIGNALED + WTERMSIG(status) :
 				       WEXITSTATUS(status);
 		if (sigwaitinfo(&signals->caught, &info) > 0 &&
 		    info.si_signo != SIGCHLD)

@@ -5,12 +5,14 @@
  *	child_catch_signals(&signals);
  *	child_run(&signals, &program, &end);
  *
- * Threads: one.
+ * Threads: one. Errors: failure.h.
  */
 #ifndef CHILD_H
 #define CHILD_H
 
 #include <signal.h>
+
+#define CHILD_STATUS_SIGNALED 128	/* and the signal, as of shells */
 
 /* Whoever started this process may have it ignore some; these stay ignored. */
 struct child_signals {
@@ -28,8 +30,8 @@ struct child_program {
 	const char *directory;	/* it starts in; borrowed */
 };
 
-/* Runs it to its end: *ret_status is its exit status, 128 and the signal that
- * ended it. It could not be run: a failure of status 126 or 127, as of shells. */
+/* Runs it to its end: *ret_status is its exit status, or CHILD_STATUS_SIGNALED and
+ * the signal that ended it. It could not be run: a failure of status 126 or 127, as of shells. */
 int child_run(struct child_signals *signals, const struct child_program *program,
 	      int *ret_status);
 

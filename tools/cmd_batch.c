@@ -36,7 +36,8 @@ static int check_end(struct work *work, int status)
 	int got = child_interruption(&work->signals);
 
 	if (got)
-		return fail_status(work, 128 + got, "interrupted, status ");
+		return fail_status(work, CHILD_STATUS_SIGNALED + got,
+				   "interrupted, status ");
 	if (status)
 		return fail_status(work, status, "the command ended with status ");
 	return 0;

@@ -187,8 +187,7 @@ static int log_write(struct aedb *db) REQUIRES(db->commits.lock)
 	struct counters *counters = &db->counters;
 	bool is_timed = atomic_load(&counters->wal_writes) % WRITES_A_TIMED == 0;
 	uint64_t start = is_timed ? db_clock_ns() : 0;
-	lsn_t end;
-	int rc = wal_write_group(db->wal, &end);
+	int rc = wal_write_group(db->wal);
 
 	if (rc < 0)
 		return rc;

@@ -467,7 +467,7 @@ static void wal_empty_group(struct wal *wal)
 	}
 }
 
-int wal_write_group(struct wal *wal, lsn_t *ret_end)
+int wal_write_group(struct wal *wal)
 {
 	int rc;
 
@@ -482,7 +482,6 @@ int wal_write_group(struct wal *wal, lsn_t *ret_end)
 	atomic_store_explicit(&wal->written, wal->group.lsn, memory_order_release);
 	atomic_store_explicit(&wal->commit_written, wal->commit_end,
 			      memory_order_release);
-	*ret_end = wal->group.lsn;
 	return 0;
 }
 
@@ -504,7 +503,6 @@ int wal_cut(struct wal *wal)
 {
 	const struct wal_header *header = &wal->parts[0].file.header;
 	file_id_t number = header->base.number;
-	lsn_t end;
 	int rc;
 
 	if (wal_has_failed(wal))
@@ -518,11 +516,11 @@ int wal_cut(struct wal *wal)
 	if (rc < 0)
 		return rc;
 	wal_begin_part(wal, wal_last_part(wal));
-	rc = wal_write_group(wal, &end);
+	rc = wal_write_group(wal);
 	if (rc < 0)
 		return rc;
 	/* the header of a file notes all before it */
-	wal->noted_lsn = end;
+	wal->noted_lsn = wal->group.lsn;
 	atomic_store(&wal->cut_file, number + 1);
 	return 0;
 }
@@ -567,14 +565,13 @@ static int wal_write_note(struct wal *wal, uint16_t flags, uint64_t spare)
 	struct wal_part *part = &wal->parts[0];
 	const struct wal_header *header = &part->file.header;
 	struct frame frame = { .flags = flags };
-	lsn_t end;
 
 	assert(wal->group.used == 0);
 	if (wal_offset(header, wal->group.lsn) + NOTE_BYTES + spare >
 	    header->file_bytes)
 		return 0;
 	wal_encode(wal, part, &frame);
-	return wal_write_group(wal, &end);
+	return wal_write_group(wal);
 }
 
 int wal_note_durable(struct wal *wal)
@@ -722,7 +719,6 @@ int wal_create(struct vfs *vfs, const struct wal_options *options,
 static int wal_copy_tail(struct wal *wal, struct wal_reader *reader)
 {
 	struct wal_read_commit c;
-	lsn_t end;
 	int rc = wal_reader_rewind(reader);
 
 	if (rc < 0)
@@ -730,12 +726,12 @@ static int wal_copy_tail(struct wal *wal, struct wal_reader *reader)
 	while ((rc = wal_reader_next(reader, &c)) > 0) {
 		rc = wal_append(wal, &c.commit);
 		if (rc == 0 && wal->group.used >= FRAME_PAYLOAD_MAX)
-			rc = wal_write_group(wal, &end);
+			rc = wal_write_group(wal);
 		if (rc < 0)
 			return rc;
 		assert(wal->parts_n == 1);
 	}
-	return rc < 0 ? rc : wal_write_group(wal, &end);
+	return rc < 0 ? rc : wal_write_group(wal);
 }
 
 int wal_start(struct vfs *vfs, const struct wal_options *options,

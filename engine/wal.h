@@ -55,9 +55,9 @@ int wal_append(struct wal *wal, const struct wal_commit *commit);
 bool wal_group_goes_over(const struct wal *wal);
 
 /* Hands the group to the operating system; commits accepted since the last call
- * are in the log below *ret_end. Going over to a new file syncs the full one.
- * AEDB_UNKNOWN: whether they survive is not known. */
-int wal_write_group(struct wal *wal, lsn_t *ret_end);
+ * are in the log below wal_written_lsn. Going over to a new file syncs the full
+ * one. AEDB_UNKNOWN: whether they survive is not known. */
+int wal_write_group(struct wal *wal);
 
 /* Makes everything below `upto` durable, which was written: a position that
  * wal_written_lsn said. Frames above it do not count as durable, even if they

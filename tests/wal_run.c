@@ -103,8 +103,7 @@ int wal_run_append(struct wal_run *run, long bytes)
 
 int wal_run_write(struct wal_run *run)
 {
-	lsn_t end;
-	int rc = wal_write_group(run->wal, &end);
+	int rc = wal_write_group(run->wal);
 
 	if (rc == 0)
 		run->written = run->appended;

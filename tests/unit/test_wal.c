@@ -287,7 +287,6 @@ TEST(copied_tail, "what an open copied into its new file is durable, and damage 
 TEST(failed_sync, "after a failed sync nothing is written and every call gives the first reason")
 {
 	struct wal_found found;
-	lsn_t lsn;
 
 	run_begin(FILE_BYTES);
 	CHECK_OK(wal_run_commit(&run, 100));
@@ -300,7 +299,7 @@ TEST(failed_sync, "after a failed sync nothing is written and every call gives t
 	CHECK(strstr(err_message(), "simulated I/O error"));
 	CHECK_EQ(wal_run_append(&run, 100), AEDB_IO);
 	CHECK(strstr(err_message(), "simulated I/O error"));
-	CHECK_EQ(wal_write_group(run.wal, &lsn), AEDB_UNKNOWN);
+	CHECK_EQ(wal_write_group(run.wal), AEDB_UNKNOWN);
 	CHECK_EQ(wal_note_durable(run.wal), AEDB_IO);
 	CHECK_EQ(wal_finish(run.wal), AEDB_UNKNOWN);
 	CHECK(wal_durable_lsn(run.wal) < wal_written_lsn(run.wal));

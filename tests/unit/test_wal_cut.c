@@ -142,7 +142,6 @@ TEST(full, "a cut that finds no room changes nothing, a failed one ends the log"
 	struct wal_run run;
 	struct simdisk *disk = wal_disk_begin(&run, 1);
 	struct wal_found found;
-	lsn_t end;
 
 	CHECK_OK(wal_run_create(&run));
 	CHECK_OK(wal_run_commit(&run, 100));
@@ -156,7 +155,7 @@ TEST(full, "a cut that finds no room changes nothing, a failed one ends the log"
 	CHECK_EQ(wal_cut(run.wal), AEDB_UNKNOWN);
 	CHECK_EQ(wal_cut(run.wal), AEDB_IO);
 	CHECK_EQ(wal_run_append(&run, 100), AEDB_IO);
-	CHECK_EQ(wal_write_group(run.wal, &end), AEDB_UNKNOWN);
+	CHECK_EQ(wal_write_group(run.wal), AEDB_UNKNOWN);
 	wal_run_close(&run);
 	CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
 	CHECK_EQ(found.commits, 3);

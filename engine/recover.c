@@ -276,6 +276,25 @@ static int room_make(struct recovery *recovery)
 	return rc < 0 && rc != AEDB_NO_SPACE ? rc : 1;
 }
 
+/* Executes what the log has, to its end. */
+static int log_repeat(struct recovery *recovery)
+{
+	struct wal_read_commit commit;
+	int rc;
+
+	lock_acquire(&recovery->db->commits.lock);
+	do {
+		rc = wal_reader_next(recovery->reader, &commit);
+		if (rc > 0)
+			rc = commit_take(recovery, &commit);
+		if (rc > 0 && !recovery->stays_in_memory &&
+		    memory_is_full(recovery->db))
+			rc = room_make(recovery);
+	} while (rc > 0);
+	lock_release(&recovery->db->commits.lock);
+	return rc;
+}
+
 int recover_run(struct aedb *db, struct wal_reader **ret)
 {
 	const struct manifest_state *state = manifest_state(db->manifest);
@@ -291,23 +310,13 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 		.db = db,
 		.checkpoint_seq = state->numbers[MANIFEST_CHECKPOINT_SEQ],
 	};
-	struct wal_read_commit commit;
 	int rc;
 
 	memcpy(options.db_uuid, state->db_uuid, FILE_UUID_BYTES);
 	rc = wal_reader_open(db->vfs, &options, &recovery.reader);
 	if (rc < 0)
 		return rc;
-	lock_acquire(&recovery.db->commits.lock);
-	do {
-		rc = wal_reader_next(recovery.reader, &commit);
-		if (rc > 0)
-			rc = commit_take(&recovery, &commit);
-		if (rc > 0 && !recovery.stays_in_memory &&
-		    memory_is_full(recovery.db))
-			rc = room_make(&recovery);
-	} while (rc > 0);
-	lock_release(&recovery.db->commits.lock);
+	rc = log_repeat(&recovery);
 	if (rc == 0)
 		rc = findings_copy(db, recovery.reader);
 	/* the log's copied tail will count as durable: so must what it names */

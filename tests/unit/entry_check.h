@@ -17,8 +17,10 @@ static inline void entry_check(const struct entry *got, const struct entry *want
 	CHECK_EQ(got->value_bytes, want->value_bytes);
 	CHECK_EQ(got->attr_bytes, want->attr_bytes);
 	CHECK_MEM(got->key, want->key, want->key_bytes);
-	CHECK_MEM(got->value, want->value, want->value_bytes);
-	CHECK_MEM(got->attr, want->attr, want->attr_bytes);
+	if (want->value_bytes)
+		CHECK_MEM(got->value, want->value, want->value_bytes);
+	if (want->attr_bytes)
+		CHECK_MEM(got->attr, want->attr, want->attr_bytes);
 }
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "check.h"
-#include "forest.h"
+#include "forest_batches.h"
 #include "node.h"
 #include "pin.h"
 #include "tree.h"
@@ -118,14 +118,22 @@ static inline struct node *fs_parent(struct fs *fs, const char *path,
 	return dir;
 }
 
+static inline int fs_lookup(struct fs *fs, const char *path,
+			    struct tree_entry *ret)
+{
+	const char *name;
+	struct node *dir = fs_parent(fs, path, &name);
+	int rc = tree_lookup(fs->tree, &fs->me, dir, name, ret);
+
+	tree_forget(fs->tree, dir, 1);
+	return rc;
+}
+
 static inline int fs_stat(struct fs *fs, const char *path, struct stat *ret)
 {
 	struct tree_entry entry;
-	const char *name;
-	struct node *dir = fs_parent(fs, path, &name);
-	int rc = tree_lookup(fs->tree, &fs->me, dir, name, &entry);
+	int rc = fs_lookup(fs, path, &entry);
 
-	tree_forget(fs->tree, dir, 1);
 	*ret = (struct stat){ 0 };
 	if (rc < 0)
 		return rc;
@@ -305,6 +313,38 @@ static inline pid_t fs_process(void)
 	}
 	CHECK(pid > 0);
 	return pid;
+}
+
+/* Batches. */
+
+static inline int fs_begin_batch(struct fs *fs, const struct tree_caller *caller,
+		    const char *name, struct tree_entry *ret)
+{
+	struct tree_entry dir = { 0 };
+	int rc;
+
+	CHECK_OK(forest_lookup(fs->forest, &fs->me, TREE_ROOT_NODEID, ".batch",
+			       &dir));
+	rc = forest_batch_begin(fs->forest, caller,
+				&(struct forest_batch){ dir.nodeid, name }, ret);
+	forest_forget(fs->forest, dir.nodeid, 1);
+	return rc;
+}
+
+/* Begins one; *ret is the same scope in it, for all that the fixture does. */
+static inline void fs_enter_batch(struct fs *fs, const char *name,
+				  struct fs *ret)
+{
+	struct tree_entry door = { 0 }, project = { 0 }, scope = { 0 };
+
+	CHECK_OK(fs_begin_batch(fs, &fs->me, name, &door));
+	*ret = *fs;
+	ret->tree = forest_tree(fs->forest, door.nodeid);
+	CHECK_OK(tree_lookup(ret->tree, &fs->me, door.node, "p", &project));
+	CHECK_OK(tree_lookup(ret->tree, &fs->me, project.node, "s", &scope));
+	ret->scope = scope.node;
+	forest_forget(fs->forest, project.nodeid, 1);
+	forest_forget(fs->forest, door.nodeid, 1);
 }
 
 #endif

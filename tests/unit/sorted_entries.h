@@ -9,8 +9,7 @@
 #ifndef SORTED_ENTRIES_H
 #define SORTED_ENTRIES_H
 
-#include "check.h"
-#include "entry.h"
+#include "entry_check.h"
 
 #define SORTED_KEY_MAX 4008
 #define SORTED_VALUE_MAX 65536
@@ -185,25 +184,6 @@ static inline size_t sorted_seek(const struct sorted *s, const void *key,
 		i++;
 	}
 	return i;
-}
-
-static inline void sorted_check_same(const struct entry *got,
-				     const struct entry *want)
-{
-	CHECK_EQ(got->key_bytes, want->key_bytes);
-	CHECK_MEM(got->key, want->key, want->key_bytes);
-	CHECK_EQ(got->seq, want->seq);
-	CHECK_EQ(got->id, want->id);
-	CHECK_EQ(got->time_us, want->time_us);
-	CHECK_EQ(got->mtime_ns, want->mtime_ns);
-	CHECK_EQ(got->is_tombstone, want->is_tombstone);
-	CHECK_EQ(got->is_ref, want->is_ref);
-	CHECK_EQ(got->value_bytes, want->value_bytes);
-	if (want->value_bytes)
-		CHECK_MEM(got->value, want->value, want->value_bytes);
-	CHECK_EQ(got->attr_bytes, want->attr_bytes);
-	if (want->attr_bytes)
-		CHECK_MEM(got->attr, want->attr, want->attr_bytes);
 }
 
 /* A key to seek: of an entry, or near one. Caller frees. */

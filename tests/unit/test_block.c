@@ -55,11 +55,11 @@ static void check_walk(const struct made *made, const struct sorted *s)
 	block_cursor_move(&c, 0, &e);
 	do {
 		CHECK_EQ(c.is_newest, is_newest(s, i));
-		sorted_check_same(&e, &s->at[i++]);
+		entry_check(&e, &s->at[i++]);
 	} while (block_cursor_next(&c, &e));
 	CHECK_EQ(i, s->n);
 	do {
-		sorted_check_same(&e, &s->at[--i]);
+		entry_check(&e, &s->at[--i]);
 		CHECK_EQ(c.is_newest, is_newest(s, i));
 	} while (block_cursor_prev(&c, &e));
 	CHECK_EQ(i, 0);
@@ -84,7 +84,7 @@ static void check_seek(const struct block *b, const struct sorted *s,
 	block_entry(b, found.at, &e);
 	e.key = s->at[want].key;
 	e.key_bytes = s->at[want].key_bytes;
-	sorted_check_same(&e, &s->at[want]);
+	entry_check(&e, &s->at[want]);
 }
 
 static void check_block(struct made *made, const struct sorted *s)

@@ -5,7 +5,6 @@
 #include <linux/fs.h>
 
 #include "expect.h"
-#include "forest_batches.h"
 #include "fs_fixture.h"
 #include "state.h"
 
@@ -16,24 +15,10 @@ int main(int argc, char **argv)
 
 static const struct tree_caller stranger = { 0, 4711, 4711 };
 
-static int begin_as(struct fs *fs, const struct tree_caller *caller,
-		    const char *name, struct tree_entry *ret)
-{
-	struct tree_entry dir = { 0 };
-	int rc;
-
-	CHECK_OK(forest_lookup(fs->forest, &fs->me, TREE_ROOT_NODEID, ".batch",
-			       &dir));
-	rc = forest_batch_begin(fs->forest, caller,
-				&(struct forest_batch){ dir.nodeid, name }, ret);
-	forest_forget(fs->forest, dir.nodeid, 1);
-	return rc;
-}
-
 static int begin_error(struct fs *fs, const char *name)
 {
 	struct tree_entry entry;
-	int rc = begin_as(fs, &fs->me, name, &entry);
+	int rc = fs_begin_batch(fs, &fs->me, name, &entry);
 
 	if (rc == 0)
 		forest_forget(fs->forest, entry.nodeid, 1);
@@ -45,21 +30,6 @@ static int abort_as(struct fs *fs, uid_t uid, const char *name)
 	struct tree_caller caller = { 0, uid, uid };
 
 	return forest_batch_abort(fs->forest, &caller, name);
-}
-
-/* The same scope in a batch, for all that the fixture does. */
-static void enter(struct fs *fs, const char *name, struct fs *ret)
-{
-	struct tree_entry door = { 0 }, project = { 0 }, scope = { 0 };
-
-	CHECK_OK(begin_as(fs, &fs->me, name, &door));
-	*ret = *fs;
-	ret->tree = forest_tree(fs->forest, door.nodeid);
-	CHECK_OK(tree_lookup(ret->tree, &fs->me, door.node, "p", &project));
-	CHECK_OK(tree_lookup(ret->tree, &fs->me, project.node, "s", &scope));
-	ret->scope = scope.node;
-	forest_forget(fs->forest, project.nodeid, 1);
-	forest_forget(fs->forest, door.nodeid, 1);
 }
 
 static void leave(struct fs *batch)
@@ -106,7 +76,7 @@ TEST(isolated, "a batch shows the newest state as of its beginning and its own "
 	fs_open(&fs);
 	fs_put(&fs, "k", "old");
 	fs_put(&fs, "other", "old");
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	fs_put(&fs, "other", "newer");
 	fs_put(&fs, "later", "x");
 	CHECK_STR(fs_content(&batch, "k"), "old");
@@ -132,9 +102,9 @@ TEST(several, "each batch has a state of its own")
 
 	fs_open(&fs);
 	fs_put(&fs, "k", "0");
-	enter(&fs, "a", &a);
+	fs_enter_batch(&fs, "a", &a);
 	fs_put(&fs, "k", "1");
-	enter(&fs, "b", &b);
+	fs_enter_batch(&fs, "b", &b);
 	fs_put(&a, "k", "of a");
 	CHECK_STR(fs_content(&b, "k"), "1");
 	fs_put(&b, "k", "of b");
@@ -156,7 +126,7 @@ TEST(names, "directories are made, renamed and removed in a batch as anywhere")
 	fs_mkdir(&fs, "d");
 	fs_put(&fs, "d/k", "v");
 	put_beneath(&fs, "implicit/x");
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	CHECK_OK(fs_rename(&batch, "d", "e", 0));
 	CHECK_STR(fs_content(&batch, "e/k"), "v");
 	CHECK(!fs_is_there(&batch, "d"));
@@ -187,7 +157,7 @@ TEST(pending, "what is created in a batch is listed there at once, exclusive the
 
 	fs_open(&fs);
 	me = fs.me.tid;
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	a = fs_handle(&batch, me, "k", O_CREAT | O_EXCL | O_WRONLY);
 	CHECK_STR(list_node(&batch, batch.scope), "k ");
 	CHECK_EQ(fs_open_as(&batch, me, "k", O_CREAT | O_EXCL | O_WRONLY, &b),
@@ -202,7 +172,7 @@ TEST(pending, "what is created in a batch is listed there at once, exclusive the
 	CHECK_OK(tree_release(fs.tree, b));
 	CHECK_STR(fs_content(&batch, "k"), "in the batch");
 	CHECK_STR(fs_content(&fs, "k"), "live");
-	enter(&fs, "later", &later);
+	fs_enter_batch(&fs, "later", &later);
 	CHECK_STR(fs_content(&later, "k"), "live");
 	end(&later, "later");
 	end(&batch, "b");
@@ -220,7 +190,7 @@ TEST(handles, "in a batch readers keep their version, writers share a copy, and 
 	me = fs.me.tid;
 	other = fs_process();
 	fs_put(&fs, "k", "0000");
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	reader = fs_handle(&batch, 0, "k", O_RDONLY);
 	a = fs_handle(&batch, me, "k", O_RDWR);
 	b = fs_handle(&batch, other, "k", O_RDWR);
@@ -253,7 +223,7 @@ TEST(numbers, "nobody waits for what is committed in a batch")
 	aedb_seq_t visible;
 
 	fs_open(&fs);
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	visible = aedb_visible_seq(fs.db);
 	tree_take_effects(fs.tree, &effects);
 	fs_put(&batch, "k", "v");
@@ -290,7 +260,7 @@ TEST(ended, "of a batch that was aborted names are not found, and open files can
 	fs_open(&fs);
 	fs_put(&fs, "k", "v");
 	forest_count(fs.forest, &nodes, &bytes);
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	fs_put(&batch, "k", "w");
 	reader = fs_handle(&batch, batch.me.tid, "k", O_RDONLY);
 	writer = fs_handle(&batch, batch.me.tid, "k", O_RDWR);
@@ -349,7 +319,7 @@ TEST(given_back, "an aborted batch gives back memory, base and values, though fi
 	fs_open(&fs);
 	fs_put(&fs, "k", "v");
 	aedb_stats(fs.db, &before);
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	memset(large, 'x', sizeof(large) - 1);
 	fs_put(&batch, "k", large);
 	handle = fs_handle(&batch, 0, "k", O_RDONLY);
@@ -434,7 +404,7 @@ TEST(belongs, "a batch is its creator's, whom others cannot follow; the mount's 
 	struct fs fs;
 
 	fs_open(&fs);
-	CHECK_OK(begin_as(&fs, &stranger, "b", &door));
+	CHECK_OK(fs_begin_batch(&fs, &stranger, "b", &door));
 	CHECK_EQ(door.stat.st_uid, stranger.uid);
 	CHECK_EQ(door.stat.st_gid, stranger.gid);
 	CHECK(door.is_door);
@@ -443,10 +413,10 @@ TEST(belongs, "a batch is its creator's, whom others cannot follow; the mount's 
 	CHECK_EQ(abort_as(&fs, 4712, "b"), -EACCES);
 	CHECK_OK(abort_as(&fs, stranger.uid, "b"));
 	forest_forget(fs.forest, door.nodeid, 1);
-	CHECK_OK(begin_as(&fs, &stranger, "b", &door));
+	CHECK_OK(fs_begin_batch(&fs, &stranger, "b", &door));
 	CHECK_OK(abort_as(&fs, 1000, "b"));
 	forest_forget(fs.forest, door.nodeid, 1);
-	CHECK_OK(begin_as(&fs, &fs.me, "b", &door));
+	CHECK_OK(fs_begin_batch(&fs, &fs.me, "b", &door));
 	CHECK_EQ(door.stat.st_mode, S_IFDIR | 0700);
 	CHECK_EQ(abort_as(&fs, stranger.uid, "b"), -EACCES);
 	forest_forget(fs.forest, door.nodeid, 1);
@@ -461,7 +431,7 @@ TEST(root, "the root's attributes are its owner's to change in a batch, too")
 	struct fs fs;
 
 	fs_open(&fs);
-	CHECK_OK(begin_as(&fs, &stranger, "b", &door));
+	CHECK_OK(fs_begin_batch(&fs, &stranger, "b", &door));
 	tree = forest_tree(fs.forest, door.nodeid);
 	CHECK_EQ(tree_setattr(tree, &stranger, door.node, NULL, &set, &entry),
 		 -EPERM);
@@ -489,7 +459,7 @@ TEST(sticky, "in a sticky root a batch's creator removes and renames their own "
 	fs_open(&fs);
 	CHECK_OK(tree_setattr(fs.tree, &fs.me, tree_root(fs.tree), NULL, &set,
 			      &entry));
-	CHECK_OK(begin_as(&fs, &stranger, "b", &door));
+	CHECK_OK(fs_begin_batch(&fs, &stranger, "b", &door));
 	CHECK_EQ(door.stat.st_mode, S_IFDIR | 0700);
 	tree = forest_tree(fs.forest, door.nodeid);
 	new.parent = rename.parent = rename.new_parent = door.node;
@@ -517,7 +487,7 @@ TEST(begun, "a batch's times are when it was begun")
 
 	fs_open(&fs);
 	fs_put(&fs, "k", "v");
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	CHECK_OK(tree_getattr(batch.tree, &fs.me, tree_root(batch.tree), NULL,
 			      &door));
 	CHECK(door.stat.st_mtim.tv_sec > 0);
@@ -540,7 +510,7 @@ TEST(limits, "what is too much for a batch is refused, and the rest of it stays"
 	int rc = 0, i;
 
 	fs_open_small(&fs, 100);
-	enter(&fs, "b", &batch);
+	fs_enter_batch(&fs, "b", &batch);
 	for (i = 0; rc == 0 && i < 1000; i++) {
 		struct handle *handle;
 
@@ -778,7 +748,7 @@ TEST(meets, "a batch's commit conflicts over directories exactly when both chang
 
 		fs_open(&fs);
 		m->before(&fs);
-		enter(&fs, "b", &batch);
+		fs_enter_batch(&fs, "b", &batch);
 		m->inside(&batch);
 		CHECK_OK(check_commit(&batch));
 		m->beside(&fs);

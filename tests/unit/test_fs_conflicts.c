@@ -4,7 +4,6 @@
  */
 #include <linux/fs.h>
 
-#include "forest_batches.h"
 #include "fs_fixture.h"
 #include "news.h"
 #include "sides.h"
@@ -93,11 +92,8 @@ static int set_mode(struct fs *fs, const char *path, mode_t mode)
 {
 	struct tree_set set = { .fields = TREE_SET_MODE, .mode = mode };
 	struct tree_entry entry, now;
-	const char *name;
-	struct node *dir = fs_parent(fs, path, &name);
-	int rc = tree_lookup(fs->tree, &fs->me, dir, name, &entry);
+	int rc = fs_lookup(fs, path, &entry);
 
-	tree_forget(fs->tree, dir, 1);
 	if (rc < 0)
 		return rc;
 	rc = tree_setattr(fs->tree, &fs->me, entry.node, NULL, &set, &now);
@@ -162,22 +158,7 @@ static void random_step(struct world *w, unsigned slot)
 
 static void begin(struct world *w, unsigned slot)
 {
-	struct tree_entry dir = { 0 }, door = { 0 }, project = { 0 }, scope = { 0 };
-	struct fs *live = &w->fs[LIVE], *fs = &w->fs[slot];
-	struct forest_batch new = { .name = slot_name(slot) };
-
-	CHECK_OK(forest_lookup(live->forest, &live->me, TREE_ROOT_NODEID,
-			       ".batch", &dir));
-	new.dir = dir.nodeid;
-	CHECK_OK(forest_batch_begin(live->forest, &live->me, &new, &door));
-	*fs = *live;
-	fs->tree = forest_tree(live->forest, door.nodeid);
-	CHECK_OK(tree_lookup(fs->tree, &fs->me, door.node, "p", &project));
-	CHECK_OK(tree_lookup(fs->tree, &fs->me, project.node, "s", &scope));
-	fs->scope = scope.node;
-	forest_forget(fs->forest, project.nodeid, 1);
-	forest_forget(fs->forest, door.nodeid, 1);
-	forest_forget(fs->forest, dir.nodeid, 1);
+	fs_enter_batch(&w->fs[LIVE], slot_name(slot), &w->fs[slot]);
 	side_begin(&w->sides[slot], &w->sides[LIVE]);
 	w->is_open[slot] = true;
 }

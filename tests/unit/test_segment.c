@@ -68,7 +68,7 @@ static void check_get(struct segments *d, struct segment *segment,
 	CHECK_EQ(newer, is_newer ? s->at[at - 1].seq : 0);
 	if (is_there) {
 		CHECK(got.key == key);
-		sorted_check_same(&got, &s->at[at]);
+		entry_check(&got, &s->at[at]);
 	}
 	epoch_leave(d->epoch);
 }
@@ -103,7 +103,7 @@ static void check_stands(const struct segment_cursor *c, int rc,
 	CHECK_OK(rc);
 	CHECK_EQ(rc, at < s->n);
 	if (rc)
-		sorted_check_same(&c->entry, &s->at[at]);
+		entry_check(&c->entry, &s->at[at]);
 }
 
 /* Some steps from where a seek stands, forward or backward. */
@@ -167,7 +167,7 @@ static void check_verify(struct segment *segment, const struct sorted *s,
 	CHECK_OK(segment_verify_open(segment, out, report, &v));
 	while ((rc = segment_verify_next(v, &entry)) > 0) {
 		CHECK(i < s->n);
-		sorted_check_same(entry, &s->at[i++]);
+		entry_check(entry, &s->at[i++]);
 	}
 	CHECK_EQ(rc, 0);
 	segment_verify_close(v);

@@ -62,7 +62,7 @@ static unsigned int try_gets(struct damaged *g, struct segment *segment)
 		rc = segment_get(segment, want->key, want->key_bytes, want->seq,
 				 &got, NULL);
 		if (rc == 1)
-			sorted_check_same(&got, want);
+			entry_check(&got, want);
 		else
 			CHECK_THAT(is_damage(rc), "get gives %d", rc);
 		damaged += rc != 1;
@@ -81,7 +81,7 @@ static void try_walk(struct damaged *g, struct segment *segment, bool is_damaged
 	rc = segment_cursor_seek(&c, MEM_SEEK_FIRST, NULL, 0);
 	for (; rc > 0; rc = segment_cursor_next(&c)) {
 		CHECK(i < g->s.n);
-		sorted_check_same(&c.entry, &g->s.at[i++]);
+		entry_check(&c.entry, &g->s.at[i++]);
 	}
 	if (rc == 0)
 		CHECK_EQ(i, g->s.n);

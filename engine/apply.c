@@ -53,15 +53,14 @@ static int space_find(struct apply *apply, uint64_t id, struct space **ret)
 static void files_note(struct apply *apply, const struct op *op)
 {
 	struct file_set *files = values_files(apply->db->values);
-	struct byte_reader r;
+	struct op_extents extents;
 	struct value_extent extent;
 
 	if (!(op->flags & OP_IS_REF) || apply->catalog->branch)
 		return;
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
-		if (op_extents_next(&r, &extent) == 0)
-			file_set_note_seq(files, extent.file, apply->seq);
+	op_extents_begin(&extents, op);
+	while (op_extents_next(&extents, &extent))
+		file_set_note_seq(files, extent.file, apply->seq);
 }
 
 /* Levels that are known to lack the key which the operation puts, or 0. */

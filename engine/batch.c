@@ -265,16 +265,13 @@ static int limits_check(const struct aedb_batch *batch)
 
 static int extents_note(struct aedb_batch *batch, const struct op *op)
 {
+	struct op_extents extents;
 	struct value_extent extent;
-	struct byte_reader r;
 	int rc = 0;
 
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	for (uint64_t n = byte_reader_varint(&r); n > 0 && rc == 0; n--) {
-		rc = op_extents_next(&r, &extent);
-		if (rc == 0)
-			rc = branch_note_extent(&batch->branch, &extent);
-	}
+	op_extents_begin(&extents, op);
+	while (rc == 0 && op_extents_next(&extents, &extent))
+		rc = branch_note_extent(&batch->branch, &extent);
 	return rc;
 }
 

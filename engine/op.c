@@ -136,14 +136,23 @@ static struct op_place take_place(struct byte_reader *r)
 	return place;
 }
 
+static struct value_extent take_extent(struct byte_reader *r)
+{
+	struct value_extent extent;
+
+	extent.file = byte_reader_varint(r);
+	extent.offset = byte_reader_varint(r);
+	extent.bytes = byte_reader_varint(r);
+	return extent;
+}
+
 static struct op_bytes take_extents(struct byte_reader *r)
 {
 	const uint8_t *start = r->at;
 	uint64_t n = byte_reader_varint(r);
-	struct value_extent extent;
 
 	for (uint64_t i = 0; i < n && !r->is_bad; i++)
-		op_extents_next(r, &extent);
+		take_extent(r);
 	return (struct op_bytes){ start, (size_t)(r->at - start) };
 }
 
@@ -223,17 +232,19 @@ size_t op_extents_encode(const struct value_extent *extents, size_t n,
 	return bytes;
 }
 
-int op_extents_next(struct byte_reader *extents, struct value_extent *ret)
+void op_extents_begin(struct op_extents *ret, const struct op *op)
 {
-	struct value_extent extent;
+	byte_reader_init(&ret->rest, op->extents.at, op->extents.n);
+	ret->left = op->extents.n ? byte_reader_varint(&ret->rest) : 0;
+}
 
-	extent.file = byte_reader_varint(extents);
-	extent.offset = byte_reader_varint(extents);
-	extent.bytes = byte_reader_varint(extents);
-	if (extents->is_bad)
-		return err_set(AEDB_CORRUPT, "an extent is cut off");
-	*ret = extent;
-	return 0;
+bool op_extents_next(struct op_extents *extents, struct value_extent *ret)
+{
+	if (!extents->left)
+		return false;
+	extents->left--;
+	*ret = take_extent(&extents->rest);
+	return true;
 }
 
 static void show_text(const void *bytes, size_t n, FILE *out)

@@ -21,6 +21,7 @@
 #ifndef OP_H
 #define OP_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "bytes.h"
@@ -80,7 +81,7 @@ struct op {
 	int64_t mtime_ns;
 	struct op_bytes attr;
 	struct op_bytes value;	/* the encoded value_ref when OP_IS_REF */
-	struct op_bytes extents;	/* encoded, see op_extents_next */
+	struct op_bytes extents;	/* encoded, see op_extents_begin */
 };
 
 /* Most bytes op_encode writes for this operation. */
@@ -93,9 +94,14 @@ int op_decode(struct byte_reader *payload, struct op *ret);
 /* Bytes of n encoded extents; writes them when `at` is not NULL. */
 size_t op_extents_encode(const struct value_extent *extents, size_t n,
 			 uint8_t *at);
-/* Takes the next extent off the bytes of op.extents (count taken first with
- * byte_reader_varint). */
-int op_extents_next(struct byte_reader *extents, struct value_extent *ret);
+/* Those of an operation, if it has some; op_decode has checked them. */
+struct op_extents {
+	struct byte_reader rest;	/* of op.extents */
+	uint64_t left;
+};
+void op_extents_begin(struct op_extents *ret, const struct op *op);
+/* False at the end. */
+bool op_extents_next(struct op_extents *extents, struct value_extent *ret);
 
 /* One line of text for an operation. */
 void op_show(const struct op *op, FILE *out);

@@ -63,17 +63,13 @@ static int extent_renew(struct recovery *recovery,
 
 static int extents_verify(struct recovery *recovery, const struct op *op)
 {
-	struct byte_reader r;
+	struct op_extents extents;
 	struct value_extent extent;
-	uint64_t n;
 	int rc = 0;
 
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	n = byte_reader_varint(&r);
-	for (uint64_t i = 0; i < n && rc == 0; i++) {
-		rc = op_extents_next(&r, &extent);
-		if (rc == 0)
-			rc = values_verify_extent(recovery->db->values, &extent);
+	op_extents_begin(&extents, op);
+	while (rc == 0 && op_extents_next(&extents, &extent)) {
+		rc = values_verify_extent(recovery->db->values, &extent);
 		if (rc == 0)
 			rc = extent_renew(recovery, &extent);
 	}

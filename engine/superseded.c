@@ -39,12 +39,11 @@ static uint64_t shared_bytes(const struct op *op)
 {
 	uint64_t all = stored_bytes(op->value.at, op->value.n), written = 0;
 	struct value_extent extent;
-	struct byte_reader r;
+	struct op_extents extents;
 
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	for (uint64_t n = byte_reader_varint(&r); n > 0; n--)
-		if (op_extents_next(&r, &extent) == 0)
-			written += extent.bytes;
+	op_extents_begin(&extents, op);
+	while (op_extents_next(&extents, &extent))
+		written += extent.bytes;
 	return all > written ? all - written : 0;
 }
 

@@ -68,37 +68,27 @@ uint64_t verify_log_bytes(const struct verify_log *log)
  * not. */
 static int extents_check(const struct verify_job *job, const struct op *op)
 {
-	struct byte_reader r;
+	struct op_extents extents;
 	struct value_extent extent;
-	uint64_t n;
 	int rc = 0;
 
 	if (!(op->flags & OP_IS_REF))
 		return 0;
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	n = byte_reader_varint(&r);
-	for (uint64_t i = 0; i < n && rc == 0; i++) {
-		rc = op_extents_next(&r, &extent);
-		if (rc == 0)
-			rc = values_verify_extent(job->value_files, &extent);
-	}
+	op_extents_begin(&extents, op);
+	while (rc == 0 && op_extents_next(&extents, &extent))
+		rc = values_verify_extent(job->value_files, &extent);
 	return rc;
 }
 
 static int extents_note(const struct verify_job *job, const struct op *op)
 {
-	struct byte_reader r;
+	struct op_extents extents;
 	struct value_extent extent;
-	uint64_t n;
 	int rc = 0;
 
-	byte_reader_init(&r, op->extents.at, op->extents.n);
-	n = byte_reader_varint(&r);
-	for (uint64_t i = 0; i < n && rc >= 0; i++) {
-		rc = op_extents_next(&r, &extent);
-		if (rc == 0)
-			rc = verify_values_note(job->values, extent.file);
-	}
+	op_extents_begin(&extents, op);
+	while (rc >= 0 && op_extents_next(&extents, &extent))
+		rc = verify_values_note(job->values, extent.file);
 	return rc < 0 ? rc : 0;
 }
 

@@ -218,7 +218,7 @@ TEST(references, "a put of a reference carries its extents, and a malformed one 
 	struct op op = { .kind = OP_PUT, .flags = OP_IS_REF,
 			 .key = { 2, "k", 1 } }, got;
 	struct value_extent extent;
-	struct byte_reader r;
+	struct op_extents walk;
 	uint8_t *end;
 
 	value_ref_encode(&ref, value);
@@ -229,15 +229,14 @@ TEST(references, "a put of a reference carries its extents, and a malformed one 
 	end = op_encode(&op, buffer);
 	CHECK_OK(decode(buffer, (size_t)(end - buffer), &got));
 	bytes_equal(got.value, op.value);
-	byte_reader_init(&r, got.extents.at, got.extents.n);
-	CHECK_EQ(byte_reader_varint(&r), 2);
+	op_extents_begin(&walk, &got);
 	for (int i = 0; i < 2; i++) {
-		CHECK_OK(op_extents_next(&r, &extent));
+		CHECK(op_extents_next(&walk, &extent));
 		CHECK_EQ(extent.file, extents[i].file);
 		CHECK_EQ(extent.offset, extents[i].offset);
 		CHECK_EQ(extent.bytes, extents[i].bytes);
 	}
-	CHECK_EQ(op_extents_next(&r, &extent), AEDB_CORRUPT);
+	CHECK(!op_extents_next(&walk, &extent));
 	op.value.n = 39;
 	end = op_encode(&op, buffer);
 	CHECK_EQ(decode(buffer, (size_t)(end - buffer), &got), AEDB_CORRUPT);

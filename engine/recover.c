@@ -92,7 +92,7 @@ static int commit_look(struct recovery *recovery,
 		rc = op_decode(&r, &op);
 		if (rc == 0 && (op.flags & OP_IS_REF) && c->is_above_durable)
 			rc = extents_verify(recovery, &op);
-		if ((op.flags & OP_HAS_ID) && op.id > ids &&
+		if (rc == 0 && (op.flags & OP_HAS_ID) && op.id > ids &&
 		    op.id < DB_ID_TAGGED)
 			ids = op.id;
 	}

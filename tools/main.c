@@ -164,7 +164,7 @@ static const struct command commands[] = {
 	  "\n"
 	  "      --retry=N   after a conflict run COMMAND again in a new batch, up to N\n"
 	  "                  times\n"
-	  "      --list      list the open batches: name, owner, age, changes\n"
+	  "      --list      list the open batches: owner, age, changes, name\n"
 	  COMMON_OPTIONS
 	  "\n"
 	  "Exit status: that of a COMMAND which failed, 128 + N if signal N ended it,\n"

@@ -241,34 +241,107 @@ static void context_give_back(ZSTD_DCtx *context)
 	ZSTD_freeDCtx(context);
 }
 
-static int decompress(const struct page_header *header, const uint8_t *from,
-		      void *ret)
+/* A stretch of a payload as it is stored, and what it decodes to. */
+struct stretch {
+	const uint8_t *from;
+	size_t stored_bytes, bytes;
+};
+
+static int decompress(const struct stretch *stretch, void *ret)
 {
-	size_t stored = header->stored_bytes - seal_tag_bytes(NULL);
 	ZSTD_DCtx *context = context_take();
 
 	if (!context)
-		return err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
-			       header->raw_bytes);
-	size_t n = ZSTD_decompressDCtx(context, ret, header->raw_bytes, from,
-				       stored);
+		return err_set(AEDB_NO_MEMORY, "page of %zu bytes: no memory",
+			       stretch->bytes);
+	size_t n = ZSTD_decompressDCtx(context, ret, stretch->bytes,
+				       stretch->from, stretch->stored_bytes);
 
 	context_give_back(context);
 	if (ZSTD_isError(n))
 		return err_set(AEDB_CORRUPT, "page does not decompress: %s",
 			       ZSTD_getErrorName(n));
-	if (n != header->raw_bytes)
+	if (n != stretch->bytes)
 		return err_set(AEDB_CORRUPT, "page decompresses to %zu bytes, "
-			       "want %u", n, header->raw_bytes);
+			       "want %zu", n, stretch->bytes);
 	return 0;
+}
+
+static size_t payload_stored_bytes(const struct page_header *header)
+{
+	return header->stored_bytes - seal_tag_bytes(NULL);
 }
 
 int page_decode(const struct page_header *header, const uint8_t *page, void *ret)
 {
+	struct stretch all = { page + PAGE_HEADER_BYTES,
+			       payload_stored_bytes(header), header->raw_bytes };
+
 	if (header->codec == PAGE_ZSTD)
-		return decompress(header, page + PAGE_HEADER_BYTES, ret);
+		return decompress(&all, ret);
 	memcpy(ret, page + PAGE_HEADER_BYTES, header->raw_bytes);
 	return 0;
+}
+
+/* Bytes of the first of the frames in the stretch; 0: there is none that says. */
+static size_t frame_bytes(const struct stretch *left, size_t *ret_stored)
+{
+	unsigned long long bytes =
+		ZSTD_getFrameContentSize(left->from, left->stored_bytes);
+	size_t stored = ZSTD_findFrameCompressedSize(left->from,
+						     left->stored_bytes);
+
+	if (bytes == ZSTD_CONTENTSIZE_UNKNOWN ||
+	    bytes == ZSTD_CONTENTSIZE_ERROR || ZSTD_isError(stored) ||
+	    bytes > left->bytes)
+		return 0;
+	*ret_stored = stored;
+	return bytes;
+}
+
+void page_front(const struct page_header *header, const uint8_t *page,
+		struct page_front *ret)
+{
+	struct stretch left = { page + PAGE_HEADER_BYTES,
+				payload_stored_bytes(header), header->raw_bytes };
+	size_t stored = 0;
+
+	*ret = (struct page_front){ 0 };
+	if (header->codec != PAGE_ZSTD)
+		return;
+	for (;;) {
+		size_t bytes = frame_bytes(&left, &stored);
+
+		if (bytes == 0 || bytes == left.bytes)
+			return;
+		ret->stored_bytes += stored;
+		ret->bytes += bytes;
+		left.from += stored;
+		left.stored_bytes -= stored;
+		left.bytes -= bytes;
+	}
+}
+
+int page_decode_front(const struct page_front *front, const uint8_t *page,
+		      void *ret)
+{
+	struct stretch parts = { page + PAGE_HEADER_BYTES, front->stored_bytes,
+				 front->bytes };
+
+	return decompress(&parts, ret);
+}
+
+int page_decode_rest(const struct page_header *header,
+		     const struct page_front *front, const uint8_t *page,
+		     void *ret)
+{
+	struct stretch rest = {
+		page + PAGE_HEADER_BYTES + front->stored_bytes,
+		payload_stored_bytes(header) - front->stored_bytes,
+		header->raw_bytes - front->bytes,
+	};
+
+	return decompress(&rest, ret);
 }
 
 int page_at(const char *path, uint64_t offset, int rc)

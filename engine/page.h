@@ -88,6 +88,20 @@ int page_check(const struct seal *seal, uint64_t offset, uint8_t *page,
 /* The payload of a checked page, raw_bytes of it. */
 int page_decode(const struct page_header *header, const uint8_t *page,
 		void *ret);
+/* The front of the payload of a checked page: its parts but the last, where it
+ * was written in parts and is compressed. */
+struct page_front {
+	size_t stored_bytes;	/* 0: there is none */
+	size_t bytes;		/* decoded */
+};
+void page_front(const struct page_header *header, const uint8_t *page,
+		struct page_front *ret);
+int page_decode_front(const struct page_front *front, const uint8_t *page,
+		      void *ret);
+/* What is behind the front: to ret go raw_bytes - front->bytes. */
+int page_decode_rest(const struct page_header *header,
+		     const struct page_front *front, const uint8_t *page,
+		     void *ret);
 /* Bytes of the decoded payload of a checked page. */
 uint32_t page_raw_bytes(const uint8_t *page);
 

@@ -8,6 +8,7 @@
 #include "page_load.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cache.h"
 #include "err.h"
@@ -92,10 +93,11 @@ static int at_reference(const struct file_set *set, const struct page_ref *ref,
 }
 
 /* Where a page is put as it is stored: in `small`, or in memory of its own. */
-static uint8_t *stored_room(const struct page_ref *ref, uint8_t *small)
+static uint8_t *stored_room(const struct page_ref *ref, uint8_t *small,
+			    size_t small_bytes)
 {
 	uint64_t room = page_disk_bytes(ref->stored_bytes);
-	uint8_t *page = room <= SMALL_PAGE_BYTES ? small : malloc(room);
+	uint8_t *page = room <= small_bytes ? small : malloc(room);
 
 	if (!page)
 		err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
@@ -103,15 +105,23 @@ static uint8_t *stored_room(const struct page_ref *ref, uint8_t *small)
 	return page;
 }
 
+static void *payload_room(size_t bytes)
+{
+	void *payload = cache_alloc(bytes);
+
+	if (!payload)
+		err_set(AEDB_NO_MEMORY, "page of %zu bytes: no memory", bytes);
+	return payload;
+}
+
 static int decode_new(const struct page_header *header, const uint8_t *page,
 		      void **ret)
 {
-	void *payload = cache_alloc(header->raw_bytes);
+	void *payload = payload_room(header->raw_bytes);
 	int rc;
 
 	if (!payload)
-		return err_set(AEDB_NO_MEMORY, "page of %u bytes: no memory",
-			       header->raw_bytes);
+		return AEDB_NO_MEMORY;
 	rc = page_decode(header, page, payload);
 	if (rc < 0)
 		cache_free(payload);
@@ -123,10 +133,11 @@ static int decode_new(const struct page_header *header, const uint8_t *page,
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n)
 {
-	uint8_t small[SMALL_PAGE_BYTES], *page = stored_room(ref, small);
+	uint8_t small[SMALL_PAGE_BYTES], *page;
 	struct page_header header;
 	int rc;
 
+	page = stored_room(ref, small, sizeof(small));
 	if (!page)
 		return AEDB_NO_MEMORY;
 	rc = page_read(set, ref, kind, page, &header);
@@ -137,6 +148,84 @@ int page_load(struct file_set *set, const struct page_ref *ref,
 	if (page != small)
 		free(page);
 	return rc;
+}
+
+/* *ret NULL: there is no front. */
+static int decode_front(const struct page_loading *l, size_t zeros,
+			uint8_t **ret)
+{
+	uint8_t *payload;
+	int rc;
+
+	if (l->front.bytes == 0)
+		return 0;
+	payload = payload_room(l->front.bytes + zeros);
+	if (!payload)
+		return AEDB_NO_MEMORY;
+	rc = page_decode_front(&l->front, l->page, payload);
+	if (rc < 0) {
+		cache_free(payload);
+		return rc;
+	}
+	memset(payload + l->front.bytes, 0, zeros);
+	*ret = payload;
+	return 0;
+}
+
+int page_load_front(struct file_set *set, const struct page_ref *ref,
+		    enum page_kind kind, size_t zeros, struct page_loading *l,
+		    void **ret)
+{
+	uint8_t *payload = NULL;
+	int rc;
+
+	*l = (struct page_loading){ .ref = *ref,
+				    .page = stored_room(ref, NULL, 0) };
+	if (!l->page)
+		return AEDB_NO_MEMORY;
+	rc = page_read(set, ref, kind, l->page, &l->header);
+	if (rc == 0) {
+		page_front(&l->header, l->page, &l->front);
+		rc = decode_front(l, zeros, &payload);
+		rc = at_reference(set, ref, rc);
+	}
+	if (rc < 0)
+		page_loading_release(l);
+	else
+		*ret = payload;
+	return rc;
+}
+
+static int decode_rest(const struct page_loading *l, const void *front,
+		       uint8_t *payload)
+{
+	if (!front)
+		return page_decode(&l->header, l->page, payload);
+	memcpy(payload, front, l->front.bytes);
+	return page_decode_rest(&l->header, &l->front, l->page,
+				payload + l->front.bytes);
+}
+
+int page_load_rest(struct file_set *set, const struct page_loading *l,
+		   const void *front, void **ret)
+{
+	uint8_t *payload = payload_room(l->header.raw_bytes);
+	int rc;
+
+	if (!payload)
+		return AEDB_NO_MEMORY;
+	rc = at_reference(set, &l->ref, decode_rest(l, front, payload));
+	if (rc < 0)
+		cache_free(payload);
+	else
+		*ret = payload;
+	return rc;
+}
+
+void page_loading_release(struct page_loading *l)
+{
+	free(l->page);
+	l->page = NULL;
 }
 
 static int decode_into(const struct page_header *header, const uint8_t *page,
@@ -151,10 +240,11 @@ static int decode_into(const struct page_header *header, const uint8_t *page,
 int page_load_into(struct file_set *set, const struct page_ref *ref,
 		   enum page_kind kind, void *ret, size_t n)
 {
-	uint8_t small[SMALL_PAGE_BYTES], *page = stored_room(ref, small);
+	uint8_t small[SMALL_PAGE_BYTES], *page;
 	struct page_header header;
 	int rc;
 
+	page = stored_room(ref, small, sizeof(small));
 	if (!page)
 		return AEDB_NO_MEMORY;
 	rc = page_read(set, ref, kind, page, &header);

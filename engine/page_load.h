@@ -14,6 +14,24 @@
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n);
 
+/* The same in two steps: the front of a payload that has one (page.h), with
+ * `zeros` of them behind it, and the rest where the front does not do. */
+struct page_loading {
+	struct page_ref ref;
+	struct page_header header;
+	uint8_t *page;		/* owned: as it is stored */
+	struct page_front front;
+};
+
+/* *ret NULL: it has no front. */
+int page_load_front(struct file_set *set, const struct page_ref *ref,
+		    enum page_kind kind, size_t zeros, struct page_loading *l,
+		    void **ret);
+/* All of the payload, of which `front` is the front, or NULL. */
+int page_load_rest(struct file_set *set, const struct page_loading *l,
+		   const void *front, void **ret);
+void page_loading_release(struct page_loading *l);
+
 /* One page's payload, which must have n bytes. */
 int page_load_into(struct file_set *set, const struct page_ref *ref,
 		   enum page_kind kind, void *ret, size_t n);

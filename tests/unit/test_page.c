@@ -139,6 +139,110 @@ TEST(written_read, "pages are read as they were written, plain and compressed")
 	simdisk_free(disk);
 }
 
+#define PARTS 3
+
+/* A page in parts, of which some are empty and some do not compress. */
+static void parts_make(struct sample *s, size_t ends[PARTS])
+{
+	s->kind = PAGE_BLOCK;
+	s->n = 0;
+	for (int i = 0; i < PARTS; i++) {
+		if (i == 0 || check_random() % 4)
+			s->n += 1 + check_random() % 3000;
+		ends[i] = s->n;
+	}
+	s->bytes = malloc(s->n);
+	for (size_t b = 0; b < s->n; b++)
+		s->bytes[b] = (uint8_t)(check_random() %
+					(b < ends[check_random() % PARTS] ? 3 : 256));
+}
+
+static int parts_write(struct file_set *set, struct sample *s,
+		       const size_t ends[PARTS])
+{
+	struct page_parts parts = { .bytes = s->bytes, .ends = ends, .n = PARTS };
+	struct page_writer *writer;
+	int rc = page_writer_open(set, &writer);
+
+	if (rc < 0)
+		return rc;
+	rc = page_writer_add_parts(writer, s->kind, &parts, &s->ref);
+	if (rc == 0)
+		rc = page_writer_finish(writer);
+	page_writer_close(writer);
+	return rc;
+}
+
+static void rest_check(struct file_set *set, const struct page_loading *l,
+		       const struct sample *s, const void *front)
+{
+	void *all;
+
+	CHECK_OK(page_load_rest(set, l, front, &all));
+	CHECK_EQ(l->header.raw_bytes, s->n);
+	CHECK_MEM(all, s->bytes, s->n);
+	cache_free(all);
+}
+
+/* Whether it has a front. */
+static bool front_check(struct file_set *set, const struct sample *s)
+{
+	static const uint8_t zeros[9];
+	struct page_loading l;
+	void *front;
+
+	CHECK_OK(page_load_front(set, &s->ref, s->kind, sizeof(zeros), &l,
+				 &front));
+	if (front) {
+		CHECK_MEM(front, s->bytes, l.front.bytes);
+		CHECK_MEM((uint8_t *)front + l.front.bytes, zeros, sizeof(zeros));
+		rest_check(set, &l, s, front);
+	}
+	rest_check(set, &l, s, NULL);
+	CHECK_EQ(front != NULL, l.front.bytes != 0);
+	cache_free(front);
+	page_loading_release(&l);
+	return front;
+}
+
+/* The end of the part before the last one that is there. */
+static size_t front_end(const size_t ends[PARTS])
+{
+	for (int i = PARTS - 2; i >= 0; i--)
+		if (ends[i] < ends[PARTS - 1])
+			return ends[i];
+	return 0;
+}
+
+TEST(fronts, "all parts of a page but the last are read by themselves, and the rest behind them")
+{
+	struct simdisk *disk = simdisk_new(check_seed());
+	struct file_set *set = set_open(disk);
+	unsigned int fronts = 0;
+
+	for (int i = 0; i < 200; i++) {
+		struct page_loading l;
+		struct sample s;
+		size_t ends[PARTS];
+		void *front;
+
+		parts_make(&s, ends);
+		CHECK_OK(parts_write(set, &s, ends));
+		if (front_check(set, &s)) {
+			fronts++;
+			CHECK_OK(page_load_front(set, &s.ref, s.kind, 0, &l,
+						 &front));
+			CHECK_EQ(l.front.bytes, front_end(ends));
+			cache_free(front);
+			page_loading_release(&l);
+		}
+		free(s.bytes);
+	}
+	CHECK_THAT(fronts > 20, "%u", fronts);
+	file_set_close(set);
+	simdisk_free(disk);
+}
+
 TEST(runs, "pages that lie one after the other come with one read")
 {
 	struct sample samples[5];
@@ -177,6 +281,7 @@ TEST(flipped, "any flipped bit of a page is found and its place is named")
 	struct simdisk *disk = simdisk_new(check_seed());
 	struct file_set *set = set_open(disk);
 	char place[64];
+	struct page_loading l;
 	void *got;
 	size_t n;
 
@@ -192,6 +297,8 @@ TEST(flipped, "any flipped bit of a page is found and its place is named")
 		int rc = page_load(set, &s->ref, s->kind, &got, &n);
 
 		CHECK_EQ(rc, AEDB_CORRUPT);
+		CHECK_EQ(page_load_front(set, &s->ref, s->kind, 0, &l, &got),
+			 AEDB_CORRUPT);
 		snprintf(place, sizeof(place), "seg/1.seg offset %" PRIu64 ":",
 			 s->ref.offset);
 		CHECK(strstr(err_message(), place));

@@ -24,6 +24,7 @@
 
 #define BLOCK_KEY_BYTES_MAX 4008u
 #define BLOCK_ENTRIES_MAX (1u << 16)
+#define BLOCK_PAD_BYTES 16u	/* of zeros, behind the columns */
 
 /* Columns of numbers, each so many bits wide above a base. */
 enum block_column {
@@ -68,6 +69,12 @@ struct block_found {
 
 /* Checks all of a payload that was read, and fills in its table of groups. */
 int block_check(uint8_t *bytes, size_t n);
+/* What a block begins with, all but extras and values. It does where no entry has
+ * extras nor a value that is a reference: block_seek and block_entry then find
+ * all of an entry but its value, to which the pointer is not to be used. It is
+ * the first n bytes with BLOCK_PAD_BYTES zeros behind; block_bytes: of it all. */
+bool block_front_does(const uint8_t *front, size_t n);
+int block_check_front(uint8_t *front, size_t n, size_t block_bytes);
 void block_init(struct block *b, const uint8_t *bytes);
 
 /* ret->at: b->entries if all lie before (key, limit). */

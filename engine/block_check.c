@@ -208,7 +208,9 @@ static int check_entries(struct walk *w)
 	return 0;
 }
 
-int block_check(uint8_t *bytes, size_t n)
+/* Of the sections up to the extras n bytes are there; block_bytes are those of the
+ * whole block, n in it. */
+static int check(uint8_t *bytes, size_t n, size_t block_bytes)
 {
 	uint64_t sections[BLOCK_SECTIONS];
 	struct block_head h;
@@ -219,7 +221,7 @@ int block_check(uint8_t *bytes, size_t n)
 		return rc;
 	block_init(&w.b, bytes);
 	w.ids = h.ids;
-	w.values_bytes = n - sections[BLOCK_VALUES];
+	w.values_bytes = block_bytes - sections[BLOCK_VALUES];
 	byte_reader_init(&w.keys, w.b.keys, h.keys_bytes);
 	byte_reader_init(&w.extras, w.b.extras, h.extras_bytes);
 	rc = check_entries(&w);
@@ -228,4 +230,48 @@ int block_check(uint8_t *bytes, size_t n)
 			h.prefix_bytes + w.longest != h.key_bytes_max))
 		rc = err_set(AEDB_CORRUPT, "block has more than its entries");
 	return rc;
+}
+
+int block_check(uint8_t *bytes, size_t n)
+{
+	return check(bytes, n, n);
+}
+
+/* Whether an entry's value is a reference, by the flags in the columns. */
+static bool has_ref(const struct block *b)
+{
+	const struct block_bits *flags = &b->column[BLOCK_FLAGS];
+	uint64_t any = flags->base;
+
+	if (flags->width == 0)
+		return any & BLOCK_IS_REF;
+	for (uint32_t i = 0; i < b->entries; i++)
+		any |= block_number(b, BLOCK_FLAGS, i) & BLOCK_IS_REF;
+	return any & BLOCK_IS_REF;
+}
+
+bool block_front_does(const uint8_t *front, size_t n)
+{
+	uint64_t sections[BLOCK_SECTIONS];
+	struct block_head h;
+	struct block b;
+
+	if (n < BLOCK_HEAD_BYTES || front[0] != BLOCK_FORMAT)
+		return false;
+	block_head_decode(front, &h);
+	for (unsigned int c = 0; c < BLOCK_COLUMNS; c++)
+		if (h.width[c] > BLOCK_WIDTH_MAX)
+			return false;
+	block_head_sections(&h, sections);
+	if (h.extras_bytes || sections[BLOCK_EXTRAS] != n + BLOCK_PAD_BYTES)
+		return false;
+	block_init(&b, front);
+	return !has_ref(&b);
+}
+
+int block_check_front(uint8_t *front, size_t n, size_t block_bytes)
+{
+	return block_bytes < n + BLOCK_PAD_BYTES ?
+		       err_set(AEDB_CORRUPT, "block of %zu bytes", block_bytes) :
+		       check(front, n + BLOCK_PAD_BYTES, block_bytes);
 }

@@ -34,7 +34,6 @@
 #define BLOCK_FORMAT 1
 #define BLOCK_HEAD_BYTES 64u
 #define BLOCK_PLACE_BYTES 16u
-#define BLOCK_PAD_BYTES 16u
 #define BLOCK_GROUP 16u		/* entries from one whole key to the next */
 #define BLOCK_WIDTH_MAX 57u	/* bits in a load of 64, wherever they begin */
 #define BLOCK_LONG 255u

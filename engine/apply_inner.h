@@ -35,8 +35,10 @@ static inline int apply_look(struct apply *apply, const struct lookup *lookup,
 
 	if (apply->found && is_noted)
 		return apply_look_again(apply, lookup, ret);
-	rc = space_get_newest(lookup->space, lookup->key->at, lookup->key->n,
-			      lookup->absent, ret);
+	rc = space_get_newest(lookup->space, &(struct space_sought){
+		.key = lookup->key->at, .key_bytes = lookup->key->n,
+		.wanted = lookup->parts & ANNEX_VALUE ? ENTRY_WHOLE : ENTRY_SIZES,
+		.absent = lookup->absent }, ret);
 	if (rc > 0 && ret->seq <= apply->below_seq && is_noted)
 		annex_add(&apply->annex, ret, lookup->parts);
 	else

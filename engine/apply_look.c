@@ -41,8 +41,8 @@ static void found_check(const struct lookup *lookup, int told,
 			const struct entry *found)
 {
 	struct entry entry;
-	int rc = space_get_newest(lookup->space, lookup->key->at,
-				  lookup->key->n, 0, &entry);
+	int rc = apply_newest(lookup->space, lookup->key->at, lookup->key->n,
+			      &entry);
 
 	/* segments may be damaged */
 	if (rc < 0)

@@ -60,7 +60,8 @@ void apply_release(struct apply *apply)
 int apply_newest(struct space *space, const void *key, size_t key_bytes,
 		 struct entry *ret)
 {
-	return space_get_newest(space, key, key_bytes, 0, ret);
+	return space_get_newest(space, &(struct space_sought){
+		.key = key, .key_bytes = key_bytes }, ret);
 }
 
 /* The files of a value stay until this version is in segments, too. */

@@ -119,9 +119,10 @@ static int count_load(struct aedb *db, uint64_t space_id, uint64_t *ret)
 	int rc;
 
 	catalog_number_key(space_id, number);
-	rc = levels_get(db_levels(db), key,
-			space_key(CATALOG_COUNTS, number, sizeof(number), key),
-			SEQ_MAX, &entry, NULL);
+	rc = levels_get(db_levels(db), &(struct levels_sought){
+		.key = key, .limit = SEQ_MAX,
+		.key_bytes = space_key(CATALOG_COUNTS, number, sizeof(number),
+				       key) }, &entry, NULL);
 	if (rc <= 0)
 		return rc;
 	byte_reader_init(&r, entry.value, entry.value_bytes);

@@ -19,4 +19,11 @@ struct entry {
 				 * the batch wrote the value */
 };
 
+/* What a reader wants of an entry. */
+enum entry_wanted {
+	ENTRY_WHOLE,
+	ENTRY_SIZES,	/* of a value that is no reference its size alone: the
+			 * pointer to it is not to be used */
+};
+
 #endif

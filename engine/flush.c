@@ -316,7 +316,8 @@ static int gone_write(struct flush *flush, uint64_t space_id)
 	catalog_number_key(space_id, number);
 	n = space_key(CATALOG_COUNTS, number, sizeof(number), key);
 	epoch_enter(flush->db->epoch);
-	rc = levels_get(db_levels(flush->db), key, n, SEQ_MAX, &count, NULL);
+	rc = levels_get(db_levels(flush->db), &(struct levels_sought){
+		.key = key, .key_bytes = n, .limit = SEQ_MAX }, &count, NULL);
 	epoch_leave(flush->db->epoch);
 	if (rc <= 0 || count.is_tombstone)
 		return rc < 0 ? rc : 0;

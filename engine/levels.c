@@ -286,8 +286,8 @@ static int batch_ask(struct batch *batch, struct search *search,
 	return batch->n < BATCH_MAX;
 }
 
-int levels_get(const struct levels *levels, const void *key, size_t key_bytes,
-	       seq_t limit, struct entry *ret, seq_t *ret_newer)
+int levels_get(const struct levels *levels, const struct levels_sought *sought,
+	       struct entry *ret, seq_t *ret_newer)
 {
 	struct search search = { .wants_newer = ret_newer != NULL };
 	struct entry found;
@@ -295,7 +295,9 @@ int levels_get(const struct levels *levels, const void *key, size_t key_bytes,
 	size_t next = 0;
 	int rc;
 
-	segment_search_init(&search.in, key, key_bytes, limit);
+	segment_search_init(&search.in, sought->key, sought->key_bytes,
+			    sought->limit);
+	search.in.wanted = sought->wanted;
 	do {
 		batch_fill(&batch, levels, &search, &next);
 		rc = batch_ask(&batch, &search, &found);

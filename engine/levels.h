@@ -45,11 +45,19 @@ size_t levels_seek(const struct levels *levels, unsigned level, const void *key,
 bool levels_overlap(const struct levels *levels, const void *from,
 		    size_t from_bytes, const void *to, size_t to_bytes);
 
+/* A key that is looked for. */
+struct levels_sought {
+	const void *key;
+	size_t key_bytes;
+	seq_t limit;
+	enum entry_wanted wanted;
+};
+
 /* Newest version of a key with seq <= limit, a tombstone too: 1, 0 if there is
  * none. *ret and *ret_newer as segment_get says, the latter over all that was
  * looked at. */
-int levels_get(const struct levels *levels, const void *key, size_t key_bytes,
-	       seq_t limit, struct entry *ret, seq_t *ret_newer);
+int levels_get(const struct levels *levels, const struct levels_sought *sought,
+	       struct entry *ret, seq_t *ret_newer);
 
 /* For the range of a read set: number of some version above `above` with a key
  * in [from, to), tombstones too, or of none: 0. to NULL is the end. */

@@ -93,7 +93,9 @@ static int get_in_block(const struct segment *s, struct segment_search *search,
 	struct block_found found;
 	struct block block;
 	const uint8_t *bytes;
-	int rc = segment_page_get(s, page, PAGE_BLOCK, &bytes);
+	bool is_whole = search->wanted == ENTRY_WHOLE;
+	int rc = is_whole ? segment_page_get(s, page, PAGE_BLOCK, &bytes) :
+			    segment_page_get_front(s, page, &bytes);
 
 	if (rc < 0)
 		return rc;
@@ -104,6 +106,8 @@ static int get_in_block(const struct segment *s, struct segment_search *search,
 	if (!found.is_key)
 		return 0;
 	block_entry(&block, found.at, ret);
+	if (!is_whole && !ret->is_ref)
+		ret->value = NULL;
 	ret->key = search->key;
 	ret->key_bytes = (uint32_t)search->key_bytes;
 	return 1;

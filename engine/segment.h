@@ -39,6 +39,7 @@ struct segment_search {
 	uint64_t hash;		/* the filters' */
 	seq_t limit;
 	seq_t newer;		/* the oldest version above limit so far, or 0 */
+	enum entry_wanted wanted;	/* the caller's, ENTRY_WHOLE at first */
 };
 
 void segment_search_init(struct segment_search *search, const void *key,

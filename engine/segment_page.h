@@ -21,6 +21,10 @@ struct segment {
 /* A checked payload, borrowed until the epoch is left. Inside the epoch. */
 int segment_page_get(const struct segment *s, const struct page_ref *ref,
 		     enum page_kind kind, const uint8_t **ret);
+/* The same of a block of which keys and sizes will do: its front, where that has
+ * all of that, or all of it. */
+int segment_page_get_front(const struct segment *s, const struct page_ref *ref,
+			   const uint8_t **ret);
 /* Only what the cache has; NULL: it does not. */
 const uint8_t *segment_page_look(const struct segment *s,
 				 const struct page_ref *ref);

@@ -165,7 +165,8 @@ static int stored_find(struct aedb *db, const struct history_piece *piece,
 	history_piece_key(HISTORY_BODY, piece->last, number);
 	n = space_key(HISTORY_SPACE, number, sizeof(number), key);
 	epoch_enter(db->epoch);
-	rc = levels_get(db_levels(db), key, n, SEQ_MAX, &body, NULL);
+	rc = levels_get(db_levels(db), &(struct levels_sought){
+		.key = key, .key_bytes = n, .limit = SEQ_MAX }, &body, NULL);
 	if (rc > 0)
 		rc = history_piece_find(piece, body.value, body.value_bytes,
 					seq, ret);

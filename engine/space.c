@@ -90,18 +90,22 @@ static void newer_note(seq_t *newer, seq_t seq)
 }
 
 /* In segments. */
-static int segments_find(struct space *space, const void *key, size_t key_bytes,
-		       seq_t limit, struct entry *ret, seq_t *newer)
+static int segments_find(struct space *space, const struct space_sought *sought,
+			 seq_t limit, struct entry *ret, seq_t *newer)
 {
 	uint8_t whole[SPACE_KEY_BYTES_MAX];
-	size_t n = space_key(space->id, key, key_bytes, whole);
+	struct levels_sought in = {
+		.key = whole, .limit = limit, .wanted = sought->wanted,
+		.key_bytes = space_key(space->id, sought->key,
+				       sought->key_bytes, whole),
+	};
 	seq_t passed = 0;
-	int rc = levels_get(db_levels(space->db), whole, n, limit, ret, &passed);
+	int rc = levels_get(db_levels(space->db), &in, ret, &passed);
 
 	newer_note(newer, passed);
 	if (rc > 0) {
-		ret->key = key;
-		ret->key_bytes = (uint32_t)key_bytes;
+		ret->key = sought->key;
+		ret->key_bytes = (uint32_t)sought->key_bytes;
 	}
 	return rc;
 }
@@ -139,7 +143,8 @@ int space_get(struct space *space, const void *key, size_t key_bytes,
 	int rc = trees_find(space, key, key_bytes, limit, ret, &newer);
 
 	if (!rc && space_is_partial(space))
-		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
+		rc = segments_find(space, &(struct space_sought){
+			.key = key, .key_bytes = key_bytes }, limit, ret, &newer);
 	if (!rc && space->beneath) {
 		rc = space_get(space->beneath, key, key_bytes,
 			       space_limit_beneath(space, limit), ret, &passed);
@@ -162,18 +167,19 @@ int space_get_live(struct space *space, const void *key, size_t key_bytes,
 	return 1;
 }
 
-uint64_t space_look_ahead(struct space *space, const void *key,
-			  size_t key_bytes)
+uint64_t space_look_ahead(struct space *space,
+			  const struct space_sought *sought)
 {
 	struct entry entry;
 	seq_t newer = 0;
 	uint64_t stamp;
 
 	if (!space_is_partial(space) ||
-	    trees_find(space, key, key_bytes, SEQ_MAX, &entry, &newer))
+	    trees_find(space, sought->key, sought->key_bytes, SEQ_MAX, &entry,
+		       &newer))
 		return 0;
 	stamp = db_levels(space->db)->stamp;
-	if (segments_find(space, key, key_bytes, SEQ_MAX, &entry, &newer) ||
+	if (segments_find(space, sought, SEQ_MAX, &entry, &newer) ||
 	    db_levels(space->db)->stamp != stamp)
 		return 0;
 	return stamp;
@@ -188,14 +194,17 @@ int space_get_above(struct space *space, const void *key, size_t key_bytes,
 	/* after the trees: what has left them is in segments up to it */
 	if (!rc && atomic_load(&space->db->checkpoint_seq) > above &&
 	    space_is_partial(space))
-		rc = segments_find(space, key, key_bytes, limit, ret, &newer);
+		rc = segments_find(space, &(struct space_sought){
+			.key = key, .key_bytes = key_bytes }, limit, ret, &newer);
 	return rc > 0 ? ret->seq > above : rc;
 }
 
-int space_get_newest(struct space *space, const void *key, size_t key_bytes,
-		     uint64_t absent, struct entry *ret)
+int space_get_newest(struct space *space, const struct space_sought *sought,
+		     struct entry *ret)
 {
 	struct mem_tree *tree = space_tree(space);
+	size_t key_bytes = sought->key_bytes;
+	const void *key = sought->key;
 	struct entry entry;
 	seq_t newer = 0;
 	int rc = 0;
@@ -208,9 +217,8 @@ int space_get_newest(struct space *space, const void *key, size_t key_bytes,
 		rc = mem_get(tree, key, key_bytes, SEQ_MAX, &entry, NULL);
 	/* what has left memory since is in newer levels */
 	if (!rc && space_is_partial(space) &&
-	    db_levels(space->db)->stamp != absent)
-		rc = segments_find(space, key, key_bytes, SEQ_MAX, &entry,
-				   &newer);
+	    db_levels(space->db)->stamp != sought->absent)
+		rc = segments_find(space, sought, SEQ_MAX, &entry, &newer);
 	if (!rc && space->beneath)
 		rc = space_get(space->beneath, key, key_bytes,
 			       space->branch->base_seq, &entry, NULL);

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "memtable.h"
+#include "space_sought.h"
 
 struct aedb;
 struct branch;
@@ -80,12 +81,11 @@ int space_get_live(struct space *space, const void *key, size_t key_bytes,
 
 /* Reads what the writer will ask for when it looks up the key. Returns the stamp
  * of levels in which it is not, or 0. */
-uint64_t space_look_ahead(struct space *space, const void *key,
-			  size_t key_bytes);
-/* The newest version, of a key that is there: 1, or 0. Levels of the stamp
- * `absent` are known to lack the key; 0: nothing is known. Writer. */
-int space_get_newest(struct space *space, const void *key, size_t key_bytes,
-		     uint64_t absent, struct entry *ret);
+uint64_t space_look_ahead(struct space *space,
+			  const struct space_sought *sought);
+/* The newest version, of a key that is there: 1, or 0. Writer. */
+int space_get_newest(struct space *space, const struct space_sought *sought,
+		     struct entry *ret);
 int space_get_in_memory(struct space *space, const void *key, size_t key_bytes,
 			struct entry *ret); /* of what memory has. Writer */
 /* The newest version at or below limit, a tombstone too, if it is above `above`:

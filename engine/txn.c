@@ -135,7 +135,8 @@ int txn_key_check(const struct aedb *db, const struct aedb_scope *scope,
 /* Reads what the commit will ask for, so that the holder of the commit lock
  * finds it in the cache. What is wrong with it the commit will find, too.
  * Returns the stamp of levels that lack the key, or 0. */
-static uint64_t key_warm(struct aedb_scope *scope, const void *key, size_t n)
+static uint64_t key_warm(struct aedb_scope *scope, const void *key, size_t n,
+			 enum entry_wanted wanted)
 {
 	struct epoch *epoch = scope->space.db->epoch;
 	uint64_t absent;
@@ -144,16 +145,19 @@ static uint64_t key_warm(struct aedb_scope *scope, const void *key, size_t n)
 				  memory_order_relaxed))
 		return 0;
 	epoch_enter(epoch);
-	absent = space_look_ahead(&scope->space, key, n);
+	absent = space_look_ahead(&scope->space, &(struct space_sought){
+		.key = key, .key_bytes = n, .wanted = wanted });
 	epoch_leave(epoch);
 	return absent;
 }
 
+/* wanted: what the operation asks of an object that is there. */
 static struct op_key op_key(const struct aedb_txn *txn,
-			    struct aedb_scope *scope, const void *key, size_t n)
+			    struct aedb_scope *scope, const void *key, size_t n,
+			    enum entry_wanted wanted)
 {
 	if (!txn->batch)
-		key_warm(scope, key, n);
+		key_warm(scope, key, n, wanted);
 	return (struct op_key){ scope->space.id, key, n };
 }
 
@@ -164,7 +168,8 @@ static struct op_key op_key_put(struct aedb_txn *txn, struct aedb_scope *scope,
 {
 	uint64_t bit = txn->n_ops < SPACE_ABSENT_OPS ?
 			       UINT64_C(1) << txn->n_ops : 0;
-	uint64_t absent = txn->batch ? 0 : key_warm(scope, key, n);
+	uint64_t absent = txn->batch ? 0 :
+				       key_warm(scope, key, n, ENTRY_SIZES);
 
 	txn->absent.ops &= ~bit;
 	if (absent && absent != txn->absent.levels)
@@ -369,8 +374,9 @@ static int key_op_add(struct aedb_txn *txn, enum op_kind kind,
 		      struct aedb_scope *scope, const void *key,
 		      size_t key_bytes)
 {
+	enum entry_wanted wanted = kind == OP_DELETE ? ENTRY_SIZES : ENTRY_WHOLE;
 	struct op op = { .kind = (uint8_t)kind,
-			 .key = op_key(txn, scope, key, key_bytes) };
+			 .key = op_key(txn, scope, key, key_bytes, wanted) };
 	int rc = txn_key_check(txn->db, scope, key_bytes);
 
 	return rc < 0 ? rc : txn_add(txn, &op);
@@ -392,7 +398,8 @@ int aedb_txn_set_attr(struct aedb_txn *txn, struct aedb_scope *scope,
 		      const struct aedb_put *put)
 {
 	struct op op = { .kind = OP_SET_ATTR,
-			 .key = op_key(txn, scope, put->key, put->key_bytes) };
+			 .key = op_key(txn, scope, put->key, put->key_bytes,
+				       ENTRY_WHOLE) };
 	int rc = txn_key_check(txn->db, scope, put->key_bytes);
 
 	if (rc == 0)
@@ -425,8 +432,10 @@ int aedb_txn_move(struct aedb_txn *txn, struct aedb_scope *from,
 		  const void *from_key, size_t from_bytes,
 		  struct aedb_scope *to, const void *to_key, size_t to_bytes)
 {
-	struct op_key keys[2] = { op_key(txn, from, from_key, from_bytes),
-				  op_key(txn, to, to_key, to_bytes) };
+	struct op_key keys[2] = {
+		op_key(txn, from, from_key, from_bytes, ENTRY_WHOLE),
+		op_key(txn, to, to_key, to_bytes, ENTRY_SIZES),
+	};
 
 	return two_key_op_add(txn, OP_MOVE, from, to, keys);
 }
@@ -435,8 +444,10 @@ int aedb_txn_exchange(struct aedb_txn *txn, struct aedb_scope *a,
 		      const void *a_key, size_t a_bytes, struct aedb_scope *b,
 		      const void *b_key, size_t b_bytes)
 {
-	struct op_key keys[2] = { op_key(txn, a, a_key, a_bytes),
-				  op_key(txn, b, b_key, b_bytes) };
+	struct op_key keys[2] = {
+		op_key(txn, a, a_key, a_bytes, ENTRY_WHOLE),
+		op_key(txn, b, b_key, b_bytes, ENTRY_WHOLE),
+	};
 
 	return two_key_op_add(txn, OP_EXCHANGE, a, b, keys);
 }

@@ -63,6 +63,32 @@ static inline void segments_close(struct segments *d)
 	simdisk_free(d->disk);
 }
 
+/* As segment_get, of ENTRY_SIZES. */
+static inline int segment_get_sizes(struct segment *segment,
+				    const struct entry *of, seq_t limit,
+				    struct entry *ret)
+{
+	struct segment_search search;
+	struct segment_spot spot;
+
+	segment_search_init(&search, of->key, of->key_bytes, limit);
+	search.wanted = ENTRY_SIZES;
+	segment_spot_init(&spot, segment, &search);
+	return segment_spot_get(&spot, &search, ret);
+}
+
+/* The value of a reference is there, of others its size. */
+static inline void segment_check_sizes(const struct entry *got,
+				       const struct entry *want)
+{
+	struct entry whole = *got;
+
+	CHECK_EQ(got->value_bytes, want->value_bytes);
+	if (!want->is_ref)
+		whole.value = want->value;
+	entry_check(&whole, want);
+}
+
 /* *ret_info: segment_info_release. */
 static inline void segment_write(struct segments *d, const struct sorted *s,
 				 size_t page_bytes, struct segment_info *ret_info)

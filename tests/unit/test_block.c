@@ -125,7 +125,7 @@ static void check_front_entries(const uint8_t *front, const struct sorted *s)
 		e.key = want->key;
 		e.key_bytes = want->key_bytes;
 		e.value = want->value;
-		sorted_check_same(&e, want);
+		entry_check(&e, want);
 	}
 }
 

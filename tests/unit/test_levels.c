@@ -243,6 +243,15 @@ static size_t random_key(char *ret)
 				check_random() % 4 ? "" : "x");
 }
 
+static int get(const void *key, size_t n, seq_t limit, struct entry *ret,
+	       seq_t *ret_newer)
+{
+	return levels_get(m.levels, &(struct levels_sought){
+		.key = key, .key_bytes = n, .limit = limit,
+		.wanted = check_random() % 2 ? ENTRY_SIZES : ENTRY_WHOLE,
+	}, ret, ret_newer);
+}
+
 static void get_check(void)
 {
 	char key[KEY_BYTES];
@@ -263,14 +272,14 @@ static void get_check(void)
 		else if (!want_newer)
 			want_newer = e->seq;
 	}
-	CHECK_EQ(levels_get(m.levels, key, n, limit, &got, &newer), want != NULL);
+	CHECK_EQ(get(key, n, limit, &got, &newer), want != NULL);
 	CHECK_EQ(newer, want_newer);
 	if (want) {
 		CHECK_EQ(got.seq, want->seq);
 		CHECK_EQ(got.is_tombstone, want->is_tombstone);
 		CHECK(got.key == key);
 	}
-	CHECK_EQ(levels_get(m.levels, key, n, limit, &got, NULL), want != NULL);
+	CHECK_EQ(get(key, n, limit, &got, NULL), want != NULL);
 }
 
 static void range_check(void)
@@ -339,7 +348,7 @@ TEST(empty, "levels without segments hold nothing")
 
 	model_begin();
 	epoch_enter(m.d.epoch);
-	CHECK_EQ(levels_get(m.levels, "a", 1, SEQ_MAX, &got, &newer), 0);
+	CHECK_EQ(get("a", 1, SEQ_MAX, &got, &newer), 0);
 	CHECK_EQ(newer, 0);
 	CHECK_OK(levels_range_newest(m.levels, NULL, 0, NULL, 0, 0, &newest));
 	CHECK_EQ(newest, 0);
@@ -372,9 +381,9 @@ TEST(damaged, "damage of a segment is told to who needs it, and to nobody else")
 		CHECK_OK(vfs_write_all(file, "damage", 6, at));
 	vfs_file_close(file);
 	epoch_enter(m.d.epoch);
-	CHECK_EQ(levels_get(m.levels, "a", 1, SEQ_MAX, &got, NULL), AEDB_CORRUPT);
+	CHECK_EQ(get("a", 1, SEQ_MAX, &got, NULL), AEDB_CORRUPT);
 	CHECK(strstr(err_message(), "seg/1.seg"));
-	CHECK_EQ(levels_get(m.levels, "b", 1, SEQ_MAX, &got, NULL), 1);
+	CHECK_EQ(get("b", 1, SEQ_MAX, &got, NULL), 1);
 	CHECK_EQ(levels_range_newest(m.levels, "a", 1, NULL, 0, 0, &newest),
 		 AEDB_CORRUPT);
 	CHECK_OK(levels_range_newest(m.levels, "a", 1, "b", 1, 5, &newest));

@@ -60,10 +60,17 @@ static void check_get(struct segments *d, struct segment *segment,
 	size_t at = sorted_seek(s, key, n, limit);
 	bool is_there = at < s->n && sorted_compare_key(&s->at[at], key, n) == 0;
 	bool is_newer = at && sorted_compare_key(&s->at[at - 1], key, n) == 0;
+	const struct entry sought = { .key = key, .key_bytes = (uint32_t)n };
 	seq_t newer = 1;
 	struct entry got;
 
 	epoch_enter(d->epoch);
+	if (check_random() % 2) {
+		CHECK_EQ(segment_get_sizes(segment, &sought, limit, &got),
+			 is_there);
+		if (is_there)
+			segment_check_sizes(&got, &s->at[at]);
+	}
 	CHECK_EQ(segment_get(segment, key, n, limit, &got, &newer), is_there);
 	CHECK_EQ(newer, is_newer ? s->at[at - 1].seq : 0);
 	if (is_there) {
@@ -225,6 +232,80 @@ TEST(model, "a segment gives what was written into it, by key and limit and in o
 		sorted_free(&s);
 		segments_close(&d);
 	}
+}
+
+/* Entries of which the front of a block says all but the value, or others. */
+static void make_plain(struct sorted *s, bool is_plain)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct entry *e = &s->at[i];
+
+		e->is_ref = false;
+		e->mtime_ns = is_plain ? AEDB_MTIME_NONE : 5;
+		e->attr_bytes = is_plain ? 0 : e->attr_bytes;
+	}
+}
+
+/* Gets all; returns how many lookups found nothing in the cache. */
+static uint64_t get_all(struct segments *d, struct segment *segment,
+			const struct sorted *s, enum entry_wanted wanted)
+{
+	uint64_t hits, before, after;
+	struct entry got;
+
+	cache_counts(d->cache, &hits, &before);
+	epoch_enter(d->epoch);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct entry *e = &s->at[i];
+
+		if (wanted == ENTRY_SIZES) {
+			CHECK_EQ(segment_get_sizes(segment, e, e->seq, &got), 1);
+			segment_check_sizes(&got, e);
+		} else {
+			CHECK_EQ(segment_get(segment, e->key, e->key_bytes,
+					     e->seq, &got, NULL), 1);
+			entry_check(&got, e);
+		}
+	}
+	epoch_leave(d->epoch);
+	cache_counts(d->cache, &hits, &after);
+	return after - before;
+}
+
+/* Bytes of the cache after the sizes, and after all of it. */
+static void sizes_then_all(bool is_plain, size_t *ret_sizes, size_t *ret_all)
+{
+	struct segment_info info;
+	struct segment *segment;
+	struct segments d;
+	struct sorted s;
+
+	segments_open(&d, 32 << 20);
+	sorted_new_of(&s, 3000, SORTED_PATHS);
+	make_plain(&s, is_plain);
+	segment_write(&d, &s, 0, &info);
+	CHECK_OK(segment_open(d.set, d.cache, &info, &segment));
+	CHECK(get_all(&d, segment, &s, ENTRY_SIZES) > 0);
+	CHECK_EQ(get_all(&d, segment, &s, ENTRY_SIZES), 0);
+	*ret_sizes = cache_bytes(d.cache);
+	CHECK_EQ(get_all(&d, segment, &s, ENTRY_WHOLE) > 0, is_plain);
+	CHECK_EQ(get_all(&d, segment, &s, ENTRY_WHOLE), 0);
+	CHECK_EQ(get_all(&d, segment, &s, ENTRY_SIZES), 0);
+	*ret_all = cache_bytes(d.cache);
+	segment_close(segment);
+	segment_info_release(&info);
+	sorted_free(&s);
+	segments_close(&d);
+}
+
+TEST(sizes, "sizes of plain entries take little of the cache, those of others are read whole, once")
+{
+	size_t sizes, all;
+
+	sizes_then_all(true, &sizes, &all);
+	CHECK_THAT(sizes < all / 3, "%zu of %zu", sizes, all);
+	sizes_then_all(false, &sizes, &all);
+	CHECK_EQ(sizes, all);
 }
 
 /* All that a get of each version returns, with limits between versions. */

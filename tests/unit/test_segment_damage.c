@@ -47,7 +47,12 @@ static bool is_damage(int rc)
 	return true;
 }
 
-/* Every version by a get: right, or damage that names the file. Returns how
+static void check_result(int rc)
+{
+	CHECK_THAT(rc == 1 || is_damage(rc), "get gives %d", rc);
+}
+
+/* Every version by a get, of its sizes first: right, or damage that names the file. Returns how
  * many were damage. */
 static unsigned int try_gets(struct damaged *g, struct segment *segment)
 {
@@ -56,15 +61,19 @@ static unsigned int try_gets(struct damaged *g, struct segment *segment)
 	for (size_t i = 0; i < g->s.n; i++) {
 		const struct entry *want = &g->s.at[i];
 		struct entry got;
-		int rc;
+		int rc, sizes;
 
 		epoch_enter(g->d.epoch);
+		sizes = segment_get_sizes(segment, want, want->seq, &got);
+		check_result(sizes);
+		if (sizes == 1)
+			segment_check_sizes(&got, want);
 		rc = segment_get(segment, want->key, want->key_bytes, want->seq,
 				 &got, NULL);
+		check_result(rc);
 		if (rc == 1)
 			entry_check(&got, want);
-		else
-			CHECK_THAT(is_damage(rc), "get gives %d", rc);
+		CHECK_EQ(rc, sizes);
 		damaged += rc != 1;
 		epoch_leave(g->d.epoch);
 	}

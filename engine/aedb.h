@@ -76,6 +76,8 @@ enum aedb_error {
 const char *aedb_error_message(void);
 /* The code that the message was for; 0: there was none yet. */
 int aedb_error_code(void);
+/* Forgets the thread's last message, so that one found later is of a later call. */
+void aedb_error_clear(void);
 /* A few words for a code. Static. */
 const char *aedb_strerror(int code);
 

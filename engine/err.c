@@ -95,3 +95,9 @@ int err_code(void)
 {
 	return message_code;
 }
+
+void err_clear(void)
+{
+	message[0] = '\0';
+	message_code = 0;
+}

@@ -20,7 +20,8 @@ int err_set_errno(int sys, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The calling thread's last message; borrowed until its next error. */
 const char *err_message(void);
-/* The code it was set with; 0: there was none yet. */
+/* The code it was set with; 0: there was none yet, or none since err_clear. */
 int err_code(void);
+void err_clear(void);
 
 #endif

@@ -19,6 +19,11 @@ int aedb_error_code(void)
 	return err_code();
 }
 
+void aedb_error_clear(void)
+{
+	err_clear();
+}
+
 const char *aedb_error_message(void)
 {
 	return err_message();

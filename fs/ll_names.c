@@ -117,8 +117,8 @@ void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	     const char *name)
 {
 	(void)name;
-	fuse_reply_err(req, tree_nodeid_slot(ino) == tree_nodeid_slot(parent) ?
-			    EPERM : EXDEV);
+	ll_fail(req, tree_nodeid_slot(ino) == tree_nodeid_slot(parent) ?
+			     -EPERM : -EXDEV, "link");
 }
 
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)

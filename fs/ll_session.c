@@ -111,6 +111,7 @@ static void *worker_main(void *arg)
 		}
 		lane = item->lane;
 		pthread_mutex_unlock(&pool->lock);
+		aedb_error_clear();
 		item->run(item);
 		pthread_mutex_lock(&pool->lock);
 		pool->lanes[lane].running--;
@@ -319,6 +320,7 @@ static int request_serve(struct session *s)
 
 	if (n > 0) {
 		buf.size = (size_t)n;
+		aedb_error_clear();
 		fuse_session_process_buf(s->fuse, &buf);
 		/* libfuse gives a session up only when INIT fails. */
 		return fuse_session_exited(s->fuse) ? AEDB_IO : 0;

@@ -96,6 +96,9 @@ last_command() { grep -m1 '^command ' "$MNT/.status"; }
 	run ! mkdir "$MNT/p/bad name"
 	grep -q '^failure [0-9]* failed .* mkdir: EINVAL: scope name "bad name"' \
 		"$MNT/.status"
+	# A reason is that of this failure, not of one before it.
+	run ! mkdir "$MNT/.batch/a b"
+	grep -q '^failure [0-9]* failed .* mkdir: EINVAL$' "$MNT/.status"
 	mkdir "$MNT/.batch/B"
 	touch "$MNT/.batch/B/p/s/k"
 	exec {fd}<"$MNT/.batch/B/p/s/k"

@@ -370,6 +370,8 @@ static uint64_t life(uint64_t seed, uint64_t call)
 	full_check(&f);
 	killed_check(&f);
 	calls = simdisk_calls(f.disk) - calls;
+	/* syncs come when they come: the call may not have been reached yet */
+	simdisk_fail_at(f.disk, 0, SIMDISK_ENOSPC);
 	full_close(&f);
 	return calls;
 }

@@ -75,7 +75,10 @@ static int spill_self(struct stage *stage)
 	return rc;
 }
 
-int stage_make_room(struct stage *stage) NO_LOCK_ANALYSIS
+/* Before a call that needs memory, outside: spills what was written least
+ * lately of all stages, until they hold little enough. If that cannot be
+ * written this one is spilled, and its error counts. */
+static int make_room(struct stage *stage) NO_LOCK_ANALYSIS
 {
 	struct staged *staged = values_staged(stage->values);
 	struct staged_member *member;
@@ -417,7 +420,7 @@ static int write_range(struct stage *stage, const void *buf, size_t n,
 int stage_write(struct stage *stage, const void *buf, size_t n,
 		uint64_t offset)
 {
-	int rc = stage_make_room(stage);
+	int rc = make_room(stage);
 
 	if (rc < 0)
 		return rc;
@@ -468,7 +471,7 @@ static int zero_range(struct stage *stage, uint64_t offset, uint64_t n)
 
 int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
 {
-	int rc = stage_make_room(stage);
+	int rc = make_room(stage);
 
 	if (rc < 0)
 		return rc;
@@ -545,7 +548,7 @@ int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	       size_t *ret)
 {
 	/* what cannot be spilled can be read all the same */
-	(void)stage_make_room(stage);
+	(void)make_room(stage);
 	stage_enter(stage);
 	uint64_t left = offset < stage->bytes ? stage->bytes - offset : 0;
 
@@ -644,7 +647,7 @@ static int truncate_to(struct stage *stage, uint64_t bytes)
 int stage_truncate(struct stage *stage, uint64_t bytes)
 {
 	/* on a full disk it works all the same */
-	(void)stage_make_room(stage);
+	(void)make_room(stage);
 	stage_enter(stage);
 	int rc = truncate_to(stage, bytes);
 
@@ -674,15 +677,12 @@ static int seal_large(struct stage *stage)
 static int unspill(struct stage *stage)
 {
 	for (uint64_t i = 0; i * VALUE_CHUNK_BYTES < stage->bytes; i++) {
-		struct stage_chunk *chunk = stage_chunk_get(stage, i);
-		int rc = 0;
+		struct stage_chunk *chunk;
+		int rc;
 
 		if (!value_tree_spilled(&stage->tree, i))
 			continue;
-		if (!chunk)
-			rc = stage_chunk_add(stage, i, 0, &chunk);
-		if (rc == 0)
-			rc = stage_chunk_fill(stage, chunk);
+		rc = stage_chunk_get_filled(stage, i, &chunk);
 		if (rc < 0)
 			return rc;
 	}
@@ -743,7 +743,7 @@ static int seal(struct stage *stage, struct stage_sealed *ret)
 int stage_seal(struct stage *stage, struct stage_sealed *ret)
 {
 	/* it says itself what it has no room for */
-	(void)stage_make_room(stage);
+	(void)make_room(stage);
 	stage_enter(stage);
 	int rc = seal(stage, ret);
 

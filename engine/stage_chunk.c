@@ -438,17 +438,26 @@ int stage_chunk_store_all(struct stage *stage)
 	return rc;
 }
 
+int stage_chunk_get_filled(struct stage *stage, uint64_t index,
+			   struct stage_chunk **ret)
+{
+	struct stage_chunk *chunk = stage_chunk_get(stage, index);
+	int rc = chunk ? 0 : stage_chunk_add(stage, index, 0, &chunk);
+
+	if (rc == 0)
+		rc = stage_chunk_fill(stage, chunk);
+	if (rc == 0)
+		*ret = chunk;
+	return rc;
+}
+
 /* The inline base becomes chunks: a value that grew has no small part. */
 int stage_chunk_base(struct stage *stage)
 {
 	for (uint64_t i = 0; stage_chunk_start(i) < stage->base_bytes; i++) {
-		struct stage_chunk *chunk = stage_chunk_get(stage, i);
-		int rc = 0;
+		struct stage_chunk *chunk;
+		int rc = stage_chunk_get_filled(stage, i, &chunk);
 
-		if (!chunk)
-			rc = stage_chunk_add(stage, i, 0, &chunk);
-		if (rc == 0)
-			rc = stage_chunk_fill(stage, chunk);
 		if (rc < 0)
 			return rc;
 		chunk->is_unsealed = true;

@@ -1,6 +1,5 @@
 /*
- * The inside of a stage, for the files it is made of: stage.c, stage_chunk.c,
- * stage_rebase.c.
+ * The inside of a stage, for the files it is made of (stage*.c).
  *
  * Threads and errors: as stage.h.
  */
@@ -86,6 +85,9 @@ int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 void stage_chunk_merge(struct stage_chunk *chunk,
 		       const struct stage_beneath *beneath);
 int stage_chunk_fill(struct stage *stage, struct stage_chunk *chunk);
+/* As stage_chunk_get, filled; made if it was not there. */
+int stage_chunk_get_filled(struct stage *stage, uint64_t index,
+			   struct stage_chunk **ret);
 void stage_chunk_copy_out(uint8_t *to, uint32_t n, const uint8_t *data,
 			  uint32_t bytes, uint32_t from);
 
@@ -106,10 +108,6 @@ struct value_source stage_inline_base(const struct stage *stage);
  * seal gave is borrowed no longer. */
 void stage_enter(struct stage *stage) ACQUIRES(stage->member.lock);
 void stage_leave(struct stage *stage) RELEASES(stage->member.lock);
-/* Before a call that needs memory, outside: spills what was written least
- * lately of all stages, until they hold little enough. If that cannot be
- * written this one is spilled, and its error counts. */
-int stage_make_room(struct stage *stage);
 int stage_base_load(const struct value_source *base, struct value_tree *tree,
 		    uint8_t **ret_base);
 void stage_base_enter(struct stage *stage, const struct value_source *base);

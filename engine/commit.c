@@ -6,9 +6,7 @@
  * the requests one by one, in the order they came, on the memtable, under
  * numbers above the visible one, and adds their frames to the log's buffer;
  * then one write; in AEDB_FULL one sync without the lock, while the next group
- * is being written; then all become visible. Without AEDB_FULL it goes on, while
- * it has the lock, with what came meanwhile, and that group's leader finds its
- * request done.
+ * is being written; then all become visible.
  *
  * Invariants:
  * 1. The order in the log, of the numbers, of the times and of becoming
@@ -32,8 +30,6 @@
 #include "storage.h"
 #include "sync.h"
 
-/* Groups one thread executes and writes, its own among them. */
-#define GROUPS_LED_MAX 8
 /* Syncs one thread runs for the groups that wait, its own group's included. */
 #define SYNC_ROUNDS_MAX 4
 /* Versions looked at when many are to be dropped: enough in a commit not to be
@@ -328,75 +324,35 @@ void commit_fail_pending(struct aedb *db)
 		      AEDB_UNKNOWN);
 }
 
-/* Who holds the lock is done in some microseconds, if it runs, and may have done
- * the request, too: then false. */
-static bool commit_lock_acquire(struct commit_queue *queue,
-				const struct commit_request *request)
-	TRY_ACQUIRES(true, queue->lock) NO_LOCK_ANALYSIS
+/* Who holds the lock is done in about a microsecond, if it runs. */
+static void commit_lock_acquire(struct commit_queue *queue)
+	ACQUIRES(queue->lock) NO_LOCK_ANALYSIS
 {
 	for (int i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
 		if (lock_try_acquire(&queue->lock))
-			return true;
-		if (request_is_over(request))
-			return false;
+			return;
 		sched_yield();
 	}
 	lock_acquire(&queue->lock);
-	return true;
 }
 
 /* Executes and writes what waits; with AEDB_FULL the group is still to be
  * synced. */
-static void group_run(struct aedb *db, struct commit_group *group)
-	REQUIRES(db->commits.lock)
+static void group_lead(struct aedb *db, struct commit_group *group)
 {
+	commit_lock_acquire(&db->commits);
+	settle(db, WORK_A_COMMIT);
 	group->requests = requests_take(&db->commits);
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
-	if (group->last_seq && db->options.durability != AEDB_FULL)
+	if (group->last_seq && db->options.durability != AEDB_FULL) {
 		visible_raise(db, group);
-	counter_add(&db->counters.commit_groups, 1);
-}
-
-/* The sum of what may wait for maintenance, as others see it. */
-static void active_bytes_note(struct aedb *db) REQUIRES(db->commits.lock)
-{
-	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
-			      memory_order_relaxed);
-}
-
-/* Without AEDB_FULL: does what waits, and what comes meanwhile, which is sooner
- * done than others get the lock; up to some groups, for the caller waits. */
-static void groups_lead(struct aedb *db, struct commit_request *request)
-{
-	int groups = 0;
-
-	if (!commit_lock_acquire(&db->commits, request))
-		return;
-	settle(db, WORK_A_COMMIT);
-	while (requests_wait(&db->commits) && groups++ < GROUPS_LED_MAX) {
-		struct commit_group group = { 0 };
-
-		group_run(db, &group);
-		if (group.last_seq)
-			sync_note_dirty(db);
-		group_wake(&group);
 		settle(db, WORK_A_COMMIT);
 	}
-	active_bytes_note(db);
-	lock_release(&db->commits.lock);
-	maintenance_note(db);
-}
-
-/* AEDB_FULL: nobody else takes the requests, and the lock is always had. */
-static void group_lead(struct aedb *db, struct commit_group *group)
-{
-	if (!commit_lock_acquire(&db->commits, group->leader))
-		return;
-	settle(db, WORK_A_COMMIT);
-	group_run(db, group);
-	active_bytes_note(db);
+	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
+			      memory_order_relaxed);
+	counter_add(&db->counters.commit_groups, 1);
 	lock_release(&db->commits.lock);
 	maintenance_note(db);
 }
@@ -429,26 +385,22 @@ static void group_wait_durable(struct aedb *db, struct commit_group *group)
 		sched_yield();
 }
 
-/* Leads the group that the request is the first of. */
-static void request_lead(struct aedb *db, struct commit_request *request)
+static void group_finish(struct aedb *db, struct commit_group *group)
 {
-	struct commit_group group = { .leader = request };
-
-	if (db->options.durability != AEDB_FULL) {
-		groups_lead(db, request);
+	if (group->last_seq && db->options.durability == AEDB_FULL) {
+		group_wait_durable(db, group);
 		return;
 	}
-	group_lead(db, &group);
-	if (group.last_seq)
-		group_wait_durable(db, &group);
-	else
-		group_wake(&group);
+	if (group->last_seq)
+		sync_note_dirty(db);
+	group_wake(group);
 }
 
 int commit_run(struct aedb_txn *txn, seq_t *ret)
 {
 	struct aedb *db = txn->db;
 	struct commit_request request;
+	struct commit_group group = { .leader = &request };
 	int rc;
 
 	if (!db->wal)
@@ -462,10 +414,12 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 	if (rc < 0 && !txn->only_deletes)
 		return rc;
 	request_init(&request, txn);
-	if (request_push(&db->commits, &request))
-		request_lead(db, &request);
-	else
+	if (request_push(&db->commits, &request)) {
+		group_lead(db, &group);
+		group_finish(db, &group);
+	} else {
 		request_wait(&request);
+	}
 	if (request.rc < 0)
 		return request.message[0] ?
 			       err_set(request.rc, "%s", request.message) :

@@ -3,7 +3,7 @@
  *
  * Invariants:
  * 1. Of the requests on the stack, exactly one thread found it empty: the one
- *    that will take them, unless who has the commit lock already does.
+ *    that will take them.
  * 2. While groups wait for a sync, exactly one thread is syncing, or has been
  *    woken to.
  */
@@ -54,16 +54,8 @@ struct commit_request *requests_take(struct commit_queue *queue)
 	return oldest;
 }
 
-bool requests_wait(const struct commit_queue *queue)
+static bool is_over(uint32_t state)
 {
-	return atomic_load_explicit(&queue->newest, memory_order_relaxed);
-}
-
-bool request_is_over(const struct commit_request *request)
-{
-	uint32_t state = atomic_load_explicit(&request->state,
-					      memory_order_acquire);
-
 	return state == REQUEST_DONE || state == REQUEST_SYNCS;
 }
 
@@ -72,12 +64,14 @@ void request_wait(struct commit_request *request)
 	uint32_t waits = REQUEST_WAITS;
 
 	for (int i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
-		if (request_is_over(request))
+		if (is_over(atomic_load_explicit(&request->state,
+						 memory_order_acquire)))
 			return;
 		sched_yield();
 	}
 	atomic_compare_exchange_strong(&request->state, &waits, REQUEST_SLEEPS);
-	while (!request_is_over(request))
+	while (!is_over(atomic_load_explicit(&request->state,
+					     memory_order_acquire)))
 		syscall(SYS_futex, &request->state, FUTEX_WAIT_PRIVATE,
 			REQUEST_SLEEPS, NULL, NULL, 0);
 }

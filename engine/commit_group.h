@@ -60,10 +60,7 @@ void request_fail(struct commit_request *request, int rc);
 bool request_push(struct commit_queue *queue, struct commit_request *request);
 /* Takes all that wait, oldest first. */
 struct commit_request *requests_take(struct commit_queue *queue);
-bool requests_wait(const struct commit_queue *queue);
-/* Whether it is REQUEST_DONE or REQUEST_SYNCS. */
-bool request_is_over(const struct commit_request *request);
-/* Returns when the request is over. */
+/* Returns when the request is REQUEST_DONE or REQUEST_SYNCS. */
 void request_wait(struct commit_request *request);
 void request_wake(struct commit_request *request, enum request_state state);
 

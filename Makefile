@@ -161,11 +161,11 @@ lint: packages-test
 
 bench: packages-bench
 	$(MAKE) benches
-	B=$(B) bench/run $(T)
+	B=$(B) bench/run $(if $(T),'$(T)')
 
 bench-big: packages-bench
 	$(MAKE) benches
-	BIG=1 B=$(B) bench/run $(T)
+	BIG=1 B=$(B) bench/run $(if $(T),'$(T)')
 
 MAN_PAGES := $(wildcard docs/man/*.[1578])
 MOUNT_HELPERS := mount.aedbfs mount.fuse.aedbfs

@@ -463,7 +463,7 @@ static void effects_tell(struct ll_config *config,
 	struct tree *live = forest_live(config->forest);
 
 	ll_tell_stale(config->fuse, &effects->tree);
-	ll_tell(config->fuse, &effects->news);
+	ll_tell(config->fuse, config->device, &effects->news);
 	tree_lock(live);
 	news_told(live, &effects->news);
 	tree_unlock(live);

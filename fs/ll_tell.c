@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mount_point.h"
+
 #define NAMES_MAX 1000
 /* Of linux/fuse.h since Linux 6.16. */
 #define NOTIFY_INC_EPOCH 8
@@ -49,10 +51,11 @@ static void tell_names(struct fuse_session *fuse, const struct news *news)
 		ll_tell_gone(fuse, news->names[i].parent, news->names[i].name);
 }
 
-void ll_tell(struct fuse_session *fuse, const struct news *news)
+void ll_tell(struct fuse_session *fuse, dev_t device, const struct news *news)
 {
 	for (size_t i = 0; i < news->n_attributes; i++)
 		tell_attributes(fuse, news->attributes[i]);
-	if (news->n_names <= NAMES_MAX || !tell_epoch(fuse))
+	if (news->n_names <= NAMES_MAX || mount_point_has_mounts(device) ||
+	    !tell_epoch(fuse))
 		tell_names(fuse, news);
 }

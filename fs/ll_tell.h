@@ -13,8 +13,8 @@
 
 struct fuse_session;
 
-/* Names and attributes, after a commit. */
-void ll_tell(struct fuse_session *fuse, const struct news *news);
+/* Names and attributes, after a commit. device: of the mount. */
+void ll_tell(struct fuse_session *fuse, dev_t device, const struct news *news);
 /* A name that is not there any more. */
 void ll_tell_gone(struct fuse_session *fuse, uint64_t parent, const char *name);
 /* Attributes that an operation made stale. */

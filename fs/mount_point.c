@@ -29,6 +29,7 @@ extern char **environ;
 
 /* A line of the table; borrowed from it. */
 struct line {
+	int id, parent;
 	const char *point, *type, *source;
 	unsigned device_major, device_minor;
 };
@@ -61,8 +62,12 @@ static bool parse_line(char *text, struct line *ret)
 	tail += 3;
 	for (int i = 0; i < 5 && rest; i++) {
 		field = strsep(&rest, " ");
-		if (i == 2 && sscanf(field, "%u:%u", &ret->device_major,
-				     &ret->device_minor) != 2)
+		if (i == 0)
+			ret->id = atoi(field);
+		else if (i == 1)
+			ret->parent = atoi(field);
+		else if (i == 2 && sscanf(field, "%u:%u", &ret->device_major,
+					  &ret->device_minor) != 2)
 			return false;
 	}
 	if (!rest)
@@ -122,6 +127,42 @@ dev_t mount_point_device(const char *point)
 		free(text);
 	}
 	return device;
+}
+
+/* Whether a mount lies in the one with this id. */
+static bool is_parent(FILE *table, int id)
+{
+	char *text = NULL;
+	struct line line;
+	size_t size = 0;
+	bool is_found = false;
+
+	rewind(table);
+	while (!is_found && getline(&text, &size, table) > 0)
+		is_found = parse_line(text, &line) && line.parent == id;
+	free(text);
+	return is_found;
+}
+
+bool mount_point_has_mounts(dev_t device)
+{
+	FILE *table = fopen(TABLE, "re");
+	int ids[POINTS_MAX];
+	char *text = NULL;
+	struct line line;
+	size_t size = 0, n = 0;
+	bool is_found = false;
+
+	if (!table)
+		return true;
+	while (n < POINTS_MAX && getline(&text, &size, table) > 0)
+		if (parse_line(text, &line) && device_of(&line) == device)
+			ids[n++] = line.id;
+	for (size_t i = 0; i < n && !is_found; i++)
+		is_found = is_parent(table, ids[i]);
+	free(text);
+	fclose(table);
+	return is_found || n == POINTS_MAX;
 }
 
 int mount_point_forget_unused(const char *point, dev_t device)

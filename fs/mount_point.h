@@ -31,6 +31,9 @@ int mount_point_remount(struct startup *startup, const char *path,
 			unsigned long flags);
 /* The device number of the newest mount at an absolute path; 0: none. */
 dev_t mount_point_device(const char *point);
+/* Whether other mounts lie in that of the device, as far as this namespace shows
+ * them; true if it cannot be told. */
+bool mount_point_has_mounts(dev_t device);
 /* Makes the kernel forget every name and file of the mount that nobody uses.
  * -ENOENT: it is not there; -EPERM: this needs the privilege to mount; or another
  * negative errno value. */

@@ -378,6 +378,23 @@ assert len(os.listdir("e")) == N // 2
 END_OF_PYTHON
 }
 
+@test "what is mounted inside stays mounted after a commit of many names" {
+	mkdir d inside
+	mount -t tmpfs -o size=1m none inside
+	echo here >inside/file
+	seq -f 'd/f%.0f' 1 1500 | xargs touch
+	stat d/f* >/dev/null
+	mkdir "$B"
+	for i in $(seq 1500); do
+		mv "$S/d/f$i" "$S/d/g$i"
+	done
+	commit
+	[ "$(cat inside/file)" = here ]
+	[ ! -e d/f1 ]
+	[ "$(find d -name 'g*' | wc -l)" = 1500 ]
+	umount inside
+}
+
 @test "whoever reads one key after another never goes back to before a commit" {
 	python3 - "$MNT/.batch" <<'END_OF_PYTHON'
 import multiprocessing, os, sys

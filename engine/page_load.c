@@ -105,6 +105,29 @@ static uint8_t *stored_room(const struct page_ref *ref, uint8_t *small,
 	return page;
 }
 
+/* A page as it is stored. */
+struct stored {
+	struct page_header header;
+	uint8_t *page;		/* `small`, or owned */
+	uint8_t small[SMALL_PAGE_BYTES];
+};
+
+/* To be released whatever it returns. */
+static int stored_read(struct file_set *set, const struct page_ref *ref,
+		       enum page_kind kind, struct stored *ret)
+{
+	ret->page = stored_room(ref, ret->small, sizeof(ret->small));
+	if (!ret->page)
+		return AEDB_NO_MEMORY;
+	return page_read(set, ref, kind, ret->page, &ret->header);
+}
+
+static void stored_release(struct stored *stored)
+{
+	if (stored->page != stored->small)
+		free(stored->page);
+}
+
 static void *payload_room(size_t bytes)
 {
 	void *payload = cache_alloc(bytes);
@@ -133,20 +156,14 @@ static int decode_new(const struct page_header *header, const uint8_t *page,
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n)
 {
-	uint8_t small[SMALL_PAGE_BYTES], *page;
-	struct page_header header;
-	int rc;
+	struct stored stored;
+	int rc = stored_read(set, ref, kind, &stored);
 
-	page = stored_room(ref, small, sizeof(small));
-	if (!page)
-		return AEDB_NO_MEMORY;
-	rc = page_read(set, ref, kind, page, &header);
 	if (rc == 0)
-		rc = at_reference(set, ref, decode_new(&header, page, ret));
+		rc = at_reference(set, ref, decode_new(&stored.header, stored.page, ret));
 	if (rc == 0)
-		*ret_n = header.raw_bytes;
-	if (page != small)
-		free(page);
+		*ret_n = stored.header.raw_bytes;
+	stored_release(&stored);
 	return rc;
 }
 
@@ -240,17 +257,12 @@ static int decode_into(const struct page_header *header, const uint8_t *page,
 int page_load_into(struct file_set *set, const struct page_ref *ref,
 		   enum page_kind kind, void *ret, size_t n)
 {
-	uint8_t small[SMALL_PAGE_BYTES], *page;
-	struct page_header header;
-	int rc;
+	struct stored stored;
+	int rc = stored_read(set, ref, kind, &stored);
 
-	page = stored_room(ref, small, sizeof(small));
-	if (!page)
-		return AEDB_NO_MEMORY;
-	rc = page_read(set, ref, kind, page, &header);
 	if (rc == 0)
-		rc = at_reference(set, ref, decode_into(&header, page, ret, n));
-	if (page != small)
-		free(page);
+		rc = at_reference(set, ref, decode_into(&stored.header, stored.page,
+							ret, n));
+	stored_release(&stored);
 	return rc;
 }

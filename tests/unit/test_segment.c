@@ -346,6 +346,7 @@ TEST(small, "a segment of few entries is a file of a few KiB, and a get of it re
 	struct segment *segment;
 	struct segments d;
 	struct sorted s;
+	struct entry got;
 
 	segments_open(&d, 1 << 20);
 	sorted_new_of(&s, 60, SORTED_NUMBERS);
@@ -358,8 +359,11 @@ TEST(small, "a segment of few entries is a file of a few KiB, and a get of it re
 	CHECK_THAT(info.bytes < FILE_DATA_OFFSET + 4096, "%" PRIu64, info.bytes);
 	CHECK_OK(segment_open(d.set, d.cache, &info, &segment));
 	CHECK_EQ(cache_things(d.cache), 0);
-	check_get(&d, segment, &s, &(struct wanted){
-		s.at[7].key, s.at[7].key_bytes, s.at[7].seq });
+	epoch_enter(d.epoch);
+	CHECK_EQ(segment_get(segment, s.at[7].key, s.at[7].key_bytes,
+			     s.at[7].seq, &got, NULL), 1);
+	entry_check(&got, &s.at[7]);
+	epoch_leave(d.epoch);
 	CHECK_EQ(cache_things(d.cache), 2);
 	segment_close(segment);
 	segment_info_release(&info);

@@ -215,29 +215,41 @@ bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	return true;
 }
 
-void ll_control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+void ll_control_forgotten(struct ll_config *config, fuse_ino_t ino, uint64_t n)
 {
-	node_leave(ll_config(req), node_of(ino), n);
+	node_leave(config, node_of(ino), n);
 }
 
-void ll_control_getattr(fuse_req_t req, fuse_ino_t ino)
+static void control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
+	ll_control_forgotten(ll_config(req), ino, n);
+	fuse_reply_none(req);
+}
+
+static void control_getattr(fuse_req_t req, fuse_ino_t ino,
+			    struct fuse_file_info *fi)
+{
+	(void)fi;
 	fuse_reply_attr(req, &node_of(ino)->stat, 0);
 }
 
 /* `echo … > .control` may set size and times; nothing comes of it. */
-void ll_control_setattr(fuse_req_t req, fuse_ino_t ino, int to_set)
+static void control_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
+			    int to_set, struct fuse_file_info *fi)
 {
+	(void)attr;
 	if (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
 		fuse_reply_err(req, EPERM);
 	else
-		ll_control_getattr(req, ino);
+		control_getattr(req, ino, fi);
 }
 
-void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence)
+static void control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset,
+			  int whence, struct fuse_file_info *fi)
 {
 	off_t end = node_of(ino)->stat.st_size;
 
+	(void)fi;
 	if (offset >= end)
 		fuse_reply_err(req, ENXIO);
 	else
@@ -298,8 +310,8 @@ static void open_submit(fuse_req_t req, const struct control_which *which,
 	work_submit(ll_config(req)->pool, &job->item);
 }
 
-void ll_control_open(fuse_req_t req, fuse_ino_t ino,
-		     const struct fuse_file_info *fi)
+static void control_open_handle(fuse_req_t req, fuse_ino_t ino,
+				struct fuse_file_info *fi)
 {
 	struct control *control = ll_config(req)->control;
 	struct control_node *node = node_of(ino);
@@ -353,8 +365,8 @@ static void gone_submit(struct ll_config *config,
 	work_submit(config->pool, &job->item);
 }
 
-void ll_control_release(fuse_req_t req, fuse_ino_t ino,
-			const struct fuse_file_info *fi)
+static void control_release(fuse_req_t req, fuse_ino_t ino,
+			    struct fuse_file_info *fi)
 {
 	struct ll_config *config = ll_config(req);
 	const struct control_node *node = node_of(ino);
@@ -420,13 +432,14 @@ static void read_run(struct work_item *item)
 
 #define READ_BYTES_MAX (1u << 20)
 
-void ll_control_read(fuse_req_t req, size_t size, off_t offset,
-		     const struct fuse_file_info *fi)
+static void control_read_handle(fuse_req_t req, fuse_ino_t ino, size_t size,
+				off_t offset, struct fuse_file_info *fi)
 {
 	struct text_job *job = text_job_new(req, opened_of(fi),
 					    size < READ_BYTES_MAX ?
 						    size : READ_BYTES_MAX);
 
+	(void)ino;
 	if (!job)
 		return;
 	job->item = (struct work_item){ .run = read_run, .lane = WORK_READ };
@@ -503,12 +516,15 @@ static void write_run(struct work_item *item)
 /* Of what is longer than any command its beginning is enough to refuse it. */
 #define LINE_BYTES (CONTROL_LINE_BYTES_MAX + 2)
 
-void ll_control_write(fuse_req_t req, const char *buf, size_t size,
-		      const struct fuse_file_info *fi)
+static void control_write_handle(fuse_req_t req, fuse_ino_t ino, const char *buf,
+				 size_t size, off_t offset,
+				 struct fuse_file_info *fi)
 {
 	size_t n = size < LINE_BYTES ? size : LINE_BYTES;
 	struct text_job *job = text_job_new(req, opened_of(fi), n);
 
+	(void)ino;
+	(void)offset;
 	if (!job)
 		return;
 	job->item = (struct work_item){ .run = write_run, .lane = WORK_COMMAND };
@@ -517,3 +533,14 @@ void ll_control_write(fuse_req_t req, const char *buf, size_t size,
 	fuse_req_interrupt_func(req, interrupt, job);
 	work_submit(ll_config(req)->pool, &job->item);
 }
+
+const struct fuse_lowlevel_ops ll_control_ops = {
+	.forget = control_forget,
+	.getattr = control_getattr,
+	.setattr = control_setattr,
+	.open = control_open_handle,
+	.read = control_read_handle,
+	.write = control_write_handle,
+	.release = control_release,
+	.lseek = control_lseek,
+};

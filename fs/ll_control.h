@@ -11,22 +11,13 @@
 
 #include "ll_reply.h"
 
-/* The node is such a file's: the calls below are for it. */
-bool ll_is_control(fuse_ino_t ino);
-/* Answers a lookup in the root if the name is such a file's. */
-bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
-void ll_control_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n);
+/* For nodes that ll_is_control says are such files'. */
+extern const struct fuse_lowlevel_ops ll_control_ops;
 
-void ll_control_getattr(fuse_req_t req, fuse_ino_t ino);
-void ll_control_setattr(fuse_req_t req, fuse_ino_t ino, int to_set);
-void ll_control_open(fuse_req_t req, fuse_ino_t ino,
-		     const struct fuse_file_info *fi);
-void ll_control_read(fuse_req_t req, size_t size, off_t offset,
-		     const struct fuse_file_info *fi);
-void ll_control_write(fuse_req_t req, const char *buf, size_t size,
-		      const struct fuse_file_info *fi);
-void ll_control_release(fuse_req_t req, fuse_ino_t ino,
-			const struct fuse_file_info *fi);
-void ll_control_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence);
+bool ll_is_control(fuse_ino_t ino);
+/* Answers a lookup if the name is such a file's. */
+bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+/* The kernel has forgotten it so many times. */
+void ll_control_forgotten(struct ll_config *config, fuse_ino_t ino, uint64_t n);
 
 #endif

@@ -1,7 +1,9 @@
-/* The table of handlers, and what is agreed with the kernel. */
+/* What is agreed with the kernel. */
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
 #include "ll_ops.h"
 
-#include "ll_handlers.h"
 #include "ll_route.h"
 
 #define BACKGROUND_MAX 1024
@@ -29,24 +31,7 @@ static void agree(void *data, struct fuse_conn_info *conn)
 struct fuse_session *ll_session_new(struct fuse_args *args,
 				    struct ll_config *config)
 {
-	struct fuse_lowlevel_ops ops = {
-		.init = agree,
-		.readlink = ll_readlink,
-		.mknod = ll_mknod,
-		.mkdir = ll_mkdir,
-		.unlink = ll_unlink,
-		.rmdir = ll_rmdir,
-		.symlink = ll_symlink,
-		.rename = ll_rename,
-		.link = ll_link,
-		.create = ll_create,
-		.opendir = ll_opendir,
-		.readdir = ll_readdir,
-		.readdirplus = ll_readdirplus,
-		.releasedir = ll_releasedir,
-		.fsyncdir = ll_fsyncdir,
-		.statfs = ll_statfs,
-	};
+	struct fuse_lowlevel_ops ops = { .init = agree };
 
 	ll_route(config, &ops);
 	config->fuse = fuse_session_new(args, &ops, sizeof(ops), config);

@@ -11,11 +11,13 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "backups.h"
 #include "shown.h"
 
 struct fuse_args;
 struct fuse_session;
 struct control;
+struct backup_node;
 struct control_node;
 struct forest;
 struct ll_ages;
@@ -35,6 +37,9 @@ struct ll_config {
 	struct ll_ages *ages;		/* set by ll_ages_start */
 	LIST_HEAD(, control_node) controls;	/* guarded by the tree lock: text
 						 * files that the kernel knows */
+	struct backups backups;
+	LIST_HEAD(, backup_node) backup_nodes;	/* guarded by the tree lock: that
+						 * the kernel knows */
 };
 
 /* A session that serves the tree; the config is borrowed until
@@ -48,7 +53,8 @@ int ll_ages_start(struct ll_config *config);
 void ll_ages_stop(struct ll_config *config);
 
 /* After the session has ended: frees what the kernel has not forgotten of the text
- * files. */
+ * files, of backups. */
 void ll_controls_free(struct ll_config *config);
+void ll_backup_nodes_free(struct ll_config *config);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Which handler a request is for: the tree's, or that of the text files at the
- * root. Where a text file can have no part in it, the tree's is called by itself.
+ * Which handler a request is for: the trees', that of the text files at the root
+ * and in batches, or that of backups.
  *
  * Threads: as the handlers.
  */
@@ -11,7 +11,7 @@
 
 struct fuse_lowlevel_ops;
 
-/* Fills in the handlers of requests that may concern either. */
+/* Fills in the handlers of all requests. */
 void ll_route(const struct ll_config *config, struct fuse_lowlevel_ops *ops);
 
 #endif

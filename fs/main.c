@@ -43,6 +43,7 @@
 #include "options.h"
 #include "startup.h"
 
+#define BACKUPS_SUFFIX ".backups"
 #define DRAIN_SECONDS 10
 #define UMASK_DEFAULT 022
 #define NODE_BYTES_USUAL 96		/* with a name of 40 bytes */
@@ -54,6 +55,8 @@ struct server {
 	struct key_file key;		/* constant after open */
 	char database[PATH_MAX];	/* constant after open */
 	char point[PATH_MAX];		/* constant after open */
+	char backups[PATH_MAX];		/* constant after open: their directory,
+					 * which need not be there */
 	int host_fd;			/* constant after open: the database's
 					 * directory */
 	struct aedb *db;		/* constant after open */
@@ -96,6 +99,29 @@ static int read_key(struct server *s)
 	return STATUS_OK;
 }
 
+/* In the mount it would wait for itself. */
+static int find_backups(struct server *s)
+{
+	char beside[PATH_MAX + sizeof(BACKUPS_SUFFIX)];
+	const char *path = s->options.backup_dir;
+
+	if (!*path) {
+		snprintf(beside, sizeof(beside), "%s" BACKUPS_SUFFIX,
+			 s->database);
+		path = beside;
+	}
+	if (!realpath(path, s->backups) &&
+	    !(errno == ENOENT && mount_point_resolve(path, s->backups)))
+		return startup_fail(&s->startup, STATUS_NO, "%s: %s", path,
+				    strerror(errno));
+	if (mount_point_is_within(s->backups, s->point) ||
+	    mount_point_is_within(s->backups, s->database))
+		return startup_fail(&s->startup, STATUS_USAGE, "%s: backups lie "
+				    "neither in the mount nor in the database",
+				    path);
+	return STATUS_OK;
+}
+
 static int find_paths(struct server *s)
 {
 	const char *database = s->options.database;
@@ -114,6 +140,8 @@ static int find_paths(struct server *s)
 		return status;
 	status = mount_point_check(&s->startup, s->options.mount_point,
 				   s->database, s->point);
+	if (status == STATUS_OK)
+		status = find_backups(s);
 	/* The daemon holds no directory of its starter's busy. */
 	if (status == STATUS_OK && chdir("/") < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "/: %s",
@@ -267,7 +295,9 @@ static int mount_session(struct server *s)
 		.has_no_xattr = options->has_no_xattr,
 		.mount_point = s->point,
 		.shown = options->shown,
+		.backups = { .owner = getuid(), .group = getgid() },
 	};
+	strcpy(s->config.backups.directory, s->backups);
 	fuse_set_log_func(fuse_log_take);
 	s->fuse = ll_session_new(&args, &s->config);
 	fuse_opt_free_args(&args);
@@ -416,6 +446,7 @@ static int run(struct server *s)
 	work_pool_close(s->pool);
 	close_session(s);
 	ll_controls_free(&s->config);
+	ll_backup_nodes_free(&s->config);
 	control_free(s->control);
 	closed = close_database(s);
 	if (is_serving)

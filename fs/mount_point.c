@@ -259,7 +259,7 @@ bool mount_point_resolve(const char *path, char ret[PATH_MAX])
 }
 
 /* Is a path the same as, or beneath, another? Both absolute and resolved. */
-static bool is_within(const char *path, const char *directory)
+bool mount_point_is_within(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
 
@@ -326,11 +326,11 @@ int mount_point_check(struct startup *startup, const char *path,
 	if (!realpath(point, ret))
 		return startup_fail(startup, STATUS_FAILED, "%s: %s", path,
 				    strerror(errno));
-	if (is_within(database, ret))
+	if (mount_point_is_within(database, ret))
 		return startup_fail(startup, STATUS_USAGE, "%s: the database %s "
 				    "would be hidden beneath the mount", path,
 				    database);
-	if (is_within(ret, database))
+	if (mount_point_is_within(ret, database))
 		return startup_fail(startup, STATUS_USAGE, "%s: inside the "
 				    "directory of the database", path);
 	return check_free(startup, ret);

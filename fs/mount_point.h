@@ -19,6 +19,9 @@ struct startup;
  * dead mount answers nothing. False: errno tells. */
 bool mount_point_resolve(const char *path, char ret[PATH_MAX]);
 
+/* Whether an absolute path without symbolic links is the directory or in it. */
+bool mount_point_is_within(const char *path, const char *directory);
+
 /* Checks that a database can be mounted there, detaching dead mounts of the
  * same database first. database is an absolute path without symbolic links.
  * Gives the absolute path of the directory. Returns enum exit_status; what is

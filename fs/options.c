@@ -412,6 +412,11 @@ static int apply_value(struct options *options, const char *name, char *text)
 		strcpy(options->key_file, text);
 		return *text ? 0 : refuse(options, "option key_file=: no file");
 	}
+	if (!strcmp(name, "backup_dir")) {
+		strcpy(options->backup_dir, text);
+		return *text ? 0 : refuse(options,
+					  "option backup_dir=: no directory");
+	}
 	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return refuse(options, "unknown option: %s=%s", name, text);
@@ -421,7 +426,7 @@ static bool wants_value(const char *name)
 {
 	static const char *const names[] = {
 		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"history", "batch_age", "key_file", NULL,
+		"history", "batch_age", "key_file", "backup_dir", NULL,
 	};
 
 	return is_among(name, names) || find_count(name) || find_size(name);
@@ -594,6 +599,7 @@ void options_print_help(FILE *out)
 	      "     compaction_rate=SIZE\n"
 	      "                      that compaction writes a second; 0: as much\n"
 	      "                      as it can (64M)\n"
+	      "     backup_dir=PATH  where backups are (DATABASE.backups)\n"
 	      "     key_file=FILE    of a database with a signed manifest\n"
 	      "     allow_other      other users may use the mount\n"
 	      "     allow_root       root may, too\n"

@@ -43,6 +43,7 @@ struct options {
 					 * memory is that of the whole mount */
 	uint32_t batch_age_s;		/* at which the mount aborts a batch */
 	char key_file[OPTIONS_PATH_BYTES];	/* "": the manifest is not signed */
+	char backup_dir[OPTIONS_PATH_BYTES];	/* "": beside the database */
 	bool wants_history_bytes;	/* while -o is read */
 	struct shown shown;
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */

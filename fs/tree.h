@@ -90,8 +90,10 @@ int tree_open(struct aedb *db, const struct tree_config *config,
 /* A tree beside the live one that shows a snapshot, the tree's from now on.
  * The slot tells it from all others that are open; at most TREE_SLOT_MAX. Needs
  * the tree lock. -ENOMEM: the view is still the caller's. */
-#define TREE_SLOT_MAX (UINT16_MAX - 1)
-#define TREE_SLOT_CONTROL UINT16_MAX	/* in no tree */
+#define TREE_SLOT_MAX (UINT16_MAX - 2)
+/* In no tree: */
+#define TREE_SLOT_CONTROL UINT16_MAX
+#define TREE_SLOT_BACKUPS (UINT16_MAX - 1)
 int tree_open_snapshot(struct tree *live, uint16_t slot,
 		       struct aedb_snapshot *view, struct tree **ret);
 /* The same of a batch, which stays the caller's until the tree is closed or

@@ -9,6 +9,11 @@
 
 #include "err.h"
 
+int vfs_under(struct vfs *vfs, const char *path, struct vfs **ret)
+{
+	return vfs->ops->under(vfs, path, ret);
+}
+
 void vfs_close(struct vfs *vfs)
 {
 	if (vfs)
@@ -93,9 +98,19 @@ int vfs_unlink(struct vfs *vfs, const char *path)
 	return vfs->ops->unlink(vfs, path);
 }
 
+int vfs_rmdir(struct vfs *vfs, const char *path)
+{
+	return vfs->ops->rmdir(vfs, path);
+}
+
 int vfs_sync_dir(struct vfs *vfs, const char *path)
 {
 	return vfs->ops->sync_dir(vfs, path);
+}
+
+int vfs_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)
+{
+	return vfs->ops->kind(vfs, path, ret);
 }
 
 void vfs_unlink_quietly(struct vfs *vfs, const char *path)

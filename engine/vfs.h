@@ -24,6 +24,12 @@ enum vfs_open_flags {
 	VFS_EXCLUSIVE = 4,	/* with VFS_CREATE: AEDB_EXISTS if it is there */
 };
 
+enum vfs_kind {
+	VFS_IS_FILE,
+	VFS_IS_DIRECTORY,
+	VFS_IS_OTHER,		/* a symbolic link, which is not followed, too */
+};
+
 /* Embedded first in each implementation's file. */
 struct vfs_file {
 	struct vfs *vfs;	/* constant after open */
@@ -52,6 +58,17 @@ struct vfs_ops {
 	int (*rename)(struct vfs *vfs, const char *from, const char *to);
 	int (*unlink)(struct vfs *vfs, const char *path);
 	int (*mkdir)(struct vfs *vfs, const char *path);	/* mode 0700 */
+	int (*rmdir)(struct vfs *vfs, const char *path);
+	int (*kind)(struct vfs *vfs, const char *path, enum vfs_kind *ret);
+	int (*under)(struct vfs *vfs, const char *path, struct vfs **ret);
+	/* Those of vfs_copy.h, between two of this table. copy: *ret bytes of the n,
+	 * the system has no way for the others. NULL, clone and copy: none at all. */
+	int (*link)(struct vfs *vfs, const char *path, struct vfs *to_vfs,
+		    const char *to, bool *ret_is_linked);
+	int (*clone)(struct vfs_file *from, struct vfs_file *to,
+		     bool *ret_is_cloned);
+	int (*copy)(struct vfs_file *from, struct vfs_file *to, uint64_t offset,
+		    uint64_t n, uint64_t *ret);
 	/* Names made, renamed and removed in the directory are on the disk. */
 	int (*sync_dir)(struct vfs *vfs, const char *path);
 	/* Names in a directory, sorted, without . and ..; free with free_names. */
@@ -79,6 +96,11 @@ int vfs_posix_open_parent(const char *path, struct vfs **ret,
 /* Makes a directory of the host, mode 0700, its name on the disk; AEDB_EXISTS
  * if there is anything of that name. */
 int vfs_posix_make(const char *directory);
+/* Binds one to a directory below another's, which is the same one when it is
+ * renamed; paths of messages are those below it. Owned, vfs_close; usable when
+ * the first is closed. AEDB_NOT_FOUND, AEDB_NOT_DIRECTORY (a symbolic link,
+ * too). */
+int vfs_under(struct vfs *vfs, const char *path, struct vfs **ret);
 void vfs_close(struct vfs *vfs);
 
 void vfs_free_names(char **names, size_t n);
@@ -102,7 +124,9 @@ int vfs_file_allocate_ahead(struct vfs_file *file, uint64_t offset, uint64_t n);
 int vfs_file_size(struct vfs_file *file, uint64_t *ret);
 int vfs_rename(struct vfs *vfs, const char *from, const char *to);
 int vfs_unlink(struct vfs *vfs, const char *path);
+int vfs_rmdir(struct vfs *vfs, const char *path);	/* AEDB_NOT_EMPTY */
 int vfs_sync_dir(struct vfs *vfs, const char *path);
+int vfs_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret);
 int vfs_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free);
 
 #endif

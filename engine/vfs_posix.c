@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -54,7 +56,8 @@ static int posix_open(struct vfs *vfs, const char *path, unsigned flags,
 {
 	size_t path_bytes = strlen(path) + 1;
 	struct posix_file *file = malloc(sizeof(*file) + path_bytes);
-	int how = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
+	/* not blocking: a pipe that stands in a file's place is not waited for */
+	int how = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
 
 	if (!file)
 		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
@@ -266,6 +269,75 @@ static int posix_mkdir(struct vfs *vfs, const char *path)
 	return 0;
 }
 
+static int posix_rmdir(struct vfs *vfs, const char *path)
+{
+	if (unlinkat(posix_dirfd(vfs), path, AT_REMOVEDIR) < 0)
+		return err_set_errno(errno, "removing directory %s", path);
+	return 0;
+}
+
+static int posix_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)
+{
+	struct stat st;
+
+	if (fstatat(posix_dirfd(vfs), path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_set_errno(errno, "looking at %s", path);
+	*ret = S_ISREG(st.st_mode) ? VFS_IS_FILE :
+	       S_ISDIR(st.st_mode) ? VFS_IS_DIRECTORY : VFS_IS_OTHER;
+	return 0;
+}
+
+/* The system says that it has no such way, which is no failure. */
+static bool is_no_way(int sys)
+{
+	return sys == EXDEV || sys == EPERM || sys == EMLINK || sys == ENOSYS ||
+	       sys == EOPNOTSUPP || sys == ENOTTY || sys == EINVAL;
+}
+
+static int posix_link(struct vfs *vfs, const char *path, struct vfs *to_vfs,
+		      const char *to, bool *ret_is_linked)
+{
+	int rc = linkat(posix_dirfd(vfs), path, posix_dirfd(to_vfs), to, 0);
+
+	if (rc < 0 && !is_no_way(errno))
+		return err_set_errno(errno, "linking %s to %s", path, to);
+	*ret_is_linked = rc == 0;
+	return 0;
+}
+
+static int posix_clone(struct vfs_file *from, struct vfs_file *to,
+		       bool *ret_is_cloned)
+{
+	int rc = ioctl(posix_fd(to), FICLONE, posix_fd(from));
+
+	if (rc < 0 && !is_no_way(errno))
+		return err_set_errno(errno, "cloning %s", from->path);
+	*ret_is_cloned = rc == 0;
+	return 0;
+}
+
+static int posix_copy(struct vfs_file *from, struct vfs_file *to, uint64_t offset,
+		      uint64_t n, uint64_t *ret)
+{
+	uint64_t done = 0;
+
+	while (done < n) {
+		off_t from_at = (off_t)(offset + done), to_at = from_at;
+		ssize_t k = copy_file_range(posix_fd(from), &from_at, posix_fd(to),
+					    &to_at, n - done, 0);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0 && !is_no_way(errno))
+			return err_set_errno(errno, "copying %s", from->path);
+		if (k <= 0)
+			break;
+		done += (uint64_t)k;
+	}
+	*ret = done;
+	return 0;
+}
+
 static int posix_sync_dir(struct vfs *vfs, const char *path)
 {
 	int fd = openat(posix_dirfd(vfs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -380,6 +452,31 @@ static int posix_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free)
 	return 0;
 }
 
+/* Takes the descriptor over; below 0: it could not be opened. */
+static int posix_new(int dirfd, const char *path, struct vfs **ret)
+{
+	struct posix_vfs *vfs;
+
+	if (dirfd < 0)
+		return err_set_errno(errno, "opening directory %s", path);
+	vfs = malloc(sizeof(*vfs));
+	if (!vfs) {
+		close(dirfd);
+		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
+	}
+	vfs->base.ops = &posix_ops;
+	vfs->dirfd = dirfd;
+	*ret = &vfs->base;
+	return 0;
+}
+
+static int posix_under(struct vfs *vfs, const char *path, struct vfs **ret)
+{
+	int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+	return posix_new(openat(posix_dirfd(vfs), path, how), path, ret);
+}
+
 static void posix_release(struct vfs *vfs)
 {
 	close(posix_dirfd(vfs));
@@ -399,6 +496,12 @@ static const struct vfs_ops posix_ops = {
 	.rename = posix_rename,
 	.unlink = posix_unlink,
 	.mkdir = posix_mkdir,
+	.rmdir = posix_rmdir,
+	.kind = posix_kind,
+	.under = posix_under,
+	.link = posix_link,
+	.clone = posix_clone,
+	.copy = posix_copy,
 	.sync_dir = posix_sync_dir,
 	.list = posix_list,
 	.lock = posix_lock,
@@ -408,18 +511,9 @@ static const struct vfs_ops posix_ops = {
 
 int vfs_posix_open(const char *directory, struct vfs **ret)
 {
-	struct posix_vfs *vfs = malloc(sizeof(*vfs));
+	int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
-	if (!vfs)
-		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", directory);
-	vfs->base.ops = &posix_ops;
-	vfs->dirfd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (vfs->dirfd < 0) {
-		free(vfs);
-		return err_set_errno(errno, "opening directory %s", directory);
-	}
-	*ret = &vfs->base;
-	return 0;
+	return posix_new(open(directory, how), directory, ret);
 }
 
 int vfs_posix_open_parent(const char *path, struct vfs **ret,

@@ -191,6 +191,7 @@ struct sim_file *sim_file_clone(const struct sim_file *file)
 	struct sim_file *copy = sim_file_new(file->is_directory);
 
 	copy->refs = 1;
+	copy->number = file->number;
 	copy->seen = content_copy(&file->seen);
 	copy->durable = content_copy(&file->durable);
 	if (!file->changes_n)

@@ -37,6 +37,8 @@ struct sim_file {
 	size_t changes_n, changes_cap;
 	unsigned refs;			/* names, pending names, open handles */
 	bool is_directory;
+	bool is_counted;		/* while bytes are counted */
+	uint64_t number;		/* never that of another file */
 	int locks;			/* shared holders; -1: exclusive */
 	struct sim_file *copy;		/* while a disk is cloned */
 };

@@ -14,14 +14,21 @@
 #include "err.h"
 #include "sim_names.h"
 
-struct simdisk {
+/* The vfs of a directory; it is the same one when that is renamed. */
+struct sim_vfs {
 	struct vfs base;
+	struct simdisk *disk;	/* borrowed */
+	uint64_t directory;	/* constant after open */
+};
+
+struct simdisk {
+	struct sim_vfs root;
 	pthread_mutex_t mutex;
 	struct sim_names names;		/* guarded by mutex, as all that follows */
 	uint64_t random;
 	uint64_t calls, cut_at, fail_at;
 	enum simdisk_fault fail_kind;
-	bool is_cut;
+	bool is_cut, has_no_links;
 	unsigned generation;		/* power cuts so far */
 	unsigned handles;		/* open files */
 	uint64_t limit_bytes;		/* 0: none */
@@ -53,7 +60,26 @@ static const struct vfs_ops sim_ops;
 
 static struct simdisk *disk_of(struct vfs *vfs)
 {
-	return (struct simdisk *)vfs;
+	return ((struct sim_vfs *)vfs)->disk;
+}
+
+/* Where a path of a vfs leads; AEDB_NOT_FOUND if its directory is missing. */
+static int place_of(struct vfs *vfs, const char *path, struct sim_place *ret)
+{
+	const struct sim_vfs *sim = (const struct sim_vfs *)vfs;
+
+	if (!sim_names_place(&sim->disk->names, sim->directory, path, ret))
+		return err_set(AEDB_NOT_FOUND, "%s: no such directory", path);
+	return 0;
+}
+
+static struct sim_file *find(struct vfs *vfs, const char *path)
+{
+	struct sim_place place;
+
+	if (place_of(vfs, path, &place) < 0)
+		return NULL;
+	return sim_names_find(&disk_of(vfs)->names, place);
 }
 
 static struct sim_handle *handle_of(struct vfs_file *file)
@@ -71,6 +97,7 @@ static struct simdisk *disk_clone(struct simdisk *disk)
 	copy->calls = disk->calls;
 	copy->is_cut = disk->is_cut;
 	copy->limit_bytes = disk->limit_bytes;
+	copy->has_no_links = disk->has_no_links;
 	return copy;
 }
 
@@ -143,21 +170,26 @@ static bool call_has_effect(enum verdict verdict)
 	return verdict == CALL_GOES || verdict == CALL_IS_CUT;
 }
 
-static int open_file(struct simdisk *disk, const char *path, unsigned flags,
+static int open_file(struct vfs *vfs, const char *path, unsigned flags,
 		     struct sim_file **ret)
 {
-	struct sim_file *file = sim_names_find(&disk->names, path);
+	struct sim_names *names = &disk_of(vfs)->names;
+	struct sim_place place;
+	struct sim_file *file;
+	int rc = place_of(vfs, path, &place);
 
+	if (rc < 0)
+		return rc;
+	file = sim_names_find(names, place);
 	if (file && (flags & VFS_CREATE) && (flags & VFS_EXCLUSIVE))
 		return err_set(AEDB_EXISTS, "%s exists", path);
 	if (file && file->is_directory)
 		return err_set(AEDB_IO, "%s is a directory", path);
-	if (!file && !((flags & VFS_CREATE) &&
-		       sim_names_has_parent(&disk->names, path)))
+	if (!file && !(flags & VFS_CREATE))
 		return err_set(AEDB_NOT_FOUND, "%s does not exist", path);
 	if (!file) {
 		file = sim_file_new(false);
-		sim_names_make(&disk->names, path, file);
+		sim_names_make(names, place, file);
 	}
 	*ret = file;
 	return 0;
@@ -173,7 +205,7 @@ static int sim_open(struct vfs *vfs, const char *path, unsigned flags,
 	int rc = 0;
 
 	if (call_has_effect(verdict))
-		rc = open_file(disk, path, flags, &file);
+		rc = open_file(vfs, path, flags, &file);
 	if (verdict == CALL_GOES && rc == 0) {
 		handle = calloc(1, sizeof(*handle) + strlen(path) + 1);
 		if (!handle)
@@ -215,13 +247,22 @@ static int sim_read(struct vfs_file *file, void *buf, size_t n, uint64_t offset,
 	return disk_leave(disk_of(file->vfs), verdict, 0, file->path);
 }
 
+/* Each file once, however many names it has. */
 static uint64_t disk_used(const struct simdisk *disk)
 {
+	const struct sim_name_list *names = &disk->names.seen;
 	uint64_t used = 0;
 
-	for (size_t i = 0; i < disk->names.seen.n; i++)
-		used += (disk->names.seen.at[i].file->seen.size + SIM_PAGE_BYTES - 1) /
-			SIM_PAGE_BYTES * SIM_PAGE_BYTES;
+	for (size_t i = 0; i < names->n; i++) {
+		struct sim_file *file = names->at[i].file;
+
+		if (!file->is_counted)
+			used += (file->seen.size + SIM_PAGE_BYTES - 1) /
+				SIM_PAGE_BYTES * SIM_PAGE_BYTES;
+		file->is_counted = true;
+	}
+	for (size_t i = 0; i < names->n; i++)
+		names->at[i].file->is_counted = false;
 	return used;
 }
 
@@ -330,18 +371,43 @@ static int sim_size(struct vfs_file *file, uint64_t *ret)
 	return disk_leave(disk_of(file->vfs), verdict, 0, file->path);
 }
 
-static int rename_name(struct sim_names *names, const char *from, const char *to)
+/* Whether what stands at the place may be replaced by that file. */
+static int replace_check(const struct sim_names *names, struct sim_place place,
+			 const struct sim_file *by)
 {
-	struct sim_file *file = sim_names_find(names, from);
-	struct sim_file *there = sim_names_find(names, to);
+	const struct sim_file *there = sim_names_find(names, place);
 
-	if (!file || !sim_names_has_parent(names, to))
-		return err_set(AEDB_NOT_FOUND, "renaming %s to %s: not found", from, to);
-	if (file->is_directory || (there && there->is_directory))
-		return err_set(AEDB_INVALID, "renaming directory %s: not simulated", from);
-	if (file != there)
-		sim_names_rename(names, from, to);
+	if (!there || there == by)
+		return 0;
+	if (there->is_directory && !by->is_directory)
+		return err_set(AEDB_IO, "renaming to %s: is a directory", place.name);
+	if (by->is_directory && !there->is_directory)
+		return err_set(AEDB_NOT_DIRECTORY, "renaming to %s: is no directory",
+			       place.name);
+	if (by->is_directory && !sim_names_is_empty(names, there->number))
+		return err_set(AEDB_NOT_EMPTY, "renaming to %s: not empty",
+			       place.name);
 	return 0;
+}
+
+static int rename_name(struct vfs *vfs, const char *from, const char *to)
+{
+	struct sim_names *names = &disk_of(vfs)->names;
+	struct sim_place from_place, to_place;
+	struct sim_file *file;
+	int rc = place_of(vfs, from, &from_place);
+
+	if (rc == 0)
+		rc = place_of(vfs, to, &to_place);
+	if (rc < 0)
+		return rc;
+	file = sim_names_find(names, from_place);
+	if (!file)
+		return err_set(AEDB_NOT_FOUND, "renaming %s to %s: not found", from, to);
+	rc = replace_check(names, to_place, file);
+	if (rc == 0 && file != sim_names_find(names, to_place))
+		sim_names_rename(names, from_place, to_place);
+	return rc;
 }
 
 static int sim_rename(struct vfs *vfs, const char *from, const char *to)
@@ -351,19 +417,25 @@ static int sim_rename(struct vfs *vfs, const char *from, const char *to)
 	int rc = 0;
 
 	if (call_has_effect(verdict))
-		rc = rename_name(&disk->names, from, to);
+		rc = rename_name(vfs, from, to);
 	return disk_leave(disk, verdict, rc, from);
 }
 
-static int unlink_name(struct sim_names *names, const char *path)
+static int unlink_name(struct vfs *vfs, const char *path)
 {
-	struct sim_file *file = sim_names_find(names, path);
+	struct sim_names *names = &disk_of(vfs)->names;
+	struct sim_place place;
+	struct sim_file *file;
+	int rc = place_of(vfs, path, &place);
 
+	if (rc < 0)
+		return rc;
+	file = sim_names_find(names, place);
 	if (!file)
 		return err_set(AEDB_NOT_FOUND, "removing %s: not found", path);
 	if (file->is_directory)
 		return err_set(AEDB_IO, "removing %s: is a directory", path);
-	sim_names_remove(names, path);
+	sim_names_remove(names, place);
 	return 0;
 }
 
@@ -374,17 +446,21 @@ static int sim_unlink(struct vfs *vfs, const char *path)
 	int rc = 0;
 
 	if (call_has_effect(verdict))
-		rc = unlink_name(&disk->names, path);
+		rc = unlink_name(vfs, path);
 	return disk_leave(disk, verdict, rc, path);
 }
 
-static int mkdir_name(struct sim_names *names, const char *path)
+static int mkdir_name(struct vfs *vfs, const char *path)
 {
-	if (sim_names_find(names, path))
+	struct sim_names *names = &disk_of(vfs)->names;
+	struct sim_place place;
+	int rc = place_of(vfs, path, &place);
+
+	if (rc < 0)
+		return rc;
+	if (sim_names_find(names, place))
 		return err_set(AEDB_EXISTS, "making directory %s: exists", path);
-	if (!sim_names_has_parent(names, path))
-		return err_set(AEDB_NOT_FOUND, "making directory %s: not found", path);
-	sim_names_make(names, path, sim_file_new(true));
+	sim_names_make(names, place, sim_file_new(true));
 	return 0;
 }
 
@@ -395,51 +471,83 @@ static int sim_mkdir(struct vfs *vfs, const char *path)
 	int rc = 0;
 
 	if (call_has_effect(verdict))
-		rc = mkdir_name(&disk->names, path);
+		rc = mkdir_name(vfs, path);
 	return disk_leave(disk, verdict, rc, path);
 }
 
-static int directory_check(const struct sim_names *names, const char *path)
+static int directory_find(struct vfs *vfs, const char *path, uint64_t *ret)
 {
 	const struct sim_file *file;
 
-	if (!strcmp(path, "."))
+	if (!strcmp(path, ".")) {
+		*ret = ((struct sim_vfs *)vfs)->directory;
 		return 0;
-	file = sim_names_find(names, path);
+	}
+	file = find(vfs, path);
 	if (!file)
 		return err_set(AEDB_NOT_FOUND, "directory %s: not found", path);
 	if (!file->is_directory)
 		return err_set(AEDB_NOT_DIRECTORY, "%s is no directory", path);
+	*ret = file->number;
 	return 0;
+}
+
+static int rmdir_name(struct vfs *vfs, const char *path)
+{
+	struct sim_names *names = &disk_of(vfs)->names;
+	struct sim_place place;
+	uint64_t directory;
+	int rc = directory_find(vfs, path, &directory);
+
+	if (rc == 0)
+		rc = place_of(vfs, path, &place);
+	if (rc < 0)
+		return rc;
+	if (!sim_names_is_empty(names, directory))
+		return err_set(AEDB_NOT_EMPTY, "removing %s: not empty", path);
+	sim_names_remove(names, place);
+	return 0;
+}
+
+static int sim_rmdir(struct vfs *vfs, const char *path)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter_to_remove(disk);
+	int rc = 0;
+
+	if (call_has_effect(verdict))
+		rc = rmdir_name(vfs, path);
+	return disk_leave(disk, verdict, rc, path);
 }
 
 static int sim_sync_dir(struct vfs *vfs, const char *path)
 {
 	struct simdisk *disk = disk_of(vfs);
 	enum verdict verdict = disk_enter(disk, true);
-	int rc = directory_check(&disk->names, path);
+	uint64_t directory;
+	int rc = directory_find(vfs, path, &directory);
 
 	if (rc == 0 && call_has_effect(verdict))
-		sim_names_sync(&disk->names, path);
+		sim_names_sync(&disk->names, directory);
 	return disk_leave(disk, verdict, rc, path);
 }
 
-static int list_names(const struct sim_names *names, const char *path, char ***ret,
+static int list_names(struct vfs *vfs, const char *path, char ***ret,
 		      size_t *ret_n)
 {
+	const struct sim_name_list *names = &disk_of(vfs)->names.seen;
+	uint64_t directory;
 	char **found;
 	size_t n = 0;
-	int rc = directory_check(names, path);
+	int rc = directory_find(vfs, path, &directory);
 
 	if (rc < 0)
 		return rc;
-	found = calloc(names->seen.n + 1, sizeof(*found));
-	for (size_t i = 0; found && i < names->seen.n; i++) {
-		const char *name = sim_name_inside(names->seen.at[i].path, path);
-
-		if (name && !(found[n++] = strdup(name)))
+	found = calloc(names->n + 1, sizeof(*found));
+	for (size_t i = 0; found && i < names->n; i++)
+		if (names->at[i].directory == directory &&
+		    !(found[n++] = strdup(names->at[i].name)))
 			abort();
-	}
 	if (!found)
 		abort();
 	*ret = found;
@@ -454,7 +562,78 @@ static int sim_list(struct vfs *vfs, const char *path, char ***ret, size_t *ret_
 	int rc = 0;
 
 	if (verdict == CALL_GOES)
-		rc = list_names(&disk->names, path, ret, ret_n);
+		rc = list_names(vfs, path, ret, ret_n);
+	return disk_leave(disk, verdict, rc, path);
+}
+
+static int sim_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, false);
+	const struct sim_file *file = find(vfs, path);
+	int rc = 0;
+
+	if (verdict == CALL_GOES && !file)
+		rc = err_set(AEDB_NOT_FOUND, "%s does not exist", path);
+	else if (verdict == CALL_GOES)
+		*ret = file->is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE;
+	return disk_leave(disk, verdict, rc, path);
+}
+
+/* No call of the disk's. */
+static int sim_under(struct vfs *vfs, const char *path, struct vfs **ret)
+{
+	struct simdisk *disk = disk_of(vfs);
+	struct sim_vfs *under = calloc(1, sizeof(*under));
+	int rc;
+
+	if (!under)
+		abort();
+	under->base.ops = &sim_ops;
+	under->disk = disk;
+	pthread_mutex_lock(&disk->mutex);
+	rc = directory_find(vfs, path, &under->directory);
+	pthread_mutex_unlock(&disk->mutex);
+	if (rc < 0)
+		free(under);
+	else
+		*ret = &under->base;
+	return rc;
+}
+
+static int link_name(struct vfs *vfs, const char *path, struct vfs *to_vfs,
+		     const char *to, bool *ret_is_linked)
+{
+	struct sim_file *file = find(vfs, path);
+	struct sim_place place;
+	int rc = place_of(to_vfs, to, &place);
+
+	if (rc < 0)
+		return rc;
+	if (!file)
+		return err_set(AEDB_NOT_FOUND, "linking %s: not found", path);
+	*ret_is_linked = !file->is_directory;
+	if (file->is_directory)
+		return 0;
+	if (sim_names_find(&disk_of(vfs)->names, place))
+		return err_set(AEDB_EXISTS, "linking %s: %s exists", path, to);
+	sim_names_link(&disk_of(vfs)->names, place, file);
+	return 0;
+}
+
+static int sim_link(struct vfs *vfs, const char *path, struct vfs *to_vfs,
+		    const char *to, bool *ret_is_linked)
+{
+	struct simdisk *disk = disk_of(vfs);
+	enum verdict verdict = disk_enter(disk, true);
+	bool is_linked = false;
+	int rc = 0;
+
+	if (disk_of(to_vfs) == disk && !disk->has_no_links &&
+	    call_has_effect(verdict))
+		rc = link_name(vfs, path, to_vfs, to, &is_linked);
+	if (rc == 0 && verdict == CALL_GOES)
+		*ret_is_linked = is_linked;
 	return disk_leave(disk, verdict, rc, path);
 }
 
@@ -495,7 +674,8 @@ static int sim_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free)
 
 static void sim_release(struct vfs *vfs)
 {
-	(void)vfs;
+	if (vfs != &disk_of(vfs)->root.base)
+		free(vfs);
 }
 
 static const struct vfs_ops sim_ops = {
@@ -511,6 +691,10 @@ static const struct vfs_ops sim_ops = {
 	.rename = sim_rename,
 	.unlink = sim_unlink,
 	.mkdir = sim_mkdir,
+	.rmdir = sim_rmdir,
+	.link = sim_link,
+	.kind = sim_kind,
+	.under = sim_under,
 	.sync_dir = sim_sync_dir,
 	.list = sim_list,
 	.lock = sim_lock,
@@ -524,7 +708,8 @@ struct simdisk *simdisk_new(uint64_t seed)
 
 	if (!disk)
 		abort();
-	disk->base.ops = &sim_ops;
+	disk->root.base.ops = &sim_ops;
+	disk->root.disk = disk;
 	disk->random = seed;
 	pthread_mutex_init(&disk->mutex, NULL);
 	return disk;
@@ -544,7 +729,7 @@ void simdisk_free(struct simdisk *disk)
 
 struct vfs *simdisk_vfs(struct simdisk *disk)
 {
-	return &disk->base;
+	return &disk->root.base;
 }
 
 struct simdisk *simdisk_clone(struct simdisk *disk)
@@ -640,6 +825,13 @@ bool simdisk_is_cut(struct simdisk *disk)
 	is_cut = disk->is_cut;
 	pthread_mutex_unlock(&disk->mutex);
 	return is_cut;
+}
+
+void simdisk_refuse_links(struct simdisk *disk)
+{
+	pthread_mutex_lock(&disk->mutex);
+	disk->has_no_links = true;
+	pthread_mutex_unlock(&disk->mutex);
 }
 
 void simdisk_limit_bytes(struct simdisk *disk, uint64_t bytes)

@@ -12,8 +12,9 @@
  * names that sync_dir was called for (syncing a file does not make its name
  * durable). Of everything else each write is kept, dropped or torn (by sectors
  * of 512 bytes, or a prefix of any length), each truncation, reservation,
- * creation, removal and rename kept or dropped (a rename as a whole), whatever
- * happened to others. Same seeds and calls, same outcome.
+ * creation, link, removal and rename kept or dropped (a rename as a whole),
+ * whatever happened to others. Names of one file are durable each by itself, its
+ * content is for all. Same seeds and calls, same outcome.
  *
  * Threads: any; one mutex. Out of memory it aborts.
  */
@@ -45,7 +46,8 @@ enum simdisk_fault {
  * leave. */
 struct simdisk *simdisk_new(uint64_t seed);
 void simdisk_free(struct simdisk *disk);
-/* Its vfs; borrowed until simdisk_free (vfs_close does nothing). */
+/* Its vfs; borrowed until simdisk_free (vfs_close does nothing). One of a
+ * directory in it (vfs_under) is closed before the disk is freed. */
 struct vfs *simdisk_vfs(struct simdisk *disk);
 
 /* A disk in the same state, without open files, locks and planned faults;
@@ -73,6 +75,9 @@ void simdisk_fail_at(struct simdisk *disk, uint64_t call, enum simdisk_fault kin
  * and it and every later one return AEDB_IO until simdisk_crash; 0: none. */
 void simdisk_cut_at(struct simdisk *disk, uint64_t call);
 bool simdisk_is_cut(struct simdisk *disk);
+
+/* From now on no file can be linked, as where file systems meet. */
+void simdisk_refuse_links(struct simdisk *disk);
 
 /* Bytes that files may take in all, in pages of 4 KiB; 0: no limit. */
 void simdisk_limit_bytes(struct simdisk *disk, uint64_t bytes);

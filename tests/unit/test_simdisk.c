@@ -5,6 +5,7 @@
 #include "check.h"
 #include "err.h"
 #include "simdisk.h"
+#include "vfs_copy.h"
 
 #define TRIES 400
 
@@ -233,6 +234,131 @@ TEST(directories, "files of a directory whose own name is lost are lost")
 	vfs_file_close(file);
 	simdisk_crash(disk, 1, SIMDISK_DROP_ALL);
 	CHECK_EQ(vfs_file_open(vfs, "d/f", VFS_READ, &file), AEDB_NOT_FOUND);
+	disk_end();
+}
+
+static struct vfs_file *file_of(struct simdisk *of, const char *path)
+{
+	struct vfs_file *file = NULL;
+
+	vfs_file_open(simdisk_vfs(of), path, VFS_READ, &file);
+	return file;
+}
+
+static bool has_name(struct simdisk *of, const char *path)
+{
+	enum vfs_kind kind;
+
+	return vfs_kind(simdisk_vfs(of), path, &kind) == 0;
+}
+
+TEST(links, "each name of a file is durable by itself, and what is synced is so for all of them")
+{
+	unsigned seen[4] = { 0 };
+	bool is_linked;
+	struct vfs_file *file;
+	char bytes[3];
+
+	disk_begin();
+	file = file_durable(3, 'a');
+	CHECK_OK(vfs->ops->mkdir(vfs, "d"));
+	CHECK_OK(vfs_sync_dir(vfs, "."));
+	CHECK_OK(vfs_link(vfs, "f", vfs, "d/g", &is_linked));
+	CHECK(is_linked);
+	CHECK_OK(vfs_unlink(vfs, "f"));
+	CHECK_OK(vfs_write_all(file, "bbb", 3, 0));
+	CHECK_OK(vfs_file_sync(file));
+	for (int i = 0; i < TRIES; i++) {
+		struct simdisk *copy = simdisk_clone(disk);
+		const char *names[] = { "f", "d/g" };
+		unsigned state = 0;
+
+		simdisk_crash(copy, check_random(), SIMDISK_RANDOM);
+		for (unsigned k = 0; k < 2; k++) {
+			struct vfs_file *one = file_of(copy, names[k]);
+
+			if (!one)
+				continue;
+			state |= 1 << k;
+			CHECK_OK(vfs_read_exact(one, bytes, 3, 0));
+			CHECK_MEM(bytes, "bbb", 3);
+			vfs_file_close(one);
+		}
+		seen[state]++;
+		simdisk_free(copy);
+	}
+	CHECK(seen[0] && seen[1] && seen[2] && seen[3]);
+	CHECK_OK(vfs_sync_dir(vfs, "d"));
+	simdisk_crash(disk, 1, SIMDISK_DROP_ALL);
+	CHECK(has_name(disk, "f") && has_name(disk, "d/g"));
+	vfs_file_close(file);
+	disk_end();
+}
+
+TEST(link_renamed, "renaming one of two names leaves the other, whatever is kept of it")
+{
+	unsigned old_state = 0, new_state = 0;
+	bool is_linked;
+
+	disk_begin();
+	vfs_file_close(file_durable(3, 'a'));
+	CHECK_OK(vfs_link(vfs, "f", vfs, "g", &is_linked));
+	CHECK_OK(vfs_sync_dir(vfs, "."));
+	CHECK_OK(vfs_rename(vfs, "g", "h"));
+	for (int i = 0; i < TRIES; i++) {
+		struct simdisk *copy = simdisk_clone(disk);
+
+		simdisk_crash(copy, check_random(), SIMDISK_RANDOM);
+		CHECK(has_name(copy, "f"));
+		CHECK(has_name(copy, "g") != has_name(copy, "h"));
+		old_state += has_name(copy, "g");
+		new_state += has_name(copy, "h");
+		simdisk_free(copy);
+	}
+	CHECK(old_state && new_state);
+	CHECK_EQ(simdisk_used_bytes(disk), 4096);
+	disk_end();
+}
+
+TEST(directory_renamed, "a renamed directory is lost or kept with all that is durable in it")
+{
+	unsigned old_state = 0, new_state = 0;
+
+	disk_begin();
+	CHECK_OK(vfs->ops->mkdir(vfs, "old"));
+	CHECK_OK(vfs->ops->mkdir(vfs, "old/d"));
+	vfs_file_close(file_open("old/d/f", VFS_CREATE));
+	CHECK_OK(vfs_sync_dir(vfs, "old/d"));
+	CHECK_OK(vfs_sync_dir(vfs, "old"));
+	CHECK_OK(vfs_sync_dir(vfs, "."));
+	CHECK_OK(vfs_rename(vfs, "old", "new"));
+	vfs_file_close(file_open("new/g", VFS_CREATE));
+	CHECK_OK(vfs_sync_dir(vfs, "new"));
+	for (int i = 0; i < TRIES; i++) {
+		struct simdisk *copy = simdisk_clone(disk);
+
+		simdisk_crash(copy, check_random(), SIMDISK_RANDOM);
+		old_state += has_name(copy, "old/d/f") && has_name(copy, "old/g");
+		new_state += has_name(copy, "new/d/f") && has_name(copy, "new/g");
+		simdisk_free(copy);
+	}
+	CHECK(old_state && new_state);
+	CHECK_EQ(old_state + new_state, TRIES);
+	CHECK_OK(vfs_sync_dir(vfs, "."));
+	simdisk_crash(disk, 1, SIMDISK_DROP_ALL);
+	CHECK(has_name(disk, "new/d/f"));
+	disk_end();
+}
+
+TEST(no_links, "a disk that refuses links says so")
+{
+	bool is_linked = true;
+
+	disk_begin();
+	vfs_file_close(file_durable(3, 'a'));
+	simdisk_refuse_links(disk);
+	CHECK_OK(vfs_link(vfs, "f", vfs, "g", &is_linked));
+	CHECK(!is_linked && !has_name(disk, "g"));
 	disk_end();
 }
 

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "err.h"
 #include "simdisk.h"
+#include "vfs_copy.h"
 
 static char directory[64];
 static struct simdisk *disk;
@@ -136,11 +137,197 @@ static void locks_check(void)
 	vfs_file_close(other);
 }
 
+static void file_make(struct vfs *in, const char *path, const char *text)
+{
+	struct vfs_file *file;
+
+	CHECK_OK(vfs_file_open(in, path, VFS_CREATE, &file));
+	CHECK_OK(vfs_write_all(file, text, strlen(text), 0));
+	vfs_file_close(file);
+}
+
+static void file_has(struct vfs *in, const char *path, const char *text)
+{
+	struct vfs_file *file;
+	char bytes[64];
+	size_t n;
+
+	CHECK_OK(vfs_file_open(in, path, VFS_READ, &file));
+	CHECK_OK(in->ops->read(file, bytes, sizeof(bytes), 0, &n));
+	vfs_file_close(file);
+	CHECK_EQ(n, strlen(text));
+	CHECK_MEM(bytes, text, n);
+}
+
+static void directories_check(void)
+{
+	struct vfs *under, *deeper;
+	enum vfs_kind kind;
+	char **names;
+	size_t n;
+
+	CHECK_OK(vfs->ops->mkdir(vfs, "x"));
+	CHECK_EQ(vfs_under(vfs, "y", &under), AEDB_NOT_FOUND);
+	file_make(vfs, "x/f", "one");
+	CHECK_EQ(vfs_under(vfs, "x/f", &under), AEDB_NOT_DIRECTORY);
+	CHECK_OK(vfs_under(vfs, "x", &under));
+	CHECK_OK(vfs_rename(vfs, "x", "y"));
+	file_has(under, "f", "one");
+	CHECK_OK(under->ops->mkdir(under, "z"));
+	CHECK_OK(vfs_under(under, "z", &deeper));
+	file_make(deeper, "g", "two");
+	file_has(vfs, "y/z/g", "two");
+	CHECK_OK(vfs_sync_dir(deeper, "."));
+	CHECK_OK(under->ops->list(under, ".", &names, &n));
+	CHECK_EQ(n, 2);
+	CHECK_STR(names[1], "z");
+	vfs_free_names(names, n);
+	CHECK_OK(vfs_kind(vfs, "y/z", &kind));
+	CHECK_EQ(kind, VFS_IS_DIRECTORY);
+	CHECK_OK(vfs_kind(under, "z/g", &kind));
+	CHECK_EQ(kind, VFS_IS_FILE);
+	CHECK_EQ(vfs_kind(under, "g", &kind), AEDB_NOT_FOUND);
+
+	CHECK_EQ(vfs_rmdir(vfs, "y/z"), AEDB_NOT_EMPTY);
+	CHECK_EQ(vfs_rmdir(vfs, "y/f"), AEDB_NOT_DIRECTORY);
+	CHECK_EQ(vfs_rmdir(vfs, "y/e"), AEDB_NOT_FOUND);
+	CHECK_OK(vfs_unlink(deeper, "g"));
+	CHECK_OK(vfs->ops->mkdir(vfs, "e"));
+	CHECK_OK(vfs_rename(vfs, "e", "y/z"));
+	CHECK_OK(vfs_rmdir(under, "z"));
+	CHECK_EQ(vfs_rename(vfs, "y/f", "y/z/f"), AEDB_NOT_FOUND);
+	vfs_close(deeper);
+	vfs_close(under);
+}
+
+static void links_check(void)
+{
+	struct vfs *under;
+	bool is_linked;
+
+	CHECK_OK(vfs->ops->mkdir(vfs, "links"));
+	CHECK_OK(vfs_under(vfs, "links", &under));
+	file_make(vfs, "original", "one");
+	CHECK_OK(vfs_link(vfs, "original", under, "name", &is_linked));
+	CHECK(is_linked);
+	file_has(under, "name", "one");
+	file_make(vfs, "original", "ONE");
+	file_has(under, "name", "ONE");
+	CHECK_EQ(vfs_link(vfs, "original", under, "name", &is_linked), AEDB_EXISTS);
+	CHECK_EQ(vfs_link(vfs, "none", under, "more", &is_linked), AEDB_NOT_FOUND);
+	CHECK_OK(vfs_link(vfs, "links", under, "more", &is_linked));
+	CHECK(!is_linked);
+	CHECK_OK(vfs_rename(vfs, "original", "links/name"));
+	file_has(vfs, "original", "ONE");
+	CHECK_OK(vfs_unlink(vfs, "original"));
+	file_has(under, "name", "ONE");
+	vfs_close(under);
+}
+
+/* What a clone must leave when the file system can. */
+static void copies_check(void)
+{
+	enum { N = 700000 };
+	char *bytes = malloc(2 * N);
+	struct vfs_file *from = file_open("from", VFS_CREATE);
+	struct vfs_file *to = file_open("to", VFS_CREATE);
+	bool is_cloned = false;
+	uint64_t size;
+
+	for (size_t i = 0; i < N; i++)
+		bytes[i] = (char)(i * 7 + i / 1000);
+	CHECK_OK(vfs_write_all(from, bytes, N, 0));
+	for (size_t at = 0; at < N; at += N / 2)
+		CHECK_OK(vfs_copy(from, to, at, N / 2));
+	CHECK_OK(vfs_file_size(to, &size));
+	CHECK_EQ(size, N);
+	CHECK_OK(vfs_read_exact(to, bytes + N, N, 0));
+	CHECK_MEM(bytes, bytes + N, N);
+	CHECK_EQ(vfs_copy(from, to, N - 10, 11), AEDB_CORRUPT);
+	CHECK(strstr(err_message(), "from ends at byte 700000"));
+	CHECK_OK(vfs_write_all(from, "x", 1, 0));
+	CHECK_OK(vfs_clone(from, to, &is_cloned));
+	CHECK_OK(vfs_read_exact(to, bytes, 1, 0));
+	CHECK_EQ(bytes[0] == 'x', is_cloned);
+	vfs_file_close(from);
+	vfs_file_close(to);
+	free(bytes);
+}
+
+struct told {
+	uint64_t bytes, end_at;
+	unsigned times;
+};
+
+static int tell(void *arg, uint64_t bytes)
+{
+	struct told *told = arg;
+
+	told->bytes += bytes;
+	told->times++;
+	return told->end_at && told->bytes >= told->end_at;
+}
+
+static void whole_files_check(void)
+{
+	enum { N = 9 << 20 };
+	/* of N bytes, all of them 'q' */
+	static const char want[] =
+		"6d8a319c30fada733528b08f7bb9d8a463eb9f904402540aabf9c2f49e39c796";
+	char *bytes = malloc(N), text[2 * VFS_DIGEST_BYTES + 1];
+	uint8_t of_copy[VFS_DIGEST_BYTES], of_file[VFS_DIGEST_BYTES];
+	struct told told = { 0 };
+	const struct vfs_watch watch = { tell, &told }, nobody = { NULL, NULL };
+	struct vfs_end from = { vfs, "large" }, to = { vfs, "copy" };
+	struct vfs_file *file = file_open("large", VFS_CREATE);
+	enum vfs_kind kind;
+	uint64_t size;
+
+	memset(bytes, 'q', N);
+	CHECK_OK(vfs_write_all(file, bytes, N, 0));
+	CHECK_OK(vfs_write_all(file, "more", 4, N));
+	vfs_file_close(file);
+	CHECK_OK(vfs_copy_file(from, to, N, &watch, of_copy));
+	CHECK_EQ(told.bytes, N);
+	CHECK(told.times > 2);
+	for (size_t i = 0; i < sizeof(of_copy); i++)
+		snprintf(text + 2 * i, 3, "%02x", of_copy[i]);
+	CHECK_STR(text, want);
+	file = file_open("copy", VFS_READ);
+	CHECK_OK(vfs_file_size(file, &size));
+	CHECK_EQ(size, N);
+	vfs_file_close(file);
+	CHECK_OK(vfs_digest(vfs, "copy", N, &nobody, of_file));
+	CHECK_MEM(of_file, of_copy, sizeof(of_file));
+	CHECK_OK(vfs_digest(vfs, "copy", 1, &nobody, of_file));
+	CHECK(memcmp(of_file, of_copy, sizeof(of_file)));
+
+	CHECK_EQ(vfs_copy_file(from, to, N, &nobody, NULL), AEDB_EXISTS);
+	CHECK_OK(vfs_unlink(vfs, "copy"));
+	CHECK_EQ(vfs_copy_file(from, to, N + 5, &nobody, NULL), AEDB_CORRUPT);
+	CHECK_EQ(vfs_kind(vfs, "copy", &kind), AEDB_NOT_FOUND);
+	told = (struct told){ .end_at = 1 };
+	CHECK_EQ(vfs_copy_file(from, to, N, &watch, of_file), AEDB_CANCELED);
+	CHECK_EQ(told.times, 1);
+	CHECK_EQ(vfs_kind(vfs, "copy", &kind), AEDB_NOT_FOUND);
+	CHECK_OK(vfs_copy_file(from, to, N, &nobody, NULL));
+	CHECK_OK(vfs_digest(vfs, "copy", N, &nobody, of_file));
+	CHECK_MEM(of_file, of_copy, sizeof(of_file));
+	CHECK_OK(vfs_unlink(vfs, "copy"));
+	CHECK_OK(vfs_copy_file(from, to, 0, &nobody, of_copy));
+	CHECK_EQ(of_copy[0], 0xe3);
+	free(bytes);
+}
+
 static void answers_check(void)
 {
 	data_check();
 	names_check();
 	locks_check();
+	directories_check();
+	links_check();
+	copies_check();
+	whole_files_check();
 }
 
 TEST(posix_answers, "the host's file system answers as the interface says")
@@ -226,6 +413,52 @@ TEST(posix_missing, "a missing directory and a symbolic link in place of a file 
 	CHECK_EQ(symlink("/etc/passwd", path), 0);
 	CHECK(vfs_file_open(vfs, "link", VFS_READ, &file) < 0);
 	CHECK(strstr(err_message(), "link"));
+	end_posix();
+}
+
+TEST(posix_other_kinds, "no link in place of a directory and no pipe in place of a file is used")
+{
+	char path[96], byte;
+	struct vfs_file *file;
+	struct vfs *under;
+	enum vfs_kind kind;
+	size_t n;
+
+	begin_posix();
+	snprintf(path, sizeof(path), "%s/link", directory);
+	CHECK_EQ(symlink("/tmp", path), 0);
+	CHECK_OK(vfs_kind(vfs, "link", &kind));
+	CHECK_EQ(kind, VFS_IS_OTHER);
+	CHECK_EQ(vfs_under(vfs, "link", &under), AEDB_NOT_DIRECTORY);
+	snprintf(path, sizeof(path), "%s/pipe", directory);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	CHECK_OK(vfs_kind(vfs, "pipe", &kind));
+	CHECK_EQ(kind, VFS_IS_OTHER);
+	file = file_open("pipe", VFS_READ);
+	CHECK(vfs->ops->read(file, &byte, 1, 0, &n) < 0);
+	vfs_file_close(file);
+	end_posix();
+}
+
+TEST(between_kinds, "what lies on two kinds of disks is copied and not linked")
+{
+	struct vfs_file *from, *to;
+	bool is_linked = true, is_cloned = true;
+
+	begin_posix();
+	disk = simdisk_new(1);
+	file_make(vfs, "f", "text");
+	CHECK_OK(vfs_link(vfs, "f", simdisk_vfs(disk), "f", &is_linked));
+	CHECK(!is_linked);
+	from = file_open("f", VFS_READ);
+	CHECK_OK(vfs_file_open(simdisk_vfs(disk), "f", VFS_CREATE, &to));
+	CHECK_OK(vfs_clone(from, to, &is_cloned));
+	CHECK(!is_cloned);
+	CHECK_OK(vfs_copy(from, to, 0, 4));
+	vfs_file_close(from);
+	vfs_file_close(to);
+	file_has(simdisk_vfs(disk), "f", "text");
+	simdisk_free(disk);
 	end_posix();
 }
 

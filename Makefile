@@ -48,7 +48,7 @@ ALL_LDFLAGS = $(MODE_LDFLAGS) -pthread -Wl,--as-needed $(LDFLAGS)
 # `make run` or `make test` installed it.
 FUSE_CFLAGS = $(shell pkg-config --cflags fuse3)
 FUSE_LIBS = $(shell pkg-config --libs fuse3)
-ENGINE_LIBS := -lcrypto -lzstd
+ENGINE_LIBS := -lcrypto -lzstd -ljansson
 TEXT_LIBS := -ljansson
 PEER_LIBS := -llmdb -lsqlite3 -lrocksdb -lwiredtiger
 VERSION = $(shell sed -n 's/^.define AEDB_VERSION[[:space:]]*"\(.*\)"$$/\1/p' \
@@ -167,6 +167,7 @@ bench-big: packages-bench
 	$(MAKE) benches
 	BIG=1 B=$(B) bench/run $(if $(T),'$(T)')
 
+PUBLIC_HEADERS := $(wildcard engine/aedb*.h)
 MAN_PAGES := $(wildcard docs/man/*.[1578])
 MOUNT_HELPERS := mount.aedbfs mount.fuse.aedbfs
 # Below PREFIX, from tools/.
@@ -182,10 +183,10 @@ install: all
 		$(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 755 $(B)/aedb $(B)/aedbfs $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib
-	install -m 644 engine/aedb.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(PREFIX)/include
 	printf '%s\n' 'prefix=$(PREFIX)' 'Name: aedb' \
 		'Description: Embedded, transactional, durable key-value database' \
-		'Version: $(VERSION)' 'Requires: libcrypto libzstd' \
+		'Version: $(VERSION)' 'Requires: libcrypto libzstd jansson' \
 		'Cflags: -I$${prefix}/include' \
 		'Libs: -L$${prefix}/lib -laedb -pthread' \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc
@@ -213,7 +214,7 @@ endif
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/aedb $(DESTDIR)$(PREFIX)/bin/aedbfs \
 		$(DESTDIR)$(PREFIX)/lib/libaedb.a \
-		$(DESTDIR)$(PREFIX)/include/aedb.h \
+		$(PUBLIC_HEADERS:engine/%=$(DESTDIR)$(PREFIX)/include/%) \
 		$(DESTDIR)$(PREFIX)/lib/pkgconfig/aedb.pc \
 		$(addprefix $(DESTDIR)$(PREFIX)/,$(INSTALLED_TEXTS))
 	for page in $(notdir $(MAN_PAGES)); do \

@@ -32,16 +32,16 @@ FNR == 1 {
 /^[ \t]*#[ \t]*include[ \t]*"/ {
 	header = $0
 	sub(/^[^"]*"/, "", header); sub(/".*/, "", header)
-	if (header == "aedb.h")
+	if (header ~ /^aedb(_[a-z]+)?\.h$/)
 		next
 	if (header ~ /\//)
 		bad("\"" header "\": headers are named without a directory")
 	else if (!is_layered && system("test -e " dir "/" header) != 0 && \
 		 !(dir == "tools" && system("test -e tools/text/" header) == 0))
-		bad("\"" header "\": only aedb.h from outside " dir)
+		bad("\"" header "\": only aedb*.h from outside " dir)
 	else if (is_layered && !((dir, module(header)) in layer))
 		bad("\"" header "\" stands in no layer of " dir "/LAYERS" \
-			(dir == "fs" ? "; only aedb.h from the engine" : ""))
+			(dir == "fs" ? "; only aedb*.h from the engine" : ""))
 	else if (is_layered && layer[dir, module(header)] > layer[dir, name])
 		bad("\"" header "\" is of a higher layer")
 }

@@ -27,7 +27,7 @@ function columns(text,    i, c, n) {
 function end_of_file(path, lines) {
 	if (lines > 1000 && !(path in allowed))
 		{ print path ": " lines " lines, 1,000 at most"; failed = 1 }
-	else if (path ~ /^(engine|fs)\/.*\.h$/ && path != "engine/aedb.h" &&
+	else if (path ~ /^(engine|fs)\/.*\.h$/ && path !~ /^engine\/aedb[a-z_]*\.h$/ &&
 		 lines > 120 && !(path in allowed))
 		{ print path ": " lines " lines, an internal header has 120"; failed = 1 }
 	else if (lines > 1000 || (path ~ /\.h$/ && lines > 120))

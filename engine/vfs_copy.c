@@ -121,7 +121,7 @@ static int piece_pass(struct vfs_file *from, struct vfs_file *to, uint64_t offse
 static int pieces_pass(struct vfs_file *from, struct vfs_file *to, uint64_t bytes,
 		       const struct vfs_watch *watch, uint8_t *ret_sha256)
 {
-	EVP_MD_CTX *digest;
+	EVP_MD_CTX *digest = NULL;
 	int rc = digest_begin(ret_sha256, &digest);
 
 	for (uint64_t at = 0, n; at < bytes && rc == 0; at += n) {

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -31,6 +33,8 @@
 struct posix_vfs {
 	struct vfs base;
 	int dirfd;		/* constant after open */
+	bool is_beneath;	/* constant after open: no symbolic link is followed
+				 * and only regular files are opened */
 };
 
 struct posix_file {
@@ -51,6 +55,46 @@ static int posix_fd(const struct vfs_file *file)
 	return ((const struct posix_file *)file)->fd;
 }
 
+/* As openat. */
+static int posix_openat(const struct vfs *vfs, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned)flags, .mode = flags & O_CREAT ? 0600 : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	if (!((const struct posix_vfs *)vfs)->is_beneath)
+		return openat(posix_dirfd(vfs), path, flags, 0600);
+	return (int)syscall(SYS_openat2, posix_dirfd(vfs), path, &how, sizeof(how));
+}
+
+static int open_failed(const char *what, const char *path)
+{
+	if (errno == ELOOP)
+		return err_set(AEDB_INVALID, "opening %s%s: there is a symbolic link "
+			       "in its path", what, path);
+	return err_set_errno(errno, "opening %s%s", what, path);
+}
+
+static int posix_open_directory(const struct vfs *vfs, const char *path, int *ret)
+{
+	*ret = posix_openat(vfs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *ret < 0 ? open_failed("directory ", path) : 0;
+}
+
+/* What is not a regular file is closed again. */
+static int check_regular(const struct vfs *vfs, int fd, const char *path)
+{
+	struct stat st;
+
+	if (!((const struct posix_vfs *)vfs)->is_beneath)
+		return 0;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return 0;
+	close(fd);
+	return err_set(AEDB_INVALID, "%s is no regular file", path);
+}
+
 static int posix_open(struct vfs *vfs, const char *path, unsigned flags,
 		      struct vfs_file **ret)
 {
@@ -58,19 +102,22 @@ static int posix_open(struct vfs *vfs, const char *path, unsigned flags,
 	struct posix_file *file = malloc(sizeof(*file) + path_bytes);
 	/* not blocking: a pipe that stands in a file's place is not waited for */
 	int how = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
+	int rc;
 
 	if (!file)
 		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
 	how |= flags & VFS_WRITE ? O_RDWR : O_RDONLY;
 	how |= flags & VFS_CREATE ? O_CREAT : 0;
 	how |= flags & VFS_EXCLUSIVE ? O_EXCL : 0;
-	file->fd = openat(posix_dirfd(vfs), path, how | O_NOATIME, 0600);
+	file->fd = posix_openat(vfs, path, how | O_NOATIME);
 	/* not for files of another user */
 	if (file->fd < 0 && errno == EPERM)
-		file->fd = openat(posix_dirfd(vfs), path, how, 0600);
-	if (file->fd < 0) {
+		file->fd = posix_openat(vfs, path, how);
+	rc = file->fd < 0 ? open_failed("", path) :
+			    check_regular(vfs, file->fd, path);
+	if (rc < 0) {
 		free(file);
-		return err_set_errno(errno, "opening %s", path);
+		return rc;
 	}
 	memcpy(file->path, path, path_bytes);
 	file->base.vfs = vfs;
@@ -262,11 +309,31 @@ static int posix_unlink(struct vfs *vfs, const char *path)
 	return 0;
 }
 
+/* The directory above, opened; its own if there is no other. */
+static int posix_open_above(const struct vfs *vfs, const char *path, int *ret)
+{
+	const char *slash = strrchr(path, '/');
+	char *above = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	int rc;
+
+	if (!above)
+		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
+	rc = posix_open_directory(vfs, above, ret);
+	free(above);
+	return rc;
+}
+
 static int posix_mkdir(struct vfs *vfs, const char *path)
 {
-	if (mkdirat(posix_dirfd(vfs), path, 0700) < 0)
-		return err_set_errno(errno, "making directory %s", path);
-	return 0;
+	const char *slash = strrchr(path, '/');
+	int above = -1, rc = posix_open_above(vfs, path, &above);
+
+	if (rc < 0)
+		return rc;
+	if (mkdirat(above, slash ? slash + 1 : path, 0700) < 0)
+		rc = err_set_errno(errno, "making directory %s", path);
+	close(above);
+	return rc;
 }
 
 static int posix_rmdir(struct vfs *vfs, const char *path)
@@ -340,11 +407,10 @@ static int posix_copy(struct vfs_file *from, struct vfs_file *to, uint64_t offse
 
 static int posix_sync_dir(struct vfs *vfs, const char *path)
 {
-	int fd = openat(posix_dirfd(vfs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
+	int fd = -1, rc = posix_open_directory(vfs, path, &fd);
 
-	if (fd < 0)
-		return err_set_errno(errno, "opening directory %s", path);
+	if (rc < 0)
+		return rc;
 	if (fsync(fd) < 0)
 		rc = err_set_errno(errno, "syncing directory %s", path);
 	close(fd);
@@ -394,17 +460,16 @@ static int names_read(DIR *dir, const char *path, char ***names, size_t *n)
 
 static int posix_list(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n)
 {
-	int fd = openat(posix_dirfd(vfs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int fd = -1, rc = posix_open_directory(vfs, path, &fd);
+	DIR *dir = rc < 0 ? NULL : fdopendir(fd);
 	char **names = NULL;
 	size_t n = 0;
-	int rc;
 
-	if (!dir) {
-		rc = err_set_errno(errno, "opening directory %s", path);
-		if (fd >= 0)
-			close(fd);
+	if (rc < 0)
 		return rc;
+	if (!dir) {
+		close(fd);
+		return err_set(AEDB_NO_MEMORY, "listing: out of memory");
 	}
 	rc = names_read(dir, path, &names, &n);
 	closedir(dir);
@@ -465,6 +530,7 @@ static int posix_new(int dirfd, const char *path, struct vfs **ret)
 		return err_set(AEDB_NO_MEMORY, "opening %s: out of memory", path);
 	}
 	vfs->base.ops = &posix_ops;
+	vfs->is_beneath = false;
 	vfs->dirfd = dirfd;
 	*ret = &vfs->base;
 	return 0;
@@ -514,6 +580,15 @@ int vfs_posix_open(const char *directory, struct vfs **ret)
 	int how = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 	return posix_new(open(directory, how), directory, ret);
+}
+
+int vfs_posix_open_beneath(const char *directory, struct vfs **ret)
+{
+	int rc = vfs_posix_open(directory, ret);
+
+	if (rc == 0)
+		((struct posix_vfs *)*ret)->is_beneath = true;
+	return rc;
 }
 
 int vfs_posix_open_parent(const char *path, struct vfs **ret,

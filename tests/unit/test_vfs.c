@@ -462,6 +462,35 @@ TEST(between_kinds, "what lies on two kinds of disks is copied and not linked")
 	end_posix();
 }
 
+TEST(beneath, "a vfs that stays beneath its directory passes no link that is put there")
+{
+	char own[] = "/tmp/vfs.XXXXXX", path[300];
+	struct vfs_file *file;
+	struct vfs *below;
+	char **names;
+	size_t n;
+
+	CHECK(mkdtemp(own));
+	snprintf(path, sizeof(path), "%s/out", own);
+	CHECK_EQ(symlink("/tmp", path), 0);
+	CHECK_OK(vfs_posix_open_beneath(own, &below));
+	CHECK_EQ(below->ops->mkdir(below, "out/vfs.made"), AEDB_INVALID);
+	CHECK_EQ(below->ops->list(below, "out", &names, &n), AEDB_INVALID);
+	CHECK_EQ(vfs_sync_dir(below, "out"), AEDB_INVALID);
+	CHECK_EQ(vfs_file_open(below, "out/vfs.made", VFS_CREATE, &file),
+		 AEDB_INVALID);
+	CHECK(access("/tmp/vfs.made", F_OK) < 0);
+	CHECK_OK(below->ops->mkdir(below, "in"));
+	CHECK_OK(vfs_file_open(below, "in/file", VFS_CREATE, &file));
+	vfs_file_close(file);
+	CHECK_OK(vfs_unlink(below, "in/file"));
+	vfs_close(below);
+	CHECK_EQ(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/in", own);
+	CHECK_EQ(rmdir(path), 0);
+	CHECK_EQ(rmdir(own), 0);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -45,6 +45,7 @@ enum lock_rank {
 	LOCK_RANK_CACHE_SHARD,
 	LOCK_RANK_CACHE_WAITING,
 	LOCK_RANK_RESERVE,		/* I/O: changes a file's size */
+	LOCK_RANK_ARCHIVE,
 };
 
 struct LOCK_ATTRIBUTE(capability("mutex")) lock {

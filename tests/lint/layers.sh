@@ -32,7 +32,7 @@ FNR == 1 {
 /^[ \t]*#[ \t]*include[ \t]*"/ {
 	header = $0
 	sub(/^[^"]*"/, "", header); sub(/".*/, "", header)
-	if (header ~ /^aedb(_[a-z]+)?\.h$/)
+	if (header ~ /^aedb(_[a-z_]+)?\.h$/)
 		next
 	if (header ~ /\//)
 		bad("\"" header "\": headers are named without a directory")

@@ -1,0 +1,98 @@
+/*
+ * Whole reads and writes of a descriptor.
+ *
+ * Invariant: 1. What is short or interrupted is continued.
+ */
+#include "archive_stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "err.h"
+
+#define PIPE_BYTES (1 << 20)
+
+void archive_stream_init(struct archive_stream *stream, int fd)
+{
+	*stream = (struct archive_stream){ .fd = fd };
+	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
+int archive_stream_write(struct archive_stream *stream, struct iovec *iov, int n)
+{
+	while (n > 0) {
+		ssize_t k;
+
+		if (iov->iov_len == 0) {
+			iov++;
+			n--;
+			continue;
+		}
+		k = writev(stream->fd, iov, n);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return err_set_errno(k < 0 ? errno : EIO,
+					     "writing the archive");
+		stream->bytes += (size_t)k;
+		for (size_t left = (size_t)k; left > 0;) {
+			size_t part = left < iov->iov_len ? left : iov->iov_len;
+
+			iov->iov_base = (char *)iov->iov_base + part;
+			iov->iov_len -= part;
+			left -= part;
+			if (iov->iov_len == 0)
+				iov++, n--;
+		}
+	}
+	return 0;
+}
+
+/* Up to n bytes, fewer only at the end. */
+static int read_some(struct archive_stream *stream, uint8_t *bytes, size_t n,
+		     size_t *ret)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t k = read(stream->fd, bytes + got, n - got);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return err_set_errno(errno, "reading the archive");
+		if (k == 0)
+			break;
+		got += (size_t)k;
+	}
+	stream->bytes += got;
+	*ret = got;
+	return 0;
+}
+
+int archive_stream_read(struct archive_stream *stream, void *bytes, size_t n)
+{
+	size_t got;
+	int rc = read_some(stream, bytes, n, &got);
+
+	if (rc < 0)
+		return rc;
+	if (got < n)
+		return err_set(AEDB_CORRUPT, "the archive ends at byte %llu, too early",
+			       (unsigned long long)stream->bytes);
+	return 0;
+}
+
+int archive_stream_read_end(struct archive_stream *stream)
+{
+	size_t got;
+	uint8_t byte;
+	int rc = read_some(stream, &byte, 1, &got);
+
+	if (rc < 0)
+		return rc;
+	if (got > 0)
+		return err_set(AEDB_CORRUPT, "something follows the archive's end");
+	return 0;
+}

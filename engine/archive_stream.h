@@ -1,0 +1,28 @@
+/*
+ * The stream of an archive: a descriptor that is read or written once, in order.
+ *
+ * Threads: one at a time. Errors: AEDB_IO and what the system says; AEDB_CORRUPT
+ * when the stream ends early.
+ */
+#ifndef ARCHIVE_STREAM_H
+#define ARCHIVE_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct archive_stream {
+	int fd;			/* the caller's */
+	uint64_t bytes;		/* that went through */
+};
+
+/* Makes a pipe's room larger, if it is one. */
+void archive_stream_init(struct archive_stream *stream, int fd);
+/* Changes `iov`. */
+int archive_stream_write(struct archive_stream *stream, struct iovec *iov,
+			 int n);
+int archive_stream_read(struct archive_stream *stream, void *bytes, size_t n);
+/* Fails unless nothing more comes. */
+int archive_stream_read_end(struct archive_stream *stream);
+
+#endif

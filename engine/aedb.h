@@ -520,7 +520,8 @@ int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,
  *	aedb_batch_commit(batch, &seq);		-- shown to all now
  *
  * A scope opened in the view is good for both, and, if the batch made it, for
- * everybody once it is committed; till then others do not find it.
+ * everybody once it is committed; till then others do not find it. If others
+ * made it, too, theirs is the one that is there then, and is to be opened.
  *
  * The batch, its transactions, its view and what was opened with that are used by
  * one thread at a time; readers and pinned entries by any. Scans of the view are
@@ -571,7 +572,8 @@ enum aedb_settled_as {
 	AEDB_SETTLED_NONE,	/* the batch leaves its attributes alone */
 };
 struct aedb_settled {
-	uint64_t id;		/* in the base; each once */
+	uint64_t id;		/* in the base, or, of what both made, in the
+				 * batch; each once */
 	aedb_seq_t version;	/* others' newest: up to this nothing conflicts, if
 				 * it is the same object still; of AEDB_SETTLED_NONE
 				 * others may have removed it, too, and it is 0 */
@@ -583,6 +585,15 @@ struct aedb_settled {
 int aedb_batch_settle(struct aedb_batch *batch,
 		      const struct aedb_settled *settled);
 
+/* What others made since the base under the name of a project or scope that the
+ * batch made, which has this id: commit makes them one, the others'.
+ * AEDB_NOT_FOUND: nothing, or no such. */
+int aedb_batch_twin(struct aedb_batch *batch, uint64_t id, uint64_t *ret);
+/* The other scope. Owned; aedb_scope_close. AEDB_NOT_FOUND. */
+int aedb_batch_open_twin(struct aedb_batch *batch,
+			 const struct aedb_scope *scope,
+			 struct aedb_scope **ret);
+
 /* Forgets all that was expected or settled. */
 void aedb_batch_expect_nothing(struct aedb_batch *batch);
 
@@ -590,8 +601,8 @@ void aedb_batch_expect_nothing(struct aedb_batch *batch);
  * Commits the net difference to the base with the database's durability, as one
  * commit, and ends the batch; *ret_seq may be NULL. What was made and removed
  * again, or put back as it was, is not in it. A directory record made on both
- * sides is one, but a project or scope of one name on both sides conflicts; times
- * of directory records, projects and scopes conflict with nothing.
+ * sides is one, and so is a project or scope with the same attributes, which keeps
+ * the id that the others' has; times of them conflict with nothing.
  *
  * When it fails the batch is as it was and still open. AEDB_CONFLICT: see
  * aedb_batch_conflict; the base does not move. AEDB_TOO_LARGE (naming the

@@ -20,6 +20,7 @@
 
 #include "batch.h"
 #include "batch_conflict.h"
+#include "batch_merge.h"
 #include "batch_names.h"
 #include "batch_settle.h"
 #include "commit.h"
@@ -119,6 +120,7 @@ void batch_end(struct aedb_batch *batch)
 	batch_conflicts_clear(batch);
 	batch_guards_clear(batch);
 	batch_names_free(batch->names);
+	batch_merges_free(batch->merges);
 	apply_release(&batch->apply);
 	catalog_release(&batch->catalog);
 	memtable = branch_release(&batch->branch);

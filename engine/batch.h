@@ -31,6 +31,7 @@ struct batch_guard {
 };
 
 struct batch_names;
+struct batch_merges;
 
 /* Names of a change that is given out. */
 struct batch_text {
@@ -56,6 +57,7 @@ struct aedb_batch {
 	struct batch_conflict *conflicts;	/* owned: batch_conflict.h */
 	size_t n_conflicts;
 	struct batch_names *names;	/* owned: batch_names.h; NULL: not made */
+	struct batch_merges *merges;	/* owned: batch_merge.h; NULL: not made */
 	struct batch_text text;	/* of the conflict given last */
 };
 

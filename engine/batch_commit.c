@@ -2,7 +2,9 @@
  * Committing a batch: its net difference to the base becomes the payload of one
  * transaction, whose commit checks that what it writes is as in the base.
  *
- * The payload is made outside every lock. The values that it refers to are in
+ * The payload is made outside every lock, also which projects and scopes are those
+ * that others made (batch_merge.h): what the batch has in its own goes to theirs. The
+ * commit checks that, too; found otherwise, the payload is made again. The values that it refers to are in
  * value files already; its first reference names all that the batch wrote there,
  * so that recovery checks it.
  */
@@ -10,6 +12,7 @@
 #include <string.h>
 
 #include "batch_conflict.h"
+#include "batch_merge.h"
 #include "batch_names.h"
 #include "batch_places.h"
 #include "batch_settle.h"
@@ -19,6 +22,7 @@
 #include "range.h"
 
 #define WALK_CHANGES 1024	/* in one stay in the epoch */
+#define TRIES_MAX 8	/* while others make and remove what both made */
 
 /* A payload being made. */
 struct build {
@@ -143,8 +147,8 @@ static int delta_add(struct build *build, const struct batch_delta *delta)
 {
 	struct op op = {
 		.kind = OP_DELETE,
-		.key = { delta->space->id, delta->own.key,
-			 delta->own.key_bytes },
+		.key = { batch_merge_tree(build->batch, delta->space->id),
+			 delta->own.key, delta->own.key_bytes },
 	};
 
 	switch (delta->kind) {
@@ -241,6 +245,13 @@ static void build_release(struct build *build)
 	free((void *)build->extents.at);
 }
 
+static int names_make(struct aedb_batch *batch)
+{
+	int rc = batch_names_make(batch);
+
+	return rc < 0 ? rc : batch_merges_make(batch);
+}
+
 static int build_init(struct build *build, struct aedb_batch *batch)
 {
 	int rc = 0;
@@ -253,7 +264,7 @@ static int build_init(struct build *build, struct aedb_batch *batch)
 	txn_init(&build->txn, batch->db);
 	build->txn.whole = batch;
 	if (atomic_load(&batch->catalog.names.tree))
-		rc = batch_names_make(batch);
+		rc = names_make(batch);
 	if (rc == 0)
 		rc = extents_make(build);
 	if (rc == 0)
@@ -280,18 +291,34 @@ static int build_check(struct build *build)
 	return rc;
 }
 
+/* Whether others made or removed meanwhile what was to become one with the
+ * batch's. */
+static bool is_overtaken(const struct aedb_batch *batch, int rc)
+{
+	return rc == AEDB_CONFLICT && batch->merges && batch->merges->is_stale;
+}
+
+static int commit_try(struct aedb_batch *batch, seq_t *ret)
+{
+	struct build build;
+	int rc = build_init(&build, batch);
+
+	if (rc < 0)
+		return rc;
+	rc = build.txn.n_ops ? commit_run(&build.txn, ret) :
+			       build_check(&build);
+	build_release(&build);
+	return rc;
+}
+
 int aedb_batch_commit(struct aedb_batch *batch, aedb_seq_t *ret_seq)
 {
 	seq_t seq = db_visible(batch->db);
-	struct build build;
-	int rc;
+	int tries = 0, rc;
 
-	rc = build_init(&build, batch);
-	if (rc < 0)
-		return rc;
-	rc = build.txn.n_ops ? commit_run(&build.txn, &seq) :
-			       build_check(&build);
-	build_release(&build);
+	do
+		rc = commit_try(batch, &seq);
+	while (is_overtaken(batch, rc) && ++tries < TRIES_MAX);
 	if (rc < 0)
 		return rc;
 	batch_end(batch);
@@ -300,7 +327,7 @@ int aedb_batch_commit(struct aedb_batch *batch, aedb_seq_t *ret_seq)
 	return 0;
 }
 
-int aedb_batch_check(struct aedb_batch *batch)
+static int check_try(struct aedb_batch *batch)
 {
 	struct build build;
 	int rc = build_init(&build, batch);
@@ -309,6 +336,16 @@ int aedb_batch_check(struct aedb_batch *batch)
 		return rc;
 	rc = build_check(&build);
 	build_release(&build);
+	return rc;
+}
+
+int aedb_batch_check(struct aedb_batch *batch)
+{
+	int tries = 0, rc;
+
+	do
+		rc = check_try(batch);
+	while (is_overtaken(batch, rc) && ++tries < TRIES_MAX);
 	return rc;
 }
 

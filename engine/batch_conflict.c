@@ -7,12 +7,17 @@
  *
  * Keys conflict when they have another version. Directory records and names do
  * when they are another object or have other attributes that are not settled, for
- * their times change with whatever is in them; a record made on both sides is one.
+ * their times change with whatever is in them. A record made on both sides is one, a
+ * project or scope if its attributes are the same, too.
+ *
+ * The payload and the keys looked at are of what the batch's becomes (batch_merge.h);
+ * conflicts are listed as the batch has it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch_conflict.h"
+#include "batch_merge.h"
 #include "batch_names.h"
 #include "batch_settle.h"
 #include "err.h"
@@ -103,6 +108,21 @@ int batch_guard_name(struct aedb_batch *batch, const struct batch_delta *delta)
 	return rc;
 }
 
+/* Has it be of what the batch has, where that is to become one with others'. */
+static void conflict_name(const struct aedb_batch *batch,
+			  struct batch_conflict *conflict)
+{
+	const struct batch_merge *merge;
+
+	if (conflict->tree == CATALOG_NAMES) {
+		batch_merge_key_back(batch, conflict->key, conflict->key_bytes);
+		return;
+	}
+	merge = batch_merge_with(batch, conflict->tree / 2);
+	if (merge)
+		conflict->tree = merge->own * 2 + conflict->tree % 2;
+}
+
 static int conflict_add(struct check *check, const struct batch_conflict *conflict)
 {
 	struct aedb_batch *batch = check->batch;
@@ -127,7 +147,8 @@ static int conflict_add(struct check *check, const struct batch_conflict *confli
 	if (conflict->key_bytes)
 		memcpy(key, conflict->key, conflict->key_bytes);
 	batch->conflicts[batch->n_conflicts] = *conflict;
-	batch->conflicts[batch->n_conflicts++].key = key;
+	batch->conflicts[batch->n_conflicts].key = key;
+	conflict_name(batch, &batch->conflicts[batch->n_conflicts++]);
 	return 0;
 }
 
@@ -311,32 +332,95 @@ static int children_check(struct check *check, uint64_t project)
 	return rc < 0 ? rc : 0;
 }
 
-static int name_check(struct check *check, const struct batch_guard *guard)
+/* Whether what both made has the same attributes. */
+static bool is_alike(const struct check *check, const struct batch_guard *guard,
+		     const struct entry *now)
 {
-	struct op_bytes key = { guard->key, guard->key_bytes };
-	struct subject s = {
-		.space = &check->batch->db->catalog.names,
-		.key = guard->key,
-		.key_bytes = guard->key_bytes,
-		.id = guard->id,
-		.kind = (enum aedb_change_kind)guard->kind,
-		.must_be = SAME_OBJECT,
-	};
-	const struct batch_name *name;
-	struct entry base;
-	uint64_t project;
-	int rc = point_check(check, &s);
+	struct mem_tree *tree = atomic_load(&check->batch->catalog.names.tree);
+	const struct aedb_settled *settled;
+	struct entry own;
+
+	settled = batch_settled_find(check->batch, guard->id);
+	if (settled && settled->version == now->seq)
+		return true;
+	return mem_get(tree, guard->key, guard->key_bytes, SEQ_MAX, &own,
+		       NULL) && attrs_equal(&own, now);
+}
+
+/* 1 if what the batch made under the name others made, too, and all is said. */
+static int made_check(struct check *check, const struct subject *s,
+		      const struct batch_name *name, uint64_t project,
+		      const struct batch_guard *guard)
+{
+	struct aedb_batch *batch = check->batch;
+	struct entry now = { .id = 0 };
+	int rc = batch_merge_look(batch, name, project, check->limit, &now);
 
 	if (rc < 0)
 		return rc;
-	if (catalog_key_is_scope(key, &project))
-		return parent_check(check, project);
-	rc = space_get_live(s.space, key.at, key.n, check->base, &base);
+	if (batch_merge_id(batch, name->id) != (rc ? now.id : name->id))
+		batch->merges->is_stale = true;
+	else if (rc == 0 || is_alike(check, guard, &now))
+		return rc;
+	/* perhaps it is there no more */
+	rc = space_get_above(s->space, s->key, s->key_bytes, check->base,
+			     check->limit, &now);
+	if (rc < 0)
+		return rc;
+	rc = conflict_add(check, &(struct batch_conflict){
+		.tree = CATALOG_NAMES,
+		.kind = guard->kind,
+		.id = guard->id,
+		.seq = now.seq,
+		.key = (void *)s->key,
+		.key_bytes = s->key_bytes,
+	});
+	return rc < 0 ? rc : 1;
+}
+
+/* A project under whose name there is something else. */
+static int project_check(struct check *check, const struct subject *s)
+{
+	const struct batch_name *name;
+	struct entry base;
+	int rc = space_get_live(s->space, s->key, s->key_bytes, check->base,
+				&base);
+
 	if (rc <= 0)
 		return rc;
 	name = batch_names_find(check->batch->names, base.id);
 	return name && !name->side[BATCH_VIEW].is_there ?
 		       children_check(check, base.id) : 0;
+}
+
+static int name_check(struct check *check, const struct batch_guard *guard)
+{
+	struct aedb_batch *batch = check->batch;
+	struct catalog_key key = { .n = guard->key_bytes };
+	struct subject s = {
+		.space = &batch->db->catalog.names,
+		.key = key.bytes,
+		.key_bytes = key.n,
+		.id = guard->id,
+		.kind = (enum aedb_change_kind)guard->kind,
+		.must_be = SAME_OBJECT,
+	};
+	const struct batch_name *name = batch_names_find(batch->names,
+							 guard->id);
+	uint64_t project = 0;
+	int rc = 0;
+
+	memcpy(key.bytes, guard->key, key.n);
+	batch_merge_key(batch, key.bytes, key.n);
+	catalog_key_is_scope((struct op_bytes){ guard->key, key.n }, &project);
+	if (name)
+		rc = made_check(check, &s, name, batch_merge_id(batch, project),
+				guard);
+	if (rc == 0)
+		rc = point_check(check, &s);
+	if (rc < 0)
+		return rc;
+	return project ? parent_check(check, project) : project_check(check, &s);
 }
 
 /* Operations. */
@@ -346,6 +430,18 @@ static enum aedb_change_kind kind_of(const struct op *op)
 	if (op->kind == OP_DELETE)
 		return AEDB_REMOVED;
 	return op->kind == OP_OBJECT ? AEDB_ADDED : AEDB_CHANGED;
+}
+
+/* The space of what others made, too; NULL: of what only the batch made. */
+static struct space *space_of_twin(struct check *check, uint64_t tree)
+{
+	const struct batch_merge *merge = batch_merge_with(check->batch,
+							   tree / 2);
+
+	if (!merge)
+		return NULL;
+	check->last = &merge->state->planes[tree % 2].space;
+	return check->last;
 }
 
 /* The database's space that an operation writes to; NULL: the batch made it. */
@@ -360,9 +456,11 @@ static int space_of(struct check *check, uint64_t tree, struct space **ret)
 		return 0;
 	}
 	state = catalog_there(&batch->catalog, tree / 2);
-	*ret = NULL;
-	if (!state || !state->beneath)
+	if (!state || !state->beneath) {
+		*ret = space_of_twin(check, tree);
 		return 0;
+	}
+	*ret = NULL;
 	rc = dropped_check(check, state->beneath);
 	if (rc == 0)
 		*ret = check->last = state->planes[tree % 2].space.beneath;
@@ -419,8 +517,9 @@ static int expect_check(struct check *check, const struct batch_expect *expect)
 		.kind = AEDB_CHANGED,
 		.must_be = expect->is_object ? SAME_ID : WHOLE_VERSION,
 	};
-	int rc = space_of(check, expect->state->id * 2 + expect->plane,
-			  &s.space);
+	int rc = space_of(check, batch_merge_id(check->batch,
+						expect->state->id) * 2 +
+				 expect->plane, &s.space);
 
 	if (rc < 0 || !s.space)
 		return rc;

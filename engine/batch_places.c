@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch_merge.h"
 #include "batch_names.h"
 #include "batch_places.h"
 #include "batch_settle.h"
@@ -145,6 +146,10 @@ static int create_add(struct placing *p, size_t i)
 	view_key(name, BATCH_VIEW, &key);
 	if (!own_get(p, &key, &own))
 		return 0;
+	if (batch_merge_of(p->batch, name->id)) {
+		p->now[i] = name->side[BATCH_VIEW].name;
+		return 0;
+	}
 	op.place = place_now(p, name->side[BATCH_VIEW].project,
 			     name->side[BATCH_VIEW].name);
 	if (own.attr_bytes) {
@@ -196,9 +201,11 @@ static int64_t mtime_of(const struct entry *entry)
 static int times_add(struct placing *p, const struct catalog_key *key,
 		     const struct entry *own, const struct entry *base)
 {
+	struct catalog_key live = *key;
 	struct op op = { .kind = OP_TOUCH,
-			 .key = { CATALOG_NAMES, key->bytes, key->n } };
+			 .key = { CATALOG_NAMES, live.bytes, live.n } };
 
+	batch_merge_key(p->batch, live.bytes, live.n);
 	if (!is_own_time(own)) {
 		if (base && own->mtime_ns == mtime_of(base))
 			return 0;
@@ -207,6 +214,17 @@ static int times_add(struct placing *p, const struct catalog_key *key,
 	} else if (!base) {
 		return 0;
 	}
+	return txn_add(p->txn, &op);
+}
+
+/* Something came into what others made. */
+static int touch_add(struct placing *p, const struct catalog_key *key)
+{
+	struct catalog_key live = *key;
+	struct op op = { .kind = OP_TOUCH,
+			 .key = { CATALOG_NAMES, live.bytes, live.n } };
+
+	batch_merge_key(p->batch, live.bytes, live.n);
 	return txn_add(p->txn, &op);
 }
 
@@ -253,6 +271,8 @@ static int rest_add(struct placing *p, size_t i)
 	view_key(name, BATCH_VIEW, &key);
 	if (!own_get(p, &key, &own))
 		return 0;
+	if (batch_merge_of(p->batch, name->id))
+		return touch_add(p, &key);
 	if (!name->side[BATCH_BASE].is_there)
 		return times_add(p, &key, &own, NULL);
 	view_key(name, BATCH_BASE, &base_key);

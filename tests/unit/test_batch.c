@@ -506,12 +506,14 @@ TEST(batch_projects, "a scope needs its project, and a project that goes must ha
 	CHECK_STR(conflicts_of(batch), "-/q/n");
 	aedb_batch_abort(batch);
 
-	/* the same name on both sides, and a dropped scope that is written */
+	/* a name that others gave what was there, and a dropped scope that is
+	 * written */
+	CHECK_OK(aedb_create(f.db, place("x", NULL)));
 	batch = batch_of(f.db);
 	CHECK_OK(batch_create(batch, "r", NULL));
 	CHECK_OK(batch_put(batch, f.scope, "k", "v"));
 	CHECK_OK(batch_put(batch, f.scope, "l", "v"));
-	CHECK_OK(aedb_create(f.db, place("r", NULL)));
+	CHECK_OK(aedb_rename(f.db, place("x", NULL), place("r", NULL)));
 	CHECK_OK(aedb_drop(f.db, place("p", "s"), AEDB_DROP_ALL));
 	CHECK_EQ(aedb_batch_commit(batch, NULL), AEDB_CONFLICT);
 	CHECK_STR(conflicts_of(batch), "+/r ~/p/s");

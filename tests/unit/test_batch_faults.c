@@ -13,14 +13,14 @@
 struct run {
 	struct fixture f;
 	struct aedb_batch *batch;
-	struct aedb_scope *made;	/* p/n, which the batch makes */
+	struct aedb_scope *made;	/* p/n, which the batch makes, and others do */
 	int done;			/* steps that returned success */
 	bool is_filled;			/* the batch has all it commits */
 };
 
 /* Steps that others see, in their order; 0: the beginning. */
 enum step {
-	STEP_BESIDE = 1,	/* a commit beside the open batch */
+	STEP_BESIDE = 1,	/* commits beside the open batch */
 	STEP_BATCH,
 	STEP_AFTER,
 	STEP_LAST,
@@ -88,6 +88,21 @@ static int batch_fill_more(struct run *h)
 	return rc == 0 ? batch_put(h->batch, h->made, "k", "v") : rc;
 }
 
+/* The scope that the batch makes, too, before what the step is known by. */
+static int beside_commit(struct run *h)
+{
+	struct aedb_scope *made;
+	int rc = aedb_create(h->f.db, place("p", "n"));
+
+	if (rc == 0)
+		rc = aedb_scope_open(h->f.db, "p", "n", &made);
+	if (rc < 0)
+		return rc;
+	rc = put_text(made, "theirs", "1");
+	aedb_scope_close(made);
+	return rc < 0 ? rc : put_text(h->f.scope, "beside", "1");
+}
+
 /* All but the batch's end, which is told by its commit. */
 static int run_all(struct run *h)
 {
@@ -95,7 +110,7 @@ static int run_all(struct run *h)
 	int rc = batch_fill(h);
 
 	if (rc == 0)
-		rc = step_end(h, put_text(f->scope, "beside", "1"), STEP_BESIDE);
+		rc = step_end(h, beside_commit(h), STEP_BESIDE);
 	if (rc == 0)
 		rc = batch_fill_more(h);
 	h->is_filled = rc == 0;
@@ -141,18 +156,23 @@ static void large_check(struct aedb_scope *scope, const char *key, uint64_t seed
 	aedb_unpin(&e);
 }
 
-static void batch_check(struct run *h)
+/* What p/n holds. */
+static void made_check(struct run *h, const char *keys)
 {
 	struct aedb_scope *made;
 
+	CHECK_OK(aedb_scope_open(h->f.db, "p", "n", &made));
+	CHECK_STR(keys_of(made, NULL, AEDB_FORWARD), keys);
+	aedb_scope_close(made);
+}
+
+static void batch_check(struct run *h)
+{
 	CHECK(!text_of(h->f.scope, NULL, "gone"));
 	large_check(h->f.scope, "moved", 1, LARGE_BYTES);
 	large_check(h->f.scope, "page", 2, 5000);
 	large_check(h->f.scope, "new", 3, LARGE_BYTES);
-	CHECK_OK(aedb_scope_open(h->f.db, "p", "n", &made));
-	CHECK_STR(keys_of(made, NULL, AEDB_FORWARD), "k");
-	CHECK_STR(text_of(made, NULL, "k"), "v");
-	aedb_scope_close(made);
+	made_check(h, "k theirs");
 }
 
 /* The step after which the database is, by its keys. */
@@ -171,6 +191,8 @@ static int step_found(struct run *h)
 	CHECK_THAT(step <= STEP_LAST, "%s", found);
 	CHECK_STR(text_of(h->f.scope, NULL, "a"),
 		  step >= STEP_BATCH ? "2" : "1");
+	if (step == STEP_BESIDE)
+		made_check(h, "theirs");
 	if (step >= STEP_BATCH)
 		batch_check(h);
 	else

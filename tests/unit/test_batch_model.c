@@ -8,6 +8,7 @@
 #include "batch_fixture.h"
 
 #define BATCHES 4
+#define PROJECTS 2
 #define SLOTS 4		/* places p/a, p/b, q/a, q/b */
 #define KEYS 7
 #define ROOM_BYTES 80000
@@ -28,6 +29,7 @@ struct scope_model {
 };
 
 struct state {
+	unsigned projects[PROJECTS];	/* objects; 0: there is none */
 	struct scope_model rooms[SLOTS];
 };
 
@@ -41,7 +43,7 @@ static struct {
 	unsigned last;		/* object or version given */
 	uint64_t *ids;		/* of objects; 0: not known */
 	size_t ids_max;
-	unsigned commits, conflicts;
+	unsigned commits, conflicts, merges;
 } world;
 
 static const char *const keys[2][KEYS] = {
@@ -54,9 +56,20 @@ static unsigned choose(unsigned n)
 	return (unsigned)(check_random() % n);
 }
 
+static struct aedb_place project_place(unsigned project)
+{
+	return place(project ? "q" : "p", NULL);
+}
+
+static unsigned project_of(unsigned slot)
+{
+	return slot / 2;
+}
+
 static struct aedb_place slot_place(unsigned slot)
 {
-	return place(slot / 2 ? "q" : "p", slot % 2 ? "b" : "a");
+	return place(project_place(project_of(slot)).project,
+		     slot % 2 ? "b" : "a");
 }
 
 /* Values of all kinds: none, small, of a page, of chunks. */
@@ -174,9 +187,24 @@ static void room_compare(const struct aedb_snapshot *view, unsigned slot,
 	aedb_scope_close(scope);
 }
 
+static void project_compare(const struct aedb_snapshot *view, unsigned project,
+			    unsigned object)
+{
+	struct aedb_entry e;
+	int rc = aedb_place_stat(world.f.db, view, project_place(project), &e);
+
+	CHECK_EQ(rc, object ? 0 : AEDB_NOT_FOUND);
+	if (rc < 0)
+		return;
+	id_compare(object, e.id);
+	aedb_unpin(&e);
+}
+
 static void state_compare(const struct aedb_snapshot *view,
 			  const struct state *state)
 {
+	for (unsigned i = 0; i < PROJECTS; i++)
+		project_compare(view, i, state->projects[i]);
 	for (unsigned slot = 0; slot < SLOTS; slot++)
 		room_compare(view, slot, &state->rooms[slot]);
 }
@@ -334,7 +362,7 @@ static bool do_key(struct doing *d)
 static bool do_create(struct doing *d, unsigned slot)
 {
 	struct scope_model *room = &d->state.rooms[slot];
-	bool can = !room->object;
+	bool can = !room->object && d->state.projects[project_of(slot)];
 
 	CHECK_OK(aedb_txn_create(d->txn, slot_place(slot), NULL, 0, NULL));
 	*room = (struct scope_model){ .object = ++world.last };
@@ -365,7 +393,8 @@ static bool do_drop(struct doing *d, unsigned slot)
 static bool do_rename(struct doing *d, unsigned slot)
 {
 	unsigned to = choose(SLOTS);
-	bool can = d->state.rooms[slot].object && !d->state.rooms[to].object;
+	bool can = d->state.rooms[slot].object && !d->state.rooms[to].object &&
+		   d->state.projects[project_of(to)];
 
 	CHECK_OK(aedb_txn_rename(d->txn, slot_place(slot), slot_place(to)));
 	d->state.rooms[to] = d->state.rooms[slot];
@@ -373,16 +402,64 @@ static bool do_rename(struct doing *d, unsigned slot)
 	return can;
 }
 
+/* Makes the project, or drops it. */
+static bool do_project(struct doing *d, unsigned project)
+{
+	unsigned *object = &d->state.projects[project];
+	bool has_rooms = false;
+
+	if (!*object) {
+		CHECK_OK(aedb_txn_create(d->txn, project_place(project), NULL,
+					 0, NULL));
+		*object = ++world.last;
+		return true;
+	}
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		if (project_of(slot) == project && d->state.rooms[slot].object)
+			has_rooms = true;
+	CHECK_OK(aedb_txn_drop(d->txn, project_place(project),
+			       AEDB_DROP_EMPTY));
+	*object = 0;
+	return !has_rooms;
+}
+
 static bool do_place(struct doing *d)
 {
-	switch (choose(4)) {
+	/* what lacks is made soon */
+	for (unsigned i = 0; i < PROJECTS; i++)
+		if (!d->state.projects[i] && choose(2))
+			return do_project(d, i);
+	switch (choose(7)) {
 	case 0:
-		return do_drop(d, choose(SLOTS));
+		return do_project(d, choose(PROJECTS));
 	case 1:
+	case 2:
+	case 3:
+		return do_drop(d, choose(SLOTS));
+	case 4:
 		return do_rename(d, choose(SLOTS));
 	default:
 		return do_create(d, choose(SLOTS));
 	}
+}
+
+static struct aedb_txn *target_txn(struct target target)
+{
+	return target.batch ? txn_in(target.batch) : txn_of(world.f.db);
+}
+
+/* The slot and its project, so far as they are not there. */
+static void make(struct target target, unsigned slot)
+{
+	struct doing d = { .state = *target.state,
+			   .txn = target_txn(target) };
+
+	if (!d.state.projects[project_of(slot)])
+		do_project(&d, project_of(slot));
+	if (!d.state.rooms[slot].object)
+		do_create(&d, slot);
+	CHECK_OK(txn_end(d.txn));
+	*target.state = d.state;
 }
 
 /* A random transaction on a target. */
@@ -395,8 +472,8 @@ static void step(struct target target)
 	bool can = true;
 	int rc;
 
-	d.txn = target.batch ? txn_in(target.batch) : txn_of(world.f.db);
-	if (choose(12) == 0 || !d.state.rooms[d.slot].object) {
+	d.txn = target_txn(target);
+	if (choose(8) == 0 || !d.state.rooms[d.slot].object) {
 		can = do_place(&d);
 	} else {
 		CHECK_OK(aedb_scope_open_at(world.f.db, view, at.project,
@@ -494,28 +571,95 @@ static enum outcome drop_outcome(const struct scope_model *base,
 	return EITHER;
 }
 
+/* Whether a project, or scope, that a batch made has a name that the base had not, and others
+ * made one of that name, too. */
+static bool projects_merge(const struct state *base, const struct state *own,
+			   const struct state *live, unsigned project)
+{
+	return !base->projects[project] && own->projects[project] &&
+	       live->projects[project];
+}
+
+static bool rooms_merge(const struct state *base, const struct state *own,
+			const struct state *live, int slot)
+{
+	unsigned o = own->rooms[slot].object, l = live->rooms[slot].object;
+
+	return !base->rooms[slot].object && o && l && !room_find(base, o) &&
+	       !room_find(base, l);
+}
+
+/* What a batch did to the name of a project. */
+static bool project_conflicts(const struct state *base, const struct state *own,
+			      const struct state *live, unsigned project)
+{
+	unsigned was = base->projects[project];
+
+	if (!was || was == own->projects[project])
+		return false;
+	if (was != live->projects[project])
+		return true;
+	for (unsigned slot = 0; slot < SLOTS; slot++)
+		if (project_of(slot) == project && live->rooms[slot].object &&
+		    !base->rooms[slot].object)
+			return true;
+	return false;
+}
+
+/* What it did to the name of a scope. */
+static bool slot_conflicts(const struct state *base, const struct state *own,
+			   const struct state *live, int slot)
+{
+	unsigned project = project_of((unsigned)slot);
+	unsigned was = base->rooms[slot].object;
+	unsigned own_project = own->projects[project];
+	bool is_base = own_project && own_project == base->projects[project];
+
+	if (was == own->rooms[slot].object)
+		return false;
+	/* it needs the project, or what was in that */
+	if ((is_base || was) &&
+	    base->projects[project] != live->projects[project])
+		return true;
+	if (was || !live->rooms[slot].object)
+		return was != live->rooms[slot].object;
+	return (is_base || projects_merge(base, own, live, project)) &&
+	       !rooms_merge(base, own, live, slot);
+}
+
+/* What it did in the scope that is there. */
+static enum outcome room_outcome(const struct state *base,
+				 const struct state *own,
+				 const struct state *live, int slot)
+{
+	static const struct scope_model none;
+	unsigned was = base->rooms[slot].object;
+	const struct scope_model *now = room_find(own, was);
+
+	if (rooms_merge(base, own, live, slot))
+		return rooms_conflict(&none, &own->rooms[slot],
+				      &live->rooms[slot]) ? CONFLICTS : COMMITS;
+	if (was && !now)
+		return drop_outcome(&base->rooms[slot], room_find(live, was));
+	return was && rooms_conflict(&base->rooms[slot], now,
+				     room_find(live, was)) ? CONFLICTS :
+							     COMMITS;
+}
+
 static enum outcome commit_outcome(const struct state *base,
 				   const struct state *own,
 				   const struct state *live)
 {
 	enum outcome all = COMMITS;
 
+	for (unsigned i = 0; i < PROJECTS; i++)
+		if (project_conflicts(base, own, live, i))
+			return CONFLICTS;
 	for (int i = 0; i < SLOTS; i++) {
-		unsigned was = base->rooms[i].object;
-		const struct scope_model *now = room_find(own, was);
-		enum outcome one = COMMITS;
+		enum outcome one = room_outcome(base, own, live, i);
 
-		if (was != own->rooms[i].object &&
-		    was != live->rooms[i].object)
+		if (one == CONFLICTS || slot_conflicts(base, own, live, i))
 			return CONFLICTS;
-		if (was && now && rooms_conflict(&base->rooms[i], now,
-						 room_find(live, was)))
-			return CONFLICTS;
-		if (was && !now)
-			one = drop_outcome(&base->rooms[i],
-					   room_find(live, was));
-		if (one == CONFLICTS)
-			return one;
 		all = one == EITHER ? one : all;
 	}
 	return all;
@@ -541,28 +685,44 @@ static void room_merge(const struct scope_model *base, const struct scope_model 
 	changed(live);
 }
 
+static void projects_put(const struct state *base, const struct state *own,
+			 struct state *live)
+{
+	for (unsigned i = 0; i < PROJECTS; i++) {
+		if (base->projects[i] == own->projects[i])
+			continue;
+		if (projects_merge(base, own, live, i))
+			world.merges++;
+		else
+			live->projects[i] = own->projects[i];
+	}
+}
+
 static void state_merge(const struct state *base, const struct state *own,
 			struct state *live)
 {
+	struct scope_model none = { .object = 0 };
 	struct state before = *live;
 
-	for (int i = 0; i < SLOTS; i++)
-		if (own->rooms[i].object != base->rooms[i].object)
-			live->rooms[i] = (struct scope_model){ .object = 0 };
+	projects_put(base, own, live);
 	for (int i = 0; i < SLOTS; i++) {
 		unsigned object = own->rooms[i].object;
 		const struct scope_model *there = room_find(&before, object);
-		struct scope_model none = { .object = 0 };
 
-		if (object != base->rooms[i].object) {
-			live->rooms[i] = there ? *there : none;
-			live->rooms[i].object = object;
+		if (object == base->rooms[i].object)
+			continue;
+		if (rooms_merge(base, own, &before, i)) {
+			room_merge(&none, &own->rooms[i], &live->rooms[i]);
+			world.merges++;
+			continue;
 		}
+		live->rooms[i] = there ? *there : none;
+		live->rooms[i].object = object;
 	}
 	for (int i = 0; i < SLOTS; i++) {
 		unsigned object = own->rooms[i].object;
 		const struct scope_model *was = room_find(base, object);
-		struct scope_model none = { .object = 0 }, *to;
+		struct scope_model *to;
 
 		to = (struct scope_model *)room_find(live, object);
 		if (object && to)
@@ -609,6 +769,26 @@ static void batches_abort(void)
 	}
 }
 
+static struct target branch_target(int i)
+{
+	return (struct target){ world.branches[i].batch,
+				&world.branches[i].own };
+}
+
+/* Both sides have a place that the base had not. */
+static void meet(int i)
+{
+	const struct state *base = &world.branches[i].base;
+	unsigned slot = choose(SLOTS);
+
+	for (int n = 0; base->rooms[slot].object && n < SLOTS; n++)
+		slot = (slot + 1) % SLOTS;
+	if (!world.branches[i].batch)
+		return;
+	make(branch_target(i), slot);
+	make((struct target){ NULL, &world.live }, slot);
+}
+
 static void batch_act(int i)
 {
 	if (!world.branches[i].batch) {
@@ -622,8 +802,7 @@ static void batch_act(int i)
 	} else if (choose(4) == 0) {
 		batch_finish(i);
 	} else {
-		step((struct target){ world.branches[i].batch,
-				      &world.branches[i].own });
+		step(branch_target(i));
 	}
 }
 
@@ -653,13 +832,13 @@ static void world_run(uint64_t memory_bytes, int steps, bool has_history)
 	world.f.options.memory_bytes = memory_bytes;
 	world.f.options.wal_file_bytes = 1 << 20;
 	CHECK_OK(fixture_try(&world.f));
-	CHECK_OK(aedb_create(world.f.db, place("p", NULL)));
-	CHECK_OK(aedb_create(world.f.db, place("q", NULL)));
 	for (int i = 0; i < steps; i++) {
 		unsigned what = choose(100);
 
-		if (what < 25)
+		if (what < 18)
 			step((struct target){ NULL, &world.live });
+		else if (what < 28)
+			meet((int)choose(BATCHES));
 		else if (what < 95)
 			batch_act((int)choose(BATCHES));
 		else
@@ -678,6 +857,7 @@ static void world_run(uint64_t memory_bytes, int steps, bool has_history)
 TEST(model_small, "batches show, commit and conflict as arrays do")
 {
 	world_run(UINT64_C(64) << 20, 2500, false);
+	CHECK(world.merges > 0);
 }
 
 TEST(model_tight, "the same with little memory, where most is in segments")

@@ -123,6 +123,56 @@ TEST(threads, "batches of several threads lose no update, beside commits and upk
 	fixture_close(&f);
 }
 
+/* Project "q", as long as nobody has put something in it; then it is done. */
+static void *places_run(void *arg)
+{
+	struct aedb *db = arg;
+	int rc = 0;
+
+	while (rc == 0) {
+		rc = aedb_create(db, place("q", NULL));
+		if (rc == 0)
+			rc = aedb_drop(db, place("q", NULL), AEDB_DROP_EMPTY);
+	}
+	CHECK(rc == AEDB_EXISTS || rc == AEDB_NOT_EMPTY);
+	return NULL;
+}
+
+TEST(threads_make, "what a batch made comes to be once, while another thread makes and "
+	"removes the same")
+{
+	struct aedb_scope *scope;
+	struct aedb_batch *batch;
+	pthread_t thread;
+	struct fixture f;
+	int rc;
+
+	fixture_init(&f);
+	f.options.durability = AEDB_OS;
+	fixture_start(&f);
+	for (int i = 0; i < ROUNDS; i++) {
+		batch = batch_of(f.db);
+		CHECK_OK(batch_create(batch, "q", NULL));
+		CHECK_OK(batch_create(batch, "q", "n"));
+		CHECK_OK(aedb_scope_open_at(f.db, aedb_batch_view(batch), "q",
+					    "n", &scope));
+		CHECK_OK(batch_put(batch, scope, "k", "v"));
+		aedb_scope_close(scope);
+		CHECK_EQ(pthread_create(&thread, NULL, places_run, f.db), 0);
+		/* it may be overtaken again and again */
+		while ((rc = aedb_batch_commit(batch, NULL)) == AEDB_CONFLICT)
+			CHECK_STR(conflicts_of(batch), "+/q");
+		CHECK_OK(rc);
+		pthread_join(thread, NULL);
+		CHECK_OK(aedb_scope_open(f.db, "q", "n", &scope));
+		CHECK_STR(text_of(scope, NULL, "k"), "v");
+		aedb_scope_close(scope);
+		CHECK_OK(aedb_drop(f.db, place("q", "n"), AEDB_DROP_ALL));
+		CHECK_OK(aedb_drop(f.db, place("q", NULL), AEDB_DROP_EMPTY));
+	}
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

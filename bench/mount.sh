@@ -1,8 +1,8 @@
 #!/bin/bash
 # The mount benchmark against all its peers: starts the floor daemon, the
 # product's mount if it is built, a directory of the local file system and
-# bindfs over another one, runs bench_mount, and removes everything again,
-# also when something fails.
+# bindfs over another one, runs bench_mount, in the product's mount bench_batch,
+# and removes everything again, also when something fails.
 #
 #	bench/mount.sh [BUILD_DIR] [options of the program]
 #
@@ -77,6 +77,7 @@ if [ -x "$build/aedbfs" ]; then
 		"$work/db" "$work/aedbfs"
 	mkdir -p "$work/aedbfs/bench/bench"
 	targets+=("aedbfs@$started=$work/aedbfs/bench/bench")
+	root="aedbfs@$started=$work/aedbfs"
 fi
 
 targets+=("$(df --output=fstype "$work/local" | tail -1)=$work/local")
@@ -89,3 +90,13 @@ fi
 pin=()
 [ -z "$cpu" ] || pin=(--cpu="$cpu")
 "${program[@]}" "${pin[@]}" "$@" "${targets[@]}"
+
+if [ "${BIG-}" != 1 ] && [ -n "${root-}" ]; then
+	json=()
+	for option; do
+		case $option in --json=*) json+=("$option") ;; esac
+	done
+	echo
+	"$build/bench/bench_batch" "${pin[@]}" "${json[@]}" \
+		--library="$work/library" "$root"
+fi

@@ -156,31 +156,20 @@ static int refused(struct batch *batch, struct control_batch_job *job, int rc)
 	return rc;
 }
 
-/* Its name is gone. */
-static void note_end(struct tree *live, const struct control_batch *which,
-		     uint64_t dir, struct control_effects *effects)
-{
-	effects->gone_parent = dir;
-	strcpy(effects->gone, which->name);
-	tree_take_effects(live, &effects->tree);
-}
-
 int control_batch_commit(struct forest *forest, struct control_batch_job *job)
 {
 	struct tree *live = forest_live(forest);
 	aedb_seq_t seq = 0;
 	struct batch *batch;
-	uint64_t dir;
 	int rc;
 
 	tree_lock(live);
 	rc = find_for(forest, job, &batch);
 	if (rc == 0) {
-		dir = batch->dir;
 		rc = forest_batch_commit(forest, batch, &seq,
 					 &job->effects->news);
 		if (rc == 0)
-			note_end(live, &job->which, dir, job->effects);
+			tree_take_effects(live, &job->effects->tree);
 		else
 			refused(batch, job, rc);
 	}
@@ -218,8 +207,8 @@ int control_batch_abort(struct forest *forest, struct control_batch_job *job)
 	tree_lock(live);
 	rc = find_for(forest, job, &batch);
 	if (rc == 0) {
-		forest_batch_end(forest, batch);
-		note_end(live, &job->which, batch->dir, job->effects);
+		forest_batch_end(forest, batch, &job->effects->news);
+		tree_take_effects(live, &job->effects->tree);
 	}
 	tree_unlock(live);
 	if (rc < 0)

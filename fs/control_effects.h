@@ -6,7 +6,7 @@
 #ifndef CONTROL_EFFECTS_H
 #define CONTROL_EFFECTS_H
 
-#include "news.h"
+#include "forest_batches.h"
 
 struct control_effects {
 	uint64_t gone_parent;	/* the kernel may know a name in this node that is
@@ -15,7 +15,7 @@ struct control_effects {
 	aedb_seq_t committed;	/* durable before it is answered, with durability
 				 * full; 0: nothing */
 	struct tree_effects tree;
-	struct news news;	/* to be released */
+	struct batch_news news;	/* of a batch that ended; to be released */
 };
 
 #endif

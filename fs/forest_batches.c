@@ -9,6 +9,7 @@
 
 #include "absorb.h"
 #include "expect.h"
+#include "file.h"
 #include "forest_inner.h"
 
 bool forest_has_batches(struct forest *forest, uint64_t nodeid)
@@ -171,10 +172,53 @@ static void names_changed(struct forest *forest, uint64_t dir)
 	tree_note_stale(live, tree_nodeid_node(live, dir));
 }
 
-void forest_batch_end(struct forest *forest, struct batch *batch)
+/* Whoever is inside would find what the kernel keeps of names as long as it
+ * believes that it may look for them: attributes of directories say so. */
+static void collect_attributes(struct tree *tree, struct news *news)
+{
+	struct node *root = tree_root(tree), *dir = root;
+	struct file *file;
+	size_t n = 0;
+
+	for (; dir; dir = node_next_directory(tree->nodes, dir))
+		n++;
+	LIST_FOREACH(file, &tree->open_files, next)
+		n++;
+	if (news_reserve(news, n, 0) < 0)
+		return;
+	for (dir = root; dir; dir = node_next_directory(tree->nodes, dir))
+		news_add_attributes(news, tree, dir);
+	LIST_FOREACH(file, &tree->open_files, next)
+		news_add_attributes(news, tree, file->node);
+}
+
+/* The projects that the kernel knows, so that nobody who uses `.batch` waits for
+ * what is in them to be dropped; then the batch. */
+static void collect_names(struct tree *tree, const struct batch *batch,
+			  struct news *news)
+{
+	struct node *root = tree_root(tree), *dir = root;
+	size_t n = 0;
+
+	while ((dir = node_next_directory(tree->nodes, dir)))
+		n += dir->parent == root;
+	if (news_reserve(news, 0, n + 1) < 0)
+		return;
+	dir = root;
+	while ((dir = node_next_directory(tree->nodes, dir)))
+		if (dir->parent == root)
+			news_copy_name(news, tree_nodeid(tree, root),
+				       node_name(dir));
+	news_copy_name(news, batch->dir, batch->name);
+}
+
+void forest_batch_end(struct forest *forest, struct batch *batch,
+		      struct batch_news *ret)
 {
 	struct tree *tree = batch->tree;
 
+	collect_attributes(tree, &ret->before);
+	collect_names(tree, batch, &ret->after);
 	LIST_REMOVE(batch, next);
 	names_changed(forest, batch->dir);
 	tree_end_batch(tree);
@@ -202,16 +246,16 @@ int forest_batch_dry_run(struct batch *batch)
 }
 
 int forest_batch_commit(struct forest *forest, struct batch *batch,
-			aedb_seq_t *ret_seq, struct news *ret)
+			aedb_seq_t *ret_seq, struct batch_news *ret)
 {
 	int rc = prepare(batch);
 
-	*ret = (struct news){ .attributes = NULL };
 	if (rc == 0)
-		rc = absorb_commit(forest->live, batch->engine, ret_seq, ret);
+		rc = absorb_commit(forest->live, batch->engine, ret_seq,
+				   &ret->before);
 	if (rc < 0)
 		return rc;
-	forest_batch_end(forest, batch);
+	forest_batch_end(forest, batch, ret);
 	free(batch);
 	return 0;
 }
@@ -250,6 +294,7 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 		       const struct forest_batch *new, struct tree_entry *ret)
 {
 	struct tree *live = forest->live;
+	struct batch_news news = { .before = { .attributes = NULL } };
 	struct batch *batch;
 	int rc = check_begin(forest, new->name);
 
@@ -271,14 +316,21 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 	names_changed(forest, batch->dir);
 	rc = show(batch, caller, ret);
 	if (rc < 0) {
-		forest_batch_end(forest, batch);
+		forest_batch_end(forest, batch, &news);
+		batch_news_release(&news);
 		forest_batch_drop(batch);
 	}
 	return rc;
 }
 
+void batch_news_release(struct batch_news *news)
+{
+	news_release(&news->before);
+	news_release(&news->after);
+}
+
 int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,
-		       const char *name)
+		       const char *name, struct batch_news *ret)
 {
 	struct batch *batch;
 	int rc = -ENOENT;
@@ -290,7 +342,7 @@ int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,
 	else if (batch)
 		rc = forest_batch_check(forest, batch, caller);
 	if (rc == 0)
-		forest_batch_end(forest, batch);
+		forest_batch_end(forest, batch, ret);
 	tree_unlock(forest->live);
 	if (rc == 0)
 		forest_batch_drop(batch);

@@ -8,7 +8,7 @@
  *	forest_batch_begin(forest, &caller, &new, &entry);
  *	batch = forest_batch_find(forest, name);
  *	rc = forest_batch_check(forest, batch, &caller);
- *	forest_batch_end(forest, batch);
+ *	forest_batch_end(forest, batch, &news);
  *	tree_unlock(forest_live(forest));
  *	forest_batch_drop(batch);
  *
@@ -21,6 +21,17 @@
 #include "news.h"
 
 struct batch;
+
+/* What the kernel is to be told when a batch has ended. */
+struct batch_news {
+	struct news before;	/* whoever ended it is answered: what would be
+				 * believed wrongly */
+	struct news after;	/* names in it and its own, in this order: these mean
+				 * nothing any more, and before the answer the kernel
+				 * is told that it must ask */
+};
+/* After news_told of ret->before. */
+void batch_news_release(struct batch_news *news);
 
 /* How many st_ino can tell apart. */
 #define FOREST_BATCHES_MAX 1023
@@ -52,23 +63,25 @@ struct batch *forest_batch_expired(struct forest *forest, int64_t now_ns,
 int forest_batch_check(struct forest *forest, const struct batch *batch,
 		       const struct tree_caller *caller);
 /* It is not there any more, for those who have files open in it neither. Owned;
- * forest_batch_drop. */
-void forest_batch_end(struct forest *forest, struct batch *batch);
+ * forest_batch_drop. Adds to *ret, which is zeroed or as absorb_commit left it, what
+ * the kernel keeps of it, as far as there is memory. */
+void forest_batch_end(struct forest *forest, struct batch *batch,
+		      struct batch_news *ret);
 /* Aborts what has ended. Without the lock. */
 void forest_batch_drop(struct batch *batch);
 
 /* Commits it, and the live tree has its changes (absorb.h); it is freed then. Else
  * it goes on: -EBUSY: there is data staged in it, and as aedb_batch_commit. *ret is
- * for news_told and to be released, *ret_seq durable later. */
+ * zeroed before; ret->before is for news_told. *ret_seq is durable later. */
 int forest_batch_commit(struct forest *forest, struct batch *batch,
-			aedb_seq_t *ret_seq, struct news *ret);
+			aedb_seq_t *ret_seq, struct batch_news *ret);
 
 /* What forest_batch_commit would say now, without doing anything. */
 int forest_batch_dry_run(struct batch *batch);
 
-/* rmdir. -ENOENT, -EACCES, -EROFS. Without the lock. */
+/* rmdir. -ENOENT, -EACCES, -EROFS. *ret is zeroed before. Without the lock. */
 int forest_batch_abort(struct forest *forest, const struct tree_caller *caller,
-		       const char *name);
+		       const char *name, struct batch_news *ret);
 
 /* As forest_lookup, in `.batch`. */
 int forest_lookup_batch(struct forest *forest, const struct tree_caller *caller,

@@ -59,10 +59,14 @@ static void abort_run(struct work_item *item)
 {
 	struct abort_job *job = (struct abort_job *)item;
 	struct ll_reply reply = { .kind = LL_STATUS, .what = "rmdir" };
+	struct ll_config *config = ll_config(job->req);
 	struct tree_caller caller = ll_caller(job->req);
-	int rc = forest_batch_abort(ll_config(job->req)->forest, &caller,
-				    job->name);
+	struct batch_news news = { .before = { .attributes = NULL } };
+	int rc = forest_batch_abort(config->forest, &caller, job->name, &news);
 
+	/* The kernel itself forgets the names. */
+	ll_tell(config->fuse, config->device, &news.before);
+	batch_news_release(&news);
 	tree_lock(ll_live(job->req));
 	ll_end(job->req, rc, &reply);
 	free(job);
@@ -94,11 +98,13 @@ static int64_t now_ns(void)
 }
 
 /* It has ended; nobody holds a lock. */
-static void tell_expired(struct ll_config *config, const struct batch *batch)
+static void tell_expired(struct ll_config *config, const struct batch *batch,
+			 const struct batch_news *news)
 {
 	char text[AEDB_NAME_BYTES_MAX + 64];
 
-	ll_tell_gone(config->fuse, batch->dir, batch->name);
+	ll_tell(config->fuse, config->device, &news->before);
+	ll_tell_names(config->fuse, &news->after);
 	snprintf(text, sizeof(text), "%s is older than batch_age and was aborted",
 		 batch->name);
 	log_line(LOG_WARNING, "batch %s", text);
@@ -111,19 +117,21 @@ static bool end_expired(struct ll_config *config, int64_t *ret)
 {
 	struct forest *forest = config->forest;
 	struct tree *live = forest_live(forest);
+	struct batch_news news = { .before = { .attributes = NULL } };
 	struct tree_effects effects;
 	struct batch *batch;
 
 	tree_lock(live);
 	batch = forest_batch_expired(forest, now_ns(), ret);
 	if (batch)
-		forest_batch_end(forest, batch);
+		forest_batch_end(forest, batch, &news);
 	tree_take_effects(live, &effects);
 	tree_unlock(live);
 	if (!batch)
 		return false;
 	ll_tell_stale(config->fuse, &effects);
-	tell_expired(config, batch);
+	tell_expired(config, batch, &news);
+	batch_news_release(&news);
 	forest_batch_drop(batch);
 	return true;
 }

@@ -476,11 +476,11 @@ static void effects_tell(struct ll_config *config,
 	struct tree *live = forest_live(config->forest);
 
 	ll_tell_stale(config->fuse, &effects->tree);
-	ll_tell(config->fuse, config->device, &effects->news);
+	ll_tell(config->fuse, config->device, &effects->news.before);
+	ll_tell_ask(config->fuse, &effects->news.after);
 	tree_lock(live);
-	news_told(live, &effects->news);
+	news_told(live, &effects->news.before);
 	tree_unlock(live);
-	news_release(&effects->news);
 	if (effects->gone_parent)
 		ll_tell_gone(config->fuse, effects->gone_parent, effects->gone);
 }
@@ -510,6 +510,8 @@ static void write_run(struct work_item *item)
 	if (rc == 0)
 		rc = wait_durable(job, effects.committed);
 	write_answer(job, rc);
+	ll_tell_names(job->config->fuse, &effects.news.after);
+	batch_news_release(&effects.news);
 	text_job_free(job);
 }
 

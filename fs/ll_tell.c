@@ -10,6 +10,7 @@
 
 #include <linux/fuse.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "mount_point.h"
@@ -45,7 +46,33 @@ void ll_tell_stale(struct fuse_session *fuse,
 		tell_attributes(fuse, effects->stale[i]);
 }
 
-static void tell_names(struct fuse_session *fuse, const struct news *news)
+static void tell_ask(struct fuse_session *fuse, const struct news_name *name)
+{
+	size_t bytes = strlen(name->name) + 1;
+	struct fuse_notify_inval_entry_out out = {
+		.parent = name->parent,
+		.namelen = (uint32_t)bytes - 1,
+		.flags = FUSE_EXPIRE_ONLY,
+	};
+	struct fuse_out_header header = {
+		.len = (uint32_t)(sizeof(header) + sizeof(out) + bytes),
+		.error = FUSE_NOTIFY_INVAL_ENTRY,
+	};
+	struct iovec parts[] = { { &header, sizeof(header) },
+				 { &out, sizeof(out) },
+				 { name->name, bytes } };
+
+	/* Fails only when the kernel does not have the name. */
+	(void)!writev(fuse_session_fd(fuse), parts, 3);
+}
+
+void ll_tell_ask(struct fuse_session *fuse, const struct news *news)
+{
+	for (size_t i = 0; i < news->n_names; i++)
+		tell_ask(fuse, &news->names[i]);
+}
+
+void ll_tell_names(struct fuse_session *fuse, const struct news *news)
 {
 	for (size_t i = 0; i < news->n_names; i++)
 		ll_tell_gone(fuse, news->names[i].parent, news->names[i].name);
@@ -57,5 +84,5 @@ void ll_tell(struct fuse_session *fuse, dev_t device, const struct news *news)
 		tell_attributes(fuse, news->attributes[i]);
 	if (news->n_names <= NAMES_MAX || mount_point_has_mounts(device) ||
 	    !tell_epoch(fuse))
-		tell_names(fuse, news);
+		ll_tell_names(fuse, news);
 }

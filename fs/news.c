@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "told.h"
 
@@ -71,6 +72,14 @@ void news_add_attributes(struct news *news, const struct tree *tree,
 void news_add_name(struct news *news, uint64_t parent, char *name)
 {
 	news->names[news->n_names++] = (struct news_name){ parent, name };
+}
+
+void news_copy_name(struct news *news, uint64_t parent, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (copy)
+		news_add_name(news, parent, copy);
 }
 
 void news_add_untold(struct news *news, struct node *node)

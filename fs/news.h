@@ -38,6 +38,8 @@ void news_add_attributes(struct news *news, const struct tree *tree,
 			 struct node *node);
 /* For as many as names were asked for. */
 void news_add_untold(struct news *news, struct node *node);
+/* Without memory it is not added. */
+void news_copy_name(struct news *news, uint64_t parent, const char *name);
 /* Takes the name over. */
 void news_add_name(struct news *news, uint64_t parent, char *name);
 

@@ -34,6 +34,7 @@ struct node_table {
 	struct node_store *store;
 	struct node *root;
 	size_t n_nodes;			/* but the root */
+	LIST_HEAD(, node_directory) directories;	/* but the root */
 };
 
 static uint32_t hash_name(const struct node *parent, const char *name)
@@ -195,6 +196,19 @@ bool node_table_is_unused(const struct node_table *table)
 	return table->n_nodes == 0 && table->root->refs == 1;
 }
 
+static struct node *node_of_directory(struct node_directory *directory)
+{
+	return directory ? (struct node *)(directory + 1) : NULL;
+}
+
+struct node *node_next_directory(const struct node_table *table,
+				 const struct node *dir)
+{
+	return node_of_directory(dir == table->root ?
+				 LIST_FIRST(&table->directories) :
+				 LIST_NEXT(node_directory(dir), next));
+}
+
 static void insert(struct node_table *table, struct node *node)
 {
 	/* Orphans are not looked for: only spread. */
@@ -225,6 +239,9 @@ struct node *node_add(struct node_table *table, struct node *parent,
 	table->store->n_made++;
 	table->n_nodes++;
 	node->parent = node_ref(parent);
+	if (kind != NODE_FILE)
+		LIST_INSERT_HEAD(&table->directories, node_directory(node),
+				 next);
 	insert(table, node);
 	return node;
 }
@@ -245,6 +262,8 @@ void node_unref(struct node_table *table, struct node *node, uint32_t n)
 		if (node->refs > 0 || node->kind == NODE_ROOT)
 			return;
 		node_index_remove(&table->store->index, node);
+		if (node->kind != NODE_FILE)
+			LIST_REMOVE(node_directory(node), next);
 		destroy(table->store->slab, node);
 		table->n_nodes--;
 		node = parent;

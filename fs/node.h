@@ -57,16 +57,15 @@ struct node {
 struct node_directory {
 	struct aedb_scope *scope;	/* NODE_SCOPE: owned */
 	LIST_HEAD(, object_draft) pending;	/* created here, not yet committed */
-	int64_t touched_ns;		/* when a file became pending in it; 0:
-					 * never */
+	int64_t touched_ns;	/* when a file became pending in it; 0: never */
+	LIST_ENTRY(node_directory) next;	/* of its table; no root is in it */
 };
 
 /* The nodes of one tree, in a store (node_store.h). */
 struct node_store;
 struct node_table;
 
-/* A table that holds the root alone. Owned; node_table_free. NULL when there is
- * no memory. */
+/* A table that holds the root alone. Owned; node_table_free. NULL: no memory. */
 struct node_table *node_table_new(struct node_store *store);
 /* With the root; others stay till they are given back or the store goes. NULL. */
 void node_table_free(struct node_table *table);
@@ -75,11 +74,12 @@ struct node *node_table_root(struct node_table *table);
 /* Nobody counts any of its nodes. */
 bool node_table_is_unused(const struct node_table *table);
 
+/* The table's directories in any order, after the root. NULL at the end. */
+struct node *node_next_directory(const struct node_table *, const struct node *);
 /* As the kernel writes it. Borrowed until the node moves. */
 const char *node_name(const struct node *node);
 /* Not of NODE_FILE. */
 struct node_directory *node_directory(const struct node *node);
-
 /* The child that is known by that name; NULL. */
 struct node *node_find(struct node_table *table, struct node *parent,
 		       const char *name);

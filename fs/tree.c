@@ -144,10 +144,8 @@ void tree_end_batch(struct tree *tree)
 {
 	struct file *file;
 
-	LIST_FOREACH(file, &tree->open_files, next) {
+	LIST_FOREACH(file, &tree->open_files, next)
 		drop_staged(file);
-		tree_note_stale(tree, file->node);
-	}
 	tree->is_gone = true;
 	tree->view = NULL;
 	tree->batch = NULL;

@@ -201,3 +201,56 @@ END_OF_PYTHON
 	[ "$(ls -A)" = keep ]
 	[ "$(find "$MNT" -name B)" = "" ]
 }
+
+@test "of a batch with much in it nothing is found any more when its commit is answered" {
+	python3 - "$MNT/.batch/B" <<'END_OF_PYTHON'
+import errno, os, sys
+batch = sys.argv[1]
+os.mkdir(batch)
+os.mkdir(batch + "/p/s/d")
+inside = os.open(batch + "/p/s/d", os.O_RDONLY)
+count = 20000
+for i in range(count):
+    os.close(os.open("k%d" % i, os.O_WRONLY | os.O_CREAT, dir_fd=inside))
+for i in range(count):
+    os.stat("k%d" % i, dir_fd=inside)
+files = [os.open("k%d" % i, os.O_RDONLY, dir_fd=inside) for i in range(200)]
+for f in files:
+    os.fstat(f)
+scope = os.open(batch + "/p/s", os.O_PATH)
+os.stat("d", dir_fd=scope)
+os.chdir(batch + "/p")
+os.stat("s/d/k1")
+control = os.open(batch + "/.control", os.O_WRONLY)
+
+def gone(call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except OSError as e:
+        return e.errno in (errno.ENOENT, errno.ESTALE)
+    return False
+
+os.write(control, b"commit")
+# the last one first: what the kernel drops meanwhile is dropped in any order
+checks = [gone(os.stat, "k%d" % (count - 1), dir_fd=inside),
+          gone(os.stat, "k0", dir_fd=inside),
+          gone(os.open, "k1", os.O_RDONLY, dir_fd=inside),
+          gone(os.open, "new", os.O_WRONLY | os.O_CREAT, dir_fd=inside),
+          gone(os.stat, "d", dir_fd=scope),
+          gone(os.stat, "s/d/k1"), gone(os.listdir, "."),
+          gone(os.stat, batch), gone(os.stat, batch + "/p/s/d/k2"),
+          gone(os.listdir, inside), gone(os.fstat, inside)]
+assert all(checks), checks
+assert all(gone(os.fstat, f) for f in files)
+assert all(gone(os.pread, f, 1, 0) for f in files)
+assert all(gone(os.stat, "k%d" % i, dir_fd=inside) for i in range(count))
+os.chdir("/")
+assert "B" not in os.listdir(os.path.dirname(batch))
+os.mkdir(batch)
+assert len(os.listdir(batch + "/p/s/d")) == count
+os.close(control)
+assert os.stat(batch + "/p/s/d/k7").st_size == 0
+os.rmdir(batch)
+END_OF_PYTHON
+	[ "$(find d -type f | wc -l)" = 20000 ]
+}

@@ -635,7 +635,7 @@ static void begin_batch(struct world *w)
 	forest_forget(w->fs.forest, entry.nodeid, 1);
 }
 
-static void end_batch(struct world *w, struct news *news)
+static void end_batch(struct world *w, struct batch_news *news)
 {
 	aedb_seq_t seq;
 	int rc = forest_batch_commit(w->fs.forest, w->batch, &seq, news);
@@ -645,7 +645,7 @@ static void end_batch(struct world *w, struct news *news)
 		return;
 	}
 	CHECK_EQ(rc, AEDB_CONFLICT);
-	forest_batch_end(w->fs.forest, w->batch);
+	forest_batch_end(w->fs.forest, w->batch, news);
 	forest_batch_drop(w->batch);
 }
 
@@ -673,18 +673,18 @@ static void check_untold(struct world *w, const struct news *news)
 
 static void commit_and_check(struct world *w)
 {
-	struct news news;
+	struct batch_news news = { .before = { .attributes = NULL } };
 
 	end_batch(w, &news);
-	check_untold(w, &news);
+	check_untold(w, &news.before);
 	fresh_open(w);
 	w->has_twins = fresh_has_twins();
 	if (!w->has_twins)
-		check_known(w, &news);
+		check_known(w, &news.before);
 	check_handles(w);
 	fresh_close();
-	news_told(w->fs.tree, &news);
-	news_release(&news);
+	news_told(w->fs.tree, &news.before);
+	batch_news_release(&news);
 }
 
 static void round_run(struct world *w)
@@ -714,7 +714,10 @@ static void round_run(struct world *w)
 	remember(w, tree_root(w->fs.tree), NULL);
 	w->has_twins = known_has_twins(w);
 	if (w->has_twins) {
-		forest_batch_end(w->fs.forest, w->batch);
+		struct batch_news news = { .before = { .attributes = NULL } };
+
+		forest_batch_end(w->fs.forest, w->batch, &news);
+		batch_news_release(&news);
 		forest_batch_drop(w->batch);
 	} else {
 		commit_and_check(w);
@@ -755,7 +758,7 @@ TEST(replaced_directory, "what stays in a directory that the batch replaces keep
 	static struct world w;
 	struct side batch = { .tree = NULL };
 	struct tree_entry project, scope, again;
-	struct news news;
+	struct batch_news news = { .before = { .attributes = NULL } };
 
 	world_open(&w);
 	fs_mkdir(&w.fs, "a");
@@ -778,10 +781,10 @@ TEST(replaced_directory, "what stays in a directory that the batch replaces keep
 	tree_forget(batch.tree, project.node, 1);
 	end_batch(&w, &news);
 	fresh_open(&w);
-	check_known(&w, &news);
+	check_known(&w, &news.before);
 	fresh_close();
-	news_told(w.fs.tree, &news);
-	news_release(&news);
+	news_told(w.fs.tree, &news.before);
+	batch_news_release(&news);
 	for (size_t i = 0; i < w.n_known; i++) {
 		struct known *k = &w.known[i];
 

@@ -27,9 +27,12 @@ static int begin_error(struct fs *fs, const char *name)
 
 static int abort_as(struct fs *fs, uid_t uid, const char *name)
 {
+	struct batch_news news = { .before = { .attributes = NULL } };
 	struct tree_caller caller = { 0, uid, uid };
+	int rc = forest_batch_abort(fs->forest, &caller, name, &news);
 
-	return forest_batch_abort(fs->forest, &caller, name);
+	batch_news_release(&news);
+	return rc;
 }
 
 static void leave(struct fs *batch)
@@ -532,6 +535,7 @@ TEST(limits, "what is too much for a batch is refused, and the rest of it stays"
 
 TEST(ages, "batches too old are told, the oldest's time is known")
 {
+	struct batch_news news = { .before = { .attributes = NULL } };
 	int64_t next = 0, deadline;
 	struct batch *batch;
 	struct fs fs;
@@ -548,7 +552,8 @@ TEST(ages, "batches too old are told, the oldest's time is known")
 	CHECK_EQ(next, deadline);
 	batch = forest_batch_expired(fs.forest, deadline, &next);
 	CHECK_STR(batch->name, "a");
-	forest_batch_end(fs.forest, batch);
+	forest_batch_end(fs.forest, batch, &news);
+	batch_news_release(&news);
 	forest_batch_drop(batch);
 	CHECK(!forest_batch_expired(fs.forest, deadline, &next));
 	CHECK_EQ(next, forest_batch_find(fs.forest, "b")->deadline_ns);

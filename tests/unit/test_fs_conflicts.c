@@ -195,22 +195,25 @@ static void leave(struct world *w, unsigned slot)
 
 static void end_aborted(struct world *w, unsigned slot)
 {
+	struct batch_news news = { .before = { .attributes = NULL } };
+
 	leave(w, slot);
 	CHECK_OK(forest_batch_abort(w->fs[LIVE].forest, &w->fs[LIVE].me,
-				    slot_name(slot)));
+				    slot_name(slot), &news));
+	batch_news_release(&news);
 }
 
 static int commit_batch(struct world *w, unsigned slot)
 {
 	struct forest *forest = w->fs[LIVE].forest;
-	struct news news = { .attributes = NULL };
+	struct batch_news news = { .before = { .attributes = NULL } };
 	aedb_seq_t seq;
 	int rc = forest_batch_commit(forest,
 				     forest_batch_find(forest, slot_name(slot)),
 				     &seq, &news);
 
-	news_told(w->fs[LIVE].tree, &news);
-	news_release(&news);
+	news_told(w->fs[LIVE].tree, &news.before);
+	batch_news_release(&news);
 	return rc;
 }
 

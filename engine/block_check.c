@@ -7,6 +7,8 @@
 #include "err.h"
 #include "mem_key.h"
 
+#define KEY_ROOM (BLOCK_KEY_BYTES_MAX + BLOCK_COPY_BYTES)
+
 /* The walk over all entries, and where it is in each section. */
 struct walk {
 	struct block b;
@@ -15,8 +17,8 @@ struct walk {
 	struct block_place place;
 	uint32_t ids;			/* that there are */
 	uint32_t key_bytes, longest;	/* behind the prefix */
-	seq_t seq;
-	uint8_t key[BLOCK_KEY_BYTES_MAX];
+	bool seqs_fit, times_fit;	/* whatever the columns have */
+	uint8_t *key;			/* KEY_ROOM */
 };
 
 static int malformed(uint32_t entry, const char *what)
@@ -63,20 +65,21 @@ static int check_head(const uint8_t *bytes, size_t n, struct block_head *h,
 }
 
 /* A length: its byte, and what is more if that is BLOCK_LONG. */
-static uint64_t take_length(struct byte_reader *keys, uint8_t byte)
+static inline uint64_t take_length(struct byte_reader *keys, uint8_t byte)
 {
-	uint64_t more = 0;
+	uint64_t more;
 
-	if (byte == BLOCK_LONG)
-		more = byte_reader_varint(keys);
+	if (__builtin_expect(byte < BLOCK_LONG, 1))
+		return byte;
+	more = byte_reader_varint(keys);
 	return more > BLOCK_KEY_BYTES_MAX ? UINT64_MAX : byte + more;
 }
 
 /* Key i against the one before: its rest at `rest`, `suffix` bytes of it. */
-static int check_key_order(struct walk *w, uint32_t i, uint64_t shared,
-			   const uint8_t *rest, uint64_t suffix)
+static inline int check_key_order(const struct walk *w, uint32_t i,
+				  uint64_t shared, const uint8_t *rest,
+				  uint64_t suffix, uint64_t flags)
 {
-	seq_t seq = block_number(&w->b, BLOCK_SEQ, i);
 	bool is_above, is_same;
 
 	if (i % BLOCK_GROUP == 0) {
@@ -89,18 +92,16 @@ static int check_key_order(struct walk *w, uint32_t i, uint64_t shared,
 		is_above = suffix && (shared == w->key_bytes ||
 				      rest[0] > w->key[shared]);
 	}
-	if (i && !is_above && !(is_same && seq < w->seq))
+	if (i && !is_above &&
+	    !(is_same && block_distance(&w->b, BLOCK_SEQ, i) <
+				 block_distance(&w->b, BLOCK_SEQ, i - 1)))
 		return malformed(i, "out of order");
-	if (i && is_same != !!(block_number(&w->b, BLOCK_FLAGS, i) &
-			       BLOCK_HAS_NEWER))
+	if (i && is_same != !!(flags & BLOCK_HAS_NEWER))
 		return malformed(i, "its key is not what its flags say");
-	if (seq == 0 || seq > SEQ_MAX)
-		return malformed(i, "its version cannot be");
-	w->seq = seq;
 	return 0;
 }
 
-static int check_key(struct walk *w, uint32_t i)
+static inline int check_key(struct walk *w, uint32_t i, uint64_t flags)
 {
 	const struct block *b = &w->b;
 	uint64_t shared = take_length(&w->keys, b->shared[i]);
@@ -114,11 +115,11 @@ static int check_key(struct walk *w, uint32_t i)
 
 	if (w->keys.is_bad)
 		return malformed(i, "its key passes the end");
-	int rc = check_key_order(w, i, shared, rest, suffix);
+	int rc = check_key_order(w, i, shared, rest, suffix, flags);
 
 	if (rc < 0)
 		return rc;
-	memcpy(w->key + shared, rest, suffix);
+	block_copy_rest(w->key + shared, rest, suffix);
 	w->key_bytes = (uint32_t)(shared + suffix);
 	if (w->key_bytes > w->longest)
 		w->longest = w->key_bytes;
@@ -148,24 +149,39 @@ static int check_extras(struct walk *w, uint32_t i, uint32_t flags)
 	return 0;
 }
 
-static int check_value(struct walk *w, uint32_t i, uint64_t flags)
+/* Version and time, where the columns may have some that cannot be. */
+static int check_numbers(const struct walk *w, uint32_t i)
 {
-	const struct block *b = &w->b;
-	uint64_t bytes = block_number(b, BLOCK_VALUE_BYTES, i);
-	uint64_t above = block_distance(b, BLOCK_SEQ, i);
-	uint64_t time_us = block_number(b, BLOCK_TIME, i) +
-			   block_line(b->time_slope, above);
+	seq_t seq = block_number(&w->b, BLOCK_SEQ, i);
+	uint64_t above = block_distance(&w->b, BLOCK_SEQ, i);
+	uint64_t time_us = block_number(&w->b, BLOCK_TIME, i) +
+			   block_line(w->b.time_slope, above);
 
+	if (seq == 0 || seq > SEQ_MAX)
+		return malformed(i, "its version cannot be");
+	return time_us > SEQ_MAX ? malformed(i, "its time cannot be") : 0;
+}
+
+static int check_flags(struct walk *w, uint32_t i, uint64_t flags, uint64_t bytes)
+{
 	if (flags > BLOCK_FLAGS_ALL ||
 	    ((flags & BLOCK_IS_TOMBSTONE) && (bytes || (flags & BLOCK_IS_REF))))
 		return malformed(i, "its flags cannot be");
-	if (time_us > SEQ_MAX)
-		return malformed(i, "its time cannot be");
+	return flags & BLOCK_HAS_MORE ? check_extras(w, i, (uint32_t)flags) : 0;
+}
+
+static inline int check_value(struct walk *w, uint32_t i, uint64_t flags)
+{
+	uint64_t bytes = block_number(&w->b, BLOCK_VALUE_BYTES, i);
+	int rc = flags ? check_flags(w, i, flags, bytes) : 0;
+
+	if (rc < 0)
+		return rc;
 	if (bytes > AEDB_VALUE_INLINE_MAX ||
 	    bytes > w->values_bytes - w->place.value)
 		return malformed(i, "its value does not fit");
 	w->place.value += (uint32_t)bytes;
-	return flags & BLOCK_HAS_MORE ? check_extras(w, i, (uint32_t)flags) : 0;
+	return 0;
 }
 
 /* Fills in where a group begins, and its head. */
@@ -192,14 +208,18 @@ static void group_fill_head(struct walk *w, uint32_t i)
 static int check_entries(struct walk *w)
 {
 	for (uint32_t i = 0; i < w->b.entries; i++) {
+		uint64_t flags = block_number(&w->b, BLOCK_FLAGS, i);
 		bool is_first = i % BLOCK_GROUP == 0;
-		int rc;
+		int rc = 0;
 
 		if (is_first)
 			group_fill(w, i);
-		rc = check_key(w, i);
+		if (!w->seqs_fit || !w->times_fit)
+			rc = check_numbers(w, i);
 		if (rc == 0)
-			rc = check_value(w, i, block_number(&w->b, BLOCK_FLAGS, i));
+			rc = check_key(w, i, flags);
+		if (rc == 0)
+			rc = check_value(w, i, flags);
 		if (rc < 0)
 			return rc;
 		if (is_first)
@@ -208,13 +228,30 @@ static int check_entries(struct walk *w)
 	return 0;
 }
 
+/* Finds what need not be asked of each entry: the most that a column can have is
+ * what its width allows. */
+static void columns_bound(struct walk *w)
+{
+	const struct block_bits *seq = &w->b.column[BLOCK_SEQ];
+	const struct block_bits *time = &w->b.column[BLOCK_TIME];
+
+	w->seqs_fit = seq->base && seq->base <= SEQ_MAX &&
+		      seq->mask <= SEQ_MAX - seq->base;
+	w->times_fit = time->base <= SEQ_MAX &&
+		       time->mask <= SEQ_MAX - time->base &&
+		       (unsigned __int128)seq->mask * w->b.time_slope >>
+				       BLOCK_SLOPE_SHIFT <=
+			       SEQ_MAX - time->base - time->mask;
+}
+
 /* Of the sections up to the extras n bytes are there; block_bytes are those of the
  * whole block, n in it. */
 static int check(uint8_t *bytes, size_t n, size_t block_bytes)
 {
 	uint64_t sections[BLOCK_SECTIONS];
 	struct block_head h;
-	struct walk w = { .ids = 0 };
+	uint8_t key[KEY_ROOM];
+	struct walk w = { .key = key };
 	int rc = check_head(bytes, n, &h, sections);
 
 	if (rc < 0)
@@ -224,6 +261,7 @@ static int check(uint8_t *bytes, size_t n, size_t block_bytes)
 	w.values_bytes = block_bytes - sections[BLOCK_VALUES];
 	byte_reader_init(&w.keys, w.b.keys, h.keys_bytes);
 	byte_reader_init(&w.extras, w.b.extras, h.extras_bytes);
+	columns_bound(&w);
 	rc = check_entries(&w);
 	if (rc == 0 && (byte_reader_left(&w.keys) || byte_reader_left(&w.extras) ||
 			w.place.value != w.values_bytes || w.place.id != h.ids ||

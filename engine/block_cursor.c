@@ -2,9 +2,7 @@
  * A walk over a block: each key is made from the one before, in place.
  *
  * Invariants:
- * 1. key_room is COPY_BYTES more than the longest key of the block, and a load
- *    of COPY_BYTES anywhere in the keys lies inside it (BLOCK_PAD_BYTES): most
- *    rests of keys are short and are copied by so many at once.
+ * 1. key_room is BLOCK_COPY_BYTES more than the longest key of the block.
  */
 #include "block_cursor.h"
 
@@ -12,10 +10,6 @@
 
 #include "block_inner.h"
 #include "err.h"
-
-#define COPY_BYTES 16u
-
-_Static_assert(BLOCK_PAD_BYTES >= COPY_BYTES, "a copy stays inside the block");
 
 void block_cursor_init(struct block_cursor *c)
 {
@@ -35,7 +29,7 @@ int block_cursor_open(struct block_cursor *c, const uint8_t *bytes)
 	uint32_t room;
 
 	block_init(b, bytes);
-	room = b->key_bytes_max + COPY_BYTES;
+	room = b->key_bytes_max + BLOCK_COPY_BYTES;
 	if (room > c->key_room) {
 		free(c->key);
 		c->key = malloc(room);
@@ -53,12 +47,8 @@ static inline uint32_t key_make(struct block_cursor *c, uint32_t i)
 	const struct block *b = &c->block;
 	const uint8_t *rest = b->keys + c->next.key;
 	uint32_t shared, suffix = block_key_parts(b, i, &rest, &shared);
-	uint8_t *to = c->key + b->prefix_bytes + shared;
 
-	if (__builtin_expect(suffix <= COPY_BYTES, 1))
-		memcpy(to, rest, COPY_BYTES);
-	else
-		memcpy(to, rest, suffix);
+	block_copy_rest(c->key + b->prefix_bytes + shared, rest, suffix);
 	c->next.key = (uint32_t)(rest + suffix - b->keys);
 	return b->prefix_bytes + shared + suffix;
 }

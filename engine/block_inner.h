@@ -7,6 +7,11 @@
 
 #include "block_head.h"
 
+#define BLOCK_COPY_BYTES 16u
+
+_Static_assert(BLOCK_PAD_BYTES >= BLOCK_COPY_BYTES,
+	       "a copy stays inside the block");
+
 /* Takes the mtime, attributes and id that the flags say there are. */
 void block_more(const struct block *b, uint32_t flags, struct block_place *p,
 		struct entry *ret);
@@ -71,6 +76,17 @@ static inline uint32_t block_key_parts(const struct block *b, uint32_t i,
 		suffix += (uint32_t)block_varint(at);
 	*ret_shared = shared;
 	return suffix;
+}
+
+/* Puts the rest of a key behind what it shares, `to`, where there is room for
+ * BLOCK_COPY_BYTES more. Most rests are short and are copied by so many at once:
+ * a load of them anywhere in the keys lies inside the block (BLOCK_PAD_BYTES). */
+static inline void block_copy_rest(uint8_t *to, const uint8_t *rest, size_t n)
+{
+	if (__builtin_expect(n <= BLOCK_COPY_BYTES, 1))
+		memcpy(to, rest, BLOCK_COPY_BYTES);
+	else
+		memcpy(to, rest, n);
 }
 
 /* All of entry i but its key, whose value, extras and id are at *p; moves that

@@ -26,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aedb_backup_progress.h"
+#include "aedb_transfer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,7 +58,7 @@ struct aedb_archive_options {
 	/* Each entry, in the archive's order, when all of it is written (packing)
 	 * or verified and at its place (unpacking); NULL: not asked for. */
 	int (*entry)(void *arg, const struct aedb_archive_entry *entry);
-	int (*progress)(void *arg, const struct aedb_backup_progress *progress);
+	int (*progress)(void *arg, const struct aedb_transfer *progress);
 	void *arg;		/* for both */
 };
 

@@ -242,7 +242,7 @@ int archive_pack(struct vfs *vfs, int fd,
 					options->n_paths);
 	else
 		rc = archive_list_all(&pack.list, vfs, options->last);
-	pack.told.progress = (struct aedb_backup_progress){
+	pack.told.progress = (struct aedb_transfer){
 		.phase = "packing", .all_bytes = pack.list.bytes,
 	};
 	if (rc == 0)

@@ -10,7 +10,7 @@
 
 struct archive_told {
 	const struct aedb_archive_options *options;	/* borrowed */
-	struct aedb_backup_progress progress;
+	struct aedb_transfer progress;
 };
 
 /* So many bytes more are done; 0: just asks whether to go on. */

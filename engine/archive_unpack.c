@@ -334,7 +334,7 @@ int archive_unpack(int fd, struct vfs *vfs,
 	archive_stream_init(&unpack.stream, fd);
 	if (rc == 0)
 		rc = read_header(&unpack, key);
-	unpack.told.progress = (struct aedb_backup_progress){
+	unpack.told.progress = (struct aedb_transfer){
 		.phase = vfs ? "unpacking" : "verifying",
 		.all_bytes = unpack.header.all_bytes,
 	};

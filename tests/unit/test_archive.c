@@ -269,7 +269,7 @@ struct ending {
 	uint64_t done;
 };
 
-static int note_progress(void *arg, const struct aedb_backup_progress *progress)
+static int note_progress(void *arg, const struct aedb_transfer *progress)
 {
 	struct ending *ending = arg;
 
@@ -311,7 +311,7 @@ TEST(cancel, "any call of the progress function can end it, and the last one has
 	simdisk_free(other);
 }
 
-static int shorten(void *arg, const struct aedb_backup_progress *progress)
+static int shorten(void *arg, const struct aedb_transfer *progress)
 {
 	struct vfs_file *file;
 

@@ -140,6 +140,10 @@ struct aedb_options {
 	uint64_t wal_file_bytes;	/* size of a log file; 64 KiB..1 GiB */
 	uint64_t log_keep_bytes;	/* of the log before the last checkpoint, for
 					 * aedb_feed_open; 0..1 TiB */
+	uint64_t backup_log_bytes;	/* of the log since the last backup, and of
+					 * value files that it names, which stay so
+					 * that all commits get into the next one;
+					 * 0..1 TiB */
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
 	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
 };
@@ -148,7 +152,7 @@ struct aedb_options {
  * values, 64 MiB and 1,000,000 operations a transaction, 1,000 batches, 1 KiB
  * inline, 256 MiB memory, a checkpoint at 64 MiB, 250,000 operations or 300 s,
  * no history, compaction at 64 MiB a second, 64 MiB log files, none of the log
- * kept. */
+ * kept, but 256 MiB of it once a backup was made. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;

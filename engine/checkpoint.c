@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_keep.h"
 #include "checkpoint.h"
 #include "commit.h"
 #include "err.h"
@@ -331,20 +332,20 @@ int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 
 	lock_acquire(&db->checkpoint_lock);
 	rc = checkpoint_try(db, kind);
+	if (rc == AEDB_NO_SPACE && backup_keep_let_go(db)) {
+		storage_clean(db);
+		rc = checkpoint_try(db, kind);
+	}
 	/* segments hold less than the log that they make unnecessary */
 	if (rc == AEDB_NO_SPACE && storage_lend_reserve(db))
 		rc = checkpoint_try(db, kind);
 	if (rc == 0)
 		*ret = atomic_load(&db->checkpoint_seq);
+	if (rc == 0 && db->wal)
+		backup_keep_trim(db);
 	lock_release(&db->checkpoint_lock);
-	if (rc == 0) {
-		if (db->wal)
-			wal_remove_before(db->wal, storage_wal_first(db),
-					  atomic_load(&db->reserve_is_lent) ?
-						  0 :
-						  db->options.log_keep_bytes);
+	if (rc == 0)
 		storage_clean(db);
-	}
 	return rc;
 }
 

@@ -55,6 +55,7 @@ struct aedb {
 	struct deferred deferred;	/* guarded by storage_lock */
 	unsigned storage_holds;		/* guarded by storage_lock */
 	struct dead_files dead;		/* guarded by storage_lock */
+	struct backup_keep backup;	/* guarded by storage_lock */
 	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake, */
 	_Atomic uint64_t dead_bytes_max;	/* atomic: and how many may be */
 	_Atomic uint64_t buried_bytes;	/* atomic: of values that commits since the

@@ -75,6 +75,17 @@ struct dead_file {
 	uint64_t memtables_made;	/* when it was found dead */
 };
 
+/* What stays for the next backup (backup_keep.h). */
+struct backup_keep {
+	seq_t seq;		/* commits above this one ... */
+	file_id_t wal_first;	/* ... lie in log files from this on; 0: nothing
+				 * stays */
+	lsn_t lsn;		/* where that file begins */
+	uint64_t value_bytes;	/* of value files that stay for nothing else */
+	unsigned holds;		/* backups being made */
+	lsn_t held_lsn;		/* if there are any: the log from here on stays */
+};
+
 struct dead_files {
 	struct dead_file *at;	/* owned; numbers ascend */
 	size_t n;

@@ -28,6 +28,10 @@ static const struct {
 	[MANIFEST_SEGMENT_NEXT] = { "next segment", false },
 	[MANIFEST_VALUE_NEXT] = { "next value file", false },
 	[MANIFEST_HISTORY_FROM] = { "history from", true },
+	[MANIFEST_BACKUP_SEQ] = { "last backup", true },
+	[MANIFEST_BACKUP_WAL] = { "first log file since the last backup", true },
+	[MANIFEST_BACKUP_VALUE] = { "first value file since the last backup",
+				    true },
 };
 
 static int no_memory(void)
@@ -307,6 +311,9 @@ static int numbers_check(const struct manifest_state *state)
 	if (n[MANIFEST_CREATED_US] > SEQ_MAX || n[MANIFEST_LAST_TIME_US] > SEQ_MAX ||
 	    n[MANIFEST_KEY_COUNT] > SEQ_MAX || n[MANIFEST_WAS_PERMISSIVE] > 1 ||
 	    n[MANIFEST_HISTORY_FROM] > SEQ_MAX ||
+	    n[MANIFEST_BACKUP_SEQ] > SEQ_MAX ||
+	    n[MANIFEST_BACKUP_WAL] > INT64_MAX ||
+	    n[MANIFEST_BACKUP_VALUE] > UINT64_C(1) << 32 ||
 	    n[MANIFEST_WAL_NEWEST] > INT64_MAX ||
 	    n[MANIFEST_SEGMENT_NEXT] > UINT64_C(1) << 32 ||
 	    n[MANIFEST_VALUE_NEXT] > UINT64_C(1) << 32)

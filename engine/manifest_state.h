@@ -17,8 +17,8 @@
 
 #define MANIFEST_NAME_BYTES_MAX 128	/* of a snapshot's name */
 
-/* 0 until something was recorded. Creation time, key count and the history's
- * beginning may fall. */
+/* 0 until something was recorded. Creation time, key count, the history's
+ * beginning and what is kept for backups may fall. */
 enum manifest_number {
 	MANIFEST_CREATED_US,
 	MANIFEST_WAL_FIRST,	/* the log begins with this file */
@@ -33,6 +33,10 @@ enum manifest_number {
 	MANIFEST_VALUE_NEXT,	/* above every value file segments refer to */
 	MANIFEST_HISTORY_FROM,	/* segments have all of the states from this
 				 * number on; 0: no history is kept */
+	MANIFEST_BACKUP_SEQ,	/* of the last backup, for the next one's sake: */
+	MANIFEST_BACKUP_WAL,	/* the log from this file on is kept; 0: it is not */
+	MANIFEST_BACKUP_VALUE,	/* commits since may refer to value files from
+				 * this one on that it does not have */
 	MANIFEST_NUMBERS,
 };
 

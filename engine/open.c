@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup_keep.h"
 #include "cache.h"
 #include "checkpoint.h"
 #include "commit.h"
@@ -52,6 +53,7 @@ void aedb_options_init(struct aedb_options *ret)
 		.checkpoint_interval_s = 300,
 		.compaction_rate = UINT64_C(64) << 20,
 		.wal_file_bytes = UINT64_C(64) << 20,
+		.backup_log_bytes = UINT64_C(256) << 20,
 	};
 }
 
@@ -92,6 +94,7 @@ static int options_check(const struct aedb_options *o)
 		  o->history_s ? 64 << 10 : 0, UINT64_C(1) << 60 },
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
 		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
+		{ "backup_log_bytes", o->backup_log_bytes, 0, UINT64_C(1) << 40 },
 		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
 		  sizeof(((struct aedb *)0)->hmac_key) },
 	};
@@ -279,6 +282,16 @@ static int segments_start(struct aedb *db)
 	return 0;
 }
 
+static int log_trim(struct aedb *db)
+{
+	int rc;
+
+	lock_acquire(&db->checkpoint_lock);
+	rc = backup_keep_trim(db);
+	lock_release(&db->checkpoint_lock);
+	return rc;
+}
+
 /* What this open did to the log, and to the database's record. */
 static int open_note(struct aedb *db)
 {
@@ -292,8 +305,7 @@ static int open_note(struct aedb *db)
 	if (rc == 0)
 		rc = snapshots_remove_lost(db);
 	if (rc == 0)
-		rc = wal_remove_before(db->wal, storage_wal_first(db),
-				       db->options.log_keep_bytes);
+		rc = log_trim(db);
 	if (rc == 0)
 		rc = manifest_sweep(db->manifest);
 	if (rc == 0)
@@ -322,7 +334,9 @@ static int log_start(struct aedb *db, struct wal_reader *reader)
 		rc = wal_start(db->vfs, &options, reader, &db->wal);
 	if (rc < 0)
 		return rc;
-	rc = open_note(db);
+	rc = backup_keep_load(db);
+	if (rc == 0)
+		rc = open_note(db);
 	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
 		rc = open_note(db);
 	return rc;

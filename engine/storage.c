@@ -7,11 +7,13 @@
  * 2. A segment that was taken out stays open until nobody who saw it can be
  *    left; its file stays as long.
  * 3. A value file goes only when no segment refers to it, nobody reads or writes
- *    it, and no commit does that is not in segments yet.
+ *    it, no commit does that is not in segments yet, and the next backup can do
+ *    without (backup_keep.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_keep.h"
 #include "cache.h"
 #include "commit.h"
 #include "err.h"
@@ -305,12 +307,15 @@ static uint64_t dead_bytes_max(uint64_t other_bytes)
 static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 {
 	uint64_t gone = atomic_load(&db->memtables_gone), kept = 0, all = 0;
+	uint64_t for_backup = 0;
 	struct file_info info = { 0 };
 
 	while (file_set_info(values_files(db->values), info.number, &info) == 0) {
 		all += info.bytes;
 		if (!file_is_dead(db, &info)) {
 			dead_forget(&db->dead, info.number);
+		} else if (backup_keep_needs(db, info.last_seq)) {
+			for_backup += info.bytes;
 		} else if (dead_note(db, info.number) < gone ||
 			   memory_has_no_values(db)) {
 			dead_forget(&db->dead, info.number);
@@ -321,6 +326,7 @@ static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 	}
 	atomic_store(&db->dead_bytes_max, dead_bytes_max(all - kept));
 	atomic_store(&db->dead_bytes, kept);
+	db->backup.value_bytes = for_backup;
 	values_set_all_bytes(db->values, all);
 }
 

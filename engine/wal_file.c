@@ -222,9 +222,8 @@ int wal_files_sweep(struct vfs *vfs)
 	return rc;
 }
 
-/* The header of a file that may not be there: 1, or 0. */
-static int header_look(struct vfs *vfs, const uint8_t *db_uuid,
-		       file_id_t number, struct wal_header *ret)
+int wal_header_look(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
+		    struct wal_header *ret)
 {
 	char path[WAL_PATH_BYTES];
 	struct vfs_file *file;
@@ -236,7 +235,7 @@ static int header_look(struct vfs *vfs, const uint8_t *db_uuid,
 		return rc;
 	rc = wal_header_read(file, db_uuid, ret);
 	vfs_file_close(file);
-	/* it is not needed: what is wrong with it hurts nobody */
+	/* who asks needs it no more: what is wrong with it hurts nobody */
 	if (rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT)
 		return 0;
 	return rc < 0 ? rc : 1;
@@ -266,11 +265,11 @@ static int files_keep(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
 		      uint64_t keep_bytes, file_id_t *ret)
 {
 	struct wal_header header, next;
-	int rc = header_look(vfs, db_uuid, number, &next);
+	int rc = wal_header_look(vfs, db_uuid, number, &next);
 
 	*ret = number;
 	while (rc > 0 && next.prev_number) {
-		rc = header_look(vfs, db_uuid, next.prev_number, &header);
+		rc = wal_header_look(vfs, db_uuid, next.prev_number, &header);
 		if (rc <= 0)
 			break;
 		if (next.start_lsn - header.start_lsn > keep_bytes)

@@ -55,6 +55,9 @@ void wal_header_encode(const struct wal_header *header, uint8_t *ret);
 /* Reads and validates the header; db_uuid NULL takes any database's. */
 int wal_header_read(struct vfs_file *file, const uint8_t *db_uuid,
 		    struct wal_header *ret);
+/* Of a file that may not be there, or be damaged, without harm: 1, or 0. */
+int wal_header_look(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
+		    struct wal_header *ret);
 void wal_header_show(FILE *out, const struct wal_header *header);
 
 /* Where a frame stands in its file. */

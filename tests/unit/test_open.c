@@ -304,6 +304,7 @@ TEST(option_ranges, "an option out of its range is refused by name")
 	REFUSED(memory_bytes, 0, (16 << 10) - 1);
 	REFUSED(wal_file_bytes, (64 << 10) - 1, (1 << 30) + 1);
 	REFUSED(log_keep_bytes, (UINT64_C(1) << 40) + 1);
+	REFUSED(backup_log_bytes, (UINT64_C(1) << 40) + 1);
 	REFUSED(hmac_key_bytes, 0, 15, 65);
 }
 

@@ -159,15 +159,20 @@ static int findings_copy(struct aedb *db, const struct wal_reader *reader)
 }
 
 /* Whether the commit lies in segments. */
-static int commit_is_flushed(const struct recovery *recovery,
+static int commit_is_flushed(struct recovery *recovery,
 			     const struct wal_commit *commit)
+	REQUIRES(recovery->db->commits.lock)
 {
 	seq_t last = commit->first_seq + commit->op_count - 1;
 
 	if (commit->first_seq > recovery->checkpoint_seq)
 		return 0;
-	if (last <= recovery->checkpoint_seq)
+	if (last <= recovery->checkpoint_seq) {
+		/* A recovery that wrote segments made that checkpoint, in the
+		 * middle of the log: what follows was executed before it. */
+		recovery->db->commits.apply.memory_lacks = true;
 		return 1;
+	}
 	return err_set(AEDB_CORRUPT,
 		       "the checkpoint %llu lies inside the commit %llu of the log",
 		       (unsigned long long)recovery->checkpoint_seq,

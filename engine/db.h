@@ -29,8 +29,18 @@ struct checkpoint;
 struct compaction;
 struct reserve;
 
+/* What recovery goes back to: commits up to this number and time. The first that
+ * is above either is left out, with all that follow, for good. */
+struct db_until {
+	seq_t seq;
+	uint64_t time_us;
+};
+
+#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX })
+
 struct aedb {
 	struct aedb_options options;	/* constant after open */
+	struct db_until until;		/* constant after open */
 	uint8_t hmac_key[64];		/* constant after open */
 	struct vfs *vfs;		/* these are constant after open, too */
 	struct vfs_file *lock_file;
@@ -87,6 +97,11 @@ struct aedb {
  * name is used in messages. What aedb_open does once it has the directory. */
 int db_open(struct vfs *vfs, const char *name,
 	    const struct aedb_options *options, struct aedb **ret);
+/* The same with some of the log. What is in segments stays, and so do named
+ * snapshots: none may be above. */
+int db_open_until(struct vfs *vfs, const char *name,
+		  const struct aedb_options *options,
+		  const struct db_until *until, struct aedb **ret);
 
 uint64_t db_clock_ns(void);	/* monotonic */
 

@@ -488,6 +488,13 @@ static int db_serve(struct aedb *db)
 int db_open(struct vfs *vfs, const char *name,
 	    const struct aedb_options *options, struct aedb **ret)
 {
+	return db_open_until(vfs, name, options, &DB_UNTIL_END, ret);
+}
+
+int db_open_until(struct vfs *vfs, const char *name,
+		  const struct aedb_options *options,
+		  const struct db_until *until, struct aedb **ret)
+{
 	struct aedb *db;
 	int rc = options_check(options);
 
@@ -497,6 +504,7 @@ int db_open(struct vfs *vfs, const char *name,
 		return rc < 0 ? rc : err_set(AEDB_NO_MEMORY, "no memory");
 	}
 	db->vfs = vfs;
+	db->until = *until;
 	rc = db_init(db, options);
 	if (rc == 0)
 		rc = database_check(db, name);

@@ -223,6 +223,13 @@ static void keys_ahead(struct recovery *recovery, lsn_t lsn)
 		mem_tree_ahead(tree, keys, n);
 }
 
+static bool is_behind(const struct db_until *until,
+		      const struct wal_commit *commit)
+{
+	return commit->first_seq + commit->op_count - 1 > until->seq ||
+	       commit->time_us > until->time_us;
+}
+
 /* Executes one commit, or ends the log before it; 1 to go on. */
 static int commit_take(struct recovery *recovery,
 		       const struct wal_read_commit *c)
@@ -234,6 +241,10 @@ static int commit_take(struct recovery *recovery,
 
 	if (rc != 0)
 		return rc;
+	if (is_behind(&recovery->db->until, &c->commit)) {
+		wal_reader_stop_before(recovery->reader);
+		return 0;
+	}
 	rc = commit_look(recovery, c, &ids);
 	if (rc == AEDB_CORRUPT && c->is_above_durable)
 		return wal_reader_end_before(recovery->reader,

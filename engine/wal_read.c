@@ -434,12 +434,16 @@ int wal_reader_end_before(struct wal_reader *r, const char *reason)
 		rc = wal_scan_damage(&r->scan,
 				     "%s at byte %" PRIu64 ": commit %" PRIu64 ": %s",
 				     path, offset, r->last_seq, reason);
-	if (rc < 0)
-		return rc;
+	if (rc == 0)
+		wal_reader_stop_before(r);
+	return rc;
+}
+
+void wal_reader_stop_before(struct wal_reader *r)
+{
 	r->kept = r->kept_before;
 	r->end_lsn = r->commit.start.lsn;
 	r->is_ended = true;
-	return 0;
 }
 
 /* Collects the checksums of a file's frames before `place` once more. */

@@ -3,7 +3,7 @@
  *
  * Calling sequence: wal_reader_open (finds the files and how far the log is
  * known durable), wal_reader_next until it returns 0, wal_reader_end_before to
- * cut the log before a commit just returned; then wal_start or
+ * (or wal_reader_stop_before) cut the log before a commit just returned; then wal_start or
  * wal_reader_close. Nothing is ever written.
  * Threads: a reader belongs to one thread.
  * Errors: strict: AEDB_CORRUPT naming file, offset and reason for damage below
@@ -65,6 +65,10 @@ file_id_t wal_reader_newest(const struct wal_reader *reader);
  * becomes a finding. A commit that is not above the durable position may only
  * be cut in permissive mode; in strict mode AEDB_CORRUPT. */
 int wal_reader_end_before(struct wal_reader *reader, const char *reason);
+
+/* Ends the log before the commit just returned, whatever it is: nobody wants it
+ * or what follows. */
+void wal_reader_stop_before(struct wal_reader *reader);
 
 /* What a log that goes on from here begins with. */
 struct wal_link {

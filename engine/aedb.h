@@ -60,6 +60,7 @@ enum aedb_error {
 	AEDB_TOO_LARGE = -27,		/* value or transaction over its limit */
 	AEDB_NO_SPACE = -28,
 	AEDB_READ_ONLY = -30,
+	AEDB_ASSERTION = -33,		/* what a transaction asserted does not hold */
 	AEDB_RANGE = -34,
 	AEDB_NAME_TOO_LONG = -36,	/* name or key over its limit */
 	AEDB_NOT_EMPTY = -39,

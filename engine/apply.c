@@ -28,8 +28,7 @@ static int key_missing(void)
 	return err_set(AEDB_NOT_FOUND, "no such key");
 }
 
-/* The key space an operation names. */
-static int space_find(struct apply *apply, uint64_t id, struct space **ret)
+int apply_space_find(struct apply *apply, uint64_t id, struct space **ret)
 {
 	struct scope_state *state;
 	int rc;
@@ -82,7 +81,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 {
 	struct entry entry = { 0 };
 	struct space *space;
-	int exists, rc = space_find(apply, op->key.tree, &space);
+	int exists, rc = apply_space_find(apply, op->key.tree, &space);
 
 	if (rc < 0)
 		return rc;
@@ -123,7 +122,7 @@ static int present_get(struct apply *apply, const struct op_key *key,
 		       unsigned int parts, struct space **ret_space,
 		       struct entry *ret)
 {
-	int rc = space_find(apply, key->tree, ret_space);
+	int rc = apply_space_find(apply, key->tree, ret_space);
 
 	if (rc == 0)
 		rc = key_look(apply, *ret_space, key, parts, ret);
@@ -160,7 +159,7 @@ static int apply_touch(struct apply *apply, const struct op *op)
 {
 	struct entry entry;
 	struct space *space;
-	int rc = space_find(apply, op->key.tree, &space);
+	int rc = apply_space_find(apply, op->key.tree, &space);
 
 	if (rc == AEDB_NOT_FOUND)
 		return 0;
@@ -196,7 +195,7 @@ static int apply_move(struct apply *apply, const struct op *op)
 	int exists, rc = present_get(apply, &op->key, ANNEX_ALL, &from, &object);
 
 	if (rc >= 0)
-		rc = space_find(apply, op->to_key.tree, &to);
+		rc = apply_space_find(apply, op->to_key.tree, &to);
 	if (rc < 0)
 		return rc;
 	if (from == to && op->key.n == op->to_key.n &&
@@ -275,7 +274,7 @@ static int apply_object(struct apply *apply, const struct op *op)
 						       AEDB_MTIME_NONE,
 	};
 	struct space *space;
-	int rc = space_find(apply, op->key.tree, &space);
+	int rc = apply_space_find(apply, op->key.tree, &space);
 
 	if (rc == 0 && (op->flags & OP_IF_ABSENT))
 		rc = object_merge(apply, space, op);
@@ -316,8 +315,19 @@ static int apply_op(struct apply *apply, const struct op *op)
 		return apply_place_touch(apply, op);
 	case OP_OBJECT:
 		return apply_object(apply, op);
+	case OP_NOTHING:
+		return 0;
 	}
 	return AEDB_CORRUPT;
+}
+
+/* The next operation, as it is once what was to be done before it is done. */
+static int op_next(struct apply *apply, struct byte_reader *r, struct op *ret)
+{
+	const uint8_t *start = r->at;
+	int rc = op_decode(r, ret);
+
+	return rc == 0 && apply->guards ? apply_guards(apply, start, ret) : rc;
 }
 
 int apply_payload(struct apply *apply, const void *payload, size_t n,
@@ -325,7 +335,7 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 {
 	struct byte_reader r;
 	struct op op;
-	int rc;
+	int rc = 0;
 
 	byte_reader_init(&r, payload, n);
 	apply->n_undos = 0;
@@ -334,15 +344,20 @@ int apply_payload(struct apply *apply, const void *payload, size_t n,
 	apply->time_us = time_us;
 	apply->superseded_bytes = 0;
 	annex_begin(&apply->annex);
-	while (byte_reader_left(&r)) {
-		rc = op_decode(&r, &op);
+	apply->payload = payload;
+	apply->guards_done = 0;
+	while (rc == 0 && byte_reader_left(&r)) {
+		rc = op_next(apply, &r, &op);
 		if (rc == 0)
 			rc = apply_op(apply, &op);
-		if (rc < 0) {
-			apply_undo(apply);
-			return rc;
-		}
-		apply->seq++;
+		if (rc == 0)
+			apply->seq++;
+	}
+	if (rc == 0 && apply->guards)
+		rc = apply_guards(apply, NULL, NULL);
+	if (rc < 0) {
+		apply_undo(apply);
+		return rc;
 	}
 	if (apply->buried_bytes && !apply->catalog->branch)
 		atomic_fetch_add_explicit(&apply->db->buried_bytes,

@@ -11,6 +11,7 @@
 
 #include "annex.h"
 #include "catalog.h"
+#include "guard.h"
 #include "space_absent.h"
 
 enum undo_kind {
@@ -39,6 +40,10 @@ struct apply {
 	struct undo *undos;	/* owned; apply_release */
 	size_t n_undos, n_undos_max;
 	struct space_absent absent;	/* known of the payload; set before */
+	struct guards *guards;	/* borrowed: of the payload; set before. NULL: none */
+	uint8_t *guarded;	/* the payload once more, to be written to */
+	const uint8_t *payload;
+	size_t guards_done;
 	uint64_t superseded_bytes;
 	struct annex annex;	/* of the payload that was executed last */
 	seq_t below_seq;	/* versions up to it may not be in the log that

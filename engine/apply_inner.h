@@ -12,6 +12,15 @@
 /* Notes what is about to be done. AEDB_NO_MEMORY: it is not to be done. */
 int apply_note(struct apply *apply, struct undo undo);
 
+/* The key space an operation names. AEDB_NOT_FOUND, AEDB_NO_MEMORY. */
+int apply_space_find(struct apply *apply, uint64_t id, struct space **ret);
+
+/* Does what the transaction wants done before the operation, which begins at
+ * `start` of its payload and may be changed by that, or (NULL) at the end
+ * (apply_guard.c). AEDB_ASSERTION, AEDB_RANGE, AEDB_NOT_FOUND, AEDB_INVALID, and
+ * what reading says. */
+int apply_guards(struct apply *apply, const uint8_t *start, struct op *op);
+
 struct lookup {
 	struct space *space;
 	const struct op_key *key;

@@ -308,6 +308,8 @@ static int payload_execute(struct aedb_batch *batch, const struct aedb_txn *txn,
 
 	if (time_us <= batch->last_time_us)
 		time_us = batch->last_time_us + 1;
+	batch->apply.guards = txn->guards;
+	batch->apply.guarded = txn->payload;
 	rc = apply_payload(&batch->apply, txn->payload, txn->payload_bytes,
 			   first, time_us);
 	if (rc == 0) {

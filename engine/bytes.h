@@ -43,6 +43,11 @@ static inline uint64_t bytes_load_le64(const void *at)
 							   __builtin_bswap64(v);
 }
 
+static inline uint64_t bytes_load_be64(const void *at)
+{
+	return __builtin_bswap64(bytes_load_le64(at));
+}
+
 static inline void bytes_store_le16(void *at, uint16_t v)
 {
 	v = bytes_load_le16(&v);
@@ -59,6 +64,11 @@ static inline void bytes_store_le64(void *at, uint64_t v)
 {
 	v = bytes_load_le64(&v);
 	memcpy(at, &v, sizeof(v));
+}
+
+static inline void bytes_store_be64(void *at, uint64_t v)
+{
+	bytes_store_le64(at, __builtin_bswap64(v));
 }
 
 /* Bytes that bytes_store_varint writes for v: 1 to BYTES_VARINT_MAX. */

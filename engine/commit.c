@@ -103,6 +103,8 @@ static int request_apply(struct aedb *db, struct apply *apply,
 			      memory_order_release);
 	commit->first_seq = atomic_fetch_add(&db->commits.next_seq, txn->n_ops);
 	apply->absent = txn->absent;
+	apply->guards = txn->guards;
+	apply->guarded = txn->payload;
 	return apply_payload(apply, txn->payload, txn->payload_bytes,
 			     commit->first_seq, commit->time_us);
 }

@@ -245,6 +245,8 @@ static bool op_is_of_place(const struct op *op)
 /* Whether users know what the operation did. */
 static bool op_is_told(const struct op *op)
 {
+	if (op->kind == OP_NOTHING)
+		return false;
 	return op->key.tree / 2 >= SPACE_SCOPES_FIRST / 2 || op_is_of_place(op);
 }
 

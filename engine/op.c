@@ -43,6 +43,7 @@ static const struct {
 	[OP_OBJECT] = { "object", OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR |
 				  OP_IS_REF | OP_IF_ABSENT | OP_IS_THERE,
 			PART_KEY | PART_VALUE },
+	[OP_NOTHING] = { "nothing", 0, PART_KEY | PART_VALUE },
 };
 
 static size_t place_bytes_max(const struct op_place *place)

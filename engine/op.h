@@ -10,6 +10,7 @@
  *	CREATE   place, id, [attr]	DROP  place	RENAME  place, place
  *	PLACE_ATTR  place, [mtime], [attr]	PLACE_TOUCH  place
  *	OBJECT   key, id, [mtime], [attr], value | reference + extents
+ *	NOTHING  as PUT
  * key = varint tree, varint bytes, bytes; place = project name, scope name,
  * each varint bytes, bytes, 0 bytes for none; id = varint; mtime = le64; attr
  * and value = varint bytes, bytes; extents = varint count, then varint file,
@@ -41,6 +42,7 @@ enum op_kind {
 	OP_PLACE_ATTR = 10,
 	OP_PLACE_TOUCH = 11,
 	OP_OBJECT = 12,		/* all of a key's object, as a batch made it */
+	OP_NOTHING = 13,	/* a put that, when it came to it, was none */
 };
 
 enum op_flags {

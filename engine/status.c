@@ -56,6 +56,8 @@ const char *aedb_strerror(int code)
 		return "no space left";
 	case AEDB_READ_ONLY:
 		return "read-only";
+	case AEDB_ASSERTION:
+		return "an assertion does not hold";
 	case AEDB_RANGE:
 		return "out of range";
 	case AEDB_NAME_TOO_LONG:

@@ -49,6 +49,7 @@ void txn_release(struct aedb_txn *txn)
 	free(txn->stages);
 	files_unpin(txn, 0);
 	free(txn->files.at);
+	guards_free(txn->guards);
 }
 
 int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
@@ -654,11 +655,15 @@ int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
 	seq_t seq = txn->batch ? txn->batch->view.seq : db_visible(txn->db);
 	int rc = 0;
 
+	if (!txn->n_ops && txn->guards && txn->guards->n)
+		return err_set(AEDB_INVALID,
+			       "a transaction of nothing but assertions");
 	if (txn->n_ops)
 		rc = txn->batch ? batch_apply(txn, &seq) : commit_run(txn, &seq);
 	if (rc < 0)
 		return rc;
 	stages_settle(txn);
+	guards_give_results(txn->guards);
 	aedb_txn_abort(txn);
 	if (ret_seq)
 		*ret_seq = seq;

@@ -7,6 +7,7 @@
 #define TXN_H
 
 #include "db.h"
+#include "guard.h"
 #include "op.h"
 #include "space_absent.h"
 #include "stage.h"
@@ -51,6 +52,7 @@ struct aedb_txn {
 	size_t n_stages;
 	struct txn_files files;
 	struct space_absent absent;
+	struct guards *guards;	/* owned; NULL: none */
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
 

@@ -21,6 +21,7 @@ static const uint8_t kind_flags[] = {
 	[OP_PLACE_TOUCH] = 0,
 	[OP_OBJECT] = OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_IF_ABSENT |
 		      OP_IS_THERE,
+	[OP_NOTHING] = 0,
 };
 
 static const char text[300] = "the bytes that keys, names and values are of";
@@ -48,7 +49,7 @@ static struct op_place place_random(void)
 
 static struct op op_random(void)
 {
-	struct op op = { .kind = (uint8_t)(1 + check_random() % OP_OBJECT) };
+	struct op op = { .kind = (uint8_t)(1 + check_random() % OP_NOTHING) };
 
 	op.flags = (uint8_t)check_random() & kind_flags[op.kind];
 	op.key = key_random();
@@ -87,7 +88,7 @@ static void ops_equal(const struct op *a, const struct op *b)
 {
 	CHECK_EQ(a->kind, b->kind);
 	CHECK_EQ(a->flags, b->flags);
-	if (a->kind <= OP_EXCHANGE || a->kind == OP_OBJECT)
+	if (a->kind <= OP_EXCHANGE || a->kind >= OP_OBJECT)
 		keys_equal(&a->key, &b->key);
 	else
 		places_equal(&a->place, &b->place);
@@ -101,7 +102,7 @@ static void ops_equal(const struct op *a, const struct op *b)
 		CHECK_EQ(a->mtime_ns, b->mtime_ns);
 	if (a->flags & OP_HAS_ATTR)
 		bytes_equal(a->attr, b->attr);
-	if (a->kind == OP_PUT || a->kind == OP_OBJECT)
+	if (a->kind == OP_PUT || a->kind >= OP_OBJECT)
 		bytes_equal(a->value, b->value);
 }
 
@@ -173,7 +174,7 @@ TEST(random_bytes, "any bytes give an operation or an error, and never more than
 		for (size_t i = 0; i < n; i++)
 			bytes[i] = (uint8_t)check_random();
 		if (n && round % 2)
-			bytes[0] = (uint8_t)(bytes[0] % (OP_OBJECT + 2));
+			bytes[0] = (uint8_t)(bytes[0] % (OP_NOTHING + 2));
 		byte_reader_init(&r, bytes, n);
 		while (rc == 0 && byte_reader_left(&r))
 			rc = op_decode(&r, &op);
@@ -190,15 +191,15 @@ TEST(unknown, "a kind or a flag that is not known is a newer format")
 	for (unsigned kind = 0; kind < 256; kind++) {
 		op = op_random();
 		op_encode(&op, buffer);
-		if (kind >= 1 && kind <= OP_OBJECT)
+		if (kind >= 1 && kind <= OP_NOTHING)
 			continue;
 		buffer[0] = (uint8_t)kind;
 		CHECK_EQ(decode(buffer, sizeof(buffer), &got), AEDB_NEWER_FORMAT);
 	}
-	for (unsigned kind = 1; kind <= OP_OBJECT; kind++)
+	for (unsigned kind = 1; kind <= OP_NOTHING; kind++)
 		for (unsigned flag = 1; flag < 256; flag <<= 1) {
 			if (flag & (kind_flags[kind] |
-				    (kind == OP_PUT || kind == OP_OBJECT ?
+				    (kind == OP_PUT || kind >= OP_OBJECT ?
 					     OP_IS_REF : 0)))
 				continue;
 			buffer[0] = (uint8_t)kind;
@@ -246,7 +247,7 @@ TEST(shown, "every kind is shown in one line, with bytes that are no text spelle
 {
 	char line[4096];
 
-	for (int kind = 1; kind <= OP_OBJECT; kind++) {
+	for (int kind = 1; kind <= OP_NOTHING; kind++) {
 		FILE *out = fmemopen(line, sizeof(line), "w");
 		struct op op = { .kind = (uint8_t)kind,
 				 .flags = kind_flags[kind] & ~OP_HAS_ATTR,
@@ -259,7 +260,7 @@ TEST(shown, "every kind is shown in one line, with bytes that are no text spelle
 		op_show(&op, out);
 		fclose(out);
 		CHECK(strchr(line, '\n') == line + strlen(line) - 1);
-		if (kind <= OP_EXCHANGE || kind == OP_OBJECT)
+		if (kind <= OP_EXCHANGE || kind >= OP_OBJECT)
 			CHECK(strstr(line, "scope 7 key \"\\x01k\\x22\""));
 		else
 			CHECK(strstr(line, "proj/scope"));

@@ -4,9 +4,9 @@
  *
  * The payload is made outside every lock, also which projects and scopes are those
  * that others made (batch_merge.h): what the batch has in its own goes to theirs. The
- * commit checks that, too; found otherwise, the payload is made again. The values that it refers to are in
- * value files already; its first reference names all that the batch wrote there,
- * so that recovery checks it.
+ * commit checks that, too; found otherwise, the payload is made again. The values
+ * that it refers to are in value files already; its first reference names all that
+ * the batch wrote there, so that recovery checks it.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -15,6 +15,7 @@
 
 #include "budget.h"
 #include "catalog.h"
+#include "db_counters.h"
 #include "db_parts.h"
 #include "deferred.h"
 #include "manifest.h"
@@ -28,15 +29,6 @@ struct cache;
 struct checkpoint;
 struct compaction;
 struct reserve;
-
-/* What recovery goes back to: commits up to this number and time. The first that
- * is above either is left out, with all that follow, for good. */
-struct db_until {
-	seq_t seq;
-	uint64_t time_us;
-};
-
-#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX })
 
 struct aedb {
 	struct aedb_options options;	/* constant after open */

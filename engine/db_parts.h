@@ -75,6 +75,15 @@ struct dead_file {
 	uint64_t memtables_made;	/* when it was found dead */
 };
 
+/* What recovery goes back to: commits up to this number and time. The first that
+ * is above either is left out, with all that follow, for good. */
+struct db_until {
+	seq_t seq;
+	uint64_t time_us;
+};
+
+#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX })
+
 /* What stays for the next backup (backup_keep.h). */
 struct backup_keep {
 	seq_t seq;		/* commits above this one ... */
@@ -103,25 +112,6 @@ struct maintenance {
 	_Atomic int outcome;		/* atomic: of the last checkpoint; set under
 					 * outcome_lock */
 	char message[DB_REASON_BYTES];	/* guarded by outcome_lock */
-};
-
-/* Of a number that others only read: not beside another thread that changes it. */
-static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
-{
-	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
-
-	atomic_store_explicit(counter, old + n, memory_order_relaxed);
-}
-
-/* atomic; commits, their groups and bytes and writes of the log are changed
- * under the commit lock */
-struct counters {
-	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
-	_Atomic uint64_t wal_writes, wal_sync_ns;
-	_Atomic uint64_t wal_timed, wal_timed_ns;	/* some of the writes */
-	_Atomic uint64_t user_bytes, checkpoints, flush_bytes;
-	_Atomic uint64_t compaction_read_bytes, compaction_write_bytes;
-	_Atomic uint64_t relocated_bytes;
 };
 
 #endif

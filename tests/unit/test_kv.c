@@ -373,7 +373,7 @@ TEST(combined, "all, any and not are what they say, and errors name what is wron
 	fixture_close(&f);
 }
 
-TEST(before_and_after, "an assertion sees what its transaction did before it, and failing undoes that")
+TEST(before_and_after, "an assertion sees what was done before it, and failing undoes that")
 {
 	struct aedb_failed_assertion failed;
 	struct aedb_put put = { .key = "a", .key_bytes = 1, .value = "new",

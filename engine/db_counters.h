@@ -1,0 +1,27 @@
+/* What a database counts for aedb_stats. */
+#ifndef DB_COUNTERS_H
+#define DB_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* atomic; commits, their groups and bytes and writes of the log are changed
+ * under the commit lock */
+struct counters {
+	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
+	_Atomic uint64_t wal_writes, wal_sync_ns;
+	_Atomic uint64_t wal_timed, wal_timed_ns;	/* some of the writes */
+	_Atomic uint64_t user_bytes, checkpoints, flush_bytes;
+	_Atomic uint64_t compaction_read_bytes, compaction_write_bytes;
+	_Atomic uint64_t relocated_bytes;
+};
+
+/* Of a number that others only read: not beside another thread that changes it. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+#endif

@@ -145,6 +145,8 @@ struct aedb_options {
 					 * value files that it names, which stay so
 					 * that all commits get into the next one;
 					 * 0..1 TiB */
+	uint32_t once_keep_s;		/* aedb_txn_once knows of commits no older than
+					 * this; 1..31,536,000 */
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
 	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
 };
@@ -153,7 +155,7 @@ struct aedb_options {
  * values, 64 MiB and 1,000,000 operations a transaction, 1,000 batches, 1 KiB
  * inline, 256 MiB memory, a checkpoint at 64 MiB, 250,000 operations or 300 s,
  * no history, compaction at 64 MiB a second, 64 MiB log files, none of the log
- * kept, but 256 MiB of it once a backup was made. */
+ * kept, but 256 MiB of it once a backup was made, requests known for 300 s. */
 void aedb_options_init(struct aedb_options *ret);
 
 struct aedb;

@@ -136,6 +136,28 @@ struct aedb_failed_assertion {
 int aedb_txn_failed_assertion(const struct aedb_txn *txn,
 			      struct aedb_failed_assertion *ret);
 
+/*
+ * Requests that are committed once. Who does not know what became of a commit, for
+ * an answer did not come in time, makes the same transaction again, with the same
+ * caller and key: it is executed if it was not, and else answered as it was, its
+ * assertions and its read set not looked at again.
+ */
+struct aedb_once {
+	const void *caller;	/* whose key it is; up to 128 bytes */
+	size_t caller_bytes;
+	uint8_t key[16];	/* chosen anew for each request */
+	bool *is_repeat;	/* where the commit says whether it had been executed
+				 * before; NULL: nowhere. Borrowed until it returns */
+};
+/* Before anything is added to the transaction. At commit: AEDB_INVALID when the
+ * caller's key was used for something else less than once_keep_s ago; what counts
+ * is what it does, not what it read or asserts. The number is that of the first. */
+int aedb_txn_once(struct aedb_txn *txn, const struct aedb_once *once);
+/* What became of it: its number, or AEDB_NOT_FOUND: it was not executed, or longer
+ * ago than once_keep_s. AEDB_IO, AEDB_CORRUPT, AEDB_NO_MEMORY. */
+int aedb_once_find(struct aedb *db, const struct aedb_once *once,
+		   aedb_seq_t *ret_seq);
+
 /* Puts the value if the key's version is this one (0: if it is not there);
  * AEDB_ASSERTION if not, and *ret_version (may be NULL) is the one it has; else
  * that of the put. */

@@ -36,6 +36,8 @@ enum catalog_space {
 	/* HISTORY_SPACE is 3 */
 };
 
+#define CATALOG_ONCE 'I'	/* keys of names begin so that are records of once.h */
+
 enum plane {
 	PLANE_KEYS = 0,
 	PLANE_DIRS = 1,

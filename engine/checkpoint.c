@@ -21,6 +21,7 @@
 #include "err.h"
 #include "flush.h"
 #include "mem_settle.h"
+#include "once.h"
 #include "snapshot.h"
 #include "snapshot_history.h"
 #include "storage.h"
@@ -352,9 +353,11 @@ int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 int aedb_checkpoint(struct aedb *db, aedb_seq_t *ret_seq)
 {
 	seq_t seq;
-	int rc = db->wal ? checkpoint_run(db, CHECKPOINT_KEEP, &seq) :
+	int rc = db->wal ? once_prune(db) :
 			   err_set(AEDB_READ_ONLY, "opened read-only");
 
+	if (rc == 0)
+		rc = checkpoint_run(db, CHECKPOINT_KEEP, &seq);
 	if (rc == 0 && ret_seq)
 		*ret_seq = seq;
 	return rc;

@@ -25,6 +25,7 @@
 #include "err.h"
 #include "maintenance.h"
 #include "mem_settle.h"
+#include "once.h"
 #include "snapshot.h"
 #include "snapshot_history.h"
 #include "storage.h"
@@ -121,7 +122,7 @@ static void annex_take(const struct apply *apply, struct wal_commit *commit)
 }
 
 /* Checks one request against the newest state, executes it, and adds its
- * frames to the log's buffer. */
+ * frames to the log's buffer. 1: that was done for an earlier one. */
 static int request_execute(struct aedb *db, struct apply *apply,
 			   struct commit_request *request)
 	REQUIRES(db->commits.lock)
@@ -135,14 +136,20 @@ static int request_execute(struct aedb *db, struct apply *apply,
 	int rc;
 
 	epoch_enter(db->epoch);
-	rc = conflict_check(txn);
+	rc = txn->once ? once_look(db, txn->once, commit_time_next(db, 0),
+				   &request->seq) : 0;
+	request->is_repeat = rc > 0;
+	if (rc == 0)
+		rc = conflict_check(txn);
 	if (rc == 0)
 		rc = snapshot_history_reserve(db);
 	if (rc == 0)
 		rc = request_apply(db, apply, txn, &commit);
 	epoch_leave(db->epoch);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
+	if (txn->once)
+		atomic_store(&db->has_once, true);
 	annex_take(apply, &commit);
 	rc = log_append(db, txn, &commit);
 	if (rc < 0) {
@@ -173,6 +180,8 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 						 &db->counters.commit_errors, 1);
 			continue;
 		}
+		if (rc > 0)
+			continue;
 		group->last_seq = r->seq;
 		counter_add(&db->counters.commits, 1);
 	}
@@ -426,6 +435,10 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 		return request.message[0] ?
 			       err_set(request.rc, "%s", request.message) :
 			       request.rc;
+	if (txn->once)
+		once_tell(txn->once, request.is_repeat);
 	*ret = request.seq;
-	return 0;
+	/* the group that has it may not be on the disk yet */
+	return request.is_repeat && db->options.durability == AEDB_FULL ?
+		       sync_wait(db, request.seq) : 0;
 }

@@ -28,6 +28,7 @@ struct commit_request {
 	struct aedb_txn *txn;
 	struct commit_request *next;
 	int rc;
+	bool is_repeat;			/* seq is that of an earlier commit */
 	seq_t seq;
 	char message[REQUEST_MESSAGE_BYTES];	/* when rc < 0 */
 	_Atomic uint32_t state;		/* atomic: enum request_state; a futex */
@@ -50,6 +51,7 @@ static inline void request_init(struct commit_request *request,
 {
 	request->txn = txn;
 	request->rc = 0;
+	request->is_repeat = false;
 	request->message[0] = 0;
 	atomic_init(&request->state, REQUEST_WAITS);
 }

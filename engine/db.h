@@ -60,6 +60,7 @@ struct aedb {
 	struct backup_keep backup;	/* guarded by storage_lock */
 	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake, */
 	_Atomic uint64_t dead_bytes_max;	/* atomic: and how many may be */
+	_Atomic bool has_once;	/* atomic: there may be records of once.h */
 	_Atomic uint64_t buried_bytes;	/* atomic: of values that commits since the
 					 * last checkpoint replaced or deleted */
 	_Atomic uint64_t memtables_made;	/* atomic: under commits.lock */

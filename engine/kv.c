@@ -7,6 +7,7 @@
 
 #include "commit.h"
 #include "err.h"
+#include "once.h"
 #include "snapshot.h"
 #include "txn.h"
 
@@ -36,6 +37,21 @@ int aedb_txn_assert(struct aedb_txn *txn, const struct aedb_assertion *assertion
 	return rc;
 }
 
+/* What a computation asks for, beside its key. */
+static int compute_sum(struct once *once, const struct aedb_compute *c)
+{
+	const uint8_t kinds[] = { c->number, c->how, c->missing, c->above,
+				  c->below, c->min != NULL, c->max != NULL };
+	const uint8_t *const numbers[] = { c->operand, c->min, c->max };
+	int rc = once_add_bytes(once, kinds, sizeof(kinds));
+
+	for (int i = 0; i < 3 && rc == 0; i++)
+		if (numbers[i])
+			rc = once_add_bytes(once, numbers[i],
+					    number_bytes(c->number));
+	return rc;
+}
+
 int aedb_txn_compute(struct aedb_txn *txn, struct aedb_scope *scope,
 		     const struct aedb_compute *compute)
 {
@@ -50,7 +66,10 @@ int aedb_txn_compute(struct aedb_txn *txn, struct aedb_scope *scope,
 
 	if (rc < 0)
 		return rc;
-	rc = aedb_txn_put(txn, scope, &put);
+	if (txn->once)
+		rc = compute_sum(txn->once, compute);
+	if (rc == 0)
+		rc = aedb_txn_put(txn, scope, &put);
 	if (rc < 0)
 		guards_drop_last(txn->guards);
 	return rc;
@@ -75,6 +94,15 @@ int aedb_txn_failed_assertion(const struct aedb_txn *txn,
 		.value_bytes_all = failed->value_bytes_all,
 	};
 	return 0;
+}
+
+int aedb_txn_once(struct aedb_txn *txn, const struct aedb_once *once)
+{
+	if (txn->n_ops || txn->once || txn->batch)
+		return err_set(AEDB_INVALID, txn->batch ?
+			       "a batch's transactions are no requests" :
+			       "aedb_txn_once comes first, and once");
+	return once_new(once, &txn->once);
 }
 
 /* Commits of their own. */

@@ -19,10 +19,12 @@
 #include "err.h"
 #include "levels.h"
 #include "maintenance.h"
+#include "once.h"
 #include "snapshot_history.h"
 #include "storage.h"
 
 #define SECOND_NS UINT64_C(1000000000)
+#define PRUNE_NS (60 * SECOND_NS)	/* between looks for old requests */
 #define ADMIT_WAIT_NS 2000000L	/* a writer looks again after that */
 /* Segments in level 0 at which each commit waits a little, and at which it waits
  * until there are fewer. */
@@ -214,6 +216,7 @@ static void *compaction_thread(void *arg)
 {
 	struct aedb *db = arg;
 	struct worker *worker = &db->maintenance.compactions;
+	uint64_t pruned_ns = db_clock_ns();
 	int rc;
 
 	while (worker_wait(worker, SECOND_NS)) {
@@ -221,6 +224,10 @@ static void *compaction_thread(void *arg)
 			rc = compaction_run_next(db);
 		while (rc > 0 && !atomic_load(&worker->is_stopping));
 		storage_clean(db);
+		if (db_clock_ns() - pruned_ns > PRUNE_NS) {
+			once_prune(db);
+			pruned_ns = db_clock_ns();
+		}
 		if (is_over_memory(db))
 			worker_tell(&db->maintenance.checkpoints);
 		if (rc < 0)

@@ -53,6 +53,7 @@ void aedb_options_init(struct aedb_options *ret)
 		.checkpoint_interval_s = 300,
 		.compaction_rate = UINT64_C(64) << 20,
 		.wal_file_bytes = UINT64_C(64) << 20,
+		.once_keep_s = 300,
 		.backup_log_bytes = UINT64_C(256) << 20,
 	};
 }
@@ -95,6 +96,7 @@ static int options_check(const struct aedb_options *o)
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
 		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
 		{ "backup_log_bytes", o->backup_log_bytes, 0, UINT64_C(1) << 40 },
+		{ "once_keep_s", o->once_keep_s, 1, 31536000 },
 		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
 		  sizeof(((struct aedb *)0)->hmac_key) },
 	};
@@ -128,6 +130,7 @@ static void commits_init(struct aedb *db)
 	db->commits.apply.db = db;
 	db->commits.apply.catalog = &db->catalog;
 	atomic_init(&db->commits.next_seq, CATALOG_ROOT_ID + 1);
+	atomic_init(&db->has_once, true);
 	snapshots_init(db);
 }
 

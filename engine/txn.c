@@ -14,11 +14,13 @@
 #include "commit.h"
 #include "err.h"
 #include "maintenance.h"
+#include "once.h"
 #include "range.h"
 #include "txn.h"
 #include "value_api.h"
 
 #define TXN_ARRAY_STEP 16
+#define STAGE_SUM_BYTES (64u << 10)
 
 void txn_init(struct aedb_txn *txn, struct aedb *db)
 {
@@ -50,6 +52,7 @@ void txn_release(struct aedb_txn *txn)
 	files_unpin(txn, 0);
 	free(txn->files.at);
 	guards_free(txn->guards);
+	once_free(txn->once);
 }
 
 int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
@@ -113,6 +116,8 @@ int txn_add(struct aedb_txn *txn, const struct op *op)
 			       "a transaction has at most %" PRIu64
 			       " bytes of keys, small values and attributes",
 			       o->txn_bytes_max);
+	if (txn->once && once_add_op(txn->once, op) < 0)
+		return AEDB_NO_MEMORY;
 	txn->payload_bytes += bytes;
 	txn->n_ops++;
 	txn->only_deletes &= op->kind == OP_DELETE || op->kind == OP_DROP ||
@@ -283,6 +288,24 @@ static int ref_put_add(struct aedb_txn *txn, struct op *op,
 	return rc;
 }
 
+/* Reads all of the staged value. */
+static int stage_sum(struct once *once, struct stage *stage)
+{
+	uint8_t *piece = malloc(STAGE_SUM_BYTES);
+	uint64_t at = 0;
+	size_t n = 1;
+	int rc = piece ? 0 : err_set(AEDB_NO_MEMORY, "no memory for a request");
+
+	while (rc == 0 && n) {
+		rc = stage_read(stage, piece, STAGE_SUM_BYTES, at, &n);
+		if (rc == 0)
+			rc = once_add_bytes(once, piece, n);
+		at += n;
+	}
+	free(piece);
+	return rc;
+}
+
 static int stage_put_add(struct aedb_txn *txn, struct op *op,
 			 struct aedb_stage *staged)
 {
@@ -297,6 +320,12 @@ static int stage_put_add(struct aedb_txn *txn, struct op *op,
 	rc = stage_note(txn, stage, sealed.mark);
 	if (rc < 0)
 		return rc;
+	if (sealed.is_ref && txn->once)
+		rc = stage_sum(txn->once, stage);
+	if (rc < 0) {
+		txn->n_stages--;
+		return rc;
+	}
 	if (sealed.is_ref) {
 		rc = ref_put_add(txn, op, &sealed.ref, sealed.extents,
 				 sealed.n_extents);
@@ -327,6 +356,11 @@ static int value_put_add(struct aedb_txn *txn, struct op *op,
 	}
 	if (!txn->db->wal)
 		return err_set(AEDB_READ_ONLY, "opened read-only");
+	if (txn->once) {
+		rc = once_add_bytes(txn->once, put->value, put->value_bytes);
+		if (rc < 0)
+			return rc;
+	}
 	rc = value_store(txn->db->values, put->value, put->value_bytes, &ref,
 			 &extent);
 	return rc < 0 ? rc : ref_put_add(txn, op, &ref, &extent, 1);
@@ -650,6 +684,25 @@ static void stages_settle(const struct aedb_txn *txn)
 		stage_settle(txn->stages[i].stage, txn->stages[i].mark);
 }
 
+/* The record of what is committed once, as the last operation: once. */
+static int record_add(struct aedb_txn *txn)
+{
+	struct once *once = txn->once;
+	struct op op;
+	int rc = 0;
+
+	if (txn->has_record)
+		return 0;
+	rc = once_end(once, &op);
+	if (rc < 0)
+		return rc;
+	txn->once = NULL;
+	rc = txn_add(txn, &op);
+	txn->once = once;
+	txn->has_record = rc == 0;
+	return rc;
+}
+
 int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
 {
 	seq_t seq = txn->batch ? txn->batch->view.seq : db_visible(txn->db);
@@ -658,7 +711,9 @@ int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
 	if (!txn->n_ops && txn->guards && txn->guards->n)
 		return err_set(AEDB_INVALID,
 			       "a transaction of nothing but assertions");
-	if (txn->n_ops)
+	if (txn->n_ops && txn->once)
+		rc = record_add(txn);
+	if (rc == 0 && txn->n_ops)
 		rc = txn->batch ? batch_apply(txn, &seq) : commit_run(txn, &seq);
 	if (rc < 0)
 		return rc;

@@ -41,6 +41,7 @@ struct aedb_txn {
 	size_t payload_bytes, payload_max;
 	uint32_t n_ops;
 	bool has_refs;		/* some value lies in value files */
+	bool has_record;	/* of once */
 	bool only_deletes;	/* no operation adds anything */
 	seq_t base;
 	uint64_t time_us;	/* wanted; 0: any */
@@ -53,6 +54,7 @@ struct aedb_txn {
 	struct txn_files files;
 	struct space_absent absent;
 	struct guards *guards;	/* owned; NULL: none */
+	struct once *once;	/* owned; NULL: each commit counts */
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
 

@@ -3,7 +3,8 @@
  *
  * Invariants:
  *  1. `order` holds the sources that stand on something, in the order of the
- *     walk: by key, and raw, of one key, newest version first.
+ *     walk: by key, and raw, of one key, newest version first, and of one
+ *     version, who was added first.
  *  2. Between calls the walk stands where order[0] does, and no other source
  *     stands on the same: raw, the same version; else, the same key.
  */
@@ -26,6 +27,7 @@ struct source {
 	struct merge_run run;
 	struct segment *segment;	/* what a run of one points to */
 	const struct entry *entry;	/* what it stands on */
+	size_t place;			/* so many were added before it */
 };
 
 struct merge {
@@ -127,6 +129,7 @@ static int source_add(struct merge *m, struct source **ret)
 		merge_run_init(&s->run);
 		m->sources[m->n_made++] = s;
 	}
+	m->sources[m->n]->place = m->n;
 	*ret = m->sources[m->n++];
 	return 0;
 }
@@ -231,9 +234,10 @@ static bool source_is_before(const struct merge *m, const struct source *a,
 {
 	int order = source_compare(m, a, b);
 
-	if (order == 0 && m->view.walk == MERGE_RAW)
-		return a->entry->seq > b->entry->seq;
-	return order < 0;
+	if (order != 0 || m->view.walk != MERGE_RAW)
+		return order < 0;
+	return a->entry->seq != b->entry->seq ? a->entry->seq > b->entry->seq :
+						a->place < b->place;
 }
 
 /* Puts order[i], which went on, in its place among those behind it. */
@@ -290,16 +294,15 @@ static inline int first_step(struct merge *m)
 static int raw_select(struct merge *m)
 {
 	while (m->n_order > 1) {
-		const struct entry *a = m->order[0]->entry;
-		const struct entry *b = m->order[1]->entry;
-		int order = source_compare(m, m->order[0], m->order[1]), rc;
+		const struct source *a = m->order[0], *b = m->order[1];
+		int rc;
 
-		if (order < 0 || (order == 0 && a->seq > b->seq))
-			break;
-		if (order > 0 || a->seq < b->seq) {
+		if (source_is_before(m, b, a)) {
 			order_sink(m, 0);
 			continue;
 		}
+		if (source_compare(m, a, b) || a->entry->seq != b->entry->seq)
+			break;
 		rc = second_step(m);
 		if (rc < 0)
 			return rc;

@@ -58,8 +58,8 @@ int merge_add_run(struct merge *m, struct segment *const *segments, size_t n);
 int merge_add_levels(struct merge *m, const struct levels *levels);
 
 /* Raw, forward: MERGE_ENTRY, MERGE_END or an error. Keys ascending, of each the
- * newest version first; a version that several sources hold comes once. how:
- * GE, GT or FIRST. */
+ * newest version first; a version that several sources hold comes once, from the
+ * one that was added first. how: GE, GT or FIRST. */
 int merge_seek(struct merge *m, enum mem_seek how, const void *key,
 	       size_t key_bytes);
 /* Of each key of the tree the newest version <= limit, if that is no tombstone;

@@ -150,13 +150,18 @@ int manifest_writer_create(struct vfs *vfs, const char *path,
 
 static int writer_reserve(struct manifest_writer *w, size_t n)
 {
-	uint64_t want = w->end + n;
+	uint64_t least = w->end + n, want;
 	int rc;
 
-	if (want <= w->reserved)
+	if (least <= w->reserved)
 		return 0;
-	want += RESERVE_BYTES - want % RESERVE_BYTES;
+	want = least + RESERVE_BYTES - least % RESERVE_BYTES;
 	rc = vfs_file_allocate(w->file, w->reserved, want - w->reserved);
+	if (rc == AEDB_NO_SPACE) {
+		want = least;
+		rc = vfs_file_allocate(w->file, w->reserved,
+				       want - w->reserved);
+	}
 	if (rc == 0)
 		w->reserved = want;
 	return rc;

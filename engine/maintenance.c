@@ -20,6 +20,7 @@
 #include "levels.h"
 #include "maintenance.h"
 #include "once.h"
+#include "reserve.h"
 #include "snapshot_history.h"
 #include "storage.h"
 
@@ -71,10 +72,15 @@ static lsn_t log_bytes(const struct aedb *db)
 				 atomic_load(&db->checkpoint_lsn) : 0;
 }
 
+static uint64_t log_bytes_max(const struct aedb *db)
+{
+	return room_log_bytes_max(&db->room, reserve_lendable(db->reserve));
+}
+
 /* There might be no room any more to write it into segments. */
 static bool is_log_over(const struct aedb *db)
 {
-	uint64_t bytes = room_log_bytes_max(&db->room);
+	uint64_t bytes = log_bytes_max(db);
 
 	return bytes < db->options.checkpoint_log_bytes &&
 	       log_bytes(db) > LOG_TIMES_MAX * bytes;
@@ -93,7 +99,7 @@ static bool is_log_long(const struct aedb *db)
 	seq_t ops = db_visible(db) - atomic_load(&db->checkpoint_seq);
 
 	return ops > db->options.checkpoint_ops ||
-	       log_bytes(db) > room_log_bytes_max(&db->room) ||
+	       log_bytes(db) > log_bytes_max(db) ||
 	       atomic_load_explicit(&db->buried_bytes, memory_order_relaxed) >
 		       BURIED_BYTES_MAX;
 }

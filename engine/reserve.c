@@ -18,7 +18,9 @@
 
 #define PARTS_MAX 8		/* it is content with one of so many */
 #define LAST_PART_MAX 4
-#define LEFT_BYTES_MAX (UINT64_C(1) << 20)	/* to be left when it is taken */
+#define LEFT_PART 4		/* of it, to be left when it is taken, */
+#define LEFT_BYTES_MAX (UINT64_C(1) << 20)	/* at most, */
+#define LEFT_BYTES_MIN (UINT64_C(256) << 10)	/* or nothing if less */
 
 struct reserve {
 	struct vfs *vfs;	/* constant after open */
@@ -27,6 +29,7 @@ struct reserve {
 	uint64_t last_bytes;	/* constant after open: of them, for the next open */
 	struct lock lock;	/* held over the calls that change the file */
 	_Atomic uint64_t held;	/* atomic: size of the file; written under lock */
+	_Atomic uint64_t own;	/* atomic: what the database has beside it */
 	_Atomic uint64_t wanted;	/* atomic: of bytes; 0: not chosen yet;
 					 * written under lock */
 };
@@ -34,6 +37,19 @@ struct reserve {
 bool reserve_is_full(const struct reserve *reserve)
 {
 	return atomic_load(&reserve->held) == atomic_load(&reserve->wanted);
+}
+
+void reserve_note_own(struct reserve *reserve, uint64_t bytes)
+{
+	atomic_store(&reserve->own, bytes);
+}
+
+uint64_t reserve_lendable(const struct reserve *reserve)
+{
+	uint64_t held = reserve ? atomic_load(&reserve->held) : 0;
+
+	return held ? held - (held < reserve->last_bytes ?
+				      held : reserve->last_bytes) : 0;
 }
 
 static bool has_all(const struct reserve *reserve)
@@ -52,16 +68,26 @@ static uint64_t room_ask(const struct reserve *reserve)
 	return free_bytes;
 }
 
-/* What there is, or as much as leaves the same again to others. */
+/* All, or as much as leaves the same again to others and to the database. */
 static void wanted_choose(struct reserve *reserve) REQUIRES(reserve->lock)
 {
 	uint64_t held = atomic_load(&reserve->held), room = room_ask(reserve);
+	uint64_t beside = held + atomic_load(&reserve->own);
 	uint64_t wanted = reserve->bytes;
 
-	room = room < UINT64_MAX - held ? room + held : UINT64_MAX;
+	room = room < UINT64_MAX - beside ? room + beside : UINT64_MAX;
 	while (wanted > reserve->bytes / PARTS_MAX && wanted > room / 2)
 		wanted /= 2;
 	atomic_store(&reserve->wanted, wanted > held ? wanted : held);
+}
+
+static uint64_t left_bytes(uint64_t bytes)
+{
+	uint64_t left = bytes / LEFT_PART;
+
+	if (left < LEFT_BYTES_MIN)
+		return 0;
+	return left < LEFT_BYTES_MAX ? left : LEFT_BYTES_MAX;
 }
 
 /* Makes the file so long, or leaves it as it is. */
@@ -69,12 +95,13 @@ static int reserve_grow(struct reserve *reserve, uint64_t bytes)
 	REQUIRES(reserve->lock)
 {
 	uint64_t held = atomic_load(&reserve->held);
-	uint64_t left = bytes < LEFT_BYTES_MAX ? 0 : LEFT_BYTES_MAX;
 	int rc;
 
-	if (bytes > held && room_ask(reserve) < bytes - held + left)
+	if (bytes > held &&
+	    room_ask(reserve) < bytes - held + left_bytes(bytes))
 		return err_set(AEDB_NO_SPACE, "no space to be kept back");
-	rc = vfs_file_allocate(reserve->file, 0, bytes);
+	/* of nothing it would be refused */
+	rc = bytes ? vfs_file_allocate(reserve->file, 0, bytes) : 0;
 	if (rc == AEDB_NO_SPACE) {
 		rc = vfs_file_truncate(reserve->file, held);
 		return rc < 0 ? rc : AEDB_NO_SPACE;
@@ -84,15 +111,24 @@ static int reserve_grow(struct reserve *reserve, uint64_t bytes)
 	return rc;
 }
 
+/* The last part, or what there is of it. */
+static int last_take(struct reserve *reserve) REQUIRES(reserve->lock)
+{
+	uint64_t held = atomic_load(&reserve->held), room = room_ask(reserve);
+	uint64_t bytes = reserve->last_bytes;
+
+	if (held >= bytes)
+		return 0;
+	return reserve_grow(reserve, room < bytes - held ? held + room : bytes);
+}
+
 /* All that is wanted, else at least the last part. */
 static int reserve_take(struct reserve *reserve) REQUIRES(reserve->lock)
 {
-	int rc = reserve_grow(reserve, atomic_load(&reserve->wanted)), last_rc = 0;
+	int rc = reserve_grow(reserve, atomic_load(&reserve->wanted));
+	int last_rc = rc == AEDB_NO_SPACE ? last_take(reserve) : 0;
 
-	if (rc == AEDB_NO_SPACE &&
-	    atomic_load(&reserve->held) < reserve->last_bytes)
-		last_rc = reserve_grow(reserve, reserve->last_bytes);
-	return last_rc < 0 ? last_rc : rc;
+	return last_rc < 0 && last_rc != AEDB_NO_SPACE ? last_rc : rc;
 }
 
 static int reserve_cut(struct reserve *reserve, uint64_t bytes)
@@ -196,6 +232,16 @@ int reserve_refill(struct reserve *reserve)
 		rc = reserve_take(reserve);
 	lock_release(&reserve->lock);
 	return rc;
+}
+
+int reserve_keep_last(struct reserve *reserve)
+{
+	int rc;
+
+	lock_acquire(&reserve->lock);
+	rc = last_take(reserve);
+	lock_release(&reserve->lock);
+	return rc == AEDB_NO_SPACE ? 0 : rc;
 }
 
 int reserve_shrink(struct reserve *reserve)

@@ -36,11 +36,19 @@ int reserve_open(struct vfs *vfs, uint64_t bytes, struct reserve **ret);
 /* What there is stays reserved on the disk. Takes NULL. */
 void reserve_close(struct reserve *reserve);
 
+/* Of the disk the database has so many bytes beside it. Where there is little room,
+ * this is the rest of which the reserve is a part. */
+void reserve_note_own(struct reserve *reserve, uint64_t bytes);
+
 /* Gives the space to the file system, for whoever is first to take it: 1, 0 if
  * there was none to give. The last part (RESERVE_LAST_BYTES, or a quarter of
  * a small one) stays until reserve_release_last. */
 int reserve_release(struct reserve *reserve);
 int reserve_release_last(struct reserve *reserve);
+/* What reserve_release would give. Takes NULL. */
+uint64_t reserve_lendable(const struct reserve *reserve);
+/* Takes the last part again, or what there is of it. */
+int reserve_keep_last(struct reserve *reserve);
 /* Takes it back: what was released, or at the first call and when there is much
  * room all that was asked for. Costs nothing while it has all. */
 int reserve_refill(struct reserve *reserve);

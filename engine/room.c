@@ -18,6 +18,7 @@
 #define RESERVE_BYTES_LEAST MIB
 #define LOG_FREE_PART 8		/* of what is free */
 #define LOG_RESERVE_PART 4
+#define LOG_BYTES_LEAST (32 * KIB)
 #define ENOUGH_BYTES_MAX (64 * MIB)
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -78,9 +79,10 @@ void room_note_full(struct room *room)
 	atomic_store(&room->is_short, true);
 }
 
-uint64_t room_log_bytes_max(const struct room *room)
+uint64_t room_log_bytes_max(const struct room *room, uint64_t kept_bytes)
 {
 	return least(room->log_bytes_wanted,
-		     most(room_free_bytes(room) / LOG_FREE_PART,
-			  room->reserve_bytes / LOG_RESERVE_PART));
+		     most(most(room_free_bytes(room) / LOG_FREE_PART,
+			       kept_bytes / LOG_RESERVE_PART),
+			  LOG_BYTES_LEAST));
 }

@@ -35,8 +35,9 @@ void room_init(struct room *room, struct vfs *vfs,
 void room_look(struct room *room, uint64_t owed);
 void room_note_full(struct room *room);
 
-/* Bytes of log that should go into segments: so few that there is room to do it. */
-uint64_t room_log_bytes_max(const struct room *room);
+/* Bytes of log that should go into segments: so few that there is room to do it,
+ * with those that are kept back for it. */
+uint64_t room_log_bytes_max(const struct room *room, uint64_t kept_bytes);
 
 /* From something that did not fit until there is enough again. */
 static inline bool room_is_short(const struct room *room)

@@ -168,8 +168,13 @@ int storage_edit(struct aedb *db, const struct manifest_edit *edit)
 
 	/* all but what a new snapshot needs gives space back in the end */
 	if (rc == AEDB_NO_SPACE && !edit->snapshot_added &&
-	    (storage_lend_reserve(db) || storage_lend_last(db)))
+	    storage_lend_reserve(db))
 		rc = manifest_append(db->manifest, edit);
+	if (rc == AEDB_NO_SPACE && !edit->snapshot_added &&
+	    storage_lend_last(db)) {
+		rc = manifest_append(db->manifest, edit);
+		reserve_keep_last(db->reserve);
+	}
 	if (rc == AEDB_UNKNOWN)
 		commit_fail(db);
 	return rc;
@@ -394,10 +399,26 @@ int storage_check_space(struct aedb *db)
 	return rc;
 }
 
+/* Bytes of segments and value files, while nobody changes them. */
+static uint64_t stored_bytes(struct aedb *db)
+{
+	const struct levels *levels = levels_now(db);
+	struct file_info info = { 0 };
+	uint64_t bytes = 0;
+
+	for (int level = 0; level < LEVELS_MAX; level++)
+		for (size_t i = 0; i < levels->n[level]; i++)
+			bytes += segment_info(levels->at[level][i])->bytes;
+	while (file_set_info(values_files(db->values), info.number, &info) == 0)
+		bytes += info.bytes;
+	return bytes;
+}
+
 int storage_keep_reserve(struct aedb *db)
 {
 	int rc;
 
+	reserve_note_own(db->reserve, stored_bytes(db));
 	atomic_store(&db->reserve_is_lent, true);
 	rc = storage_check_space(db);
 	if (rc == AEDB_NO_SPACE)

@@ -334,7 +334,8 @@ static int sim_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
 {
 	struct simdisk *disk = disk_of(file->vfs);
 	enum verdict verdict = disk_enter_file(file, true);
-	int rc = disk_admit(disk, file, offset + n);
+	int rc = n ? disk_admit(disk, file, offset + n) :
+		     err_set(AEDB_INVALID, "%s: no bytes to reserve", file->path);
 
 	if (rc == 0 && call_has_effect(verdict))
 		sim_file_allocate(handle_of(file)->file, offset + n);

@@ -281,6 +281,11 @@ static int take(struct run *run, const struct entry *entry)
 
 /* Inputs. */
 
+static struct compact_slice job_lower(const struct compact_job *job)
+{
+	return job->piece ? job->piece->lower : job->pick->lower;
+}
+
 static int input_add(struct run *run, const struct segment_info *info)
 {
 	int rc = segment_open(run->job->segments, NULL, info,
@@ -297,7 +302,8 @@ static int input_add(struct run *run, const struct segment_info *info)
 static int inputs_open(struct run *run)
 {
 	const struct compact_pick *pick = run->job->pick;
-	size_t n = pick->upper.n + pick->lower.n;
+	struct compact_slice lower = job_lower(run->job);
+	size_t n = pick->upper.n + lower.n;
 	int rc = 0;
 
 	run->inputs = calloc(n, sizeof(struct segment *));
@@ -306,8 +312,11 @@ static int inputs_open(struct run *run)
 		return no_memory();
 	for (size_t i = 0; rc == 0 && i < pick->upper.n; i++)
 		rc = input_add(run, pick->upper.at[i]);
-	for (size_t i = 0; rc == 0 && i < pick->lower.n; i++)
-		rc = input_add(run, pick->lower.at[i]);
+	/* before its last piece is written, what goes down stays, too */
+	if (run->job->piece && run->job->piece->upto.n)
+		run->result.n_removed = 0;
+	for (size_t i = 0; rc == 0 && i < lower.n; i++)
+		rc = input_add(run, lower.at[i]);
 	return rc;
 }
 
@@ -320,9 +329,9 @@ static int sources_add(struct run *run)
 		rc = merge_add_segment(run->merge, run->inputs[i]);
 	if (rc == 0 && pick->from > 0)
 		rc = merge_add_run(run->merge, run->inputs, pick->upper.n);
-	if (rc == 0 && pick->lower.n)
+	if (rc == 0 && run->n_inputs > pick->upper.n)
 		rc = merge_add_run(run->merge, run->inputs + pick->upper.n,
-				   pick->lower.n);
+				   run->n_inputs - pick->upper.n);
 	return rc;
 }
 
@@ -441,16 +450,40 @@ static void buried_note(struct run *run)
 		result->added[i].buried_bytes = buried / result->n_added;
 }
 
+static int pass_begin(struct run *run)
+{
+	const struct compact_piece *piece = run->job->piece;
+
+	return piece && piece->above.n ?
+		       merge_seek(run->merge, MEM_SEEK_GT, piece->above.at,
+				  piece->above.n) :
+		       merge_seek(run->merge, MEM_SEEK_FIRST, NULL, 0);
+}
+
+/* Whether the walk is at the end of the piece. */
+static bool pass_is_over(const struct run *run)
+{
+	const struct compact_piece *piece = run->job->piece;
+	const struct entry *entry = merge_entry(run->merge);
+	struct segment_bytes key, upto;
+
+	if (!piece || !piece->upto.n)
+		return false;
+	key = (struct segment_bytes){ entry->key, entry->key_bytes };
+	upto = (struct segment_bytes){ piece->upto.at, piece->upto.n };
+	return segment_bytes_compare(&key, &upto) > 0;
+}
+
 static int pass(struct run *run)
 {
-	int rc = merge_seek(run->merge, MEM_SEEK_FIRST, NULL, 0);
+	int rc = pass_begin(run);
 
-	while (rc == MERGE_ENTRY) {
+	while (rc == MERGE_ENTRY && !pass_is_over(run)) {
 		rc = take(run, merge_entry(run->merge));
 		if (rc == 0)
 			rc = merge_next(run->merge);
 	}
-	if (rc == MERGE_END)
+	if (rc >= 0)
 		rc = key_end(run);
 	if (rc == 0)
 		rc = output_end(run);
@@ -598,7 +631,7 @@ int compact_find_damaged(const struct compact_job *job, file_id_t *ret)
 		return rc;
 	rc = slice_find_damaged(job, job->pick->upper, merge, &damaged);
 	if (rc == 0)
-		rc = slice_find_damaged(job, job->pick->lower, merge, &damaged);
+		rc = slice_find_damaged(job, job_lower(job), merge, &damaged);
 	merge_close(merge);
 	if (rc == 0)
 		*ret = damaged;

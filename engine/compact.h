@@ -25,6 +25,7 @@ struct compact_job {
 	struct values *values;
 	const struct compact_view *view;
 	const struct compact_pick *pick;
+	const struct compact_piece *piece;	/* NULL: all of the pick */
 	struct pace *pace;
 	size_t page_bytes;	/* as segment_writer_open; 0: the usual */
 };

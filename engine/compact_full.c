@@ -107,7 +107,7 @@ void compact_pick_emptied(const struct compact_view *view,
 	size_t n = 0;
 
 	pick->n_emptied = 0;
-	if (pick->action != COMPACT_MERGE)
+	if (pick->action != COMPACT_MERGE || pick->is_in_pieces)
 		return;
 	for (size_t i = 0; i < view->n_files; i++) {
 		const struct compact_file *file = &view->files[i];
@@ -151,9 +151,10 @@ static unsigned int full_level(const struct compact_view *view)
 static bool pick_any_down(const struct compact_view *view, unsigned int level,
 			  struct compact_pick *ret)
 {
+	if (level == 0)
+		return compact_pick_oldest(view, ret);
 	for (size_t i = view->levels[level].n; i > 0; i--)
-		if (level == 0 ? compact_pick_level0(view, i - 1, ret) :
-				 compact_pick_down(view, level, i - 1, ret))
+		if (compact_pick_down(view, level, i - 1, ret))
 			return true;
 	return false;
 }

@@ -66,16 +66,39 @@ static bool fits(const struct compact_view *view, unsigned int level,
 	       compact_overlap_max(view);
 }
 
-/* Whether it can be read, and there is room for what it may write. */
+static uint64_t largest_bytes(struct compact_slice slice)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < slice.n; i++)
+		if (slice.at[i]->bytes > bytes)
+			bytes = slice.at[i]->bytes;
+	return bytes;
+}
+
+/* Whether there is room for what it may write, in pieces perhaps. */
+static bool pick_has_room(const struct compact_view *view,
+			  struct compact_pick *pick)
+{
+	uint64_t room = view->limits.room_bytes;
+	uint64_t upper = compact_slice_bytes(pick->upper);
+
+	pick->is_in_pieces = false;
+	if (!room || pick->action == COMPACT_MOVE ||
+	    upper + compact_slice_bytes(pick->lower) <= room)
+		return true;
+	pick->is_in_pieces = pick->lower.n > 1 &&
+			     upper + largest_bytes(pick->lower) <= room;
+	return pick->is_in_pieces;
+}
+
+/* Whether it can be read, too. */
 static bool pick_is_possible(const struct compact_view *view,
-			     const struct compact_pick *pick)
+			     struct compact_pick *pick)
 {
 	return compact_view_is_readable(view, pick->upper) &&
 	       compact_view_is_readable(view, pick->lower) &&
-	       (!view->limits.room_bytes ||
-		compact_slice_bytes(pick->upper) +
-				compact_slice_bytes(pick->lower) <=
-			view->limits.room_bytes);
+	       pick_has_room(view, pick);
 }
 
 /* Fills in lower and action for an upper that goes to the next level. */
@@ -91,16 +114,20 @@ static void pick_lower(const struct compact_view *view, struct compact_pick *ret
 			      COMPACT_MOVE : COMPACT_MERGE;
 }
 
-bool compact_pick_level0(const struct compact_view *view, size_t seed,
-			 struct compact_pick *ret)
+/* The oldest of level 0, as many as go at once, begin here. */
+static size_t level0_start(struct compact_slice all)
+{
+	return all.n > COMPACT_LEVEL0_MAX ? all.n - COMPACT_LEVEL0_MAX : 0;
+}
+
+/* A segment with all that overlap it, and these, from `start` on. */
+static bool level0_gather(const struct compact_view *view, size_t start,
+			  size_t seed, struct compact_pick *ret)
 {
 	struct compact_slice all = view->levels[0];
-	size_t start = all.n > COMPACT_LEVEL0_MAX ? all.n - COMPACT_LEVEL0_MAX : 0;
 	bool is_in[COMPACT_LEVEL0_MAX] = { false }, has_grown = true;
 	struct segment_bytes first, last;
 
-	if (seed < start)
-		return false;
 	is_in[seed - start] = true;
 	ret->from = 0;
 	while (has_grown) {
@@ -120,6 +147,30 @@ bool compact_pick_level0(const struct compact_view *view, size_t seed,
 	return pick_is_possible(view, ret);
 }
 
+bool compact_pick_level0(const struct compact_view *view, size_t seed,
+			 struct compact_pick *ret)
+{
+	size_t start = level0_start(view->levels[0]);
+
+	/* newer ones need not come along where there is no room for them */
+	return seed >= start && (level0_gather(view, start, seed, ret) ||
+				 level0_gather(view, seed, seed, ret));
+}
+
+bool compact_pick_oldest(const struct compact_view *view,
+			 struct compact_pick *ret)
+{
+	size_t start = level0_start(view->levels[0]), n = view->levels[0].n;
+
+	for (size_t i = n; i > start; i--)
+		if (level0_gather(view, start, i - 1, ret))
+			return true;
+	for (size_t i = start; i < n; i++)
+		if (level0_gather(view, i, i, ret))
+			return true;
+	return false;
+}
+
 bool compact_pick_down(const struct compact_view *view, unsigned int level,
 		       size_t i, struct compact_pick *ret)
 {
@@ -137,6 +188,54 @@ bool compact_pick_in_place(const struct compact_view *view, unsigned int level,
 	ret->upper = slice;
 	ret->lower = (struct compact_slice){ NULL, 0 };
 	return pick_is_possible(view, ret);
+}
+
+/* Pieces. */
+
+static void key_copy(const struct segment_bytes *key, struct compact_key *ret)
+{
+	memcpy(ret->at, key->at, key->n);
+	ret->n = key->n;
+}
+
+/* As much as there is room for, beside a copy of all of upper. */
+static void piece_begin(const struct compact_view *view,
+			const struct compact_pick *pick, size_t at,
+			struct compact_piece *ret)
+{
+	struct compact_slice lower = { pick->lower.at + at, pick->lower.n - at };
+	uint64_t bytes = compact_slice_bytes(pick->upper);
+	size_t n = 0;
+
+	while (n < lower.n &&
+	       (n == 0 || bytes + lower.at[n]->bytes <= view->limits.room_bytes))
+		bytes += lower.at[n++]->bytes;
+	ret->upto.n = 0;
+	if (n < lower.n)
+		key_copy(&lower.at[n - 1]->last, &ret->upto);
+	lower.n = n;
+	ret->lower = lower;
+}
+
+void compact_piece_first(const struct compact_view *view,
+			 const struct compact_pick *pick,
+			 struct compact_piece *ret)
+{
+	ret->above.n = 0;
+	piece_begin(view, pick, 0, ret);
+}
+
+bool compact_piece_next(const struct compact_view *view,
+			const struct compact_pick *pick,
+			struct compact_piece *piece)
+{
+	size_t at = (size_t)(piece->lower.at - pick->lower.at) + piece->lower.n;
+
+	if (!piece->upto.n)
+		return false;
+	piece->above = piece->upto;
+	piece_begin(view, pick, at, piece);
+	return true;
 }
 
 /* Dropped scopes. */
@@ -161,6 +260,7 @@ bool compact_pick_dropped(const struct compact_view *view,
 		ret->from = ret->to = level;
 		ret->upper = (struct compact_slice){ all.at + i, end - i };
 		ret->lower = (struct compact_slice){ NULL, 0 };
+		ret->is_in_pieces = false;
 		return true;
 	}
 	return false;
@@ -178,12 +278,6 @@ static double level_score(const struct compact_view *view, unsigned int level)
 	return level == 0 && files > bytes ? files : bytes;
 }
 
-static void turn_note(struct compact_turns *turns, unsigned int level,
-		      const struct segment_bytes *last)
-{
-	memcpy(turns->after[level].at, last->at, last->n);
-	turns->after[level].n = last->n;
-}
 
 /* The next segment of a level in turn. */
 static bool pick_in_turn(const struct compact_view *view,
@@ -203,17 +297,9 @@ static bool pick_in_turn(const struct compact_view *view,
 
 		if (!compact_pick_down(view, level, i, ret))
 			continue;
-		turn_note(turns, level, &all.at[i]->last);
+		key_copy(&all.at[i]->last, &turns->after[level]);
 		return true;
 	}
-	return false;
-}
-
-static bool pick_oldest(const struct compact_view *view, struct compact_pick *ret)
-{
-	for (size_t i = view->levels[0].n; i > 0; i--)
-		if (compact_pick_level0(view, i - 1, ret))
-			return true;
 	return false;
 }
 
@@ -233,7 +319,7 @@ bool compact_pick_size(const struct compact_view *view,
 		if (score[fullest] < 1)
 			return false;
 		ret->reason = COMPACT_SIZE;
-		if (fullest == 0 ? pick_oldest(view, ret) :
+		if (fullest == 0 ? compact_pick_oldest(view, ret) :
 				   pick_in_turn(view, turns, fullest, ret))
 			return true;
 		score[fullest] = 0;

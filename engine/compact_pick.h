@@ -29,6 +29,11 @@ enum compact_action {
 	COMPACT_DISCARD,	/* `upper` goes, unread */
 };
 
+struct compact_key {
+	uint8_t at[SEGMENT_KEY_BYTES_MAX];
+	size_t n;
+};
+
 /* Not to be copied: upper may point into it. Slices are borrowed from the view. */
 struct compact_pick {
 	enum compact_reason reason;
@@ -37,9 +42,21 @@ struct compact_pick {
 	struct compact_slice upper;	/* of level `from`; of 0: newest first */
 	struct compact_slice lower;	/* of level `to`, where it is another */
 	const struct segment_info *level0[COMPACT_LEVEL0_MAX];
+	/* There is room to merge it with some of `lower` at once only: one
+	 * struct compact_piece after the other, and no values move. */
+	bool is_in_pieces;
 	/* Value files whose values, as far as the inputs name them, move. */
 	file_id_t emptied[COMPACT_EMPTIED_MAX];	/* ascending */
 	size_t n_emptied;
+};
+
+/* A part of a pick by the range of its keys, which ends with a segment of `lower`.
+ * Of all but the last the segments of `upper` stay where they are: what was read of
+ * them lies in both levels until then, and readers find the upper one first. */
+struct compact_piece {
+	struct compact_slice lower;	/* borrowed, as the pick's */
+	struct compact_key above;	/* its keys are above; n 0: it is the first */
+	struct compact_key upto;	/* and go up to this one; n 0: the last */
 };
 
 /* Whose turn it is. */
@@ -47,10 +64,7 @@ struct compact_turns {
 	unsigned int count;
 	/* The greatest key of the last pick at each level: the next one begins
 	 * behind it. */
-	struct {
-		uint8_t at[SEGMENT_KEY_BYTES_MAX];
-		size_t n;
-	} after[SEGMENT_LEVELS_MAX];
+	struct compact_key after[SEGMENT_LEVELS_MAX];
 };
 
 /* The next one worth its cost; false: there is none. */
@@ -66,6 +80,15 @@ bool compact_pick_room(const struct compact_view *view,
  * `fresh_from` on were written on that way: file_set_next when it was begun. */
 bool compact_pick_full(const struct compact_view *view, file_id_t fresh_from,
 		       struct compact_pick *ret);
+
+/* The first piece, and the one that comes next: false, there is none. What the
+ * finished ones were made of may be gone. */
+void compact_piece_first(const struct compact_view *view,
+			 const struct compact_pick *pick,
+			 struct compact_piece *ret);
+bool compact_piece_next(const struct compact_view *view,
+			const struct compact_pick *pick,
+			struct compact_piece *piece);
 
 const char *compact_reason_name(enum compact_reason reason);
 

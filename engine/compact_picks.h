@@ -14,9 +14,12 @@ uint64_t compact_moved_max(const struct compact_view *view);
 
 /* Build a pick, all but its reason; false: something in it cannot be read, or there
  * is no room for it.
- * compact_pick_level0: what has to go with a segment of level 0; compact_pick_down:
- * a segment to the next level; compact_pick_in_place: segments in a row. */
+ * compact_pick_level0: what has to go with a segment of level 0; compact_pick_oldest:
+ * of its oldest segments as many as can; compact_pick_down: a segment to the next
+ * level; compact_pick_in_place: segments in a row. */
 bool compact_pick_level0(const struct compact_view *view, size_t seed,
+			 struct compact_pick *ret);
+bool compact_pick_oldest(const struct compact_view *view,
 			 struct compact_pick *ret);
 bool compact_pick_down(const struct compact_view *view, unsigned int level,
 		       size_t i, struct compact_pick *ret);

@@ -119,7 +119,8 @@ static bool pick_emptying(const struct compact_view *view,
 
 			if (!moved_bytes(e, all.at[i]) ||
 			    !(level ? compact_pick_in_place(view, level, one, ret) :
-				      compact_pick_level0(view, i, ret)))
+				      compact_pick_level0(view, i, ret)) ||
+			    ret->is_in_pieces)
 				continue;
 			ret->reason = COMPACT_SPACE;
 			ret->action = COMPACT_MERGE;

@@ -16,6 +16,7 @@
 #include "compaction.h"
 #include "compaction_view.h"
 #include "err.h"
+#include "reserve.h"
 #include "storage.h"
 #include "txn.h"
 
@@ -170,8 +171,10 @@ static int job_run(struct aedb *db, const struct compact_job *job)
 	return rc;
 }
 
-static int pick_run(struct aedb *db, const struct compact_view *view,
-		    const struct compact_pick *pick)
+/* All of a pick, or a piece of it. */
+static int piece_run(struct aedb *db, const struct compact_view *view,
+		     const struct compact_pick *pick,
+		     const struct compact_piece *piece)
 	REQUIRES(db->compaction_lock)
 {
 	struct compact_job job = {
@@ -179,6 +182,7 @@ static int pick_run(struct aedb *db, const struct compact_view *view,
 		.values = db->values,
 		.view = view,
 		.pick = pick,
+		.piece = piece,
 		.pace = &db->compaction->pace,
 		.page_bytes = db->budget.page_bytes,
 	};
@@ -188,6 +192,23 @@ static int pick_run(struct aedb *db, const struct compact_view *view,
 	rc = job_run(db, &job);
 	storage_unhold(db);
 	storage_clean(db);
+	return rc;
+}
+
+/* Each piece is shown, and what it was made of goes, before the next is begun. */
+static int pick_run(struct aedb *db, const struct compact_view *view,
+		    const struct compact_pick *pick)
+	REQUIRES(db->compaction_lock)
+{
+	struct compact_piece piece;
+	int rc;
+
+	if (!pick->is_in_pieces)
+		return piece_run(db, view, pick, NULL);
+	compact_piece_first(view, pick, &piece);
+	do
+		rc = piece_run(db, view, pick, &piece);
+	while (rc == 0 && compact_piece_next(view, pick, &piece));
 	return rc;
 }
 
@@ -291,14 +312,13 @@ static bool pick_lacks_room(struct aedb *db, enum compaction_aim aim,
 	return false;
 }
 
-/* What a compaction may write: with the reserve, if that is not lent yet, and
- * without the last bit. */
+/* What a compaction may write: with what can be lent, and without the last bit. */
 static uint64_t room_bytes(struct aedb *db) REQUIRES(db->compaction_lock)
 {
 	uint64_t bytes = room_free_bytes(&db->room);
 
-	if (!atomic_load(&db->reserve_is_lent) && bytes < UINT64_MAX / 2)
-		bytes += db->room.reserve_bytes;
+	if (bytes < UINT64_MAX / 2)
+		bytes += reserve_lendable(db->reserve);
 	return (bytes / 8 * 7 >> db->compaction->halvings) + 1;
 }
 

@@ -448,25 +448,55 @@ static uint64_t written_bytes(const struct compact_pick *pick)
 	return bytes;
 }
 
-/* Takes what room there is back, until there is no more. */
-static void make_room(struct sketch *s, uint64_t room_bytes)
+/* The same of a pick that is merged piece by piece, each of which stays beside
+ * what it was made of; the pieces have all of it. */
+static uint64_t pieces_bytes(const struct compact_view *view,
+			     const struct compact_pick *pick)
+{
+	uint64_t upper = compact_slice_bytes(pick->upper), most = 0;
+	struct compact_piece piece;
+	size_t n = 0;
+
+	compact_piece_first(view, pick, &piece);
+	CHECK_EQ(piece.above.n, 0);
+	do {
+		uint64_t bytes = upper + compact_slice_bytes(piece.lower);
+
+		CHECK(piece.lower.at == pick->lower.at + n);
+		n += piece.lower.n;
+		most = bytes > most ? bytes : most;
+	} while (compact_piece_next(view, pick, &piece));
+	CHECK_EQ(n, pick->lower.n);
+	CHECK_EQ(piece.upto.n, 0);
+	CHECK_EQ(pick->n_emptied, 0);
+	return most;
+}
+
+/* Takes what room there is back, until there is no more; returns how many steps
+ * were made in pieces. */
+static size_t make_room(struct sketch *s, uint64_t room_bytes)
 {
 	struct compact_turns turns = { 0 };
 	struct compact_pick pick;
-	size_t steps = 0;
+	size_t steps = 0, in_pieces = 0;
 
 	s->view.limits.room_bytes = room_bytes;
 	while (compact_pick_room(sketch_view(s), &turns, &pick)) {
 		CHECK_THAT(++steps < STEPS_MAX, "it never ends: %s at level %u",
 			   compact_reason_name(pick.reason), pick.from);
-		CHECK(written_bytes(&pick) <= room_bytes);
+		CHECK((pick.is_in_pieces ? pieces_bytes(&s->view, &pick) :
+					   written_bytes(&pick)) <= room_bytes);
+		in_pieces += pick.is_in_pieces;
 		sketch_apply(s, &pick);
 	}
 	s->view.limits.room_bytes = 0;
+	return in_pieces;
 }
 
 TEST(room, "on a full disk no step needs more than is left, and what it can give back comes back")
 {
+	size_t in_pieces = 0;
+
 	for (int round = 0; round < 20; round++) {
 		struct compact_turns turns = { 0 };
 		const struct compact_view *view;
@@ -479,7 +509,7 @@ TEST(room, "on a full disk no step needs more than is left, and what it can give
 			if (check_random() % 4 == 0)
 				settle(s, &turns);
 		}
-		make_room(s, KIB + check_random() % (16 * KIB));
+		in_pieces += make_room(s, KIB + check_random() % (16 * KIB));
 		sketch_check(s);
 		make_room(s, 4096 * KIB);
 		sketch_check(s);
@@ -488,6 +518,7 @@ TEST(room, "on a full disk no step needs more than is left, and what it can give
 			CHECK(!compact_file_is_poor(&view->files[i], 90));
 		sketch_free(s);
 	}
+	CHECK(in_pieces > 0);
 }
 
 static bool is_damaged(const struct sketch *s, struct compact_slice slice)

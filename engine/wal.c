@@ -29,6 +29,7 @@
 #include "wal_chain.h"
 #include "wal_read.h"
 #include "wal_spare.h"
+#include "wal_tail.h"
 
 #define NOTE_BYTES FRAME_HEADER_BYTES
 /* A commit is not split for less room than this at the end of a file. */
@@ -734,33 +735,66 @@ static int wal_copy_tail(struct wal *wal, struct wal_reader *reader)
 	return rc < 0 ? rc : wal_write_group(wal);
 }
 
+/* A log that goes on where it was known durable, with a copy of its tail: 1, there
+ * is no room for that. */
+static int wal_new_with_tail(struct vfs *vfs, const struct wal_options *options,
+			     struct wal_reader *reader, struct wal **ret)
+{
+	struct wal_link link;
+	struct wal *wal;
+	int rc = wal_reader_link(reader, &link);
+
+	if (rc == 0)
+		rc = wal_new(vfs, options, &link, &wal);
+	if (rc == AEDB_NO_SPACE && link.tail_bytes)
+		return 1;
+	if (rc < 0)
+		return rc;
+	rc = wal_copy_tail(wal, reader);
+	if (rc < 0)
+		wal_close(wal);
+	else
+		*ret = wal;
+	return rc;
+}
+
+/* One that goes on behind its tail. */
+static int wal_new_behind_tail(struct vfs *vfs, const struct wal_options *options,
+			       struct wal_reader *reader, struct wal **ret)
+{
+	struct wal_link link;
+	struct wal_tail tail;
+	int rc = wal_reader_link_behind(reader, &link, &tail);
+
+	if (rc == 0)
+		rc = wal_tail_renew(vfs, options->db_uuid, &tail);
+	return rc < 0 ? rc : wal_new(vfs, options, &link, ret);
+}
+
 int wal_start(struct vfs *vfs, const struct wal_options *options,
 	      struct wal_reader *reader, struct wal **ret)
 {
-	struct wal_link link;
 	struct wal *wal;
 	int rc = wal_files_sweep(vfs);
 
 	if (rc == 0)
-		rc = wal_reader_link(reader, &link);
-	if (rc == 0)
-		rc = wal_new(vfs, options, &link, &wal);
+		rc = wal_new_with_tail(vfs, options, reader, &wal);
+	if (rc > 0)
+		rc = wal_new_behind_tail(vfs, options, reader, &wal);
 	if (rc < 0)
-		return rc;
-	rc = wal_copy_tail(wal, reader);
+		goto out;
 	/* an opening that was killed may have left the name of the file that
 	 * this one continues in memory only */
-	if (rc == 0)
-		rc = wal_names_sync(vfs);
+	rc = wal_names_sync(vfs);
 	if (rc == 0)
 		rc = wal_publish_first(wal);
-	if (rc < 0) {
+	if (rc < 0)
 		wal_close(wal);
-		/* Nobody waits here for a commit whose outcome is unknown. */
-		return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
-	}
-	*ret = wal;
-	return 0;
+	else
+		*ret = wal;
+out:
+	/* Nobody waits here for a commit whose outcome is unknown. */
+	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 }
 
 bool wal_group_goes_over(const struct wal *wal)

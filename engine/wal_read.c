@@ -57,7 +57,7 @@ struct wal_reader {
 	struct wal_sums sums;
 	struct wal_assembly commit;
 	struct wal_place kept, kept_before;	/* before: the last commit returned */
-	lsn_t end_lsn;		/* valid once ended */
+	struct wal_place end_place;	/* valid once ended */
 	seq_t last_seq;
 	bool is_ended, is_rewound;
 };
@@ -124,7 +124,7 @@ void wal_reader_close(struct wal_reader *r)
 /* Ends the log before the commit in assembly, or here. */
 static void reader_end(struct wal_reader *r)
 {
-	r->end_lsn = r->commit.is_open ? r->commit.start.lsn : r->at.lsn;
+	r->end_place = r->commit.is_open ? r->commit.start : r->at;
 	r->commit.is_open = false;
 	r->is_ended = true;
 }
@@ -374,7 +374,7 @@ int wal_reader_next(struct wal_reader *r, struct wal_read_commit *ret)
 	int rc = 0;
 
 	while (rc == 0 && !r->is_ended) {
-		if (r->is_rewound && !r->commit.is_open && r->at.lsn >= r->end_lsn)
+		if (r->is_rewound && !r->commit.is_open && r->at.lsn >= r->end_place.lsn)
 			r->is_ended = true;
 		else
 			rc = reader_advance(r);
@@ -442,7 +442,7 @@ int wal_reader_end_before(struct wal_reader *r, const char *reason)
 void wal_reader_stop_before(struct wal_reader *r)
 {
 	r->kept = r->kept_before;
-	r->end_lsn = r->commit.start.lsn;
+	r->end_place = r->commit.start;
 	r->is_ended = true;
 }
 
@@ -472,36 +472,66 @@ static int reader_sum_again(struct wal_reader *r, const struct wal_place *place)
 	return rc;
 }
 
+/* What goes on from a place in the files read. */
+static int reader_link_at(struct wal_reader *r, const struct wal_place *place,
+			  struct wal_link *ret)
+{
+	const struct wal_header *header = &r->scan.files[place->file];
+	int rc = 0;
+
+	if (place->file != r->at.file || r->sums.n < place->sums_n)
+		rc = reader_sum_again(r, place);
+	if (rc == 0)
+		rc = sums_digest(&r->sums, place->sums_n, header,
+				 ret->prev_digest);
+	if (rc < 0)
+		return rc;
+	ret->prev_number = header->base.number;
+	ret->start_lsn = place->lsn;
+	return 0;
+}
+
 int wal_reader_link(struct wal_reader *r, struct wal_link *ret)
 {
 	struct wal_link link = { .number = r->scan.newest + 1 };
 	int rc = 0;
 
 	if (r->scan.files_n) {
-		if (r->kept.file != r->at.file)
-			rc = reader_sum_again(r, &r->kept);
-		if (rc == 0)
-			rc = sums_digest(&r->sums, r->kept.sums_n,
-					 &r->scan.files[r->kept.file],
-					 link.prev_digest);
-		if (rc < 0)
-			return rc;
-		link.prev_number = r->scan.files[r->kept.file].base.number;
-		link.start_lsn = r->kept.lsn;
-		link.tail_bytes = r->end_lsn - r->kept.lsn;
+		rc = reader_link_at(r, &r->kept, &link);
+		link.tail_bytes = r->end_place.lsn - r->kept.lsn;
 	} else if (r->options.end) {
 		link.prev_number = r->options.newest_number;
 		link.start_lsn = r->end.lsn;
 		memcpy(link.prev_digest, r->end.digest, WAL_DIGEST_BYTES);
 	}
+	if (rc == 0)
+		*ret = link;
+	return rc;
+}
+
+/* Of a file that another continues all is durable. */
+int wal_reader_link_behind(struct wal_reader *r, struct wal_link *ret,
+			   struct wal_tail *ret_tail)
+{
+	struct wal_link link = { .number = r->scan.newest + 1 };
+	struct wal_tail tail = { .end = r->end_place.lsn };
+	const struct wal_header *header = &r->scan.files[r->end_place.file];
+	int rc = reader_link_at(r, &r->end_place, &link);
+
+	if (rc < 0)
+		return rc;
+	tail.file = link.prev_number;
+	tail.begin = r->kept.lsn > header->start_lsn ? r->kept.lsn :
+						       header->start_lsn;
 	*ret = link;
+	*ret_tail = tail;
 	return 0;
 }
 
 int wal_reader_rewind(struct wal_reader *r)
 {
 	r->is_rewound = true;
-	r->is_ended = r->scan.files_n == 0 || r->kept.lsn == r->end_lsn;
+	r->is_ended = r->scan.files_n == 0 || r->kept.lsn == r->end_place.lsn;
 	if (r->is_ended)
 		return 0;
 	r->at = r->kept;

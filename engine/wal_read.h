@@ -84,6 +84,17 @@ struct wal_link {
 int wal_reader_link(struct wal_reader *reader, struct wal_link *ret);
 int wal_reader_rewind(struct wal_reader *reader);
 
+/* Frames of the file the log ends in that are not known durable. */
+struct wal_tail {
+	file_id_t file;
+	lsn_t begin, end;
+};
+
+/* The link of a log that goes on behind its tail, which has to be made durable
+ * where it is: for a link that has a tail, at the end of the log. */
+int wal_reader_link_behind(struct wal_reader *reader, struct wal_link *ret,
+			   struct wal_tail *ret_tail);
+
 /* What was cut or lost, one message each; borrowed until close. */
 size_t wal_reader_findings(const struct wal_reader *reader,
 			   const char *const **ret);

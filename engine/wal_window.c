@@ -153,6 +153,11 @@ bool wal_window_guess(const struct wal_window *w, lsn_t lsn, struct frame *ret)
 	return true;
 }
 
+const uint8_t *wal_window_bytes(const struct wal_window *w, lsn_t lsn)
+{
+	return window_at(w, wal_offset(&w->header, lsn));
+}
+
 uint32_t wal_window_checksum(const struct wal_window *w, lsn_t lsn)
 {
 	return frame_checksum(window_at(w, wal_offset(&w->header, lsn)));

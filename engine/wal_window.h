@@ -52,6 +52,10 @@ static inline lsn_t wal_window_behind(const struct wal_window *w, lsn_t lsn,
 	return lsn + frame_bytes(&w->seal, frame->payload_bytes);
 }
 
+/* The bytes of the good frame at lsn that was looked at last; borrowed until the
+ * next call. */
+const uint8_t *wal_window_bytes(const struct wal_window *w, lsn_t lsn);
+
 /* The checksum of the good frame at lsn that was looked at last. */
 uint32_t wal_window_checksum(const struct wal_window *w, lsn_t lsn);
 

@@ -385,6 +385,122 @@ TEST(any_call, "any call that finds no room takes nothing but its own commit wit
 		life(seed, call);
 }
 
+#define TAIL_PUTS 1500u
+#define TAIL_VALUE_BYTES 2000u
+#define TAIL_CUTS 12
+
+static void tail_options(struct aedb_options *ret)
+{
+	aedb_options_init(ret);
+	ret->mode = AEDB_OPEN_CREATE;
+	ret->maintenance = AEDB_ON_CALL;
+	ret->durability = AEDB_OS;
+	ret->wal_file_bytes = 4 * MIB;
+}
+
+static struct aedb *tail_open(struct simdisk *disk)
+{
+	struct aedb_options options;
+	struct aedb *db;
+
+	tail_options(&options);
+	CHECK_OK(db_open(simdisk_vfs(disk), "simdisk", &options, &db));
+	return db;
+}
+
+static size_t tail_key(unsigned int i, char *ret)
+{
+	return (size_t)sprintf(ret, "key-%05u", i);
+}
+
+/* A disk on which a killed process left a log that was never synced, and others
+ * what room there was. */
+static struct simdisk *tail_disk(void)
+{
+	struct simdisk *disk = simdisk_new(check_random()), *killed;
+	struct aedb *db = tail_open(disk);
+	struct aedb_scope *scope;
+	char key[LOAD_KEY_BYTES_MAX];
+
+	CHECK_OK(load_create(db));
+	CHECK_OK(aedb_scope_open(db, LOAD_PROJECT, "one", &scope));
+	for (unsigned int i = 0; i < TAIL_PUTS; i++) {
+		memset(expected, (int)i, TAIL_VALUE_BYTES);
+		CHECK_OK(aedb_put(scope, key, tail_key(i, key), expected,
+				  TAIL_VALUE_BYTES));
+	}
+	killed = simdisk_clone(disk);
+	simdisk_crash(killed, 1, SIMDISK_KILL);
+	simdisk_limit_bytes(killed, simdisk_used_bytes(killed));
+	aedb_scope_close(scope);
+	CHECK_OK(aedb_close(db));
+	simdisk_free(disk);
+	return killed;
+}
+
+/* How many of the commits there are; no other is. */
+static unsigned int tail_count(struct aedb *db)
+{
+	struct aedb_scope *scope;
+	struct aedb_entry entry;
+	char key[LOAD_KEY_BYTES_MAX];
+	unsigned int n = 0;
+
+	if (aedb_scope_open(db, LOAD_PROJECT, "one", &scope) < 0)
+		return 0;
+	while (n < TAIL_PUTS &&
+	       aedb_get(scope, NULL, key, tail_key(n, key), &entry) == 0) {
+		CHECK_EQ(entry.value_bytes, TAIL_VALUE_BYTES);
+		CHECK_EQ(((const uint8_t *)entry.value)[n], (uint8_t)n);
+		aedb_unpin(&entry);
+		n++;
+	}
+	CHECK_EQ(plane_count(scope), n);
+	aedb_scope_close(scope);
+	return n;
+}
+
+/* Opens while the power is cut in a call; 0: in none. Returns how many calls there
+ * were. */
+static uint64_t tail_cut(struct simdisk *full, uint64_t call)
+{
+	struct simdisk *disk = simdisk_clone(full);
+	struct aedb_options options;
+	uint64_t calls = simdisk_calls(disk);
+	struct aedb *db;
+	unsigned int n;
+
+	tail_options(&options);
+	simdisk_cut_at(disk, call ? calls + call : 0);
+	if (db_open(simdisk_vfs(disk), "simdisk", &options, &db) == 0) {
+		n = tail_count(db);
+		CHECK_EQ(n, TAIL_PUTS);
+		calls = simdisk_calls(disk) - calls;
+		simdisk_crash(disk, call, SIMDISK_DROP_ALL);
+		aedb_close(db);
+	} else {
+		n = 0;
+		CHECK(call > 0);
+		simdisk_crash(disk, call, SIMDISK_RANDOM);
+	}
+	simdisk_limit_bytes(disk, 0);
+	db = tail_open(disk);
+	CHECK(tail_count(db) >= n);
+	CHECK_OK(aedb_close(db));
+	simdisk_free(disk);
+	return calls;
+}
+
+TEST(tail, "a log left unsynced is kept on a disk without room for a copy, whenever the power is cut")
+{
+	struct simdisk *full = tail_disk();
+	uint64_t calls = tail_cut(full, 0);
+
+	for (uint64_t i = 1; i < TAIL_CUTS; i++)
+		tail_cut(full, calls * i / TAIL_CUTS);
+	simdisk_free(full);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

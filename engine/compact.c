@@ -132,6 +132,10 @@ static int pay(struct run *run)
 {
 	uint64_t bytes = segment_writer_bytes(run->writer);
 
+	if (run->job->room_bytes &&
+	    run->result.written_bytes + bytes > run->job->room_bytes)
+		return err_set(AEDB_NO_SPACE,
+			       "compaction: more is left than there is room for");
 	if (bytes < run->paid_bytes + PACE_BYTES)
 		return 0;
 	bytes -= run->paid_bytes;

@@ -28,6 +28,7 @@ struct compact_job {
 	const struct compact_piece *piece;	/* NULL: all of the pick */
 	struct pace *pace;
 	size_t page_bytes;	/* as segment_writer_open; 0: the usual */
+	uint64_t room_bytes;	/* AEDB_NO_SPACE when segments would take more; 0: may */
 };
 
 /* All owned. */

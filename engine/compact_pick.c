@@ -17,6 +17,8 @@
 #define SMALL_RUN 8		/* so many in a row are merged into one */
 #define SCORE_LEVELS (SEGMENT_LEVELS_MAX - 1)
 
+#define LEFT_PART_MIN 0.05	/* is left of the entries of any merge */
+
 /* What an action costs and frees, in bytes; both are guesses. */
 struct gain {
 	double cost, freed;
@@ -76,19 +78,49 @@ static uint64_t largest_bytes(struct compact_slice slice)
 	return bytes;
 }
 
+static bool superseded_can_go(const struct compact_view *view,
+			      const struct segment_info *info)
+{
+	return info->superseded &&
+	       !retention_keeps(&view->retention, info->superseded_min,
+				info->superseded_until);
+}
+
+/* What is left of the entries if each tombstone meets what it was made for. */
+static double left_part(const struct compact_view *view,
+			const struct compact_pick *pick)
+{
+	const struct compact_slice slices[] = { pick->upper, pick->lower };
+	double entries = 0, gone = 0;
+
+	for (size_t k = 0; k < 2; k++) {
+		for (size_t i = 0; i < slices[k].n; i++) {
+			const struct segment_info *info = slices[k].at[i];
+
+			entries += (double)info->entries;
+			gone += (double)info->tombstones;
+			if (superseded_can_go(view, info))
+				gone += (double)info->superseded;
+		}
+	}
+	return gone < entries * (1 - LEFT_PART_MIN) ? 1 - gone / entries :
+						      LEFT_PART_MIN;
+}
+
 /* Whether there is room for what it may write, in pieces perhaps. */
 static bool pick_has_room(const struct compact_view *view,
 			  struct compact_pick *pick)
 {
-	uint64_t room = view->limits.room_bytes;
-	uint64_t upper = compact_slice_bytes(pick->upper);
+	double part = view->limits.is_hopeful ? left_part(view, pick) : 1;
+	double room = (double)view->limits.room_bytes / part;
+	double upper = (double)compact_slice_bytes(pick->upper);
 
 	pick->is_in_pieces = false;
-	if (!room || pick->action == COMPACT_MOVE ||
-	    upper + compact_slice_bytes(pick->lower) <= room)
+	if (!view->limits.room_bytes || pick->action == COMPACT_MOVE ||
+	    upper + (double)compact_slice_bytes(pick->lower) <= room)
 		return true;
 	pick->is_in_pieces = pick->lower.n > 1 &&
-			     upper + largest_bytes(pick->lower) <= room;
+			     upper + (double)largest_bytes(pick->lower) <= room;
 	return pick->is_in_pieces;
 }
 
@@ -377,14 +409,6 @@ static void gain_add_values(const struct compact_view *view,
 		gain->freed += (double)(file->bytes - file->live_bytes) * share /
 			       (double)file->live_bytes;
 	}
-}
-
-static bool superseded_can_go(const struct compact_view *view,
-			      const struct segment_info *info)
-{
-	return info->superseded &&
-	       !retention_keeps(&view->retention, info->superseded_min,
-				info->superseded_until);
 }
 
 /* What reading a segment frees by itself. */

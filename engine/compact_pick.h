@@ -76,6 +76,10 @@ bool compact_pick_next(const struct compact_view *view,
 bool compact_pick_room(const struct compact_view *view,
 		       struct compact_turns *turns, struct compact_pick *ret);
 
+/* The same where that finds nothing: a merge, without values that move, that will
+ * probably fit into limits.room_bytes. */
+bool compact_pick_hopeful(const struct compact_view *view,
+			  struct compact_turns *turns, struct compact_pick *ret);
 /* The next step on the way to one level without garbage. Segments numbered from
  * `fresh_from` on were written on that way: file_set_next when it was begun. */
 bool compact_pick_full(const struct compact_view *view, file_id_t fresh_from,

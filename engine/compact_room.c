@@ -165,3 +165,16 @@ bool compact_pick_room(const struct compact_view *view,
 	ret->n_emptied = 0;
 	return compact_pick_size(&still, turns, ret);
 }
+
+bool compact_pick_hopeful(const struct compact_view *view,
+			  struct compact_turns *turns, struct compact_pick *ret)
+{
+	struct compact_view still = *view;
+	double rate;
+
+	ret->n_emptied = 0;
+	still.limits.live_percent = 0;
+	still.limits.is_hopeful = true;
+	return (compact_pick_space(&still, ret, &rate) && rate >= RATE_MIN) ||
+	       compact_pick_size(&still, turns, ret);
+}

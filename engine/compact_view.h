@@ -53,6 +53,7 @@ struct compact_limits {
 	unsigned int live_percent;	/* values move out of files less live */
 	double gain_min;		/* bytes freed for each read and written */
 	uint64_t room_bytes;		/* there is no more on the disk; 0: enough */
+	bool is_hopeful;		/* what will probably fit in it may be tried */
 };
 
 /* All of it is borrowed but the live bytes. */
@@ -66,8 +67,7 @@ struct compact_view {
 	/* All versions up to here are in segments. A scope that was dropped
 	 * later counts as there: a crash may bring it back. */
 	seq_t flushed_seq;
-	const file_id_t *damaged;	/* segments that cannot be read to their
-					 * end: they stay as they are */
+	const file_id_t *damaged;	/* segments that cannot be read: they stay */
 	size_t n_damaged;
 	struct retention retention;
 	struct compact_limits limits;

@@ -36,6 +36,7 @@ struct compaction {
 	struct compaction_memory memory;
 	seq_t rest_seq;		/* the newest commit when nothing was worth it */
 	unsigned int halvings;	/* of the room, after steps that did not fit */
+	seq_t halved_seq;	/* checkpoint of the last of them */
 };
 
 int compaction_open(struct aedb *db)
@@ -154,8 +155,14 @@ static int job_run(struct aedb *db, const struct compact_job *job)
 	REQUIRES(db->compaction_lock)
 {
 	struct compact_result result;
-	int rc = compact_run(job, &result);
+	int rc;
 
+	/* opening, if it comes to that, removes what this leaves behind */
+	if (job->view->limits.is_hopeful) {
+		storage_lend_reserve(db);
+		storage_lend_last(db);
+	}
+	rc = compact_run(job, &result);
 	if (rc == AEDB_NO_SPACE && storage_lend_reserve(db))
 		rc = compact_run(job, &result);
 	if (rc < 0)
@@ -185,6 +192,8 @@ static int piece_run(struct aedb *db, const struct compact_view *view,
 		.piece = piece,
 		.pace = &db->compaction->pace,
 		.page_bytes = db->budget.page_bytes,
+		.room_bytes = view->limits.is_hopeful ?
+				      view->limits.room_bytes : 0,
 	};
 	int rc;
 
@@ -192,6 +201,8 @@ static int piece_run(struct aedb *db, const struct compact_view *view,
 	rc = job_run(db, &job);
 	storage_unhold(db);
 	storage_clean(db);
+	if (view->limits.is_hopeful)
+		reserve_keep_last(db->reserve);
 	return rc;
 }
 
@@ -312,14 +323,25 @@ static bool pick_lacks_room(struct aedb *db, enum compaction_aim aim,
 	return false;
 }
 
-/* What a compaction may write: with what can be lent, and without the last bit. */
-static uint64_t room_bytes(struct aedb *db) REQUIRES(db->compaction_lock)
+/* What a compaction may write, without the last bit. `lent`: what it may be lent. */
+static uint64_t room_bytes(struct aedb *db, uint64_t lent)
+	REQUIRES(db->compaction_lock)
 {
 	uint64_t bytes = room_free_bytes(&db->room);
 
 	if (bytes < UINT64_MAX / 2)
-		bytes += reserve_lendable(db->reserve);
+		bytes += lent;
 	return (bytes / 8 * 7 >> db->compaction->halvings) + 1;
+}
+
+/* On a full disk what will probably fit is tried, too, with all that is kept back:
+ * it is tombstones that make room, and what a merge of them leaves is little. */
+static bool pick_hopeful(struct aedb *db, struct compact_view *view,
+			 struct compact_pick *ret) REQUIRES(db->compaction_lock)
+{
+	view->limits.room_bytes = room_bytes(db, reserve_held(db->reserve));
+	view->limits.is_hopeful = true;
+	return compact_pick_hopeful(view, &db->compaction->turns, ret);
 }
 
 /* Chooses among what there is room for. AEDB_NO_SPACE: only something else. */
@@ -329,10 +351,11 @@ static int pick_with_room(struct aedb *db, enum compaction_aim aim,
 {
 	struct compact_view roomy = *view;
 
-	view->limits.room_bytes = room_bytes(db);
+	view->limits.room_bytes = room_bytes(db, reserve_lendable(db->reserve));
 	if (aim != AIM_ROOM)	/* half of it is for values */
 		view->limits.room_bytes = view->limits.room_bytes / 2 + 1;
-	if (pick_make(db, aim, view, fresh_from, ret))
+	if (pick_make(db, aim, view, fresh_from, ret) ||
+	    (aim == AIM_ROOM && pick_hopeful(db, view, ret)))
 		return 1;
 	if (!pick_lacks_room(db, aim, &roomy, fresh_from, ret))
 		return 0;
@@ -340,9 +363,11 @@ static int pick_with_room(struct aedb *db, enum compaction_aim aim,
 	return err_set(AEDB_NO_SPACE, "no space for a compaction");
 }
 
-/* What a step takes is a guess: after one that was too small, smaller ones. */
-static void halvings_note(struct compaction *compaction, int rc)
+/* What a step takes is a guess: after one that was too small, smaller ones, until
+ * another checkpoint brought something. */
+static void halvings_note(struct compaction *compaction, seq_t seq, int rc)
 {
+	compaction->halved_seq = seq;
 	if (rc != AEDB_NO_SPACE)
 		compaction->halvings = 0;
 	else if (compaction->halvings < HALVINGS_MAX)
@@ -363,10 +388,12 @@ static int step_run(struct aedb *db, enum compaction_aim aim,
 	rc = compaction_view_take(db, &compaction->memory, &taken);
 	if (rc < 0)
 		return rc;
+	if (compaction->halved_seq != taken.view.flushed_seq)
+		compaction->halvings = 0;
 	found = pick_with_room(db, aim, &taken.view, fresh_from, &pick);
 	if (found > 0) {
 		rc = pick_run(db, &taken.view, &pick);
-		halvings_note(compaction, rc);
+		halvings_note(compaction, taken.view.flushed_seq, rc);
 	} else {
 		written_file_end(db, &taken.view);
 		rc = marks_remove(db, &taken.view);
@@ -435,6 +462,7 @@ static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
 	file_id_t fresh_from = file_set_next(db->segments);
 
 	pace_set(pace, 0);
+	db->compaction->halvings = 0;
 	atomic_store(&m->compact_from_bytes, pace_done_bytes(pace));
 	atomic_store(&m->to_compact_bytes, full_bytes(db) + 1);
 	return full_end(db, full_steps(db, fresh_from));

@@ -74,10 +74,11 @@ static int segments_remove(struct file_set *segments,
 	return rc;
 }
 
+/* From a number on. */
 static int values_remove(struct file_set *values,
-			 const struct file_numbers *referred)
+			 const struct file_numbers *referred, file_id_t first)
 {
-	file_id_t number = 0;
+	file_id_t number = first - 1;
 	int rc = 0;
 
 	while (rc == 0 && (number = file_set_above(values, number))) {
@@ -93,6 +94,28 @@ static int values_remove(struct file_set *values,
 	return rc;
 }
 
+static int segments_remove_from(struct file_set *segments, file_id_t first)
+{
+	file_id_t number = first - 1;
+	int rc = 0;
+
+	while (rc == 0 && (number = file_set_above(segments, number)))
+		rc = file_set_remove(segments, number);
+	return rc;
+}
+
+int leftovers_remove_unnamed(struct file_set *segments, struct file_set *values,
+			     const struct manifest_state *state)
+{
+	const struct file_numbers named = { NULL, 0 };
+	int rc = segments_remove_from(segments,
+				      state->numbers[MANIFEST_SEGMENT_NEXT]);
+
+	return rc < 0 ? rc :
+			values_remove(values, &named,
+				      state->numbers[MANIFEST_VALUE_NEXT]);
+}
+
 int leftovers_remove(struct file_set *segments, struct file_set *values,
 		     const struct manifest_state *state)
 {
@@ -103,7 +126,7 @@ int leftovers_remove(struct file_set *segments, struct file_set *values,
 		rc = referred_collect(state, &referred);
 	if (rc < 0)
 		return rc;
-	rc = values_remove(values, &referred);
+	rc = values_remove(values, &referred, 1);
 	file_numbers_release(&referred);
 	return rc;
 }

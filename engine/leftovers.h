@@ -29,4 +29,10 @@ int leftovers_check(struct file_set *segments, struct file_set *values,
 int leftovers_remove(struct file_set *segments, struct file_set *values,
 		     const struct manifest_state *state);
 
+/* Of these, before: those whose numbers the manifest has not come to, so that no edit
+ * of it, be it lost or not on the disk yet, can name them. For a disk so full of
+ * them that no manifest can be written. */
+int leftovers_remove_unnamed(struct file_set *segments, struct file_set *values,
+			     const struct manifest_state *state);
+
 #endif

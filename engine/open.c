@@ -318,6 +318,14 @@ static int open_note(struct aedb *db)
 	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 }
 
+/* Of what a killed process was writing the disk may be full, too. */
+static int room_for_open(struct aedb *db)
+{
+	storage_lend_last(db);
+	return leftovers_remove_unnamed(db->segments, values_files(db->values),
+					manifest_state(db->manifest));
+}
+
 /* Begins a log file of this open's own; on a full disk with what was kept back
  * for that. */
 static int log_start(struct aedb *db, struct wal_reader *reader)
@@ -333,14 +341,14 @@ static int log_start(struct aedb *db, struct wal_reader *reader)
 	rc = wal_start(db->vfs, &options, reader, &db->wal);
 	/* of that the manifest needs some, too */
 	options.file_bytes = STORAGE_LENT_WAL_BYTES;
-	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
+	if (rc == AEDB_NO_SPACE && room_for_open(db) == 0)
 		rc = wal_start(db->vfs, &options, reader, &db->wal);
 	if (rc < 0)
 		return rc;
 	rc = backup_keep_load(db);
 	if (rc == 0)
 		rc = open_note(db);
-	if (rc == AEDB_NO_SPACE && storage_lend_last(db))
+	if (rc == AEDB_NO_SPACE && room_for_open(db) == 0)
 		rc = open_note(db);
 	return rc;
 }

@@ -44,6 +44,11 @@ void reserve_note_own(struct reserve *reserve, uint64_t bytes)
 	atomic_store(&reserve->own, bytes);
 }
 
+uint64_t reserve_held(const struct reserve *reserve)
+{
+	return atomic_load(&reserve->held);
+}
+
 uint64_t reserve_lendable(const struct reserve *reserve)
 {
 	uint64_t held = reserve ? atomic_load(&reserve->held) : 0;

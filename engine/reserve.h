@@ -45,8 +45,9 @@ void reserve_note_own(struct reserve *reserve, uint64_t bytes);
  * a small one) stays until reserve_release_last. */
 int reserve_release(struct reserve *reserve);
 int reserve_release_last(struct reserve *reserve);
-/* What reserve_release would give. Takes NULL. */
+/* What reserve_release would give (takes NULL), and reserve_release_last. */
 uint64_t reserve_lendable(const struct reserve *reserve);
+uint64_t reserve_held(const struct reserve *reserve);
 /* Takes the last part again, or what there is of it. */
 int reserve_keep_last(struct reserve *reserve);
 /* Takes it back: what was released, or at the first call and when there is much

@@ -491,7 +491,7 @@ static uint64_t tail_cut(struct simdisk *full, uint64_t call)
 	return calls;
 }
 
-TEST(tail, "a log left unsynced is kept on a disk without room for a copy, whenever the power is cut")
+TEST(tail, "an unsynced log is kept where there is no room for a copy, whenever power is cut")
 {
 	struct simdisk *full = tail_disk();
 	uint64_t calls = tail_cut(full, 0);

@@ -420,6 +420,12 @@ static bool shard_gives_way(struct shard *s)
 	return !was_used;
 }
 
+static bool shard_note(struct shard *s, uint64_t hash)
+{
+	return cache_table_note(__atomic_load_n(&s->table, __ATOMIC_ACQUIRE),
+				hash);
+}
+
 bool cache_wants(struct cache *c, struct cache_key key, size_t bytes)
 {
 	uint64_t hash = cache_key_hash(key);
@@ -429,8 +435,17 @@ bool cache_wants(struct cache *c, struct cache_key key, size_t bytes)
 	if (!block_fits(c, bytes))
 		return false;
 	return has_room(c, bytes) ||
-	       (cache_table_note(__atomic_load_n(&s->table, __ATOMIC_ACQUIRE),
-				 hash) && shard_gives_way(s));
+	       (shard_note(s, hash) && shard_gives_way(s));
+}
+
+bool cache_wants_again(struct cache *c, struct cache_key key, size_t bytes)
+{
+	uint64_t hash = cache_key_hash(key);
+	struct shard *s = shard_of(c, hash);
+
+	bytes = thing_block_bytes(bytes);
+	return block_fits(c, bytes) && shard_note(s, hash) &&
+	       (has_room(c, bytes) || shard_gives_way(s));
 }
 
 /* Room for one thing more of that many bytes. */
@@ -513,6 +528,11 @@ const void *cache_offer(struct cache *c, struct cache_key key, void *data,
 	if (guest)
 		retire_live(c, guest);
 	return put(c, key, data, bytes, AS_GUEST);
+}
+
+size_t cache_walk_bytes(const struct cache *c)
+{
+	return __atomic_load_n(&c->kept_bytes_max, __ATOMIC_RELAXED);
 }
 
 /* The things of one file, taken out. */

@@ -52,10 +52,15 @@ const void *cache_put(struct cache *c, struct cache_key key, void *data,
  * long ago already, and not in place of something that was used since its last
  * turn: what is read once leaves the cache as it is. */
 bool cache_wants(struct cache *c, struct cache_key key, size_t bytes);
+/* The same of what a walk comes across: with room left, too, only what was asked
+ * for not long ago already. */
+bool cache_wants_again(struct cache *c, struct cache_key key, size_t bytes);
 /* As cache_put; what is not wanted goes again when the next one is not. For things
  * that serve many keys: those may be asked for one after the other. */
 const void *cache_offer(struct cache *c, struct cache_key key, void *data,
 			size_t bytes);
+/* How much one walk over what is read once should put into it. */
+size_t cache_walk_bytes(const struct cache *c);
 /* Lets go of all that was read from a file that is removed. */
 void cache_forget(struct cache *c, uint64_t file);
 /* Frees what was evicted and no reader can see any more. Putting does it as

@@ -36,6 +36,7 @@ struct merge {
 	struct source **sources;	/* the first n are in use; all owned */
 	struct source **order;
 	size_t n, n_order, n_made, room;
+	size_t put_bytes;		/* of segments, into the cache */
 	const void *until;		/* borrowed */
 	size_t until_bytes;
 	size_t sought_bytes;
@@ -50,6 +51,9 @@ static int merge_new(bool is_of_tree, uint64_t tree_id, struct merge **ret)
 		return err_set(AEDB_NO_MEMORY, "no memory to merge");
 	m->tree_id = tree_id;
 	m->view.walk = MERGE_RAW;
+	m->put_bytes = 0;
+	m->view.put_bytes = &m->put_bytes;
+	m->view.reading = is_of_tree ? SEGMENT_CACHED : SEGMENT_STREAMED;
 	m->view.limit = SEQ_MAX;
 	m->view.skip = is_of_tree ? TREE_ID_BYTES : 0;
 	m->view.work_left = UINT64_MAX;
@@ -462,6 +466,11 @@ void merge_show_bound(struct merge *m, const void *until, size_t until_bytes)
 void merge_show_work(struct merge *m, uint64_t versions_max)
 {
 	m->view.work_left = versions_max;
+}
+
+void merge_show_passing(struct merge *m)
+{
+	m->view.reading = SEGMENT_WALKED;
 }
 
 /* How far the walk goes in segments: within the tree at most. */

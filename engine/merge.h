@@ -80,6 +80,9 @@ const struct segment *merge_segment(const struct merge *m);
  * at first. Counts from the next merge_show_seek. Borrowed as long as the merge
  * is used. */
 void merge_show_bound(struct merge *m, const void *until, size_t until_bytes);
+/* Before the first seek: value and attributes are borrowed until the
+ * next call only, so that a long walk need not fill the cache. */
+void merge_show_passing(struct merge *m);
 /* After passing over so many versions that are not shown, the walk may rest:
  * with MERGE_REST it stands before merge_entry's key, and is gone on with by
  * merge_show_work and a seek to that key (GE or LE). Without this it never

@@ -48,6 +48,15 @@ static bool key_is_outside(const struct merge_view *view, const void *key,
 	return view->walk == MERGE_BACKWARD ? order < 0 : order >= 0;
 }
 
+static void cursor_init(struct merge_run *run, const struct merge_view *view,
+			struct segment *segment)
+{
+	segment_cursor_init(&run->cursor, segment,
+			    view->walk == MERGE_BACKWARD ? SEGMENT_CACHED :
+							   view->reading);
+	run->cursor.put_bytes = view->put_bytes;
+}
+
 /* Makes segments[at] the current one; false if it lies outside. */
 static bool run_enter(struct merge_run *run, const struct merge_view *view,
 		      size_t at)
@@ -67,9 +76,7 @@ static bool run_enter(struct merge_run *run, const struct merge_view *view,
 	if (run->has_cursor)
 		segment_cursor_move(&run->cursor, segment);
 	else
-		segment_cursor_init(&run->cursor, segment,
-				    view->walk == MERGE_RAW ? SEGMENT_STREAMED :
-							      SEGMENT_CACHED);
+		cursor_init(run, view, segment);
 	run->has_cursor = true;
 	return true;
 }

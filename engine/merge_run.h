@@ -24,6 +24,8 @@ enum merge_walk {
 /* What the sources of a merge have in common. */
 struct merge_view {
 	enum merge_walk walk;
+	enum segment_reading reading;	/* of a walk that is not backward */
+	size_t *put_bytes;	/* borrowed: as in segment cursors */
 	seq_t limit;
 	size_t skip;		/* bytes that keys in segments have in front */
 	uint64_t work_left;	/* versions that may still be passed over */

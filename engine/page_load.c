@@ -15,9 +15,9 @@
 
 #define SMALL_PAGE_BYTES 1024u	/* of stack, which costs less than malloc */
 
-static int check_referenced(const struct page_file *file,
-			    const struct page_ref *ref, enum page_kind kind,
-			    uint8_t *page, struct page_header *ret)
+int page_check_referenced(const struct page_file *file,
+			  const struct page_ref *ref, enum page_kind kind,
+			  uint8_t *page, struct page_header *ret)
 {
 	int rc = page_check(&file->seal, ref->offset, page,
 			    page_disk_bytes(ref->stored_bytes), ret);
@@ -50,8 +50,8 @@ int page_load_run(struct file_set *set, const struct page_ref *refs, size_t n,
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		uint64_t at = refs[i].offset;
 
-		rc = check_referenced(file, &refs[i], kind,
-				      buf + (at - refs[0].offset), &header);
+		rc = page_check_referenced(file, &refs[i], kind,
+					   buf + (at - refs[0].offset), &header);
 		if (rc == 0 && header.codec != PAGE_PLAIN)
 			rc = page_at(file->handle->path, at,
 				     err_set(AEDB_NEWER_FORMAT,
@@ -75,7 +75,7 @@ static int page_read(struct file_set *set, const struct page_ref *ref,
 	rc = vfs_read_exact(file->handle, page,
 			    page_disk_bytes(ref->stored_bytes), ref->offset);
 	if (rc == 0)
-		rc = check_referenced(file, ref, kind, page, ret);
+		rc = page_check_referenced(file, ref, kind, page, ret);
 	file_set_unuse(set, file);
 	return rc;
 }

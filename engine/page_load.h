@@ -10,6 +10,12 @@
 #include "file_set.h"
 #include "page.h"
 
+/* Checks a page that was read, as it is stored, against its reference, in a file
+ * that is in use. */
+int page_check_referenced(const struct page_file *file,
+			  const struct page_ref *ref, enum page_kind kind,
+			  uint8_t *page, struct page_header *ret);
+
 /* One page's payload in memory of its own: cache_free, or cache_put takes it. */
 int page_load(struct file_set *set, const struct page_ref *ref,
 	      enum page_kind kind, void **ret, size_t *ret_n);

@@ -70,6 +70,7 @@ static int scan_init(struct aedb_scan *scan, struct aedb_scope *scope,
 	}
 	space_walk_init(&scan->walk, scan->view.space, scan->view.limit);
 	scan->walk.work_max = STAY_ENTRIES;
+	scan->walk.is_passing = true;
 	if (scan->direction == AEDB_FORWARD) {
 		scan->walk.until = scan->bounds.to;
 		scan->walk.until_bytes = scan->bounds.to_bytes;

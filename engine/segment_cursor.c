@@ -18,6 +18,7 @@ void segment_cursor_init(struct segment_cursor *c, struct segment *segment,
 {
 	*c = (struct segment_cursor){ .segment = segment, .reading = reading };
 	block_cursor_init(&c->in_block);
+	page_stream_init(&c->stream);
 }
 
 static void page_drop(const struct segment_cursor *c,
@@ -32,7 +33,7 @@ static void pages_drop(struct segment_cursor *c)
 {
 	page_drop(c, &c->top);
 	page_drop(c, &c->part);
-	page_drop(c, &c->block);
+	c->block.bytes = NULL;
 }
 
 void segment_cursor_move(struct segment_cursor *c, struct segment *segment)
@@ -45,11 +46,13 @@ void segment_cursor_release(struct segment_cursor *c)
 {
 	pages_drop(c);
 	block_cursor_release(&c->in_block);
+	page_stream_release(&c->stream);
 }
 
 size_t segment_cursor_memory_bytes(const struct segment_cursor *c)
 {
-	return c->in_block.key_room + c->top.n + c->part.n + c->block.n;
+	return c->in_block.key_room + c->top.n + c->part.n +
+	       page_stream_memory_bytes(&c->stream);
 }
 
 static int page_load(struct segment_cursor *c, struct segment_cursor_page *page,
@@ -58,7 +61,7 @@ static int page_load(struct segment_cursor *c, struct segment_cursor_page *page,
 	uint8_t *bytes;
 	int rc;
 
-	if (c->reading == SEGMENT_CACHED)
+	if (c->reading != SEGMENT_STREAMED)
 		return segment_page_get(c->segment, ref, kind, &page->bytes);
 	page_drop(c, page);
 	rc = segment_page_load(c->segment, ref, kind, &bytes, &page->n);
@@ -123,12 +126,27 @@ static int part_open(struct segment_cursor *c, uint32_t at)
 	return rc;
 }
 
+static int block_load(struct segment_cursor *c, const struct page_ref *page)
+{
+	switch (c->reading) {
+	case SEGMENT_STREAMED:
+		return segment_page_stream(c->segment, page, &c->stream,
+					   &c->block.bytes);
+	case SEGMENT_WALKED:
+		return segment_page_walk(c->segment, page, &c->stream,
+					 c->put_bytes, &c->block.bytes);
+	default:
+		return segment_page_get(c->segment, page, PAGE_BLOCK,
+					&c->block.bytes);
+	}
+}
+
 static int block_open(struct segment_cursor *c, const struct segment_index *index,
 		      uint32_t at)
 {
 	struct page_ref page =
 		segment_index_page(index, c->segment->info.number, at);
-	int rc = page_load(c, &c->block, &page, PAGE_BLOCK);
+	int rc = block_load(c, &page);
 
 	c->block.at = at;
 	return rc < 0 ? rc : block_cursor_open(&c->in_block, c->block.bytes);

@@ -9,7 +9,9 @@
  *
  * Reading cached, the epoch must be entered from seek to the last use of what
  * was found. Reading streamed, for whoever reads it all once, pages lie in the
- * cursor's own memory and neither cache nor epoch are needed.
+ * cursor's own memory and neither cache nor epoch are needed. Walked is cached,
+ * but a long walk forward fills the cache with its share only and then goes on
+ * in the cursor's own memory; several cursors may share *put_bytes.
  *
  * Threads: one. Errors: AEDB_CORRUPT names file and offset; AEDB_IO,
  * AEDB_NO_MEMORY. After one only seek, move and release may be called.
@@ -19,30 +21,34 @@
 
 #include "block_cursor.h"
 #include "mem_cursor.h"
+#include "page_stream.h"
 #include "segment.h"
 
 enum segment_reading {
 	SEGMENT_CACHED,		/* pages go through the cache */
+	SEGMENT_WALKED,		/* the same, of blocks a share */
 	SEGMENT_STREAMED,	/* pages stay the cursor's own */
 };
 
 /* A page it stands in; bytes NULL: in none. */
 struct segment_cursor_page {
-	const uint8_t *bytes;	/* streamed: owned */
+	const uint8_t *bytes;	/* streamed, and no block: owned */
 	uint32_t at;		/* its place in the index above it */
-	size_t n;		/* streamed: of bytes */
+	size_t n;		/* of bytes that are owned */
 };
 
 /* Caller's memory, of which `entry` is the caller's to read and to change. */
 struct segment_cursor {
 	/* What it stands on. The key is in the cursor's own memory, until the
-	 * next call; the rest, cached: until the epoch is left, streamed: until
-	 * the next call. */
+	 * next call; the rest, cached: until the epoch is left, walked and
+	 * streamed: until the next call. */
 	struct entry entry;
 	struct segment *segment;	/* borrowed */
 	enum segment_reading reading;
 	struct segment_cursor_page top, part, block;
 	struct block_cursor in_block;
+	struct page_stream stream;
+	size_t *put_bytes;	/* walked: borrowed, as segment_page_walk */
 };
 
 /* Stands nowhere; no I/O, nothing allocated. */

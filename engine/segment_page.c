@@ -83,6 +83,52 @@ int segment_page_get(const struct segment *s, const struct page_ref *ref,
 	return 0;
 }
 
+int segment_page_stream(const struct segment *s, const struct page_ref *ref,
+			struct page_stream *stream, const uint8_t **ret)
+{
+	uint8_t *bytes;
+	size_t n;
+	int rc;
+
+	*ret = page_stream_held(stream, ref);
+	if (*ret)
+		return 0;
+	rc = page_stream_load(stream, s->set, ref, PAGE_BLOCK, s->info.bytes,
+			      &bytes, &n);
+	if (rc == 0)
+		rc = checked(s, ref, block_check(bytes, n));
+	if (rc < 0)
+		return rc;
+	page_stream_hold(stream, ref);
+	*ret = bytes;
+	return 0;
+}
+
+int segment_page_walk(const struct segment *s, const struct page_ref *ref,
+		      struct page_stream *stream, size_t *put_bytes,
+		      const uint8_t **ret)
+{
+	struct cache_key key = { .file = s->cache_file, .offset = ref->offset };
+	uint8_t *bytes;
+	size_t n;
+	int rc;
+
+	*ret = page_stream_held(stream, ref);
+	if (!*ret)
+		*ret = cache_get(s->cache, key, &n);
+	if (*ret)
+		return 0;
+	if (*put_bytes >= cache_walk_bytes(s->cache) &&
+	    !cache_wants_again(s->cache, key, ref->stored_bytes))
+		return segment_page_stream(s, ref, stream, ret);
+	rc = segment_page_load(s, ref, PAGE_BLOCK, &bytes, &n);
+	if (rc < 0)
+		return rc;
+	*put_bytes += n;
+	*ret = cache_offer(s->cache, key, bytes, n);
+	return 0;
+}
+
 /* A block or its front, checked, in memory of its own. */
 struct loaded {
 	uint8_t *bytes;

@@ -15,7 +15,7 @@ void space_walk_init(struct space_walk *w, struct space *space, seq_t limit)
 	w->until = NULL;
 	w->until_bytes = 0;
 	w->work_max = UINT64_MAX;
-	w->is_merged = w->is_back = false;
+	w->is_passing = w->is_merged = w->is_back = false;
 	w->inside_leaf = NULL;
 	w->merge = NULL;
 }
@@ -54,6 +54,15 @@ static int sources_add(struct space_walk *w)
 	return rc < 0 ? rc : tree_sources_add(space->beneath, 0, w->merge);
 }
 
+static int walk_merge(struct space_walk *w)
+{
+	int rc = merge_open_tree(w->space->id, &w->merge);
+
+	if (rc == 0 && w->is_passing)
+		merge_show_passing(w->merge);
+	return rc;
+}
+
 int space_walk_start(struct space_walk *w)
 {
 	struct mem_tree *tree = atomic_load_explicit(&w->space->tree,
@@ -71,7 +80,7 @@ int space_walk_start(struct space_walk *w)
 		return 0;
 	}
 	if (!w->merge)
-		rc = merge_open_tree(w->space->id, &w->merge);
+		rc = walk_merge(w);
 	if (rc == 0)
 		rc = sources_add(w);
 	if (rc < 0)

@@ -26,6 +26,7 @@ struct space_walk {
 	const void *until;	/* as merge_show_bound */
 	size_t until_bytes;
 	uint64_t work_max;	/* as merge_show_work, from each start on */
+	bool is_passing;	/* as merge_show_passing */
 	bool is_merged, is_back;
 	/* While memory has all of the space, in one tree: */
 	struct mem_cursor cursor;

@@ -501,8 +501,11 @@ TEST(moved, "a cursor goes over to another segment")
 		CHECK_OK(segment_open(d.set, d.cache, &infos[i], &segments[i]));
 	}
 	for (int reading = SEGMENT_CACHED; reading <= SEGMENT_STREAMED; reading++) {
+		size_t put_bytes = 0;
+
 		epoch_enter(d.epoch);
 		segment_cursor_init(&c, segments[0], reading);
+		c.put_bytes = &put_bytes;
 		check_walks(&c, &s[0]);
 		segment_cursor_move(&c, segments[1]);
 		check_walks(&c, &s[1]);
@@ -517,6 +520,62 @@ TEST(moved, "a cursor goes over to another segment")
 		segment_info_release(&infos[i]);
 		sorted_free(&s[i]);
 	}
+	segments_close(&d);
+}
+
+/* One walk forward over all, bytes that it puts into the cache counted. */
+static void check_passing(struct segments *d, struct segment *segment,
+			  const struct sorted *s, size_t *put_bytes)
+{
+	struct segment_cursor c;
+
+	epoch_enter(d->epoch);
+	segment_cursor_init(&c, segment, SEGMENT_WALKED);
+	c.put_bytes = put_bytes;
+	check_stands(&c, segment_cursor_seek(&c, MEM_SEEK_FIRST, NULL, 0), s, 0);
+	for (size_t at = 0; at < s->n; at++) {
+		const struct entry *e = &s->at[at];
+
+		/* as one that left the epoch and goes on */
+		if (check_random() % 64 == 0)
+			check_stands(&c, segment_cursor_seek_version(
+				&c, e->key, e->key_bytes, e->seq), s, at);
+		check_stands(&c, segment_cursor_next(&c), s, at + 1);
+	}
+	segment_cursor_release(&c);
+	epoch_leave(d->epoch);
+}
+
+TEST(passing, "a walk puts its share into the cache; the rest gets in when walks come again")
+{
+	struct segment_info info;
+	struct segment *segment;
+	struct segments d;
+	struct sorted s;
+	size_t put_bytes = 0, share, once, before;
+
+	segments_open(&d, 1 << 20);
+	sorted_new(&s, 12000);
+	segment_write(&d, &s, 2048, &info);
+	/* room for all of it, decoded */
+	segments_reopen(&d, 6 * info.bytes);
+	share = cache_walk_bytes(d.cache);
+	CHECK_OK(segment_open(d.set, d.cache, &info, &segment));
+	check_passing(&d, segment, &s, &put_bytes);
+	CHECK(put_bytes >= share && put_bytes < share / 2 * 3);
+	once = cache_things(d.cache);
+	before = put_bytes;
+	check_passing(&d, segment, &s, &put_bytes);
+	CHECK(put_bytes > before && cache_things(d.cache) > once);
+	/* in the end they find what they need */
+	for (int i = 0; i < 30 && put_bytes > before; i++) {
+		before = put_bytes;
+		check_passing(&d, segment, &s, &put_bytes);
+	}
+	CHECK_EQ(put_bytes, before);
+	segment_close(segment);
+	segment_info_release(&info);
+	sorted_free(&s);
 	segments_close(&d);
 }
 

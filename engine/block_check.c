@@ -17,7 +17,8 @@ struct walk {
 	struct block_place place;
 	uint32_t ids;			/* that there are */
 	uint32_t key_bytes, longest;	/* behind the prefix */
-	bool seqs_fit, times_fit;	/* whatever the columns have */
+	bool numbers_fit;	/* versions and times, whatever the columns have */
+	bool has_flags;		/* some entry may have */
 	uint8_t *key;			/* KEY_ROOM */
 };
 
@@ -65,7 +66,7 @@ static int check_head(const uint8_t *bytes, size_t n, struct block_head *h,
 }
 
 /* A length: its byte, and what is more if that is BLOCK_LONG. */
-static inline uint64_t take_length(struct byte_reader *keys, uint8_t byte)
+static uint64_t take_length(struct byte_reader *keys, uint8_t byte)
 {
 	uint64_t more;
 
@@ -76,9 +77,8 @@ static inline uint64_t take_length(struct byte_reader *keys, uint8_t byte)
 }
 
 /* Key i against the one before: its rest at `rest`, `suffix` bytes of it. */
-static inline int check_key_order(const struct walk *w, uint32_t i,
-				  uint64_t shared, const uint8_t *rest,
-				  uint64_t suffix, uint64_t flags)
+static int check_key_order(const struct walk *w, uint32_t i,
+			   uint64_t shared, const uint8_t *rest, uint64_t suffix)
 {
 	bool is_above, is_same;
 
@@ -96,12 +96,13 @@ static inline int check_key_order(const struct walk *w, uint32_t i,
 	    !(is_same && block_distance(&w->b, BLOCK_SEQ, i) <
 				 block_distance(&w->b, BLOCK_SEQ, i - 1)))
 		return malformed(i, "out of order");
-	if (i && is_same != !!(flags & BLOCK_HAS_NEWER))
+	if (i && is_same != !!(block_number(&w->b, BLOCK_FLAGS, i) &
+			       BLOCK_HAS_NEWER))
 		return malformed(i, "its key is not what its flags say");
 	return 0;
 }
 
-static inline int check_key(struct walk *w, uint32_t i, uint64_t flags)
+static int check_key(struct walk *w, uint32_t i)
 {
 	const struct block *b = &w->b;
 	uint64_t shared = take_length(&w->keys, b->shared[i]);
@@ -115,7 +116,7 @@ static inline int check_key(struct walk *w, uint32_t i, uint64_t flags)
 
 	if (w->keys.is_bad)
 		return malformed(i, "its key passes the end");
-	int rc = check_key_order(w, i, shared, rest, suffix, flags);
+	int rc = check_key_order(w, i, shared, rest, suffix);
 
 	if (rc < 0)
 		return rc;
@@ -124,6 +125,38 @@ static inline int check_key(struct walk *w, uint32_t i, uint64_t flags)
 	if (w->key_bytes > w->longest)
 		w->longest = w->key_bytes;
 	return 0;
+}
+
+/* Passes over keys that are as most are, neither first in their group nor with
+ * flags: shorter than BLOCK_LONG, their rests than a copy, above the one before.
+ * Returns the first that is not so. */
+static uint32_t pass_keys(struct walk *w, uint32_t i, uint32_t end)
+{
+	const uint8_t *shared_at = w->b.shared, *suffix_at = w->b.suffix;
+	const uint8_t *at = w->keys.at;
+	uint32_t room = w->b.key_bytes_max - w->b.prefix_bytes;
+	uint32_t key_bytes = w->key_bytes, longest = w->longest;
+	size_t left = byte_reader_left(&w->keys);
+	uint8_t *key = w->key;
+
+	for (; i < end; i++) {
+		uint32_t shared = shared_at[i], suffix = suffix_at[i];
+
+		if (suffix - 1 >= BLOCK_COPY_BYTES || suffix > left ||
+		    shared == BLOCK_LONG || shared + suffix > room ||
+		    shared > key_bytes ||
+		    (shared < key_bytes && at[0] <= key[shared]))
+			break;
+		memcpy(key + shared, at, BLOCK_COPY_BYTES);
+		key_bytes = shared + suffix;
+		longest = key_bytes > longest ? key_bytes : longest;
+		at += suffix;
+		left -= suffix;
+	}
+	w->keys.at = at;
+	w->key_bytes = key_bytes;
+	w->longest = longest;
+	return i;
 }
 
 static int check_extras(struct walk *w, uint32_t i, uint32_t flags)
@@ -149,6 +182,48 @@ static int check_extras(struct walk *w, uint32_t i, uint32_t flags)
 	return 0;
 }
 
+static int check_flags(struct walk *w, uint32_t i, uint64_t flags, uint64_t bytes)
+{
+	if (flags > BLOCK_FLAGS_ALL ||
+	    ((flags & BLOCK_IS_TOMBSTONE) && (bytes || (flags & BLOCK_IS_REF))))
+		return malformed(i, "its flags cannot be");
+	return flags & BLOCK_HAS_MORE ? check_extras(w, i, (uint32_t)flags) : 0;
+}
+
+/* Flags, extras and value. */
+static int check_value(struct walk *w, uint32_t i)
+{
+	uint64_t bytes = block_number(&w->b, BLOCK_VALUE_BYTES, i);
+	int rc = 0;
+
+	if (w->has_flags)
+		rc = check_flags(w, i, block_number(&w->b, BLOCK_FLAGS, i), bytes);
+	if (rc < 0)
+		return rc;
+	if (bytes > AEDB_VALUE_INLINE_MAX ||
+	    bytes > w->values_bytes - w->place.value)
+		return malformed(i, "its value does not fit");
+	w->place.value += (uint32_t)bytes;
+	return 0;
+}
+
+/* Values of one size, without flags, are passed at once. */
+static int check_values(struct walk *w, uint32_t first, uint32_t end)
+{
+	const struct block_bits *bytes = &w->b.column[BLOCK_VALUE_BYTES];
+	int rc = 0;
+
+	if (!w->has_flags && !bytes->mask &&
+	    bytes->base <= AEDB_VALUE_INLINE_MAX &&
+	    bytes->base * (end - first) <= w->values_bytes - w->place.value) {
+		w->place.value += (uint32_t)bytes->base * (end - first);
+		return 0;
+	}
+	for (uint32_t i = first; i < end && rc == 0; i++)
+		rc = check_value(w, i);
+	return rc;
+}
+
 /* Version and time, where the columns may have some that cannot be. */
 static int check_numbers(const struct walk *w, uint32_t i)
 {
@@ -160,28 +235,6 @@ static int check_numbers(const struct walk *w, uint32_t i)
 	if (seq == 0 || seq > SEQ_MAX)
 		return malformed(i, "its version cannot be");
 	return time_us > SEQ_MAX ? malformed(i, "its time cannot be") : 0;
-}
-
-static int check_flags(struct walk *w, uint32_t i, uint64_t flags, uint64_t bytes)
-{
-	if (flags > BLOCK_FLAGS_ALL ||
-	    ((flags & BLOCK_IS_TOMBSTONE) && (bytes || (flags & BLOCK_IS_REF))))
-		return malformed(i, "its flags cannot be");
-	return flags & BLOCK_HAS_MORE ? check_extras(w, i, (uint32_t)flags) : 0;
-}
-
-static inline int check_value(struct walk *w, uint32_t i, uint64_t flags)
-{
-	uint64_t bytes = block_number(&w->b, BLOCK_VALUE_BYTES, i);
-	int rc = flags ? check_flags(w, i, flags, bytes) : 0;
-
-	if (rc < 0)
-		return rc;
-	if (bytes > AEDB_VALUE_INLINE_MAX ||
-	    bytes > w->values_bytes - w->place.value)
-		return malformed(i, "its value does not fit");
-	w->place.value += (uint32_t)bytes;
-	return 0;
 }
 
 /* Fills in where a group begins, and its head. */
@@ -205,27 +258,45 @@ static void group_fill_head(struct walk *w, uint32_t i)
 	       sizeof(head));
 }
 
-static int check_entries(struct walk *w)
+static int check_keys(struct walk *w, uint32_t first, uint32_t end)
 {
-	for (uint32_t i = 0; i < w->b.entries; i++) {
-		uint64_t flags = block_number(&w->b, BLOCK_FLAGS, i);
-		bool is_first = i % BLOCK_GROUP == 0;
-		int rc = 0;
+	int rc = check_key(w, first);
 
-		if (is_first)
-			group_fill(w, i);
-		if (!w->seqs_fit || !w->times_fit)
-			rc = check_numbers(w, i);
-		if (rc == 0)
-			rc = check_key(w, i, flags);
-		if (rc == 0)
-			rc = check_value(w, i, flags);
+	if (rc < 0)
+		return rc;
+	group_fill_head(w, first);
+	for (uint32_t i = first + 1; i < end; i++) {
+		if (!w->has_flags)
+			i = pass_keys(w, i, end);
+		rc = i < end ? check_key(w, i) : 0;
 		if (rc < 0)
 			return rc;
-		if (is_first)
-			group_fill_head(w, i);
 	}
 	return 0;
+}
+
+static int check_group(struct walk *w, uint32_t first, uint32_t end)
+{
+	int rc = 0;
+
+	group_fill(w, first);
+	for (uint32_t i = first; i < end && !w->numbers_fit && rc == 0; i++)
+		rc = check_numbers(w, i);
+	if (rc == 0)
+		rc = check_keys(w, first, end);
+	return rc < 0 ? rc : check_values(w, first, end);
+}
+
+static int check_entries(struct walk *w)
+{
+	uint32_t entries = w->b.entries, end;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < entries && rc == 0; i = end) {
+		end = entries - i < BLOCK_GROUP ? entries : i + BLOCK_GROUP;
+		rc = check_group(w, i, end);
+	}
+	return rc;
 }
 
 /* Finds what need not be asked of each entry: the most that a column can have is
@@ -234,14 +305,16 @@ static void columns_bound(struct walk *w)
 {
 	const struct block_bits *seq = &w->b.column[BLOCK_SEQ];
 	const struct block_bits *time = &w->b.column[BLOCK_TIME];
+	const struct block_bits *flags = &w->b.column[BLOCK_FLAGS];
+	unsigned __int128 line = (unsigned __int128)seq->mask *
+				 w->b.time_slope >> BLOCK_SLOPE_SHIFT;
 
-	w->seqs_fit = seq->base && seq->base <= SEQ_MAX &&
-		      seq->mask <= SEQ_MAX - seq->base;
-	w->times_fit = time->base <= SEQ_MAX &&
-		       time->mask <= SEQ_MAX - time->base &&
-		       (unsigned __int128)seq->mask * w->b.time_slope >>
-				       BLOCK_SLOPE_SHIFT <=
-			       SEQ_MAX - time->base - time->mask;
+	w->has_flags = flags->base || flags->mask;
+	w->numbers_fit = seq->base && seq->base <= SEQ_MAX &&
+			 seq->mask <= SEQ_MAX - seq->base &&
+			 time->base <= SEQ_MAX &&
+			 time->mask <= SEQ_MAX - time->base &&
+			 line <= SEQ_MAX - time->base - time->mask;
 }
 
 /* Of the sections up to the extras n bytes are there; block_bytes are those of the

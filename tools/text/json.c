@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "text.h"
 
 json_t *json_of_text(const char *text)
@@ -35,16 +36,13 @@ json_t *json_of_text(const char *text)
 
 static json_t *base64_string(const void *bytes, size_t n)
 {
-	char *text = NULL;
-	size_t text_bytes;
-	FILE *out = open_memstream(&text, &text_bytes);
+	char *text = malloc(BASE64_CHARS(n) + 1);
 	json_t *string = NULL;
 
-	if (!out)
-		return NULL;
-	text_write_base64(out, bytes, n);
-	if (!fclose(out))
-		string = json_stringn(text, text_bytes);
+	if (text) {
+		base64_encode(bytes, n, text);
+		string = json_stringn(text, BASE64_CHARS(n));
+	}
 	free(text);
 	return string;
 }

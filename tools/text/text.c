@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base64.h"
+
 /* Bytes of the valid character at s, 0 if there is none. */
 static size_t utf8_char(const unsigned char *s, size_t n)
 {
@@ -38,10 +40,20 @@ size_t text_utf8_span(const void *bytes, size_t n)
 {
 	const unsigned char *s = bytes;
 	size_t at = 0, step;
+	uint64_t word;
 
-	while (at < n && (step = utf8_char(s + at, n - at)) > 0)
+	for (;;) {
+		/* most of most texts is ASCII */
+		while (n - at >= sizeof(word)) {
+			memcpy(&word, s + at, sizeof(word));
+			if (word & UINT64_C(0x8080808080808080))
+				break;
+			at += sizeof(word);
+		}
+		if (at == n || (step = utf8_char(s + at, n - at)) == 0)
+			return at;
 		at += step;
-	return at;
+	}
 }
 
 static bool needs_escape(unsigned char c)
@@ -115,20 +127,16 @@ void text_write_hex(FILE *out, const void *bytes, size_t n)
 
 void text_write_base64(FILE *out, const void *bytes, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *s = bytes;
+	char text[1024];
 
-	for (size_t i = 0; i < n; i += 3) {
-		size_t left = n - i;
-		uint32_t word = (uint32_t)s[i] << 16 |
-				(left > 1 ? (uint32_t)s[i + 1] << 8 : 0) |
-				(left > 2 ? s[i + 2] : 0);
-		char group[4] = { digits[word >> 18], digits[word >> 12 & 63],
-				  left > 1 ? digits[word >> 6 & 63] : '=',
-				  left > 2 ? digits[word & 63] : '=' };
+	while (n > 0) {
+		size_t part = n < sizeof(text) / 4 * 3 ? n : sizeof(text) / 4 * 3;
 
-		fwrite(group, 1, sizeof(group), out);
+		base64_encode(s, part, text);
+		fwrite(text, 1, BASE64_CHARS(part), out);
+		s += part;
+		n -= part;
 	}
 }
 
@@ -247,4 +255,37 @@ void text_format_time(int64_t ns, char ret[TEXT_TIME_BYTES])
 	gmtime_r(&seconds, &tm);
 	n = strftime(ret, TEXT_TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(ret + n, TEXT_TIME_BYTES - n, ".%09ldZ", (long)below);
+}
+
+/* Seconds since 1970 of a date and time as text_format_time writes them. */
+static bool parse_seconds(const char *text, time_t *ret)
+{
+	struct tm tm = { 0 };
+
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon,
+		   &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	*ret = timegm(&tm);
+	return true;
+}
+
+bool text_parse_time(const char *text, int64_t *ret_ns)
+{
+	char back[TEXT_TIME_BYTES];
+	time_t seconds;
+	__int128 ns;
+
+	if (strlen(text) != strlen("1970-01-01T00:00:00.000000000Z") ||
+	    !parse_seconds(text, &seconds))
+		return false;
+	ns = (__int128)seconds * 1000000000 + strtoll(text + 20, NULL, 10);
+	if (ns < INT64_MIN || ns > INT64_MAX)
+		return false;
+	text_format_time((int64_t)ns, back);
+	if (strcmp(back, text))
+		return false;
+	*ret_ns = (int64_t)ns;
+	return true;
 }

@@ -45,5 +45,7 @@ const char *text_format_size(uint64_t bytes, char ret[TEXT_SIZE_BYTES]);
 /* RFC 3339 in UTC with nanoseconds. */
 #define TEXT_TIME_BYTES 40
 void text_format_time(int64_t ns, char ret[TEXT_TIME_BYTES]);
+/* The reverse. False: text_format_time writes this of no time. */
+bool text_parse_time(const char *text, int64_t *ret_ns);
 
 #endif

@@ -26,6 +26,8 @@ int cmd_del(int argc, char **argv);
 int cmd_mv(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+int cmd_load(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_batch(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);

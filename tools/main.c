@@ -135,6 +135,36 @@ static const struct command commands[] = {
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
 	  DATABASE_OPTIONS },
+	{ "dump", cmd_dump, "print a database as lines of JSON, with all there is",
+	  "Usage: aedb dump [OPTIONS] DB [PROJECT[/SCOPE]...]\n"
+	  "\n" WHOLE
+	  "Prints all of it, or the projects and scopes that are named: values,\n"
+	  "directories, attributes and times; 'aedb load' makes a database of it\n"
+	  "again. The last line has the number of lines and their SHA-256.\n"
+	  "\n"
+	  "      --snapshot=NAME\n"
+	  "                  as in that snapshot\n"
+	  "  -o, --output=FILE\n"
+	  "                  to FILE, which is there when it is whole\n"
+	  "      --comparable\n"
+	  "                  without the number and name of the state, and without\n"
+	  "                  access times: the same content gives the same bytes\n"
+	  "      --permissive\n"
+	  "                  read what can be read of a damaged database\n"
+	  DATABASE_OPTIONS },
+	{ "load", cmd_load, "make of a dump what it is of",
+	  "Usage: aedb load [OPTIONS] DB [FILE]\n"
+	  "\n" WHOLE
+	  "Reads what 'aedb dump' printed, from FILE or standard input, checks all of\n"
+	  "it, and makes its projects and scopes, all at once or not at all. A scope\n"
+	  "that is already there is a failure, unless an option says what to do. Ids\n"
+	  "and numbers are new ones.\n"
+	  "\n"
+	  "      --replace   drop scopes that are there, in the same commit\n"
+	  "      --merge     keep them, and put the keys over theirs: in one commit if\n"
+	  "                  there are at most 100,000 of together 16 MiB, without\n"
+	  "                  values over 64 KiB, else in several\n"
+	  DATABASE_OPTIONS },
 	{ "snapshot", cmd_snapshot, "take, list, compare and delete snapshots",
 	  "Usage: aedb snapshot list [OPTIONS] TARGET\n"
 	  "       aedb snapshot create [OPTIONS] TARGET NAME\n"

@@ -20,6 +20,9 @@
 #include "text.h"
 
 #define MEMORY_BYTES (32u << 20)	/* for a value on its way in */
+#define LOAD_MEMORY_BYTES (64u << 20)
+#define LOAD_WAL_FILE_BYTES (4u << 20)
+#define KEY_BYTES_MAX 4000	/* of any database */
 
 /* Paths in mounts. */
 
@@ -330,6 +333,28 @@ void target_apply_key(struct aedb_options *options)
 	key_file_apply(&database_key, options);
 }
 
+static void set_options(enum target_access access, struct aedb_options *ret)
+{
+	aedb_options_init(ret);
+	if (access != TARGET_MAINTAIN)
+		ret->memory_bytes = MEMORY_BYTES;
+	else
+		ret->maintenance = AEDB_ON_CALL;
+	ret->wal_file_bytes = TARGET_WAL_FILE_BYTES;
+	ret->log_keep_bytes = TARGET_LOG_KEEP_BYTES;
+	if (access == TARGET_LOAD) {
+		ret->durability = AEDB_BATCH;
+		ret->key_bytes_max = KEY_BYTES_MAX;
+		ret->memory_bytes = LOAD_MEMORY_BYTES;
+		ret->wal_file_bytes = LOAD_WAL_FILE_BYTES;
+	} else if (access != TARGET_WRITE && access != TARGET_MAINTAIN) {
+		ret->mode = AEDB_OPEN_READ_ONLY;
+	}
+	if (access == TARGET_READ_DAMAGED)
+		ret->recovery = AEDB_PERMISSIVE;
+	target_apply_key(ret);
+}
+
 int target_open(const char *path, enum target_access access,
 		struct target *ret)
 {
@@ -337,18 +362,7 @@ int target_open(const char *path, enum target_access access,
 	struct aedb_options options;
 	int rc;
 
-	aedb_options_init(&options);
-	if (access != TARGET_MAINTAIN)
-		options.memory_bytes = MEMORY_BYTES;
-	else
-		options.maintenance = AEDB_ON_CALL;
-	options.wal_file_bytes = TARGET_WAL_FILE_BYTES;
-	options.log_keep_bytes = TARGET_LOG_KEEP_BYTES;
-	if (access != TARGET_WRITE && access != TARGET_MAINTAIN)
-		options.mode = AEDB_OPEN_READ_ONLY;
-	if (access == TARGET_READ_DAMAGED)
-		options.recovery = AEDB_PERMISSIVE;
-	target_apply_key(&options);
+	set_options(access, &options);
 	rc = aedb_open(path, &options, &target.db);
 	if (rc < 0)
 		return target_open_failure(path, access, rc);

@@ -81,6 +81,8 @@ enum target_access {
 	TARGET_READ_DAMAGED,	/* what is readable; says on standard error what
 				 * is not */
 	TARGET_WRITE,
+	/* For many commits, which are durable when it is closed. */
+	TARGET_LOAD,
 	/* The database as a whole, for writing, and with the memory that a mount
 	 * has; or only to be looked at. */
 	TARGET_MAINTAIN,

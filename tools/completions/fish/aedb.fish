@@ -4,12 +4,13 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan snapshot batch stats status \
+set -l commands init mount umount get put del mv ls scan dump load snapshot batch stats status \
 	changes checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
 	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \
 	'ls:List one level' 'scan:List keys' \
+	'dump:Print a database as lines of JSON' 'load:Make of a dump what it is of' \
 	'snapshot:Take, list, compare and delete snapshots' \
 	'batch:Run a command whose changes are committed at once' 'stats:Tell what a database consists of' \
 	'status:Tell what a mount does' 'changes:Print what was committed' \
@@ -34,9 +35,9 @@ complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
 complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
 complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
 complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
-complete -c aedb -n '__aedb_in init get put del mv ls scan snapshot stats changes checkpoint compact verify' \
+complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot stats changes checkpoint compact verify' \
 	-l key-file -r -d 'Key of a signed database'
-complete -c aedb -n '__aedb_in get ls scan' -l permissive -d 'Also of a damaged database'
+complete -c aedb -n '__aedb_in get ls scan dump' -l permissive -d 'Also of a damaged database'
 complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'
 complete -c aedb -n '__aedb_in put' -s n -l new -d 'Only if there is none'
 complete -c aedb -n '__aedb_in put' -s p -l parents -d 'Make project and scope'
@@ -49,3 +50,8 @@ complete -c aedb -n '__aedb_in scan' -l to -x -d 'Key to stop before'
 complete -c aedb -n '__aedb_in scan' -s r -l reverse -d 'Last key first'
 complete -c aedb -n '__aedb_in scan' -l limit -x -d 'At most so many'
 complete -c aedb -n '__aedb_in scan' -l values -d 'With the values'
+complete -c aedb -n '__aedb_in dump' -l snapshot -x -d 'As in that one'
+complete -c aedb -n '__aedb_in dump' -s o -l output -r -d 'To a file'
+complete -c aedb -n '__aedb_in dump' -l comparable -d 'Without what copies differ in'
+complete -c aedb -n '__aedb_in load' -l replace -d 'Drop scopes that are there'
+complete -c aedb -n '__aedb_in load' -l merge -d 'Put keys over those that are there'

@@ -72,6 +72,9 @@ int dump_source_put(const struct dump_source *source, struct dump_line *line,
 
 	if (source->is_comparable && dump_attr_drop_atime(line, &made) < 0)
 		return failure_system(ENOMEM, "dump");
+	/* in a mount a snapshot's is when it was taken */
+	if (source->is_comparable && line->kind == DUMP_DATABASE)
+		line->mtime_ns = AEDB_MTIME_NONE;
 	rc = dump_output_line(output, line);
 	attr_blob_release(&made);
 	return rc;

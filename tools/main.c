@@ -147,8 +147,8 @@ static const struct command commands[] = {
 	  "  -o, --output=FILE\n"
 	  "                  to FILE, which is there when it is whole\n"
 	  "      --comparable\n"
-	  "                  without the number and name of the state, and without\n"
-	  "                  access times: the same content gives the same bytes\n"
+	  "                  without the number and name of the state, access times\n"
+	  "                  and the root's time: the same content, the same bytes\n"
 	  "      --permissive\n"
 	  "                  read what can be read of a damaged database\n"
 	  DATABASE_OPTIONS },

@@ -21,11 +21,15 @@ static int dump(const char *path, const char *file,
 		const struct dump_source *source)
 {
 	struct dump_output output;
-	int rc = dump_output_open(file, &output);
+	int is_mounted = target_is_mounted(path);
+	int rc = is_mounted < 0 ? is_mounted : dump_output_open(file, &output);
 
 	if (rc < 0)
 		return rc;
-	rc = dump_database(path, source, &output);
+	if (is_mounted)
+		rc = dump_mount(path, source, &output);
+	else
+		rc = dump_database(path, source, &output);
 	if (rc == 0)
 		rc = dump_output_finish(&output);
 	if (rc == 0)
@@ -76,9 +80,7 @@ int cmd_dump(int argc, char **argv)
 	if (rc < 0)
 		return rc;
 	count = command_arguments(argc, &argv);
-	rc = target_check_directory(argv[0]);
-	if (rc == 0)
-		rc = parse_places(argv + 1, count - 1, &source);
+	rc = parse_places(argv + 1, count - 1, &source);
 	if (rc == 0)
 		rc = dump(argv[0], file, &source);
 	free((void *)source.places);

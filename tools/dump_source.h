@@ -32,8 +32,10 @@ struct dump_line dump_source_line(enum dump_kind kind,
 int dump_source_put(const struct dump_source *source, struct dump_line *line,
 		    struct dump_output *output);
 
-/* Dumps a database, or a path in a mount. */
+/* Dumps a database, or one that is mounted, by any path in it. */
 int dump_database(const char *path, const struct dump_source *source,
 		  struct dump_output *output);
+int dump_mount(const char *path, const struct dump_source *source,
+	       struct dump_output *output);
 
 #endif

@@ -136,11 +136,13 @@ static const struct command commands[] = {
 	  "                  read what can be read of a damaged database\n"
 	  DATABASE_OPTIONS },
 	{ "dump", cmd_dump, "print a database as lines of JSON, with all there is",
-	  "Usage: aedb dump [OPTIONS] DB [PROJECT[/SCOPE]...]\n"
-	  "\n" WHOLE
+	  "Usage: aedb dump [OPTIONS] MOUNT|DB [PROJECT[/SCOPE]...]\n"
+	  "\n" MOUNTED_OR_WHOLE
 	  "Prints all of it, or the projects and scopes that are named: values,\n"
 	  "directories, attributes and times; 'aedb load' makes a database of it\n"
-	  "again. The last line has the number of lines and their SHA-256.\n"
+	  "again. The last line has the number of lines and their SHA-256. In a mount\n"
+	  "a snapshot is taken for that, and deleted; it may be a path of a project\n"
+	  "or scope, too.\n"
 	  "\n"
 	  "      --snapshot=NAME\n"
 	  "                  as in that snapshot\n"

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,22 +218,52 @@ static int name_view(struct dump *dump, const char *root, const char *name)
 	return n < 0 ? failure_system(ENOMEM, "%s", root) : 0;
 }
 
+/* The snapshot that was taken, while signals that end the process remove it. */
+static const char *taken;
+
+static void end_by_signal(int number)
+{
+	rmdir(taken);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* What the caller had ignored stays ignored. */
+static void handle_signals(void (*handler)(int))
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (signal(numbers[i], handler) == SIG_IGN)
+			signal(numbers[i], SIG_IGN);
+}
+
+static int put_taken(struct dump *dump)
+{
+	int rc = 0;
+
+	taken = dump->view;
+	handle_signals(end_by_signal);
+	if (mkdir(dump->view, 0777) < 0)
+		rc = failure_system(errno, "%s: a snapshot", dump->view);
+	if (rc == 0) {
+		rc = put_all(dump);
+		if (rmdir(dump->view) < 0 && rc == 0)
+			rc = failure_system(errno, "%s", dump->view);
+	}
+	handle_signals(SIG_DFL);
+	return rc;
+}
+
 static int put_view(struct dump *dump)
 {
 	struct stat st;
-	int rc;
 
-	if (dump->source->snapshot) {
-		if (stat(dump->view, &st) < 0)
-			return failure_system(errno, "%s", dump->view);
-		return put_all(dump);
-	}
-	if (mkdir(dump->view, 0777) < 0)
-		return failure_system(errno, "%s: a snapshot", dump->view);
-	rc = put_all(dump);
-	if (rmdir(dump->view) < 0 && rc == 0)
-		rc = failure_system(errno, "%s", dump->view);
-	return rc;
+	if (!dump->source->snapshot)
+		return put_taken(dump);
+	if (stat(dump->view, &st) < 0)
+		return failure_system(errno, "%s", dump->view);
+	return put_all(dump);
 }
 
 /* The project or scope that a path is, if it is not the root. */

@@ -141,9 +141,15 @@ static int read_scope(struct load *load, const struct dump_check *check,
 	int rc;
 
 	load->n_scopes++;
-	if (load->how != LOAD_MERGE)
-		return load_txn_create(&load->txn,
-				       hidden_place(load->n_scopes, name), line);
+	if (load->how != LOAD_MERGE) {
+		rc = load_txn_create(&load->txn,
+				     hidden_place(load->n_scopes, name), line);
+		/* messages say what it is going to be */
+		snprintf(load->target.what, sizeof(load->target.what),
+			 "%.200s: %s/%s", load->target.path, place.project,
+			 place.scope);
+		return rc;
+	}
 	rc = place_exists(load, place);
 	if (rc < 0)
 		return rc;

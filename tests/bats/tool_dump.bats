@@ -383,6 +383,29 @@ END
 	[ "$(aedb ls copy)" = '' ]
 }
 
+@test "on a full disk nothing is loaded, and what was begun is gone" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	for i in 1 2 3; do head -c 40M /dev/urandom | aedb put -p db p/s $i; done
+	aedb dump db >dump
+	mkdir disk
+	mount -t tmpfs -o size=120M none disk
+	aedb init disk/copy
+	aedb put -p disk/copy q/s k v
+	run -3 aedb load disk/copy dump
+	[[ $output == "aedb: disk/copy: p/s: "*"No space left on device" ]]
+	[ "$(aedb ls disk/copy)" = q/ ]
+	run -3 sh -c 'cat dump | aedb load disk/copy'
+	[[ $output == *"No space left on device" ]]
+	[ "$(find disk -name '*.dump*')" = '' ]
+	aedb verify disk/copy | tail -1 | grep -q 'no damage'
+	mount -o remount,size=600M disk
+	aedb load disk/copy dump
+	aedb dump db >dump
+	aedb dump disk/copy p >dump-of-copy
+	sed -i 2d dump
+	same_content dump dump-of-copy
+}
+
 @test "a project of somebody's that has the name needed while loading is left alone" {
 	aedb put -p db p/s k v
 	aedb dump db >dump
@@ -465,6 +488,24 @@ but_root() { content "$1" | sed 1d; }
 	aedb load copy whole
 	aedb dump copy >dump
 	but_root dump | cmp expected
+}
+
+@test "a dump of a mount that a signal ends leaves no snapshot" {
+	mount_start
+	mkdir -p mnt/p/s
+	head -c 3M /dev/urandom >mnt/p/s/k
+	mkfifo pipe
+	for signal in INT TERM HUP; do
+		# bash has those in the background ignore the first
+		env --default-signal aedb dump mnt -o pipe 3>&- & dumping=$!
+		exec 5<pipe
+		head -c 100 <&5 >/dev/null
+		[ "$(find mnt/.snap -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
+		kill -$signal $dumping
+		wait $dumping || [ $? -gt 128 ]
+		exec 5<&-
+		[ -z "$(ls mnt/.snap)" ]
+	done
 }
 
 @test "keys of any bytes are dumped through a mount, those beside directories too" {

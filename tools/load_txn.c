@@ -175,26 +175,41 @@ static int put(struct load_txn *load, struct aedb_scope *space,
 	return rc < 0 ? target_failure(load->target, &key, rc) : 0;
 }
 
+static bool is_small(const struct dump_line *line)
+{
+	return line->bytes <= AEDB_VALUE_INLINE_MAX;
+}
+
 /* Keeps the line until its value is there. */
 static int begin_value(struct load_txn *load, const struct dump_line *line)
 {
-	uint8_t *copies = malloc(line->name_bytes + attr_bytes_of(line) + 1);
+	size_t attr_bytes = attr_bytes_of(line);
+	size_t value_bytes = is_small(line) ? (size_t)line->bytes : 0;
+	uint8_t *copies = calloc(1, line->name_bytes + attr_bytes +
+					    value_bytes + 1);
 	int rc;
 
 	if (!copies)
 		return failure_system(ENOMEM, "%s", load->target->what);
-	memcpy(copies, line->name, line->name_bytes);
-	memcpy(copies + line->name_bytes, attr_of(line), attr_bytes_of(line));
-	rc = aedb_stage_open(load->target->db, NULL, &load->stage);
-	if (rc < 0) {
-		free(copies);
-		return load_failure(load, rc);
+	if (!is_small(line)) {
+		rc = aedb_stage_open(load->target->db, NULL, &load->stage);
+		if (rc < 0) {
+			free(copies);
+			return load_failure(load, rc);
+		}
 	}
+	memcpy(copies, line->name, line->name_bytes);
+	memcpy(copies + line->name_bytes, attr_of(line), attr_bytes);
 	load->copies = copies;
+	load->value = copies + line->name_bytes + attr_bytes;
 	load->line = *line;
 	load->line.name = copies;
 	if (line->attr)
 		load->line.attr = copies + line->name_bytes;
+	if (is_small(line)) {
+		load->line.value = load->value;
+		load->line.value_bytes = value_bytes;
+	}
 	return 0;
 }
 
@@ -215,18 +230,23 @@ int load_txn_put(struct load_txn *load, const struct dump_line *line)
 
 int load_txn_part(struct load_txn *load, const struct dump_line *line)
 {
-	int rc = aedb_stage_write(load->stage, line->value, line->value_bytes,
-				  line->offset);
+	int rc;
 
+	if (!load->stage) {
+		memcpy(load->value + line->offset, line->value,
+		       line->value_bytes);
+		return 0;
+	}
+	rc = aedb_stage_write(load->stage, line->value, line->value_bytes,
+			      line->offset);
 	return rc < 0 ? load_failure(load, rc) : 0;
 }
 
-int load_txn_end_value(struct load_txn *load)
+/* What no part had at the end, and the stage is the transaction's. */
+static int end_stage(struct load_txn *load)
 {
 	int rc = 0;
 
-	if (!load->stage)
-		return 0;
 	if (aedb_stage_bytes(load->stage) < load->line.bytes)
 		rc = aedb_stage_truncate(load->stage, load->line.bytes);
 	if (rc < 0)
@@ -234,6 +254,17 @@ int load_txn_end_value(struct load_txn *load)
 	rc = put(load, load->space, &load->line, load->stage);
 	load->stages[load->n_stages++] = load->stage;
 	load->stage = NULL;
+	return rc;
+}
+
+int load_txn_end_value(struct load_txn *load)
+{
+	int rc;
+
+	if (!load->copies)
+		return 0;
+	rc = load->stage ? end_stage(load) :
+			   put(load, load->space, &load->line, NULL);
 	free(load->copies);
 	load->copies = NULL;
 	return rc;

@@ -29,10 +29,11 @@ struct load_txn {
 	struct aedb_stage *stages[LOAD_TXN_HELD];	/* owned; sealed */
 	unsigned n_scopes, n_stages;
 	/* A value in parts: its key and what belongs to it. */
-	struct aedb_stage *stage;	/* owned; NULL: none */
 	struct aedb_scope *space;	/* borrowed: keys or directories */
-	struct dump_line line;		/* its name and attributes copied: */
-	uint8_t *copies;
+	struct dump_line line;		/* its name and attributes are copies */
+	uint8_t *copies;		/* owned; NULL: there is no such value */
+	uint8_t *value;			/* in copies, if it is small, or: */
+	struct aedb_stage *stage;	/* owned */
 };
 
 void load_txn_init(struct load_txn *load, struct target *target);

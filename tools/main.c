@@ -164,8 +164,7 @@ static const struct command commands[] = {
 	  "\n"
 	  "      --replace   drop scopes that are there, in the same commit\n"
 	  "      --merge     keep them, and put the keys over theirs: in one commit if\n"
-	  "                  there are at most 100,000 of together 16 MiB, without\n"
-	  "                  values over 64 KiB, else in several\n"
+	  "                  there are not many, else in several: see the manual\n"
 	  DATABASE_OPTIONS },
 	{ "snapshot", cmd_snapshot, "take, list, compare and delete snapshots",
 	  "Usage: aedb snapshot list [OPTIONS] TARGET\n"

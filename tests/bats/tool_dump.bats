@@ -224,6 +224,24 @@ shape() (
 	run -3 aedb load none dump
 }
 
+@test "a merge is one commit as long as its values have room in one" {
+	mount_start
+	mkdir -p mnt/p/s
+	for i in {1..300}; do head -c 10000 /dev/urandom >mnt/p/s/"$i"; done
+	for i in {1..40}; do head -c 70000 /dev/urandom >mnt/p/s/large-"$i"; done
+	mount_stop
+	aedb dump db >dump
+	aedb init copy
+	aedb load copy dump --merge --json | jq -e '.keys == 340 and .commits == 1'
+	for i in {41..80}; do head -c 70000 /dev/urandom | aedb put db p/s large-"$i"; done
+	aedb dump db >dump
+	aedb load copy dump --merge --json | jq -e '.keys == 380 and .commits == 2'
+	aedb dump copy >copied
+	grep -v '"database"' dump >one
+	grep -v '"database"' copied >two
+	same_content one two
+}
+
 @test "a key that is merged into keeps its id" {
 	aedb put -p db p/s k dumped
 	aedb dump db >dump

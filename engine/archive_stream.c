@@ -19,32 +19,50 @@ void archive_stream_init(struct archive_stream *stream, int fd)
 	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
+/* As much of the front as is written at once; returns its pieces. */
+static int front_of(const struct iovec *iov, int n,
+		    struct iovec ret[ARCHIVE_PIECES_MAX])
+{
+	size_t left = ARCHIVE_WRITE_BYTES;
+	int pieces = 0;
+
+	while (pieces < n && left > 0) {
+		ret[pieces] = iov[pieces];
+		if (ret[pieces].iov_len > left)
+			ret[pieces].iov_len = left;
+		left -= ret[pieces++].iov_len;
+	}
+	return pieces;
+}
+
+/* Takes k bytes off the front; returns the pieces that are left. */
+static int advance(struct iovec **iov, int n, size_t k)
+{
+	while (n > 0 && k >= (*iov)->iov_len) {
+		k -= (*iov)->iov_len;
+		++*iov;
+		n--;
+	}
+	if (n > 0) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + k;
+		(*iov)->iov_len -= k;
+	}
+	return n;
+}
+
 int archive_stream_write(struct archive_stream *stream, struct iovec *iov, int n)
 {
 	while (n > 0) {
-		ssize_t k;
+		struct iovec front[ARCHIVE_PIECES_MAX];
+		ssize_t k = writev(stream->fd, front, front_of(iov, n, front));
 
-		if (iov->iov_len == 0) {
-			iov++;
-			n--;
-			continue;
-		}
-		k = writev(stream->fd, iov, n);
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k <= 0)
 			return err_set_errno(k < 0 ? errno : EIO,
 					     "writing the archive");
 		stream->bytes += (size_t)k;
-		for (size_t left = (size_t)k; left > 0;) {
-			size_t part = left < iov->iov_len ? left : iov->iov_len;
-
-			iov->iov_base = (char *)iov->iov_base + part;
-			iov->iov_len -= part;
-			left -= part;
-			if (iov->iov_len == 0)
-				iov++, n--;
-		}
+		n = advance(&iov, n, (size_t)k);
 	}
 	return 0;
 }

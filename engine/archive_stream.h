@@ -11,6 +11,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#define ARCHIVE_PIECES_MAX 3
+/* At once, of files, too. For larger writes the page cache takes pages of
+ * megabytes, and those come from memory that nobody has used for long: a virtual
+ * machine has to get it first, which can take ten times as long as the write. */
+#define ARCHIVE_WRITE_BYTES (128u << 10)
+
 struct archive_stream {
 	int fd;			/* the caller's */
 	uint64_t bytes;		/* that went through */
@@ -18,7 +24,7 @@ struct archive_stream {
 
 /* Makes a pipe's room larger, if it is one. */
 void archive_stream_init(struct archive_stream *stream, int fd);
-/* Changes `iov`. */
+/* Up to ARCHIVE_PIECES_MAX pieces, together not empty. Changes `iov`. */
 int archive_stream_write(struct archive_stream *stream, struct iovec *iov,
 			 int n);
 int archive_stream_read(struct archive_stream *stream, void *bytes, size_t n);

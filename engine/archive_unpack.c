@@ -226,8 +226,14 @@ static int place_chunk(struct unpack *unpack, const struct archive_chunk *chunk)
 	uint32_t n = chunk->record.raw_bytes;
 	int rc = 0;
 
-	if (unpack->file)
-		rc = vfs_write_all(unpack->file, chunk->raw, n, chunk->offset);
+	for (uint32_t at = 0; at < n && unpack->file && rc == 0;) {
+		uint32_t part = n - at < ARCHIVE_WRITE_BYTES ? n - at :
+							       ARCHIVE_WRITE_BYTES;
+
+		rc = vfs_write_all(unpack->file, chunk->raw + at, part,
+				   chunk->offset + at);
+		at += part;
+	}
 	return rc < 0 ? rc : archive_told_bytes(&unpack->told, n);
 }
 

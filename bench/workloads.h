@@ -1,7 +1,7 @@
 /*
  * The benchmarks by number, in files named for what they measure: reads,
  * commits of one thread, commits of many, small entries in memory, page files,
- * values outside memory, a dataset that is loaded and stored. Each table ends
+ * values outside memory, archives, a dataset that is loaded and stored. Each table ends
  * with an entry without id. Constant.
  */
 #ifndef BENCH_WORKLOADS_H
@@ -15,6 +15,7 @@ extern const struct bench workload_threads[];
 extern const struct bench workload_entries[];
 extern const struct bench workload_pages[];
 extern const struct bench workload_values[];
+extern const struct bench workload_archive[];
 extern const struct bench workload_stored_1m[];
 extern const struct bench workload_stored_10m[];
 

@@ -56,7 +56,9 @@ struct aedb_archive_options {
 	size_t n_paths;
 	const char *last;	/* NULL: none */
 	/* Each entry, in the archive's order, when all of it is written (packing)
-	 * or verified and at its place (unpacking); NULL: not asked for. */
+	 * or verified and at its place (unpacking). NULL: not asked for; then of
+	 * what is encrypted no SHA-256 is made, which takes longer than all
+	 * else. */
 	int (*entry)(void *arg, const struct aedb_archive_entry *entry);
 	int (*progress)(void *arg, const struct aedb_transfer *progress);
 	void *arg;		/* for both */
@@ -89,7 +91,7 @@ int aedb_archive_pack(const char *directory, int fd,
  * After a failure the directory has what came before. AEDB_CORRUPT (naming entry
  * and reason), AEDB_ACCESS (wrong key, or none for an encrypted archive),
  * AEDB_INVALID (a key for an archive that is not encrypted, so that it proves
- * nothing), AEDB_NEWER_FORMAT, AEDB_NOT_EMPTY, AEDB_IO, AEDB_NO_SPACE.
+ * nothing), AEDB_TOO_LARGE (too many names), AEDB_NEWER_FORMAT, AEDB_NOT_EMPTY, AEDB_IO, AEDB_NO_SPACE.
  */
 int aedb_archive_unpack(int fd, const char *directory,
 			const struct aedb_archive_options *options,

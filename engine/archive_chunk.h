@@ -19,7 +19,7 @@ struct archive_chunk {
 	/* Each is in one of the rooms. */
 	uint8_t *raw, *stored;
 	uint64_t offset;		/* of a chunk in its entry */
-	uint8_t sha256[AEDB_ARCHIVE_SHA256_BYTES];	/* a foot's, packing */
+	uint8_t sha256[AEDB_ARCHIVE_SHA256_BYTES];	/* a foot's, if asked for */
 	/* Why it is no good: the first error of its stages. */
 	int rc;
 	char message[ERR_MESSAGE_BYTES];

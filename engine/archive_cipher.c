@@ -213,8 +213,9 @@ static bool run_cipher(struct archive_cipher *cipher,
 				 binding->nonce, -1) == 1 &&
 	       EVP_CipherUpdate(cipher->context, NULL, &got, binding->rest,
 				sizeof(binding->rest)) == 1 &&
-	       EVP_CipherUpdate(cipher->context, bytes, &got, bytes, n) == 1 &&
-	       got == n;
+	       (n == 0 ||
+		(EVP_CipherUpdate(cipher->context, bytes, &got, bytes, n) == 1 &&
+		 got == n));
 }
 
 int archive_cipher_seal(struct archive_cipher *cipher,

@@ -108,7 +108,7 @@ static bool sizes_are_valid(const struct archive_record *record)
 	case ARCHIVE_CHUNK:
 		return raw > 0 && raw <= ARCHIVE_CHUNK_BYTES;
 	case ARCHIVE_FOOT:
-		return raw == ARCHIVE_FOOT_BYTES;
+		return raw == 0 || raw == ARCHIVE_FOOT_BYTES;
 	case ARCHIVE_END:
 		return raw == ARCHIVE_END_BYTES;
 	}

@@ -30,6 +30,7 @@ struct pack {
 	struct archive_list list;
 	struct archive_keys keys;
 	struct archive_coder *coders;	/* each thread has one */
+	bool hashes;
 
 	struct archive_position at;	/* reading: of the next record */
 	uint64_t offset;
@@ -78,7 +79,8 @@ static int read_chunk(struct pack *pack, const struct archive_file *file,
 static void read_foot(struct pack *pack, struct archive_chunk *chunk)
 {
 	chunk->record = (struct archive_record){
-		.kind = ARCHIVE_FOOT, .raw_bytes = ARCHIVE_FOOT_BYTES,
+		.kind = ARCHIVE_FOOT,
+		.raw_bytes = pack->hashes ? ARCHIVE_FOOT_BYTES : 0,
 	};
 	if (pack->file)
 		vfs_file_close(pack->file);
@@ -125,6 +127,8 @@ static int stage_hash(struct pack *pack, struct archive_chunk *chunk)
 	EVP_MD_CTX *digest = pack->digest;
 	int is_done = 1;
 
+	if (!pack->hashes)
+		return 0;
 	switch (chunk->record.kind) {
 	case ARCHIVE_HEAD:
 		is_done = EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
@@ -245,6 +249,8 @@ int archive_pack(struct vfs *vfs, int fd,
 	pack.told.progress = (struct aedb_transfer){
 		.phase = "packing", .all_bytes = pack.list.bytes,
 	};
+	/* what is encrypted needs none to be verified */
+	pack.hashes = options->entry || !key.bytes;
 	if (rc == 0)
 		rc = write_header(&pack, key);
 	if (rc == 0)

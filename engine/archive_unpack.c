@@ -33,6 +33,7 @@ struct unpack {
 	struct archive_header header;	/* constant, as those up to the blank line */
 	struct archive_keys keys;
 	struct archive_coder *coders;	/* each thread has one */
+	bool hashes;
 
 	struct archive_stream stream;	/* reading */
 	struct archive_position next;
@@ -126,7 +127,8 @@ static int check_head(struct unpack *unpack, const struct archive_chunk *chunk)
 		return damaged(unpack, chunk, "it has more bytes than the archive says");
 	unpack->bytes += head->bytes;
 	unpack->left = head->bytes;
-	if (EVP_DigestInit_ex(unpack->digest, EVP_sha256(), NULL) != 1)
+	if (unpack->hashes &&
+	    EVP_DigestInit_ex(unpack->digest, EVP_sha256(), NULL) != 1)
 		return out_of_memory();
 	return 0;
 }
@@ -140,20 +142,25 @@ static int check_chunk(struct unpack *unpack, struct archive_chunk *chunk)
 		return damaged(unpack, chunk, "its size is not that of its entry");
 	chunk->offset = unpack->head.bytes - unpack->left;
 	unpack->left -= n;
-	if (EVP_DigestUpdate(unpack->digest, chunk->raw, n) != 1)
+	if (unpack->hashes && EVP_DigestUpdate(unpack->digest, chunk->raw, n) != 1)
 		return out_of_memory();
 	return 0;
 }
 
-static int check_foot(struct unpack *unpack, const struct archive_chunk *chunk)
+static int check_foot(struct unpack *unpack, struct archive_chunk *chunk)
 {
-	uint8_t sha256[AEDB_ARCHIVE_SHA256_BYTES];
+	bool has_sha256 = chunk->record.raw_bytes == ARCHIVE_FOOT_BYTES;
 
 	if (unpack->left > 0)
 		return damaged(unpack, chunk, "its entry has fewer bytes than it says");
-	if (EVP_DigestFinal_ex(unpack->digest, sha256, NULL) != 1)
+	if (!has_sha256 && !unpack->keys.is_encrypted)
+		return damaged(unpack, chunk, "the entry's SHA-256 is not there");
+	if (!unpack->hashes)
+		return 0;
+	if (EVP_DigestFinal_ex(unpack->digest, chunk->sha256, NULL) != 1)
 		return out_of_memory();
-	if (CRYPTO_memcmp(sha256, chunk->raw, sizeof(sha256)) != 0)
+	if (has_sha256 && CRYPTO_memcmp(chunk->sha256, chunk->raw,
+					ARCHIVE_FOOT_BYTES) != 0)
 		return damaged(unpack, chunk, "the entry's SHA-256 is another");
 	return 0;
 }
@@ -246,7 +253,7 @@ static int place_foot(struct unpack *unpack, const struct archive_chunk *chunk)
 
 	vfs_file_close(unpack->file);
 	unpack->file = NULL;
-	memcpy(entry.sha256, chunk->raw, sizeof(entry.sha256));
+	memcpy(entry.sha256, chunk->sha256, sizeof(entry.sha256));
 	return archive_told_entry(&unpack->told, &entry);
 }
 
@@ -344,6 +351,8 @@ int archive_unpack(int fd, struct vfs *vfs,
 		.phase = vfs ? "unpacking" : "verifying",
 		.all_bytes = unpack.header.all_bytes,
 	};
+	/* what is encrypted was verified when it was decrypted */
+	unpack.hashes = options->entry || !unpack.keys.is_encrypted;
 	if (rc == 0)
 		rc = run_pipeline(&unpack, archive_pipeline_threads(options->threads));
 	if (rc == 0)

@@ -147,6 +147,27 @@ TEST(plain, "an archive without a key is unpacked as it was packed")
 	round_trip(NULL, 3);
 }
 
+TEST(unhashed, "who asks for no entries gets the same files, and who asks later gets their SHA-256")
+{
+	struct aedb_archive_options o = options_with(archive_key);
+	struct simdisk *disk = make_disk(), *other = simdisk_new(1);
+	struct simdisk *third = simdisk_new(1);
+	struct told told = { .disk = third };
+	struct stream s = pack_disk(disk, &o);
+
+	CHECK_OK(unpack_bytes(s.bytes, s.n, other, &o));
+	check_same(disk, other);
+	o.entry = note_entry;
+	o.arg = &told;
+	CHECK_OK(unpack_bytes(s.bytes, s.n, third, &o));
+	CHECK_EQ(told.n, MADE + 1);
+	check_same(disk, third);
+	free(s.bytes);
+	simdisk_free(disk);
+	simdisk_free(other);
+	simdisk_free(third);
+}
+
 TEST(empty, "an archive of nothing is one")
 {
 	struct simdisk *disk = simdisk_new(1), *other = simdisk_new(1);

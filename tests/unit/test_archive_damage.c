@@ -11,13 +11,20 @@
 #define RECORDS_MAX 32
 #define MUTATIONS 400
 
-/* Small, with an entry in a directory and one without bytes. */
+static int ignore_entry(void *arg, const struct aedb_archive_entry *entry)
+{
+	(void)arg, (void)entry;
+	return 0;
+}
+
+/* Small, with an entry in a directory and one without bytes, and SHA-256. */
 static struct stream small_archive(const void *key)
 {
 	struct aedb_archive_options o = options_with(key);
 	struct simdisk *disk = simdisk_new(1);
 	struct stream s;
 
+	o.entry = ignore_entry;
 	CHECK_OK(simdisk_vfs(disk)->ops->mkdir(simdisk_vfs(disk), "seg"));
 	disk_put(disk, "CURRENT", "MANIFEST-1", 10);
 	disk_put(disk, "empty", NULL, 0);
@@ -419,6 +426,7 @@ TEST(records, "records that no archive has are refused before their bytes are re
 		{ ARCHIVE_HEAD, ARCHIVE_ZSTD, 10, 20 },
 		{ ARCHIVE_HEAD, ARCHIVE_PLAIN, 9, 9 },
 		{ ARCHIVE_FOOT, ARCHIVE_PLAIN, 31, 31 },
+		{ ARCHIVE_FOOT, ARCHIVE_PLAIN, 33, 33 },
 		{ ARCHIVE_END, ARCHIVE_PLAIN, 17, 17 },
 	};
 	static const uint8_t zeros[ARCHIVE_CHUNK_BYTES + 1];
@@ -476,7 +484,7 @@ TEST(heads, "heads that say what no entry is are refused")
 	make_done(&m, AEDB_CORRUPT, "its head is not valid");
 }
 
-TEST(sha256, "an entry with another SHA-256 than its foot says is refused")
+TEST(sha256, "an entry with another SHA-256 than its foot says, or without one, is refused")
 {
 	struct maker m;
 
@@ -485,7 +493,13 @@ TEST(sha256, "an entry with another SHA-256 than its foot says is refused")
 	make_plain(&m, ARCHIVE_CHUNK, "hello", 5);
 	make_foot(&m, "hallo", 5);
 	make_end(&m, 1, 5);
-	make_done(&m, AEDB_CORRUPT, "SHA-256");
+	make_done(&m, AEDB_CORRUPT, "SHA-256 is another");
+	make_begin(&m, 5);
+	make_head(&m, ARCHIVE_FILE, 5, "a", 1);
+	make_plain(&m, ARCHIVE_CHUNK, "hello", 5);
+	make_plain(&m, ARCHIVE_FOOT, NULL, 0);
+	make_end(&m, 1, 5);
+	make_done(&m, AEDB_CORRUPT, "SHA-256 is not there");
 }
 
 TEST(bombs, "what decompresses to more or less than it says is refused")

@@ -35,6 +35,9 @@ struct expecting {
 	aedb_seq_t base_seq;
 	char project[AEDB_NAME_BYTES_MAX + 1], scope[AEDB_NAME_BYTES_MAX + 1];
 	struct aedb_scope *keys;	/* owned; NULL: of no scope yet */
+	struct aedb_scope *twin;	/* owned: what others made in its place; NULL:
+					 * both sides have the same, or only the batch
+					 * has one */
 	struct step steps[PATH_KEY_BYTES_MAX];	/* to the last change */
 	size_t n_steps;
 	uint8_t last[PATH_KEY_BYTES_MAX];	/* its key */
@@ -47,10 +50,17 @@ static void place_at(const struct expecting *e, const struct aedb_snapshot *view
 {
 	ret->view = view;
 	ret->scope = NULL;
-	ret->keys = e->keys;
-	ret->dirs = aedb_scope_dirs(e->keys);
+	ret->keys = view || !e->twin ? e->keys : e->twin;
+	ret->dirs = aedb_scope_dirs(ret->keys);
 	memcpy(ret->key, key, key_bytes);
 	path_dir_init(&ret->dir, ret->key, key_bytes);
+}
+
+/* The same directory as it is now. */
+static void place_now(const struct expecting *e, const struct place *dir,
+		      struct place *ret)
+{
+	place_at(e, NULL, dir->dir.key, dir->dir.key_bytes, ret);
 }
 
 /* 1: there is one, 0: there is none; *ret_id may be NULL. */
@@ -93,12 +103,13 @@ static int expect_record(struct expecting *e, const struct place *dir)
 	uint8_t record[PATH_RECORD_BYTES_MAX];
 	size_t n = path_dir_record(&dir->dir, record);
 
-	return aedb_batch_expect_object(e->batch, dir->dirs, record, n);
+	return aedb_batch_expect_object(e->batch, aedb_scope_dirs(e->keys),
+					record, n);
 }
 
 static int expect_key(struct expecting *e, const struct place *dir)
 {
-	return aedb_batch_expect_object(e->batch, dir->keys, dir->dir.key,
+	return aedb_batch_expect_object(e->batch, e->keys, dir->dir.key,
 					dir->dir.key_bytes);
 }
 
@@ -110,11 +121,12 @@ static int expect_inside(struct expecting *e, const struct place *dir)
 	int rc;
 
 	range.prefix_bytes = path_dir_scan_prefix(&dir->dir, prefix);
-	rc = aedb_batch_expect_range(e->batch, dir->keys, &range);
+	rc = aedb_batch_expect_range(e->batch, e->keys, &range);
 	if (rc < 0)
 		return rc;
 	range.prefix_bytes = place_records_prefix(dir, prefix);
-	rc = aedb_batch_expect_range(e->batch, dir->dirs, &range);
+	rc = aedb_batch_expect_range(e->batch, aedb_scope_dirs(e->keys),
+				     &range);
 	return rc < 0 ? rc : expect_key(e, dir);
 }
 
@@ -122,7 +134,7 @@ static int expect_inside(struct expecting *e, const struct place *dir)
 static int added_in(struct expecting *e, const void *key, size_t key_bytes)
 {
 	struct aedb_entry entry;
-	struct place dir;
+	struct place dir, now;
 	int rc;
 
 	place_at(e, e->base, key, key_bytes, &dir);
@@ -133,8 +145,8 @@ static int added_in(struct expecting *e, const void *key, size_t key_bytes)
 	if (rc)
 		return rc < 0 ? rc : 0;
 	/* The batch made it. */
-	dir.view = NULL;
-	rc = place_stat_key(&dir, key, key_bytes, &entry);
+	place_now(e, &dir, &now);
+	rc = place_stat_key(&now, key, key_bytes, &entry);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	aedb_unpin(&entry);
@@ -221,15 +233,15 @@ static int descend(struct expecting *e, const struct path_dir *to,
 /* A key where others made a directory; but not the one that it lies in, as "%". */
 static int added_over(struct expecting *e, const struct path_dir *to)
 {
-	struct place dir;
+	struct place dir, now;
 	int rc;
 
 	place_at(e, e->view, to->key, to->key_bytes, &dir);
 	rc = has_record(&dir, NULL);
 	if (rc)
 		return rc < 0 ? rc : 0;
-	dir.view = NULL;
-	rc = has_record(&dir, NULL);
+	place_now(e, &dir, &now);
+	rc = has_record(&now, NULL);
 	return rc > 0 ? expect_record(e, &dir) : rc;
 }
 
@@ -275,6 +287,19 @@ static int change_in_scope(struct expecting *e, const struct aedb_change *change
 
 /* Scopes. */
 
+static bool is_made(const struct expecting *e)
+{
+	return aedb_scope_id(e->keys) > e->base_seq;
+}
+
+static void leave_scope(struct expecting *e)
+{
+	aedb_scope_close(e->keys);
+	aedb_scope_close(e->twin);
+	e->keys = e->twin = NULL;
+	e->n_steps = 0;
+}
+
 static int enter_scope(struct expecting *e, const struct aedb_place *place)
 {
 	int rc;
@@ -282,19 +307,19 @@ static int enter_scope(struct expecting *e, const struct aedb_place *place)
 	if (e->keys && strcmp(e->project, place->project) == 0 &&
 	    strcmp(e->scope, place->scope) == 0)
 		return 0;
-	aedb_scope_close(e->keys);
-	e->keys = NULL;
-	e->n_steps = 0;
+	leave_scope(e);
 	rc = aedb_scope_open_at(e->db, e->view, place->project, place->scope,
 				&e->keys);
-	if (rc < 0)
+	if (rc == 0 && is_made(e))
+		rc = aedb_batch_open_twin(e->batch, e->keys, &e->twin);
+	if (rc < 0 && !(rc == AEDB_NOT_FOUND && e->keys))
 		return rc;
 	strcpy(e->project, place->project);
 	strcpy(e->scope, place->scope);
 	return 0;
 }
 
-/* In a scope that the batch made nobody else makes anything. */
+/* In a scope that only the batch made nobody else makes anything. */
 static int change_see(struct expecting *e, const struct aedb_change *change)
 {
 	struct settle settle = { e->db, e->batch, e->base, e->view, NULL };
@@ -303,7 +328,7 @@ static int change_see(struct expecting *e, const struct aedb_change *change)
 	if (change->of == AEDB_OF_PLACE)
 		return settle_directory(&settle, change);
 	rc = enter_scope(e, &change->place);
-	if (rc < 0 || aedb_scope_id(e->keys) > e->base_seq)
+	if (rc < 0 || (is_made(e) && !e->twin))
 		return rc;
 	settle.dirs = aedb_scope_dirs(e->keys);
 	if (change->of == AEDB_OF_DIRECTORY)
@@ -348,7 +373,7 @@ int expect_directories(struct batch *batch)
 	rc = aedb_snapshot_open_at(e->db, e->base_seq, &e->base);
 	if (rc == 0)
 		rc = changes_see(e);
-	aedb_scope_close(e->keys);
+	leave_scope(e);
 	aedb_snapshot_close(e->base);
 	free(e);
 	return rc;

@@ -10,8 +10,9 @@
 #include "attr.h"
 
 /* 1: it is there, with this id; else 0. Pinned. */
-static int look(const struct settle *settle, const struct aedb_change *change,
-		const struct aedb_snapshot *view, struct aedb_entry *ret)
+static int look_for(const struct settle *settle, const struct aedb_change *change,
+		    const struct aedb_snapshot *view, uint64_t id,
+		    struct aedb_entry *ret)
 {
 	int rc = settle->dirs ?
 			 aedb_stat(settle->dirs, view, change->key,
@@ -20,10 +21,16 @@ static int look(const struct settle *settle, const struct aedb_change *change,
 
 	if (rc < 0)
 		return rc == AEDB_NOT_FOUND ? 0 : rc;
-	if (ret->id == change->base_id)
+	if (ret->id == id)
 		return 1;
 	aedb_unpin(ret);
 	return 0;
+}
+
+static int look(const struct settle *settle, const struct aedb_change *change,
+		const struct aedb_snapshot *view, struct aedb_entry *ret)
+{
+	return look_for(settle, change, view, change->base_id, ret);
 }
 
 static bool is_same(const struct aedb_entry *a, const struct aedb_entry *b)
@@ -89,6 +96,43 @@ static int with_base(const struct settle *settle,
 	return aedb_batch_settle(settle->batch, &own);
 }
 
+/* Both made it, as what `id` is live. */
+static int settle_twins(const struct settle *settle,
+			const struct aedb_change *change, uint64_t id)
+{
+	struct aedb_settled same = { .id = change->id,
+				     .as = AEDB_SETTLED_OWN };
+	struct aedb_entry own, now;
+	int rc = look_for(settle, change, NULL, id, &now);
+
+	if (rc <= 0)
+		return rc;
+	same.version = now.version;
+	rc = look_for(settle, change, settle->view, change->id, &own);
+	if (rc > 0) {
+		rc = is_same(&own, &now) ?
+			     aedb_batch_settle(settle->batch, &same) : 0;
+		aedb_unpin(&own);
+	}
+	aedb_unpin(&now);
+	return rc;
+}
+
+/* The batch made it, and perhaps others did. */
+static int settle_made(const struct settle *settle,
+		       const struct aedb_change *change)
+{
+	uint64_t id;
+	int rc;
+
+	if (settle->dirs || change->kind != AEDB_ADDED)
+		return 0;
+	rc = aedb_batch_twin(settle->batch, change->id, &id);
+	if (rc < 0)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	return settle_twins(settle, change, id);
+}
+
 int settle_directory(const struct settle *settle,
 		     const struct aedb_change *change)
 {
@@ -96,7 +140,7 @@ int settle_directory(const struct settle *settle,
 	int is_there, rc;
 
 	if (!change->base_id)
-		return 0;
+		return settle_made(settle, change);
 	rc = look(settle, change, settle->base, &base);
 	if (rc <= 0)
 		return rc;

@@ -19,7 +19,8 @@ struct settle {
 };
 
 /* A change of a directory record, project or scope: if either side changed no
- * more of its attributes than the access time, says so to the engine. */
+ * more of its attributes than the access time, or they are no more different in
+ * what both made, says so to the engine. */
 int settle_directory(const struct settle *settle,
 		     const struct aedb_change *change);
 /* 1 if all that the batch changed of it is its times, else 0. */

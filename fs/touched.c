@@ -86,6 +86,12 @@ static int key_set(struct touched_key *ret, const void *key, size_t key_bytes)
 
 /* Places. */
 
+/* An object that the batch itself made has a newer id than its base. */
+static bool is_of_base(const struct touched *t, uint64_t id)
+{
+	return id <= t->base_seq || id & OBJECT_IMPLICIT_BIT;
+}
+
 static bool is_place(const struct touched_place *at, struct aedb_place place)
 {
 	return strcmp(at->project, place.project) == 0 &&
@@ -215,14 +221,29 @@ static struct node *node_of_place(struct touched *t, uint64_t id,
 	return node && place.scope ? child_of(t, node, names.scope) : node;
 }
 
-static void look_for_scope(struct touched *t, struct touched_place *at)
+/* The id that the commit leaves it: others', if both made it. */
+static int id_to_be(const struct touched *t, uint64_t id, uint64_t *ret)
+{
+	int rc = is_of_base(t, id) ? AEDB_NOT_FOUND :
+				     aedb_batch_twin(t->batch, id, ret);
+
+	if (rc == AEDB_NOT_FOUND)
+		*ret = id;
+	return rc == AEDB_NOT_FOUND ? 0 : rc;
+}
+
+static int look_for_scope(struct touched *t, struct touched_place *at)
 {
 	struct aedb_place place = { at->project, at->scope };
+	uint64_t id = id_in_view(t->tree->db, aedb_batch_view(t->batch), at);
+	int rc = id_to_be(t, id, &at->id);
 
-	at->id = id_in_view(t->tree->db, aedb_batch_view(t->batch), at);
+	if (rc < 0)
+		return rc;
 	at->node = node_of_place(t, at->id, place);
 	if (at->node)
 		node_ref(at->node);
+	return 0;
 }
 
 /* Nodes that may move. */
@@ -306,12 +327,6 @@ static int add_directory(struct touched *t, struct node *dir)
 }
 
 /* Arrivals. */
-
-/* An object that the batch itself made has a newer id than its base. */
-static bool is_of_base(const struct touched *t, uint64_t id)
-{
-	return id <= t->base_seq || id & OBJECT_IMPLICIT_BIT;
-}
 
 static bool is_arrival(const struct touched *t, const struct aedb_change *change)
 {
@@ -438,12 +453,26 @@ static int take_in_scope(struct touched *t, const struct aedb_change *change)
 		key_bytes = dir.key_bytes;
 	}
 	if (rc == 0 && !t->places[place].id)
-		look_for_scope(t, &t->places[place]);
+		rc = look_for_scope(t, &t->places[place]);
 	if (rc == 0 && is_arrival(t, change))
 		rc = add_arrival(t, change, place, key, key_bytes);
 	if (rc < 0 || !t->places[place].node)
 		return rc;
 	return walk(t, t->places[place].node, key, key_bytes, change);
+}
+
+/* What comes to have a name is found where it was; what others made under that
+ * name gets a time. */
+static int take_new_place(struct touched *t, const struct aedb_change *change)
+{
+	struct node *node;
+	uint64_t id;
+	int rc = id_to_be(t, change->id, &id);
+
+	if (rc < 0 || id == change->id)
+		return rc;
+	node = node_of_place(t, id, change->place);
+	return node ? add_stale(t, node) : 0;
 }
 
 static int take_place(struct touched *t, const struct aedb_change *change)
@@ -460,9 +489,10 @@ static int take_place(struct touched *t, const struct aedb_change *change)
 		if (rc == 0)
 			rc = add_arrival(t, change, place, "", 0);
 	}
-	/* What comes to have a name is found where it was. */
-	if (rc < 0 || change->kind == AEDB_ADDED)
+	if (rc < 0)
 		return rc;
+	if (change->kind == AEDB_ADDED)
+		return take_new_place(t, change);
 	node = node_of_place(t, id, change->place);
 	return node ? take_own(t, node, change) : 0;
 }

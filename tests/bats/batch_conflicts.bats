@@ -200,9 +200,65 @@ directory_is() {
 	[ "$(cat p/w/a p/w/b)" = $'1\n2' ]
 	after 'echo 1 >../w/c' 'mv ../w ../y; mkdir ../../r/s' committed
 	[ "$(cat p/y/c)" = 1 ]
-	after 'mkdir ../n; echo 1 >../n/a' 'mkdir ../n' 'p/n/'
-	after 'mkdir ../../o' 'mkdir ../../o' 'o/'
+	mkdir p/n
 	after 'chmod 700 ../n' 'chmod 711 ../n' 'p/n/'
 	after 'chmod 700 ../n' 'echo 2 >../n/a' committed
 	[ "$failed" = 0 ]
+}
+
+@test "a project or scope that both make is one, as a directory is" {
+	after 'mkdir ../n; echo 1 >../n/a' 'mkdir ../n' committed
+	[ "$(cat p/n/a)" = 1 ]
+	after 'mkdir ../../o' 'mkdir ../../o' committed
+	[ -d o ]
+	after 'mkdir ../m; echo 1 >../m/a' 'mkdir ../m; echo 2 >../m/b' committed
+	[ "$(cat p/m/a p/m/b)" = $'1\n2' ]
+	after 'mkdir -p ../../q/s/d ../../q/t; echo 1 >../../q/s/d/a' \
+		'mkdir -p ../../q/s/d ../../q/u; echo 2 >../../q/s/d/b' committed
+	[ "$(find q | sort | xargs)" = "q q/s q/s/d q/s/d/a q/s/d/b q/t q/u" ]
+	after 'mkdir ../j; touch -d 2020-01-01 ../j' 'mkdir ../j; touch -d 2021-01-01 ../j' \
+		committed
+	after 'mkdir ../../r; mv ../t ../../r/t' 'mkdir ../../r; echo 2 >../t/new' committed
+	[ "$(cat r/t/new)" = 2 ]
+	after 'mkdir ../f; echo 1 >../f/a' 'mkdir ../f; mv ../f ../g' committed
+	[ "$(cat p/f/a; ls -A p/g)" = 1 ]
+	[ "$failed" = 0 ]
+}
+
+@test "in a scope that both make conflicts what does in a directory that both make" {
+	after 'mkdir ../n; echo 1 >../n/a' 'mkdir ../n; echo 2 >../n/a' 'p/n/a'
+	[ "$(cat p/n/a)" = 2 ]
+	after 'mkdir -p ../../q/s; echo 1 >../../q/s/a' \
+		'mkdir -p ../../q/s; echo 2 >../../q/s/a' 'q/s/a'
+	after 'mkdir ../m; mkdir ../m/d; echo 1 >../m/d/k' 'mkdir ../m; echo 2 >../m/d' 'p/m/d'
+	after 'mkdir ../l; echo 1 >../l/d' 'mkdir ../l; mkdir ../l/d' 'p/l/d/'
+	after 'mkdir ../i; mv d ../i' 'mkdir -p ../i/d/sub; echo 2 >../i/d/sub/new' \
+		'p/i/d/ p/i/d/sub/'
+	after 'mkdir -m 700 ../h' 'mkdir ../h' 'p/h/'
+	after 'mkdir ../../x; chmod 700 ../../x' 'mkdir ../../x' 'x/'
+	after 'mkdir ../g' 'mv ../t ../g' 'p/g/'
+	after 'mkdir ../../y; mv ../g ../../y/s' 'mkdir -p ../../y/s' 'y/s/'
+	after 'rmdir ../h; mkdir ../h' 'rmdir ../h; mkdir ../h' 'p/h/'
+	[ "$failed" = 0 ]
+}
+
+@test "who is in a scope that the batch made, too, is in what it brought" {
+	local before
+	mkdir .batch/one .batch/one/q .batch/one/q/new .batch/one/q/new/d
+	echo 1 | tee .batch/one/q/new/a >.batch/one/q/new/d/a
+	mkdir q q/new q/new/d
+	echo 2 | tee q/new/b >q/new/d/b
+	before=$(stat -c %i q q/new q/new/d q/new/b)
+	ls -lR q >/dev/null
+	exec 5<q/new/b
+	cd q/new/d
+	echo commit >"$MNT/.batch/one/.control"
+	[ "$(cat a b)" = $'1\n2' ]
+	[ "$(echo *)" = 'a b' ]
+	[ "$(cat <&5)" = 2 ]
+	cd "$MNT"
+	[ "$(stat -c %i q q/new q/new/d q/new/b)" = "$before" ]
+	[ "$(find q | sort | xargs)" = 'q q/new q/new/a q/new/b q/new/d q/new/d/a q/new/d/b' ]
+	[ "$(stat -c %y q/new)" = "$(stat -c %y q)" ]
+	exec 5<&-
 }

@@ -61,6 +61,7 @@ void side_init(struct side *live, unsigned first_object)
 	for (int i = 0; i < SIDE_SCOPES; i++)
 		live->own.at[i * SIDE_SCOPE_PATHS] = (struct side_thing){
 			.object = first_object + (unsigned)i, .is_dir = true,
+			.mode = SIDE_SCOPE_MODE,
 		};
 }
 
@@ -129,7 +130,8 @@ static bool can_rename(const struct side_tree *tree,
 	const struct side_thing *from = &tree->at[step->path];
 	const struct side_thing *to = &tree->at[step->to];
 
-	if (side_is_scope(step->to) || step->path == step->to ||
+	if (side_is_scope(step->path) || side_is_scope(step->to) ||
+	    step->path == step->to ||
 	    !is_there(from) || is_beneath(step->path, step->to) ||
 	    is_beneath(step->to, step->path) ||
 	    !tree->at[side_parent(step->to)].is_dir ||
@@ -146,12 +148,12 @@ bool side_can(const struct side *side, const struct side_step *step)
 	const struct side_tree *tree = &side->own;
 	const struct side_thing *thing = &tree->at[step->path];
 
-	if (side_is_scope(step->path) ||
+	if (!side_is_scope(step->path) &&
 	    !tree->at[side_parent(step->path)].is_dir)
 		return false;
 	switch (step->act) {
 	case SIDE_WRITE:
-		return !thing->is_dir;
+		return !thing->is_dir && !side_is_scope(step->path);
 	case SIDE_UNLINK:
 		return is_file(thing);
 	case SIDE_MKDIR:
@@ -262,8 +264,19 @@ static bool is_written(const struct side *batch, int path)
 	       base->mode != own->mode;
 }
 
+/* The scope of a path is not the one of the base. */
+static bool has_new_scope(const struct side *batch, int path)
+{
+	int scope = scope_of(path);
+
+	return batch->base.at[scope].object != batch->own.at[scope].object;
+}
+
 char side_difference(const struct side *batch, int path)
 {
+	/* with a scope goes what is in it */
+	if (!side_is_scope(path) && has_new_scope(batch, path))
+		return is_there(&batch->own.at[path]) ? '+' : 0;
 	if (!is_written(batch, path))
 		return 0;
 	return !is_there(&batch->base.at[path]) ? '+' :
@@ -371,6 +384,42 @@ static enum side_verdict judge_written(const struct side *batch,
 	return verdict;
 }
 
+/* A scope that the batch made, removed or gave another mode. */
+static enum side_verdict judge_scope(const struct side *batch,
+				     const struct side *live, int path)
+{
+	const struct side_thing *base = &batch->base.at[path];
+	const struct side_thing *own = &batch->own.at[path];
+	const struct side_thing *now = &live->own.at[path];
+	enum side_verdict verdict;
+
+	if (!is_there(base))
+		return is_there(now) && now->mode != own->mode ?
+			       SIDE_CONFLICTS : SIDE_PASSES;
+	verdict = verdict_of(changed_since(base, now));
+	return has_new_scope(batch, path) ?
+		       worse(verdict, judge_beneath(batch, live, path)) :
+		       verdict;
+}
+
+static enum side_verdict judge_path(const struct side *batch,
+				    const struct side *live, int path)
+{
+	int scope = scope_of(path);
+	const struct side_thing *base = &batch->base.at[scope];
+
+	if (!is_written(batch, path))
+		return SIDE_PASSES;
+	if (path == scope)
+		return judge_scope(batch, live, path);
+	/* judged with the scope, all of it */
+	if (has_new_scope(batch, path) && is_there(base))
+		return SIDE_PASSES;
+	if (is_there(base) && base->object != live->own.at[scope].object)
+		return SIDE_CONFLICTS;
+	return judge_written(batch, live, path);
+}
+
 enum side_verdict side_judge(const struct side *batch,
 				 const struct side *live,
 				 bool ret_at[SIDE_PATHS])
@@ -378,11 +427,7 @@ enum side_verdict side_judge(const struct side *batch,
 	enum side_verdict all = SIDE_PASSES, one;
 
 	for (int path = 0; path < SIDE_PATHS; path++) {
-		one = SIDE_PASSES;
-		if (side_is_scope(path))
-			continue;
-		if (is_written(batch, path))
-			one = judge_written(batch, live, path);
+		one = judge_path(batch, live, path);
 		if (ret_at)
 			ret_at[path] = one == SIDE_CONFLICTS;
 		all = worse(all, one);
@@ -403,7 +448,8 @@ void side_merge(const struct side *batch, struct side *live,
 		    !is_there(&batch->base.at[path])) {
 			/* of two directories that were moved to one name it is
 			 * not told which */
-			if (judge_merge(batch, own, now) != SIDE_PASSES)
+			if (!side_is_scope(path) &&
+			    judge_merge(batch, own, now) != SIDE_PASSES)
 				*now = (struct side_thing){ .object = number,
 					.is_dir = true, .version = number };
 			continue;

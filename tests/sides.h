@@ -9,7 +9,7 @@
  *
  * The live tree is a side as well, whose base does not count. A tree has a node
  * for each path it may have: SIDE_SCOPES scopes, in each names "a" and "b"
- * SIDE_DEPTH deep.
+ * SIDE_DEPTH deep. Scopes are made and removed, too, but not renamed.
  */
 #ifndef SIDES_H
 #define SIDES_H
@@ -23,6 +23,7 @@
 #define SIDE_SCOPE_PATHS ((2 << SIDE_DEPTH) - 1)
 #define SIDE_PATHS (SIDE_SCOPES * SIDE_SCOPE_PATHS)
 #define SIDE_PATH_BYTES 32
+#define SIDE_SCOPE_MODE 0755	/* of those of the beginning */
 
 /* What is at a path. */
 struct side_thing {

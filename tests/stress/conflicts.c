@@ -4,7 +4,8 @@
  *	conflicts MOUNT SEED STEPS
  *
  * Two scopes are made in MOUNT/conflicts-SEED. Steps write, remove, make, rename,
- * exchange and restore files and directories in the live tree and in batches; what
+ * exchange and restore files and directories in the live tree and in batches, and
+ * remove scopes and make them again, also one on both sides; what
  * a tree holds is read back now and then, and always after a commit. Ends with 0 if
  * commit and check say of each batch what the model says (sides.h), a batch that
  * was refused is as it was, and trees and differences are the model's.
@@ -23,6 +24,7 @@
 #define LIVE 0
 #define VALUE_BYTES_MAX 70000
 #define TEXT_BYTES_MAX (64 << 10)
+#define NUMBERS_AN_ACT 64	/* given at most */
 #define ID_MASK ((UINT64_C(1) << 52) - 1)
 
 static struct {
@@ -34,7 +36,7 @@ static struct {
 	bool is_open[SLOTS];
 	unsigned last;		/* number given */
 	uint64_t *ids;		/* of objects; 0: not known */
-	unsigned commits, refused, either;
+	unsigned commits, refused, either, met;
 } world;
 
 static char text[TEXT_BYTES_MAX];
@@ -172,6 +174,14 @@ static void compare_names(int slot, int path, const struct side_tree *tree)
 		wrong("%s: its names are not the model's (%d)", name.text, want);
 }
 
+static void compare_no_scope(int slot, int path)
+{
+	struct path name = tree_path(slot, path);
+
+	if (faccessat(world.root, name.text, F_OK, 0) == 0 || errno != ENOENT)
+		wrong("%s: is there", name.text);
+}
+
 static void compare(int slot)
 {
 	struct side_tree *tree = &world.sides[slot].own;
@@ -179,10 +189,11 @@ static void compare(int slot)
 	for (int path = 0; path < SIDE_PATHS; path++) {
 		struct side_thing *thing = &tree->at[path];
 
+		if (!thing->object && side_is_scope(path))
+			compare_no_scope(slot, path);
 		if (!thing->object)
 			continue;
-		if (!side_is_scope(path))
-			compare_thing(slot, path, thing);
+		compare_thing(slot, path, thing);
 		if (thing->is_dir)
 			compare_names(slot, path, tree);
 		else
@@ -239,6 +250,38 @@ static unsigned value_for(int slot, int path)
 	return base->value && choose(3) == 0 ? base->value : ++world.last;
 }
 
+static void take_step(int slot, const struct side_step *step)
+{
+	if (do_step(slot, step) < 0)
+		wrong("slot %d, %s: act %d, to %s", slot,
+		      tree_path(slot, step->path).text, step->act,
+		      tree_path(slot, step->to).text);
+	side_do(&world.sides[slot], step, ++world.last);
+}
+
+/* With all that is in it; what lies deeper has a greater number. */
+static void remove_scope(int slot, int scope)
+{
+	for (int path = scope + SIDE_SCOPE_PATHS - 1; path >= scope; path--) {
+		const struct side_thing *thing =
+			&world.sides[slot].own.at[path];
+		struct side_step step = { .path = path, .act = thing->is_dir ?
+							SIDE_RMDIR : SIDE_UNLINK };
+
+		if (thing->object)
+			take_step(slot, &step);
+	}
+}
+
+static void make_scope(int slot, int scope, unsigned mode)
+{
+	struct side_step step = { .act = SIDE_MKDIR, .path = scope,
+				  .mode = mode };
+
+	if (!world.sides[slot].own.at[scope].object)
+		take_step(slot, &step);
+}
+
 static void random_step(int slot)
 {
 	static const unsigned modes[] = { 0700, 0750, 0755, 0711 };
@@ -254,11 +297,7 @@ static void random_step(int slot)
 		};
 	} while (!side_can(side, &step));
 	step.value = value_for(slot, step.path);
-	if (do_step(slot, &step) < 0)
-		wrong("slot %d, %s: act %d, to %s", slot,
-		      tree_path(slot, step.path).text, step.act,
-		      tree_path(slot, step.to).text);
-	side_do(side, &step, ++world.last);
+	take_step(slot, &step);
 }
 
 /* Batches. */
@@ -388,9 +427,22 @@ static void check_refused(int slot)
 	compare(LIVE);
 }
 
+/* A scope that both have now, and the base had not. */
+static bool has_met(int slot)
+{
+	const struct side *batch = &world.sides[slot];
+
+	for (int path = 0; path < SIDE_PATHS; path += SIDE_SCOPE_PATHS)
+		if (!batch->base.at[path].object && batch->own.at[path].object &&
+		    world.sides[LIVE].own.at[path].object)
+			return true;
+	return false;
+}
+
 static void check_committed(int slot)
 {
 	world.commits++;
+	world.met += has_met(slot);
 	if (!is_gone(slot))
 		wrong("slot %d: committed and still there", slot);
 	side_merge(&world.sides[slot], &world.sides[LIVE], ++world.last);
@@ -424,6 +476,23 @@ static void commit(int slot)
 		end_aborted(slot);
 }
 
+/* Both sides make a scope that the batch's base had not, and go on a little. */
+static void meet(int slot)
+{
+	int scope = (int)choose(SIDE_SCOPES) * SIDE_SCOPE_PATHS;
+
+	if (world.is_open[slot])
+		end_aborted(slot);
+	remove_scope(LIVE, scope);
+	begin(slot);
+	make_scope(slot, scope, 0755);
+	make_scope(LIVE, scope, choose(8) ? 0755 : 0700);
+	for (unsigned n = choose(6); n > 0; n--)
+		random_step(choose(2) ? slot : LIVE);
+	if (choose(4))
+		commit(slot);
+}
+
 static void random_act(void)
 {
 	int slot = (int)choose(SLOTS);
@@ -434,6 +503,8 @@ static void random_act(void)
 		commit(slot);
 	else if (slot != LIVE && choose(24) == 0)
 		end_aborted(slot);
+	else if (slot != LIVE && choose(32) == 0)
+		meet(slot);
 	else if (choose(8) == 0)
 		compare(slot);
 	else
@@ -466,7 +537,8 @@ int main(int argc, char **argv)
 		crowd_die("conflicts MOUNT SEED STEPS:", "");
 	world.seed = world.random = strtoull(argv[2], NULL, 10);
 	steps = strtoul(argv[3], NULL, 10);
-	world.ids = crowd_memory((2 * steps + 16) * sizeof(*world.ids));
+	world.ids = crowd_memory((NUMBERS_AN_ACT * steps + 16) *
+				 sizeof(*world.ids));
 	umask(0);
 	world_open(argv[1]);
 	for (world.step = 0; world.step < steps; world.step++)
@@ -474,7 +546,7 @@ int main(int argc, char **argv)
 	for (int slot = 1; slot < SLOTS; slot++)
 		if (world.is_open[slot])
 			commit(slot);
-	printf("%lu steps: %u commits, %u refused, %u either\n", steps,
-	       world.commits, world.refused, world.either);
-	return !world.commits || !world.refused;
+	printf("%lu steps: %u commits, %u with a scope that both made, %u refused, %u either\n",
+	       steps, world.commits, world.met, world.refused, world.either);
+	return !world.commits || !world.refused || !world.met;
 }

@@ -8,6 +8,8 @@
 
 #include "text.h"
 
+#define UTF8_BYTES_MAX 4	/* of a character, as many as an escape has */
+
 enum record_state {
 	RECORD_NONE,
 	RECORD_RUNNING,
@@ -60,13 +62,36 @@ static int64_t now_ns(void)
 	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* Lines stay lines. */
+/* Bytes of the first character; 0: it is not UTF-8, or not whole. */
+static size_t character_bytes(const char *words)
+{
+	size_t n = strnlen(words, UTF8_BYTES_MAX);
+
+	for (size_t i = 1; i <= n; i++)
+		if (text_utf8_span(words, i) == i)
+			return i;
+	return 0;
+}
+
+/* Lines stay lines, of UTF-8: other bytes are escaped as git does. */
 static void words_copy(char ret[CONTROL_RECORD_BYTES], const char *words)
 {
-	snprintf(ret, CONTROL_RECORD_BYTES, "%s", words);
-	for (; *ret; ret++)
+	const char *end = ret + CONTROL_RECORD_BYTES - UTF8_BYTES_MAX;
+
+	while (*words && ret < end) {
+		size_t n = character_bytes(words);
+
+		if (n == 0) {
+			ret += sprintf(ret, "\\%03o", (unsigned char)*words++);
+			continue;
+		}
+		memcpy(ret, words, n);
 		if ((unsigned char)*ret < ' ')
 			*ret = ' ';
+		ret += n;
+		words += n;
+	}
+	*ret = '\0';
 }
 
 static struct record *ring_add(struct ring *ring, const char *what, uid_t uid)

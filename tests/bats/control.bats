@@ -111,6 +111,12 @@ last_command() { grep -m1 '^command ' "$MNT/.status"; }
 		"$MNT/.status"
 }
 
+@test "status is UTF-8, whatever bytes a command had" {
+	run ! bash -c "printf 'cancel \\xff\\xc3\\xa4\\xc3' >'$MNT/.control'"
+	iconv -f UTF-8 -t UTF-8 "$MNT/.status" >/dev/null
+	[[ "$(last_command)" == *'EINVAL: "\377ä\303" is no number' ]]
+}
+
 @test "changes are one JSON object a line, in order, and end at the head" {
 	echo value >k
 	mkdir d

@@ -47,15 +47,15 @@ struct control_file {
 static const struct {
 	const char *name;
 	mode_t mode;
-	bool is_in_batch;
+	enum control_where where;
 } files[] = {
-	[CONTROL_COMMANDS] = { ".control", 0600, false },
-	[CONTROL_STATUS] = { ".status", 0400, false },
-	[CONTROL_METRICS] = { ".metrics", 0444, false },
-	[CONTROL_CHANGES] = { ".changes", 0400, false },
-	[CONTROL_BATCH_COMMANDS] = { ".control", 0600, true },
-	[CONTROL_BATCH_DIFF] = { ".diff", 0400, true },
-	[CONTROL_BATCH_CONFLICTS] = { ".conflicts", 0400, true },
+	[CONTROL_COMMANDS] = { ".control", 0600, CONTROL_AT_ROOT },
+	[CONTROL_STATUS] = { ".status", 0400, CONTROL_AT_ROOT },
+	[CONTROL_METRICS] = { ".metrics", 0444, CONTROL_AT_ROOT },
+	[CONTROL_CHANGES] = { ".changes", 0400, CONTROL_AT_ROOT },
+	[CONTROL_BATCH_COMMANDS] = { ".control", 0600, CONTROL_IN_BATCH },
+	[CONTROL_BATCH_DIFF] = { ".diff", 0400, CONTROL_IN_BATCH },
+	[CONTROL_BATCH_CONFLICTS] = { ".conflicts", 0400, CONTROL_IN_BATCH },
 };
 
 struct control *control_new(const struct control_config *config)
@@ -81,10 +81,11 @@ void control_free(struct control *control)
 	free(control);
 }
 
-bool control_find(const char *name, bool is_in_batch, enum control_kind *ret)
+bool control_find(const char *name, enum control_where where,
+		  enum control_kind *ret)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (files[i].is_in_batch == is_in_batch &&
+		if (files[i].where == where &&
 		    strcmp(files[i].name, name) == 0) {
 			*ret = (enum control_kind)i;
 			return true;
@@ -100,7 +101,7 @@ bool control_takes_commands(enum control_kind kind)
 void control_stat(const struct control *control,
 		  const struct control_which *which, struct stat *ret)
 {
-	bool is_in_batch = files[which->kind].is_in_batch;
+	bool is_in_batch = files[which->kind].where == CONTROL_IN_BATCH;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -254,7 +255,7 @@ static bool is_obeyed(const struct control *control, uid_t uid)
 int control_check(const struct control *control,
 		  const struct control_which *which, uid_t uid)
 {
-	if (files[which->kind].is_in_batch)
+	if (files[which->kind].where == CONTROL_IN_BATCH)
 		return control_batch_check(control->config.forest,
 					   &which->batch, uid);
 	return files[which->kind].mode & 0004 || is_obeyed(control, uid) ?
@@ -468,7 +469,7 @@ static void command_run(struct control_file *file, uid_t uid,
 	switch (command->verb) {
 	case VERB_HELP:
 		outcome->text = control_command_help(
-			files[file->which.kind].is_in_batch);
+			files[file->which.kind].where);
 		break;
 	case VERB_BATCH_COMMIT:
 	case VERB_BATCH_ABORT:
@@ -554,7 +555,7 @@ int control_write(struct control_file *file, uid_t uid,
 		 file->which.batch.name,
 		 file->which.batch.name[0] ? ": " : "", text);
 	number = control_records_begin(control->records, shown, uid);
-	outcome.rc = control_command_parse(line, files[file->which.kind].is_in_batch,
+	outcome.rc = control_command_parse(line, files[file->which.kind].where,
 					   &command, reason);
 	if (outcome.rc < 0)
 		snprintf(outcome.words, sizeof(outcome.words), "%s", reason);

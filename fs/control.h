@@ -3,7 +3,7 @@
  * `.status`, `.metrics` and `.changes`, which are read; and those of a batch:
  * `.control`, `.diff` and `.conflicts`.
  *
- *	control_find(name, is_in_batch, &kind);
+ *	control_find(name, CONTROL_AT_ROOT, &kind);
  *	control_check(control, &which, uid);
  *	control_open(control, &which, &file);
  *	control_write(file, uid, …);	one command; runs it
@@ -67,8 +67,9 @@ struct control *control_new(const struct control_config *config);
 /* Takes NULL. */
 void control_free(struct control *control);
 
-/* Whether there is such a file at the root, or in a batch; each has its own kind. */
-bool control_find(const char *name, bool is_in_batch, enum control_kind *ret);
+/* Whether there is such a file; each has its own kind. */
+bool control_find(const char *name, enum control_where where,
+		  enum control_kind *ret);
 /* As stat(2) shows it, but for the size: that of an open file is control_bytes. */
 void control_stat(const struct control *control,
 		  const struct control_which *which, struct stat *ret);

@@ -23,29 +23,29 @@ static const struct {
 	const char *words[WORDS_MAX - 1];
 	enum control_verb verb;
 	enum argument argument;
-	bool is_in_batch;
+	enum control_where where;
 } commands[] = {
-	{ { "help" }, VERB_HELP, ARGUMENT_NONE, false },
-	{ { "sync" }, VERB_SYNC, ARGUMENT_NONE, false },
-	{ { "checkpoint" }, VERB_CHECKPOINT, ARGUMENT_NONE, false },
-	{ { "compact" }, VERB_COMPACT, ARGUMENT_NONE, false },
-	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE, false },
-	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME, false },
-	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME, false },
-	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, false },
-	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, false },
-	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER, false },
-	{ { "help" }, VERB_HELP, ARGUMENT_NONE, true },
-	{ { "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NONE, true },
-	{ { "abort" }, VERB_BATCH_ABORT, ARGUMENT_NONE, true },
-	{ { "check" }, VERB_BATCH_CHECK, ARGUMENT_NONE, true },
+	{ { "help" }, VERB_HELP, ARGUMENT_NONE, CONTROL_AT_ROOT },
+	{ { "sync" }, VERB_SYNC, ARGUMENT_NONE, CONTROL_AT_ROOT },
+	{ { "checkpoint" }, VERB_CHECKPOINT, ARGUMENT_NONE, CONTROL_AT_ROOT },
+	{ { "compact" }, VERB_COMPACT, ARGUMENT_NONE, CONTROL_AT_ROOT },
+	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE, CONTROL_AT_ROOT },
+	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME, CONTROL_AT_ROOT },
+	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME, CONTROL_AT_ROOT },
+	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, CONTROL_AT_ROOT },
+	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, CONTROL_AT_ROOT },
+	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER, CONTROL_AT_ROOT },
+	{ { "help" }, VERB_HELP, ARGUMENT_NONE, CONTROL_IN_BATCH },
+	{ { "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NONE, CONTROL_IN_BATCH },
+	{ { "abort" }, VERB_BATCH_ABORT, ARGUMENT_NONE, CONTROL_IN_BATCH },
+	{ { "check" }, VERB_BATCH_CHECK, ARGUMENT_NONE, CONTROL_IN_BATCH },
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-const char *control_command_help(bool is_in_batch)
+const char *control_command_help(enum control_where where)
 {
-	if (is_in_batch)
+	if (where == CONTROL_IN_BATCH)
 		return "help     this text\n"
 		       "commit   everything this batch changed, at once or not at all\n"
 		       "abort    nothing of it; the same as rmdir of the directory\n"
@@ -162,8 +162,8 @@ static int parse_arguments(size_t command, char *const words[], size_t n,
 		       parse_number(words[0], &ret->number, reason);
 }
 
-int control_command_parse(const struct control_line *line, bool is_in_batch,
-			  struct control_command *ret,
+int control_command_parse(const struct control_line *line,
+			  enum control_where where, struct control_command *ret,
 			  char reason[CONTROL_REASON_BYTES])
 {
 	char text[CONTROL_LINE_BYTES_MAX + 1], *words[WORDS_MAX + 1];
@@ -176,7 +176,7 @@ int control_command_parse(const struct control_line *line, bool is_in_batch,
 	if (words_n == 0)
 		return refuse(reason, -EINVAL, "no command; see help");
 	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
-		own = commands[i].is_in_batch == is_in_batch ?
+		own = commands[i].where == where ?
 			      words_match(i, words, words_n) : 0;
 		if (!own)
 			continue;

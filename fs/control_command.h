@@ -15,6 +15,12 @@
 #define CONTROL_LINE_BYTES_MAX 512
 #define CONTROL_REASON_BYTES 320
 
+/* Where a control file stands. */
+enum control_where {
+	CONTROL_AT_ROOT,
+	CONTROL_IN_BATCH,
+};
+
 enum control_verb {
 	VERB_HELP,
 	VERB_SYNC,
@@ -41,13 +47,13 @@ struct control_line {
 	const void *bytes;
 	size_t n;
 };
-int control_command_parse(const struct control_line *line, bool is_in_batch,
-			  struct control_command *ret,
+int control_command_parse(const struct control_line *line,
+			  enum control_where where, struct control_command *ret,
 			  char reason[CONTROL_REASON_BYTES]);
 /* The bytes as they stand in a line of text: at most CONTROL_LINE_BYTES_MAX of
  * them, quoted as git quotes where needed. */
 void control_command_show(const void *bytes, size_t n, char *ret, size_t room);
 /* What `help` answers. Static. */
-const char *control_command_help(bool is_in_batch);
+const char *control_command_help(enum control_where where);
 
 #endif

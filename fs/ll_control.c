@@ -192,12 +192,13 @@ bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct lookup_job *job;
 	struct control_which which = { .batch = { .name = "" } };
-	bool is_in_batch = parent != FUSE_ROOT_ID;
+	enum control_where where = parent == FUSE_ROOT_ID ? CONTROL_AT_ROOT :
+							    CONTROL_IN_BATCH;
 
-	if (!control_find(name, is_in_batch, &which.kind))
+	if (!control_find(name, where, &which.kind))
 		return false;
-	if (is_in_batch && !control_batch_at(ll_config(req)->forest, parent,
-					     &which.batch))
+	if (where == CONTROL_IN_BATCH &&
+	    !control_batch_at(ll_config(req)->forest, parent, &which.batch))
 		return false;
 	job = malloc(sizeof(*job));
 	if (!job) {

@@ -168,8 +168,11 @@ int aedb_batch_diff_next(struct aedb_batch_diff *diff, struct aedb_change *ret)
 {
 	struct epoch *epoch = diff->batch->db->epoch;
 	struct aedb_change change = { .key = NULL };
-	int rc;
+	/* what was committed since the last call may have renamed places */
+	int rc = batch_names_make(diff->batch);
 
+	if (rc < 0)
+		return rc;
 	epoch_enter(epoch);
 	rc = diff_step(diff, &change);
 	epoch_leave(epoch);

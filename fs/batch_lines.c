@@ -15,6 +15,8 @@
 #include "text.h"
 
 #define LINES_MIN 64
+/* Changes looked at in a step: a fraction of a millisecond. */
+#define STEP_CHANGES 128
 
 struct line {
 	char *path;		/* owned */
@@ -22,26 +24,33 @@ struct line {
 	char sign;
 };
 
-struct lines {
+struct batch_lines {
 	struct batch *batch;
 	struct aedb_snapshot *base;	/* owned */
+	struct aedb_batch_diff *diff;	/* owned */
 	char project[AEDB_NAME_BYTES_MAX + 1], scope[AEDB_NAME_BYTES_MAX + 1];
 	struct aedb_scope *keys;	/* owned; NULL: none was open yet */
 	struct line *at;		/* owned */
 	size_t n, max;
 };
 
-static void release(struct lines *lines)
+static void leave(struct batch_lines *lines)
+{
+	if (lines->keys)
+		aedb_scope_close(lines->keys);
+	lines->keys = NULL;
+}
+
+static void release(struct batch_lines *lines)
 {
 	for (size_t i = 0; i < lines->n; i++)
 		free(lines->at[i].path);
 	free(lines->at);
-	if (lines->keys)
-		aedb_scope_close(lines->keys);
+	aedb_batch_diff_close(lines->diff);
 	aedb_snapshot_close(lines->base);
 }
 
-static int add(struct lines *lines, char sign, const char *path, size_t bytes)
+static int add(struct batch_lines *lines, char sign, const char *path, size_t bytes)
 {
 	size_t max = lines->max ? lines->max * 2 : LINES_MIN;
 	struct line *grown;
@@ -76,14 +85,12 @@ static int compare(const void *a, const void *b)
 /* Paths. */
 
 /* Opens the scope of the change, if it is another one than the last's. */
-static int enter(struct lines *lines, struct aedb_place place)
+static int enter(struct batch_lines *lines, struct aedb_place place)
 {
 	if (lines->keys && strcmp(lines->project, place.project) == 0 &&
 	    strcmp(lines->scope, place.scope) == 0)
 		return 0;
-	if (lines->keys)
-		aedb_scope_close(lines->keys);
-	lines->keys = NULL;
+	leave(lines);
 	strcpy(lines->project, place.project);
 	strcpy(lines->scope, place.scope);
 	return aedb_scope_open_at(lines->batch->tree->db,
@@ -92,7 +99,7 @@ static int enter(struct lines *lines, struct aedb_place place)
 }
 
 /* There is a directory of the key's path: 1, else 0. */
-static int is_directory(struct lines *lines, const struct aedb_change *change)
+static int is_directory(struct batch_lines *lines, const struct aedb_change *change)
 {
 	struct place place = { .keys = lines->keys,
 			       .dirs = aedb_scope_dirs(lines->keys) };
@@ -148,7 +155,7 @@ static size_t path_of_place(struct aedb_place place, char *ret)
 }
 
 /* A directory of which times alone are changed is not listed. */
-static int is_of_times(const struct lines *lines,
+static int is_of_times(const struct batch_lines *lines,
 		       const struct aedb_change *change)
 {
 	const struct settle settle = {
@@ -164,7 +171,7 @@ static int is_of_times(const struct lines *lines,
 					   settle_is_of_times(&settle, change);
 }
 
-static int add_change(struct lines *lines, const struct aedb_change *change)
+static int add_change(struct batch_lines *lines, const struct aedb_change *change)
 {
 	char path[2 * AEDB_NAME_BYTES_MAX + PATH_BYTES_MAX + 8];
 	const char *end = "";
@@ -195,40 +202,58 @@ static int add_change(struct lines *lines, const struct aedb_change *change)
 	return add(lines, (char)change->kind, path, n);
 }
 
-static int collect(struct lines *lines)
+int batch_lines_open(struct batch *batch, struct batch_lines **ret)
 {
-	struct aedb_batch_diff *diff;
-	struct aedb_change change;
-	int rc = aedb_batch_diff_open(lines->batch->engine, &diff);
-
-	if (rc < 0)
-		return rc;
-	while ((rc = aedb_batch_diff_next(diff, &change)) == 0) {
-		rc = add_change(lines, &change);
-		if (rc < 0)
-			break;
-	}
-	aedb_batch_diff_close(diff);
-	return rc == AEDB_NOT_FOUND ? 0 : rc;
-}
-
-int batch_lines_diff(struct batch *batch, FILE *out)
-{
-	struct lines lines = { .batch = batch };
+	struct batch_lines *lines = calloc(1, sizeof(*lines));
 	struct aedb_batch_info info;
 	int rc;
 
+	if (!lines)
+		return -ENOMEM;
+	lines->batch = batch;
 	aedb_batch_info(batch->engine, &info);
-	rc = aedb_snapshot_open_at(batch->tree->db, info.base_seq, &lines.base);
+	rc = aedb_snapshot_open_at(batch->tree->db, info.base_seq, &lines->base);
 	if (rc == 0)
-		rc = collect(&lines);
-	if (rc == 0 && lines.n)
-		qsort(lines.at, lines.n, sizeof(*lines.at), compare);
-	for (size_t i = 0; rc == 0 && i < lines.n; i++)
-		text_write_change(out, lines.at[i].sign, lines.at[i].path,
-				  lines.at[i].bytes);
-	release(&lines);
+		rc = aedb_batch_diff_open(batch->engine, &lines->diff);
+	if (rc < 0)
+		batch_lines_close(lines);
+	else
+		*ret = lines;
 	return rc;
+}
+
+int batch_lines_step(struct batch_lines *lines)
+{
+	struct aedb_change change;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < STEP_CHANGES; i++) {
+		rc = aedb_batch_diff_next(lines->diff, &change);
+		if (rc == 0)
+			rc = add_change(lines, &change);
+		else if (rc == AEDB_NOT_FOUND)
+			break;
+	}
+	/* The batch may have ended before the next one. */
+	leave(lines);
+	return rc == AEDB_NOT_FOUND ? 0 : rc < 0 ? rc : 1;
+}
+
+void batch_lines_print(struct batch_lines *lines, FILE *out)
+{
+	if (lines->n)
+		qsort(lines->at, lines->n, sizeof(*lines->at), compare);
+	for (size_t i = 0; i < lines->n; i++)
+		text_write_change(out, lines->at[i].sign, lines->at[i].path,
+				  lines->at[i].bytes);
+}
+
+void batch_lines_close(struct batch_lines *lines)
+{
+	if (!lines)
+		return;
+	release(lines);
+	free(lines);
 }
 
 /* Conflicts. */
@@ -252,7 +277,7 @@ static size_t path_of_conflict(const struct aedb_change *change, char *path)
 			       shown.of == AEDB_OF_DIRECTORY ? "/" : "", path);
 }
 
-static int collect_conflicts(struct lines *lines)
+static int collect_conflicts(struct batch_lines *lines)
 {
 	char path[2 * AEDB_NAME_BYTES_MAX + PATH_BYTES_MAX + 8];
 	struct aedb_change change;
@@ -270,7 +295,7 @@ static int collect_conflicts(struct lines *lines)
 
 int batch_lines_conflicts(struct batch *batch, FILE *out)
 {
-	struct lines lines = { .batch = batch };
+	struct batch_lines lines = { .batch = batch };
 	int rc = collect_conflicts(&lines);
 
 	if (rc == 0 && lines.n)

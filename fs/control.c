@@ -19,6 +19,7 @@
 #include "control_command.h"
 #include "control_record.h"
 #include "feed_lines.h"
+#include "kept_text.h"
 #include "metrics.h"
 #include "text.h"
 
@@ -37,6 +38,8 @@ struct control_file {
 	struct control *control;	/* constant after open, as is which */
 	struct control_which which;
 	pthread_mutex_t lock;
+	struct kept_text *kept;		/* constant after open; used: of a batch, in
+					 * place of text; NULL */
 	char *text;			/* guarded by lock; owned: what can be read */
 	size_t text_bytes;		/* guarded by lock */
 	size_t taken;			/* guarded by lock: of an answer */
@@ -210,16 +213,12 @@ static void figures_print(struct control *control, FILE *out)
 static int text_print(struct control *control,
 		      const struct control_which *which, FILE *out)
 {
-	struct forest *forest = control->config.forest;
-
 	switch (which->kind) {
 	case CONTROL_COMMANDS:
 	case CONTROL_BATCH_COMMANDS:
-		break;
 	case CONTROL_BATCH_DIFF:
-		return control_batch_diff(forest, &which->batch, out);
 	case CONTROL_BATCH_CONFLICTS:
-		return control_batch_conflicts(forest, &which->batch, out);
+		break;
 	case CONTROL_STATUS:
 		status_print(control, out);
 		break;
@@ -234,9 +233,16 @@ static int text_print(struct control *control,
 
 static int text_make(struct control_file *file)
 {
-	FILE *out = open_memstream(&file->text, &file->text_bytes);
+	struct forest *forest = file->control->config.forest;
+	const struct control_batch *batch = &file->which.batch;
+	FILE *out;
 	int rc;
 
+	if (file->which.kind == CONTROL_BATCH_DIFF)
+		return control_batch_diff(forest, batch, &file->kept);
+	if (file->which.kind == CONTROL_BATCH_CONFLICTS)
+		return control_batch_conflicts(forest, batch, &file->kept);
+	out = open_memstream(&file->text, &file->text_bytes);
 	if (!out)
 		return -ENOMEM;
 	rc = text_print(file->control, &file->which, out);
@@ -287,12 +293,15 @@ void control_close(struct control_file *file)
 {
 	feed_lines_close(file->feed);
 	pthread_mutex_destroy(&file->lock);
+	kept_text_unref(file->kept);
 	free(file->text);
 	free(file);
 }
 
 size_t control_bytes(const struct control_file *file)
 {
+	if (file->kept)
+		return kept_text_bytes(file->kept);
 	return control_takes_commands(file->which.kind) ? 0 : file->text_bytes;
 }
 
@@ -313,6 +322,8 @@ int control_read(struct control_file *file, void *buf, size_t n,
 	size_t got;
 	int rc = 0;
 
+	if (file->kept)
+		return kept_text_read(file->kept, buf, n, offset, ret);
 	pthread_mutex_lock(&file->lock);
 	if (!control_takes_commands(file->which.kind)) {
 		got = text_read(file, buf, n, offset);

@@ -7,6 +7,7 @@
 
 #include "batch_lines.h"
 #include "forest_batches.h"
+#include "kept_text.h"
 
 #define STAGED_NAMED 8
 
@@ -57,30 +58,127 @@ int control_batch_check(struct forest *forest, const struct control_batch *which
 	return rc;
 }
 
-static int lines_print(struct forest *forest, const struct control_batch *which,
-		       int (*lines)(struct batch *batch, FILE *out), FILE *out)
+static aedb_seq_t seq_of(const struct batch *batch)
 {
-	struct tree *live = forest_live(forest);
-	struct batch *batch;
+	return aedb_snapshot_seq(aedb_batch_view(batch->engine));
+}
+
+/* Under the lock, but for moments. *ret_seq: what the lines are of; 0: the batch was
+ * changed meanwhile. */
+static int diff_collect(struct forest *forest, const struct control_batch *which,
+			struct batch_lines *lines, aedb_seq_t *ret_seq)
+{
+	struct batch *batch = find(forest, which);
+	aedb_seq_t seq = seq_of(batch);
 	int rc;
 
-	tree_lock(live);
-	batch = find(forest, which);
-	rc = batch ? lines(batch, out) : -ENOENT;
-	tree_unlock(live);
+	while ((rc = batch_lines_step(lines)) > 0) {
+		tree_lock_give_way(forest_live(forest));
+		batch = find(forest, which);
+		if (!batch)
+			return -ENOENT;
+	}
+	*ret_seq = seq == seq_of(batch) ? seq : 0;
 	return rc;
 }
 
-int control_batch_diff(struct forest *forest, const struct control_batch *which,
-		       FILE *out)
+static int diff_write(struct forest *forest, struct batch_lines *lines,
+		      struct kept_text **ret)
 {
-	return lines_print(forest, which, batch_lines_diff, out);
+	struct kept_text *text;
+	int rc = kept_text_open(tree_db(forest_live(forest)), &text);
+	FILE *out;
+
+	if (rc < 0)
+		return rc;
+	out = kept_text_write(text);
+	if (out)
+		batch_lines_print(lines, out);
+	rc = out ? kept_text_written(text, out) : -ENOMEM;
+	if (rc < 0)
+		kept_text_unref(text);
+	else
+		*ret = text;
+	return rc;
+}
+
+/* For who asks next. */
+static void diff_keep(struct forest *forest, const struct control_batch *which,
+		      struct kept_text *text, aedb_seq_t seq)
+{
+	struct tree *live = forest_live(forest);
+	struct kept_text *old = NULL;
+	struct batch *batch;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	if (batch) {
+		old = batch->diff;
+		batch->diff = kept_text_ref(text);
+		batch->diff_seq = seq;
+	}
+	tree_unlock(live);
+	kept_text_unref(old);
+}
+
+int control_batch_diff(struct forest *forest, const struct control_batch *which,
+		       struct kept_text **ret)
+{
+	struct tree *live = forest_live(forest);
+	struct batch_lines *lines = NULL;
+	struct batch *batch;
+	aedb_seq_t seq = 0;
+	int rc = -ENOENT;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	if (batch && batch->diff && batch->diff_seq == seq_of(batch)) {
+		*ret = kept_text_ref(batch->diff);
+		tree_unlock(live);
+		return 0;
+	}
+	if (batch)
+		rc = batch_lines_open(batch, &lines);
+	if (rc == 0)
+		rc = diff_collect(forest, which, lines, &seq);
+	tree_unlock(live);
+	if (rc == 0)
+		rc = diff_write(forest, lines, ret);
+	batch_lines_close(lines);
+	if (rc == 0 && seq)
+		diff_keep(forest, which, *ret, seq);
+	return rc;
 }
 
 int control_batch_conflicts(struct forest *forest,
-			    const struct control_batch *which, FILE *out)
+			    const struct control_batch *which,
+			    struct kept_text **ret)
 {
-	return lines_print(forest, which, batch_lines_conflicts, out);
+	struct tree *live = forest_live(forest);
+	struct kept_text *text;
+	struct batch *batch;
+	int rc = kept_text_open(tree_db(live), &text), written;
+	FILE *out;
+
+	if (rc < 0)
+		return rc;
+	out = kept_text_write(text);
+	if (!out) {
+		kept_text_unref(text);
+		return -ENOMEM;
+	}
+	tree_lock(live);
+	batch = find(forest, which);
+	rc = batch ? batch_lines_conflicts(batch, out) : -ENOENT;
+	tree_unlock(live);
+	written = kept_text_written(text, out);
+	if (rc == 0)
+		rc = written;
+	if (rc < 0)
+		kept_text_unref(text);
+	else
+		*ret = text;
+	return rc;
 }
 
 static void list_one(const struct batch *batch, int64_t now_ns, FILE *out)

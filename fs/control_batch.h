@@ -13,6 +13,8 @@
 #include "control_record.h"
 #include "forest.h"
 
+struct kept_text;
+
 /* Which batch; another one may have its name later. */
 struct control_batch {
 	char name[AEDB_NAME_BYTES_MAX + 1];
@@ -28,11 +30,14 @@ bool control_batch_at(struct forest *forest, uint64_t nodeid,
 int control_batch_check(struct forest *forest, const struct control_batch *which,
 			uid_t uid);
 
-/* As batch_lines.h; -ENOMEM. */
+/* As batch_lines.h; -ENOMEM. Used once. The list of changes is in memory while it is
+ * made, so at most one thread asks for it at a time; a batch that did not change gives
+ * the same text again. */
 int control_batch_diff(struct forest *forest, const struct control_batch *which,
-		       FILE *out);
+		       struct kept_text **ret);
 int control_batch_conflicts(struct forest *forest,
-			    const struct control_batch *which, FILE *out);
+			    const struct control_batch *which,
+			    struct kept_text **ret);
 /* A line for each open batch. */
 void control_batch_list(struct forest *forest, FILE *out);
 

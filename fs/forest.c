@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "forest_batches.h"
 #include "forest_inner.h"
 
 /* When the newest snapshot was made: until one is made or deleted that is when
@@ -106,8 +107,7 @@ void forest_close(struct forest *forest)
 		beside_free(forest, s);
 	while ((batch = LIST_FIRST(&forest->live->mount->batches))) {
 		LIST_REMOVE(batch, next);
-		aedb_batch_abort(batch->engine);
-		free(batch);
+		forest_batch_drop(batch);
 	}
 	tree_unlock(forest->live);
 	tree_close(forest->live);

@@ -11,6 +11,7 @@
 #include "expect.h"
 #include "file.h"
 #include "forest_inner.h"
+#include "kept_text.h"
 
 bool forest_has_batches(struct forest *forest, uint64_t nodeid)
 {
@@ -226,10 +227,16 @@ void forest_batch_end(struct forest *forest, struct batch *batch,
 	batch->tree = NULL;
 }
 
+static void batch_free(struct batch *batch)
+{
+	kept_text_unref(batch->diff);
+	free(batch);
+}
+
 void forest_batch_drop(struct batch *batch)
 {
 	aedb_batch_abort(batch->engine);
-	free(batch);
+	batch_free(batch);
 }
 
 static int prepare(struct batch *batch)
@@ -256,7 +263,7 @@ int forest_batch_commit(struct forest *forest, struct batch *batch,
 	if (rc < 0)
 		return rc;
 	forest_batch_end(forest, batch, ret);
-	free(batch);
+	batch_free(batch);
 	return 0;
 }
 

@@ -75,12 +75,16 @@ static struct opened *opened_use(struct opened *opened)
 	return opened;
 }
 
-static void opened_unuse(struct opened *opened)
+static void opened_free(struct opened *opened)
 {
-	if (!opened || atomic_fetch_sub(&opened->users, 1) > 1)
-		return;
 	control_close(opened->file);
 	free(opened);
+}
+
+static void opened_unuse(struct opened *opened)
+{
+	if (opened && atomic_fetch_sub(&opened->users, 1) == 1)
+		opened_free(opened);
 }
 
 /* Names and attributes. */
@@ -126,7 +130,10 @@ void ll_controls_free(struct ll_config *config)
 
 	while ((node = LIST_FIRST(&config->controls))) {
 		LIST_REMOVE(node, next);
-		node_free(node);
+		/* of handles that the kernel did not release nobody is left */
+		if (node->text)
+			opened_free(node->text);
+		free(node);
 	}
 }
 
@@ -155,6 +162,12 @@ static int node_new(struct control *control, const struct control_which *which,
 	}
 	*ret = node;
 	return 0;
+}
+
+/* Where the text is made. */
+static enum work_lane lane_of(const struct control_which *which)
+{
+	return which->kind == CONTROL_BATCH_DIFF ? WORK_TEXT : WORK_READ;
 }
 
 struct lookup_job {
@@ -206,7 +219,7 @@ bool ll_control_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		return true;
 	}
 	*job = (struct lookup_job){
-		.item = { .run = lookup_run, .lane = WORK_READ },
+		.item = { .run = lookup_run, .lane = lane_of(&which) },
 		.req = req,
 		.which = which,
 		.parent = parent,
@@ -303,7 +316,7 @@ static void open_submit(fuse_req_t req, const struct control_which *which,
 		return;
 	}
 	*job = (struct open_job){
-		.item = { .run = open_run, .lane = WORK_READ },
+		.item = { .run = open_run, .lane = lane_of(which) },
 		.req = req,
 		.which = *which,
 		.fi = *fi,

@@ -55,8 +55,8 @@ struct work_pool {
 };
 
 static const unsigned lane_running_max[WORK_LANES] = {
-	[WORK_READ] = 16, [WORK_SYNC] = 128, [WORK_COMMAND] = 16,
-	[WORK_FORGET] = 1,
+	[WORK_READ] = 16, [WORK_SYNC] = 128, [WORK_TEXT] = 1,
+	[WORK_COMMAND] = 16, [WORK_FORGET] = 1,
 };
 
 static void lane_append(struct lane *lane, struct work_item *item)

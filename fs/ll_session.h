@@ -28,6 +28,7 @@ struct work_pool;
 enum work_lane {
 	WORK_READ,	/* the disk: a cold read */
 	WORK_SYNC,	/* durability: fsync, a commit in `full` */
+	WORK_TEXT,	/* a batch's text made: one at a time, for what it takes */
 	WORK_COMMAND,	/* a command of the control file, which may take long */
 	WORK_FORGET,	/* the kernel, dropping what it keeps of the mount */
 	WORK_LANES,

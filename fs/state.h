@@ -8,6 +8,7 @@
 #define STATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "aedb.h"
 #include "node.h"
@@ -26,6 +27,7 @@
 /* What all trees of a mount have together. */
 struct mount {
 	pthread_mutex_t lock;			/* the tree lock */
+	atomic_uint waiting;			/* atomic: for it */
 	struct proc_table *procs;		/* constant after open */
 	struct node_store *nodes;
 	size_t nodes_max;			/* the config's until tree_keep_nodes;
@@ -43,7 +45,7 @@ struct mount {
 /* An open batch. */
 struct batch {
 	LIST_ENTRY(batch) next;
-	char name[AEDB_NAME_BYTES_MAX + 1];	/* constant, as is all below */
+	char name[AEDB_NAME_BYTES_MAX + 1];	/* constant, as is all but diff */
 	struct aedb_batch *engine;	/* owned */
 	struct tree *tree;		/* that shows it; borrowed until it ends */
 	uint64_t dir;			/* the kernel's number of its directory */
@@ -52,6 +54,8 @@ struct batch {
 	uint16_t ino_slot;		/* in every st_ino */
 	int64_t begun_ns;		/* since 1970 */
 	int64_t deadline_ns;		/* of CLOCK_MONOTONIC: too old then */
+	struct kept_text *diff;		/* used; NULL: none was asked for */
+	aedb_seq_t diff_seq;		/* of the batch: diff is as of it */
 };
 
 struct tree {

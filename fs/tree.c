@@ -7,6 +7,7 @@
 #include "tree.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,7 +175,22 @@ void tree_close(struct tree *tree)
 
 void tree_lock(struct tree *tree)
 {
-	pthread_mutex_lock(&tree->mount->lock);
+	struct mount *mount = tree->mount;
+
+	if (pthread_mutex_trylock(&mount->lock) == 0)
+		return;
+	atomic_fetch_add(&mount->waiting, 1);
+	pthread_mutex_lock(&mount->lock);
+	atomic_fetch_sub(&mount->waiting, 1);
+}
+
+/* A mutex that is free is taken by who runs, before those who have to wake up. */
+void tree_lock_give_way(struct tree *tree)
+{
+	tree_unlock(tree);
+	while (atomic_load(&tree->mount->waiting))
+		sched_yield();
+	tree_lock(tree);
 }
 
 void tree_unlock(struct tree *tree)

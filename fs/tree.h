@@ -105,6 +105,8 @@ int tree_open_batch(struct tree *live, uint16_t slot, struct batch *batch,
 void tree_close(struct tree *tree);
 void tree_lock(struct tree *tree);
 void tree_unlock(struct tree *tree);
+/* Has the lock again when nobody waits for it: between the steps of long work. */
+void tree_lock_give_way(struct tree *tree);
 void tree_take_effects(struct tree *tree, struct tree_effects *ret);
 /* The time of what happens now, nanoseconds since 1970, above every one given
  * before. A commit made next has it too. */

@@ -182,6 +182,47 @@ END_OF_PYTHON
 	[ "$(cat k)" = theirs ]
 }
 
+@test "opened ever so often, .diff of an unchanged batch is there once, and of a changed one in bounded memory" {
+	cd /
+	mount_stop
+	mount_start -o memory=16M
+	mkdir "$B" "$S/d"
+	python3 - "$S/d" "$(mount_pid)" "$MNT/.metrics" "$B/.diff" <<'END_OF_PYTHON'
+import os, sys
+directory, pid, metrics, diff = sys.argv[1:]
+at = os.open(directory, os.O_RDONLY)
+name = "%05d" + "x" * 200
+for i in range(10000):
+    os.close(os.open(name % i, os.O_WRONLY | os.O_CREAT, dir_fd=at))
+
+def figure(what):
+    return next(int(l.split()[1]) for l in open(metrics)
+                if l.startswith("aedb_" + what + " "))
+
+def resident():
+    return next(int(l.split()[1]) * 1024 for l in open("/proc/%s/status" % pid)
+                if l.startswith("VmRSS"))
+
+text = open(diff).read()
+assert len(text) > 2000000
+staged = figure("staged_bytes")
+before = resident()
+same = [open(diff) for i in range(60)]
+assert figure("staged_bytes") == staged
+assert resident() - before < 20 * len(text)
+assert all(f.read() == text for f in same)
+changed = []
+for i in range(60):
+    os.close(os.open(name % (10000 + i), os.O_WRONLY | os.O_CREAT, dir_fd=at))
+    changed.append(open(diff))
+assert figure("staged_bytes") <= 16 << 20, figure("staged_bytes")
+assert resident() - before < 30 * len(text), resident() - before
+for i, f in enumerate(changed):
+    assert f.read().count("\n") == 10002 + i
+END_OF_PYTHON
+	rmdir "$B"
+}
+
 @test ".diff lists what would be committed, in order and quoted" {
 	mkdir -p old/below
 	echo text >old/below/k

@@ -92,13 +92,16 @@ int forest_lookup_batch(struct forest *forest, const struct tree_caller *caller,
 	return batch ? show(batch, caller, ret) : -ENOENT;
 }
 
+static bool is_privileged(const struct forest *forest, uid_t uid)
+{
+	return uid == 0 || uid == forest->live->config.defaults.uid;
+}
+
 int forest_batch_check(struct forest *forest, const struct batch *batch,
 		       const struct tree_caller *caller)
 {
-	uid_t uid = caller->uid;
-
-	return uid == 0 || uid == batch->uid ||
-	       uid == forest->live->config.defaults.uid ? 0 : -EACCES;
+	return caller->uid == batch->uid || is_privileged(forest, caller->uid) ?
+		       0 : -EACCES;
 }
 
 /* Beginning. */
@@ -286,7 +289,25 @@ static int open_tree(struct forest *forest, struct batch *batch)
 	return rc;
 }
 
-static int check_begin(struct forest *forest, const char *name)
+/* Of all that may be open one user has half at most, and all users have nine of
+ * ten: so none keeps the others out, and no number of them the mount's owner and
+ * root. */
+static int check_share(struct forest *forest, uid_t uid)
+{
+	uint32_t max = forest->live->config.batches_max, own = 0, users = 0;
+	struct batch *batch;
+
+	if (!max || is_privileged(forest, uid))
+		return 0;
+	LIST_FOREACH(batch, &forest->live->mount->batches, next) {
+		own += batch->uid == uid;
+		users += !is_privileged(forest, batch->uid);
+	}
+	return own >= max - max / 2 || users >= max - max / 10 ? -ENOSPC : 0;
+}
+
+static int check_begin(struct forest *forest, const struct tree_caller *caller,
+		       const char *name)
 {
 	int rc = check_name(name);
 
@@ -294,7 +315,8 @@ static int check_begin(struct forest *forest, const char *name)
 		return rc;
 	if (forest_batch_find(forest, name))
 		return -EEXIST;
-	return forest->live->config.is_read_only ? -EROFS : 0;
+	return forest->live->config.is_read_only ?
+		       -EROFS : check_share(forest, caller->uid);
 }
 
 int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
@@ -303,7 +325,7 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 	struct tree *live = forest->live;
 	struct batch_news news = { .before = { .attributes = NULL } };
 	struct batch *batch;
-	int rc = check_begin(forest, new->name);
+	int rc = check_begin(forest, caller, new->name);
 
 	if (rc < 0)
 		return rc;

@@ -46,7 +46,8 @@ struct forest_batch {
 	const char *name;
 };
 /* Any user may, and it is theirs. The entry is a lookup. -EEXIST, -EINVAL,
- * -ENAMETOOLONG as for snapshots' names; -ENOSPC: as many are open as may be;
+ * -ENAMETOOLONG as for snapshots' names; -ENOSPC: as many are open as may be, or as this
+ * user may have;
  * -EROFS. */
 int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 		       const struct forest_batch *new, struct tree_entry *ret);

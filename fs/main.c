@@ -217,6 +217,7 @@ static int open_forest(struct server *s)
 		.is_read_only = s->options.is_read_only,
 		.key_bytes_max = s->options.engine.key_bytes_max,
 		.batch_age_s = s->options.batch_age_s,
+		.batches_max = s->options.engine.batches_max,
 		.host_fd = s->host_fd,
 	};
 

@@ -46,6 +46,7 @@ struct tree_config {
 	uint32_t key_bytes_max;	/* of the database's options; 0: 1 KiB */
 	size_t nodes_max;	/* the kernel should keep; 0: any number */
 	uint32_t batch_age_s;	/* of a batch; then it is too old. 0: any */
+	uint32_t batches_max;	/* open at a time, of which users get shares; 0: any */
 	int host_fd;		/* a file or directory on the database's file
 				 * system, for statvfs; borrowed until tree_close */
 };

@@ -400,6 +400,56 @@ TEST(many, "as many batches are open as st_ino can tell apart, or as the options
 	fs_close(&fs);
 }
 
+static int begin_as(struct fs *fs, uid_t uid, const char *name)
+{
+	struct tree_caller caller = { 0, uid, uid };
+	struct tree_entry entry;
+	int rc = fs_begin_batch(fs, &caller, name, &entry);
+
+	if (rc == 0)
+		forest_forget(fs->forest, entry.nodeid, 1);
+	return rc;
+}
+
+TEST(shares, "one user has half of the batches at most, and all of them leave a tenth "
+	     "to the mount's owner and root")
+{
+	char name[16];
+	struct fs fs;
+
+	fs_open(&fs);
+	fs.tree->config.batches_max = 20;
+	for (unsigned i = 0; i < 10; i++) {
+		sprintf(name, "a%u", i);
+		CHECK_OK(begin_as(&fs, 4711, name));
+	}
+	CHECK_EQ(begin_as(&fs, 4711, "more"), -ENOSPC);
+	for (unsigned i = 0; i < 8; i++) {
+		sprintf(name, "b%u", i);
+		CHECK_OK(begin_as(&fs, 4712, name));
+	}
+	CHECK_EQ(begin_as(&fs, 4712, "more"), -ENOSPC);
+	CHECK_EQ(begin_as(&fs, 4713, "more"), -ENOSPC);
+	CHECK_OK(begin_as(&fs, 0, "root"));
+	CHECK_OK(begin_as(&fs, fs.tree->config.defaults.uid, "owner"));
+	CHECK_OK(abort_as(&fs, 4711, "a0"));
+	CHECK_OK(begin_as(&fs, 4713, "more"));
+	CHECK_EQ(begin_as(&fs, 4711, "a0"), -ENOSPC);
+	fs_close(&fs);
+}
+
+TEST(alone, "where one batch may be open any user may have it")
+{
+	struct fs fs;
+
+	fs_open(&fs);
+	fs.tree->config.batches_max = 1;
+	CHECK_OK(begin_as(&fs, 4711, "a"));
+	CHECK_EQ(begin_as(&fs, 4711, "b"), -ENOSPC);
+	CHECK_OK(abort_as(&fs, 4711, "a"));
+	fs_close(&fs);
+}
+
 TEST(belongs, "a batch is its creator's, whom others cannot follow; the mount's owner "
 	"and root may end it")
 {

@@ -57,6 +57,7 @@ static const struct {
 	[CONTROL_METRICS] = { ".metrics", 0444, CONTROL_AT_ROOT },
 	[CONTROL_CHANGES] = { ".changes", 0400, CONTROL_AT_ROOT },
 	[CONTROL_BATCH_COMMANDS] = { ".control", 0600, CONTROL_IN_BATCH },
+	[CONTROL_BATCH_STATUS] = { ".status", 0400, CONTROL_IN_BATCH },
 	[CONTROL_BATCH_DIFF] = { ".diff", 0400, CONTROL_IN_BATCH },
 	[CONTROL_BATCH_CONFLICTS] = { ".conflicts", 0400, CONTROL_IN_BATCH },
 };
@@ -219,6 +220,9 @@ static int text_print(struct control *control,
 	case CONTROL_BATCH_DIFF:
 	case CONTROL_BATCH_CONFLICTS:
 		break;
+	case CONTROL_BATCH_STATUS:
+		return control_batch_status(control->config.forest,
+					    &which->batch, out);
 	case CONTROL_STATUS:
 		status_print(control, out);
 		break;

@@ -1,7 +1,7 @@
 /*
  * The text files at the mount's root: `.control`, which takes commands, and
  * `.status`, `.metrics` and `.changes`, which are read; and those of a batch:
- * `.control`, `.diff` and `.conflicts`.
+ * `.control`, `.status`, `.diff` and `.conflicts`.
  *
  *	control_find(name, CONTROL_AT_ROOT, &kind);
  *	control_check(control, &which, uid);
@@ -39,6 +39,7 @@ enum control_kind {
 	CONTROL_METRICS,
 	CONTROL_CHANGES,
 	CONTROL_BATCH_COMMANDS,
+	CONTROL_BATCH_STATUS,
 	CONTROL_BATCH_DIFF,
 	CONTROL_BATCH_CONFLICTS,
 };

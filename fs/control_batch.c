@@ -181,10 +181,15 @@ int control_batch_conflicts(struct forest *forest,
 	return rc;
 }
 
-static void list_one(const struct batch *batch, int64_t now_ns, FILE *out)
+static void list_one(const struct batch *batch, FILE *out)
 {
 	struct aedb_batch_info info;
-	int64_t age_ns = now_ns - batch->begun_ns;
+	struct timespec now;
+	int64_t age_ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec -
+		 batch->begun_ns;
 
 	aedb_batch_info(batch->engine, &info);
 	fprintf(out, "batch %s uid %u age %llds changes %llu bytes %llu\n",
@@ -194,19 +199,30 @@ static void list_one(const struct batch *batch, int64_t now_ns, FILE *out)
 		(unsigned long long)info.bytes);
 }
 
+int control_batch_status(struct forest *forest,
+			 const struct control_batch *which, FILE *out)
+{
+	struct tree *live = forest_live(forest);
+	struct batch *batch;
+
+	tree_lock(live);
+	batch = find(forest, which);
+	if (batch)
+		list_one(batch, out);
+	tree_unlock(live);
+	return batch ? 0 : -ENOENT;
+}
+
 void control_batch_list(struct forest *forest, FILE *out)
 {
 	struct tree *live = forest_live(forest);
 	const char *name = "";
 	struct batch *batch;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	tree_lock(live);
 	while ((batch = forest_batch_next(forest, name))) {
 		name = forest_batch_name(batch);
-		list_one(batch, now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
-			 out);
+		list_one(batch, out);
 	}
 	tree_unlock(live);
 }

@@ -38,7 +38,9 @@ int control_batch_diff(struct forest *forest, const struct control_batch *which,
 int control_batch_conflicts(struct forest *forest,
 			    const struct control_batch *which,
 			    struct kept_text **ret);
-/* A line for each open batch. */
+/* A line for this one, and for each open batch. */
+int control_batch_status(struct forest *forest,
+			 const struct control_batch *which, FILE *out);
 void control_batch_list(struct forest *forest, FILE *out);
 
 /* A command; what came of it, in words, and for the kernel. Only who may. */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,19 +48,40 @@ bool batch_line_parse(const char *line, struct batch_line *ret)
 		      &ret->changes, &ret->bytes) == 5;
 }
 
-/* As .status has it, if the user may read that. */
-static long long changes_of(FILE *status, const char *name)
+/* As this file has it; -1: it does not. */
+static long long changes_in(FILE *status, const char *name)
 {
 	struct batch_line batch;
 	char line[4096];
 
-	if (!status)
-		return -1;
-	rewind(status);
 	while (fgets(line, sizeof(line), status))
 		if (batch_line_parse(line, &batch) && !strcmp(batch.name, name))
 			return batch.changes;
 	return -1;
+}
+
+/* The mount's .status has it, which is its owner's and root's, and the batch's own. */
+static long long changes_of(const struct place *place, const char *name)
+{
+	char path[NAME_MAX + sizeof("/.status")];
+	long long changes = -1;
+	FILE *status;
+	int fd;
+
+	if (place->status) {
+		rewind(place->status);
+		return changes_in(place->status, name);
+	}
+	snprintf(path, sizeof(path), "%s/.status", name);
+	fd = openat(place->dir, path, O_RDONLY | O_CLOEXEC);
+	status = fd < 0 ? NULL : fdopen(fd, "r");
+	if (status) {
+		changes = changes_in(status, name);
+		fclose(status);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	return changes;
 }
 
 /* As ps(1) shows it: [[DAYS-]HOURS:]MINUTES:SECONDS. */
@@ -129,7 +151,7 @@ static int list_entry(const struct place *place, const char *name)
 					      name);
 	owner_of(st.st_uid, item.owner);
 	item.begun = st.st_ctim;
-	item.changes = changes_of(place->status, name);
+	item.changes = changes_of(place, name);
 	return print_item(&item);
 }
 

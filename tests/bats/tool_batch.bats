@@ -208,13 +208,16 @@ ends_with() {
 	[ "$(stat -c %u:%g p/s/k p/s/dir | xargs)" = '1234:5678 1234:5678' ]
 	run -1 other "$top/aedb" batch . -- mkdir p/closed/dir
 	[ ! -e p/closed/dir ]
-	# Root may look at others' batches, and they not at root's.
+	# Root may look at others' batches, and they at their own alone.
 	other mkdir .batch/other
+	other sh -c 'echo 1 >.batch/other/p/s/k2'
 	mkdir .batch/root
 	echo 2 >.batch/root/p/s/k
-	[ "$(aedb batch --list . | awk '{ print $1, ($3 > 0), $4 }' | xargs)" = '1234 0 other root 1 root' ]
+	[ "$(aedb batch --list . | awk '{ print $1, ($3 > 0), $4 }' | xargs)" = '1234 1 other root 1 root' ]
 	[ "$(other "$top/aedb" batch --list . | awk '{ print $1, $3, $4 }' | xargs)" = \
-		'1234 - other root - root' ]
+		'1234 2 other root - root' ]
+	[ "$(other cat .batch/other/.status)" = "$(grep '^batch other ' .status)" ]
+	run -1 other cat .batch/root/.status
 	run ! other sh -c 'echo commit >.batch/root/.control'
 	run ! other rmdir .batch/root
 	rmdir .batch/other

@@ -25,6 +25,7 @@
 
 #define ROUNDS_MAX 64
 #define VALUE_BYTES 100
+#define ATTR_BYTES 8
 #define LIMIT 1.5
 /* The daemon has done what is left when so long nothing of it ran. */
 #define QUIET_NS 300000000u
@@ -132,13 +133,17 @@ static void library_open(struct bench *b)
 static void library_round(struct bench *b, unsigned round)
 {
 	struct moment start = now(b), puts;
-	struct aedb_put put = { .value = value, .value_bytes = sizeof(value) };
+	/* as of a file made in the mount: attributes, and an id of its own */
+	struct aedb_put put = { .value = value, .value_bytes = sizeof(value),
+				.attr = value, .attr_bytes = ATTR_BYTES,
+				.must_be_new = true };
 	struct aedb_txn *txn;
 	char key[32];
 
 	must(aedb_txn_begin(b->db, &txn), "begin");
 	for (unsigned i = 0; i < b->keys; i++) {
 		put.key = key;
+		put.id = aedb_reserve_id(b->db);
 		put.key_bytes = (size_t)sprintf(key, "r%03u/k%07u", round, i);
 		must(aedb_txn_put(txn, b->scope, &put), "put");
 	}

@@ -120,6 +120,11 @@ void aedb_batch_diff_with_times(struct aedb_batch_diff *diff)
 	diff->has_times = true;
 }
 
+void aedb_batch_diff_without_replaced(struct aedb_batch_diff *diff)
+{
+	diff->walk.passes_replaced = true;
+}
+
 /* Whether a difference is listed: scopes are by their names. */
 static bool is_listed(const struct aedb_batch_diff *diff,
 		      const struct batch_delta *delta, struct aedb_change *ret)

@@ -148,6 +148,15 @@ static int root_compare(struct batch_delta *delta)
 	return 1;
 }
 
+/* An object that only the batch has: what it lies over makes no difference to
+ * whether it is one. */
+static bool is_new_object(const struct batch_walk *w, const struct space *space,
+			  const struct entry *own)
+{
+	return space->id != CATALOG_NAMES && !own->is_tombstone &&
+	       own->id > w->batch->branch.base_seq && !(own->id & DB_ID_TAGGED);
+}
+
 /* The key that the walk stands on: 1 if it is not as it was. */
 static int key_compare_base(struct batch_walk *w, struct space *space,
 			    struct batch_delta *delta)
@@ -161,6 +170,10 @@ static int key_compare_base(struct batch_walk *w, struct space *space,
 	delta->is_raised = own->mtime_ns == AEDB_MTIME_NONE ||
 			   own->has_own_mtime;
 	delta->has_set_mtime = !delta->is_raised;
+	if (w->passes_replaced && is_new_object(w, space, own)) {
+		delta->kind = DELTA_ADDED;
+		return 1;
+	}
 	if (space->beneath)
 		rc = space_get_live(space->beneath, own->key, own->key_bytes,
 				    w->batch->branch.base_seq, &delta->base);

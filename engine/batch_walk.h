@@ -46,6 +46,7 @@ struct batch_walk {
 	size_t n_states;
 	size_t i;		/* 0: the names, else states[i - 1] */
 	unsigned plane;		/* of a state */
+	bool passes_replaced;	/* does not look for what a new object replaces */
 	bool is_seated;		/* walk stands on what comes next */
 	struct mem_walk walk;
 	size_t key_bytes;	/* of the key given last */

@@ -506,6 +506,8 @@ static int take_changes(struct touched *t)
 	if (rc < 0)
 		return rc;
 	aedb_batch_diff_with_times(diff);
+	/* A node is of another object, whether that was replaced or not. */
+	aedb_batch_diff_without_replaced(diff);
 	while ((rc = aedb_batch_diff_next(diff, &change)) == 0) {
 		rc = change.of == AEDB_OF_PLACE ? take_place(t, &change) :
 						  take_in_scope(t, &change);

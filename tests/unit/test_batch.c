@@ -484,6 +484,39 @@ TEST(batch_diff_details, "a list of changes tells values from attributes, and ti
 	fixture_close(&f);
 }
 
+TEST(diff_without_replaced, "a list that does not ask what is replaced has all the same "
+			    "changes, and what the batch made is added")
+{
+	struct aedb_batch_diff *diff;
+	struct aedb_batch *batch;
+	struct aedb_change change;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "kept", "1"));
+	CHECK_OK(put_text(f.scope, "replaced", "1"));
+	batch = batch_of(f.db);
+	CHECK_OK(batch_put(batch, f.scope, "kept", "2"));
+	CHECK_OK(batch_put(batch, f.scope, "made", "2"));
+	CHECK_OK(batch_delete(batch, f.scope, "replaced"));
+	CHECK_OK(batch_put(batch, f.scope, "replaced", "2"));
+	CHECK_OK(batch_put(batch, f.scope, "temporary", "2"));
+	CHECK_OK(batch_delete(batch, f.scope, "temporary"));
+	CHECK_OK(aedb_batch_diff_open(batch, &diff));
+	aedb_batch_diff_without_replaced(diff);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_CHANGED && change.base_id == change.id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_ADDED && change.id && !change.base_id);
+	change = change_next(diff);
+	CHECK(change.kind == AEDB_ADDED && change.id && !change.base_id);
+	CHECK_EQ(change.key_bytes, strlen("replaced"));
+	CHECK_EQ(aedb_batch_diff_next(diff, &change), AEDB_NOT_FOUND);
+	aedb_batch_diff_close(diff);
+	aedb_batch_abort(batch);
+	fixture_close(&f);
+}
+
 TEST(batch_projects, "a scope needs its project, and a project that goes must have got no scope")
 {
 	struct aedb_batch *batch;

@@ -58,6 +58,7 @@ struct aedb {
 	unsigned storage_holds;		/* guarded by storage_lock */
 	struct dead_files dead;		/* guarded by storage_lock */
 	struct backup_keep backup;	/* guarded by storage_lock */
+	bool is_closing;		/* nobody else uses it any more */
 	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake, */
 	_Atomic uint64_t dead_bytes_max;	/* atomic: and how many may be */
 	_Atomic bool has_once;	/* atomic: there may be records of once.h */

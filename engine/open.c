@@ -611,6 +611,8 @@ int aedb_close(struct aedb *db)
 		rc = log_finish(db);
 		/* what it took ahead may be what the reserve lacks */
 		values_cut(db->values);
+		if (rc == 0)
+			storage_clean_last(db);
 		reserve_shrink(db->reserve);
 	}
 	db_free(db);

@@ -308,7 +308,8 @@ static uint64_t dead_bytes_max(uint64_t other_bytes)
 }
 
 /* A dead file may still be what versions in memory refer to, which were moved
- * elsewhere in segments: it goes when the memtables of then are gone. */
+ * elsewhere in segments: it goes when the memtables of then are gone, or nobody will
+ * read them. */
 static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 {
 	uint64_t gone = atomic_load(&db->memtables_gone), kept = 0, all = 0;
@@ -321,8 +322,8 @@ static void value_files_clean(struct aedb *db) REQUIRES(db->storage_lock)
 			dead_forget(&db->dead, info.number);
 		} else if (backup_keep_needs(db, info.last_seq)) {
 			for_backup += info.bytes;
-		} else if (dead_note(db, info.number) < gone ||
-			   memory_has_no_values(db)) {
+		} else if (db->is_closing || memory_has_no_values(db) ||
+			   dead_note(db, info.number) < gone) {
 			dead_forget(&db->dead, info.number);
 			values_remove_file(db->values, info.number);
 		} else {
@@ -358,6 +359,12 @@ void storage_clean(struct aedb *db)
 	    !atomic_load(&db->commits.is_failed))
 		value_files_clean(db);
 	lock_release(&db->storage_lock);
+}
+
+void storage_clean_last(struct aedb *db)
+{
+	db->is_closing = true;
+	storage_clean(db);
 }
 
 /* While it is lent, log files take no more of it than they need. */

@@ -67,6 +67,8 @@ void storage_look_for_room(struct aedb *db);
 /* Frees what readers cannot see any more and removes value files that nothing
  * refers to. */
 void storage_clean(struct aedb *db);
+/* The same when the database is closed and nothing is appended any more. */
+void storage_clean_last(struct aedb *db);
 /* A memtable that nothing leads to any more. Owned by the call. */
 void storage_defer_memtable(struct aedb *db, struct memtable *memtable);
 

@@ -210,6 +210,42 @@ TEST(values_aborted, "an aborted batch leaves neither memory nor value files")
 	fixture_close(&f);
 }
 
+/* Of a closed database. `aborts`: with batches that end while it is open, of which one
+ * is large. */
+static uint64_t bytes_left(bool aborts)
+{
+	uint8_t *bytes = bytes_of(LARGE_BYTES, 7);
+	struct aedb_batch *batch;
+	struct fixture f;
+	uint64_t left;
+
+	fixture_open(&f);
+	CHECK_OK(put_text(f.scope, "kept", "1"));
+	if (aborts) {
+		batch = batch_of(f.db);
+		CHECK_OK(value_put(batch, f.scope, "large", bytes, LARGE_BYTES));
+		aedb_batch_abort(batch);
+		batch = batch_of(f.db);
+		CHECK_OK(value_put(batch, f.scope, "small", bytes, 300000));
+		aedb_batch_abort(batch);
+	}
+	CHECK_OK(put_text(f.scope, "last", "1"));
+	fixture_stop(&f);
+	left = simdisk_used_bytes(f.disk);
+	CHECK_OK(fixture_try(&f));
+	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+	CHECK_STR(keys_of(f.scope, NULL, AEDB_FORWARD), "kept last");
+	free(bytes);
+	fixture_close(&f);
+	return left;
+}
+
+TEST(values_closed, "of batches that ended a closed database has no value files, also of "
+		    "small ones and just before")
+{
+	CHECK(bytes_left(true) < bytes_left(false) + 100000);
+}
+
 TEST(values_leftover, "value files of a batch that a crash ended are removed at the next open")
 {
 	uint8_t *bytes = bytes_of(LARGE_BYTES, 6);

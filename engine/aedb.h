@@ -660,8 +660,8 @@ struct aedb_batch_diff;
 
 /* The net difference to the base: places by name, then keys by scope and key. A
  * dropped scope is one change, whatever it held; a renamed one is two. Of what is
- * committed into the batch while it is open, only what comes behind the change given
- * last can be in it. After the batch has ended nothing but aedb_batch_diff_close may
+ * committed into the batch while it is open, only what comes some way behind the
+ * change given last can be in it. After the batch has ended nothing but aedb_batch_diff_close may
  * be called. Owned; aedb_batch_diff_close. */
 int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret);
 /* From the beginning: lists directory records and places too of which the commit

@@ -10,9 +10,26 @@
 #include "batch_walk.h"
 #include "err.h"
 
+/* So many differences are taken at once: entering the epoch and finding the place
+ * again cost more than one. */
+#define AHEAD_CHANGES 32
+#define AHEAD_KEY_BYTES (2 * MEM_KEY_BYTES_MAX)
+
+/* A change, of which places are named when it is given. */
+struct ahead {
+	struct aedb_change change;
+	uint64_t tree;
+	size_t key_at, key_bytes;	/* in keys */
+};
+
 struct aedb_batch_diff {
 	struct aedb_batch *batch;
 	struct batch_walk walk;
+	struct ahead ahead[AHEAD_CHANGES];
+	size_t n_ahead, i_ahead;	/* taken, and given of them */
+	size_t keys_bytes;
+	bool has_ended;
+	uint8_t keys[AHEAD_KEY_BYTES];
 	struct batch_text text;		/* of the change given last */
 	bool has_times;			/* what only times change of is listed */
 };
@@ -95,7 +112,8 @@ int aedb_batch_diff_open(struct aedb_batch *batch, struct aedb_batch_diff **ret)
 	if (!diff)
 		return err_set(AEDB_NO_MEMORY, "no memory for a list of changes");
 	diff->batch = batch;
-	diff->has_times = false;
+	diff->has_times = diff->has_ended = false;
+	diff->n_ahead = diff->i_ahead = 0;
 	rc = batch_names_make(batch);
 	if (rc == 0)
 		rc = batch_walk_init(&diff->walk, batch);
@@ -149,39 +167,67 @@ static bool is_listed(const struct aedb_batch_diff *diff,
 	}
 }
 
-/* To the next difference that is listed. */
-static int diff_step(struct aedb_batch_diff *diff, struct aedb_change *ret)
+/* Takes the next difference that is listed: 1, or 0 at the end. */
+static int diff_step(struct aedb_batch_diff *diff)
 {
+	struct ahead *ahead = &diff->ahead[diff->n_ahead];
 	struct batch_delta delta;
 	int rc;
 
+	ahead->change = (struct aedb_change){ .key = NULL };
 	do
 		rc = batch_walk_next(&diff->walk, &delta);
-	while (rc > 0 && !is_listed(diff, &delta, ret));
+	while (rc > 0 && !is_listed(diff, &delta, &ahead->change));
 	if (rc <= 0)
 		return rc;
-	ret->id = delta.own.is_tombstone ? delta.base.id : delta.own.id;
-	ret->base_id = delta.has_base ? delta.base.id : 0;
-	batch_walk_rest(&diff->walk);
-	change_of(diff->batch, delta.space->id,
-		  (struct op_bytes){ diff->walk.key, diff->walk.key_bytes },
-		  &diff->text, ret);
+	ahead->change.id = delta.own.is_tombstone ? delta.base.id : delta.own.id;
+	ahead->change.base_id = delta.has_base ? delta.base.id : 0;
+	ahead->tree = delta.space->id;
+	ahead->key_at = diff->keys_bytes;
+	ahead->key_bytes = delta.own.key_bytes;
+	memcpy(diff->keys + diff->keys_bytes, delta.own.key,
+	       delta.own.key_bytes);
+	diff->keys_bytes += delta.own.key_bytes;
+	diff->n_ahead++;
 	return rc;
+}
+
+static int diff_take(struct aedb_batch_diff *diff)
+{
+	struct epoch *epoch = diff->batch->db->epoch;
+	int rc = 1;
+
+	diff->n_ahead = diff->i_ahead = diff->keys_bytes = 0;
+	epoch_enter(epoch);
+	while (rc > 0 && diff->n_ahead < AHEAD_CHANGES &&
+	       diff->keys_bytes + MEM_KEY_BYTES_MAX <= AHEAD_KEY_BYTES)
+		rc = diff_step(diff);
+	batch_walk_rest(&diff->walk);
+	epoch_leave(epoch);
+	diff->has_ended = rc == 0;
+	return rc < 0 ? rc : 0;
 }
 
 int aedb_batch_diff_next(struct aedb_batch_diff *diff, struct aedb_change *ret)
 {
-	struct epoch *epoch = diff->batch->db->epoch;
-	struct aedb_change change = { .key = NULL };
-	/* what was committed since the last call may have renamed places */
-	int rc = batch_names_make(diff->batch);
+	struct ahead *ahead;
+	int rc = 0;
 
+	if (diff->i_ahead == diff->n_ahead && !diff->has_ended)
+		rc = diff_take(diff);
 	if (rc < 0)
 		return rc;
-	epoch_enter(epoch);
-	rc = diff_step(diff, &change);
-	epoch_leave(epoch);
-	if (rc > 0)
-		*ret = change;
-	return rc > 0 ? 0 : rc < 0 ? rc : AEDB_NOT_FOUND;
+	if (diff->i_ahead == diff->n_ahead)
+		return AEDB_NOT_FOUND;
+	/* what was committed since the last call may have renamed places */
+	rc = batch_names_make(diff->batch);
+	if (rc < 0)
+		return rc;
+	ahead = &diff->ahead[diff->i_ahead++];
+	change_of(diff->batch, ahead->tree,
+		  (struct op_bytes){ diff->keys + ahead->key_at,
+				     ahead->key_bytes },
+		  &diff->text, &ahead->change);
+	*ret = ahead->change;
+	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,15 @@ static void wait_quiet(const struct bench *b)
 	}
 }
 
+/* While it is measured, who waits for the reply runs as soon as it is there, or what
+ * follows is counted too. Without the right to, it is. */
+static void set_policy(int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO };
+
+	(void)sched_setscheduler(0, policy, &param);
+}
+
 /* The library. */
 
 static void must(int rc, const char *what)
@@ -132,7 +142,7 @@ static void library_open(struct bench *b)
 
 static void library_round(struct bench *b, unsigned round)
 {
-	struct moment start = now(b), puts;
+	struct moment start, puts;
 	/* as of a file made in the mount: attributes, and an id of its own */
 	struct aedb_put put = { .value = value, .value_bytes = sizeof(value),
 				.attr = value, .attr_bytes = ATTR_BYTES,
@@ -140,6 +150,8 @@ static void library_round(struct bench *b, unsigned round)
 	struct aedb_txn *txn;
 	char key[32];
 
+	set_policy(SCHED_FIFO);
+	start = now(b);
 	must(aedb_txn_begin(b->db, &txn), "begin");
 	for (unsigned i = 0; i < b->keys; i++) {
 		put.key = key;
@@ -151,6 +163,7 @@ static void library_round(struct bench *b, unsigned round)
 	must(aedb_txn_commit(txn, NULL), "commit");
 	b->figures[LIBRARY_COMMIT][round] = since(b, puts);
 	b->figures[LIBRARY_ALL][round] = since(b, start);
+	set_policy(SCHED_OTHER);
 	must(aedb_wait_durable(b->db, aedb_visible_seq(b->db)), "sync");
 }
 
@@ -198,10 +211,12 @@ static void batch_round(struct bench *b, unsigned round)
 	if (fd < 0)
 		client_die("%s", path);
 	wait_quiet(b);
+	set_policy(SCHED_FIFO);
 	start = now(b);
 	if (write(fd, "commit", 6) != 6)
 		client_die("commit");
 	b->figures[BATCH_REPLY][round] = since(b, start);
+	set_policy(SCHED_OTHER);
 	close(fd);
 	wait_quiet(b);
 	b->figures[BATCH_ALL][round] = since(b, start);

@@ -19,7 +19,6 @@
 #include "err.h"
 #include "plain_text.h"
 
-#define UUID_TEXT_BYTES 37
 #define HEX_BYTES(n) (2 * (n) + 1)
 
 static const char *const kinds[] = {
@@ -31,32 +30,6 @@ static const char *const forms[] = {
 	[AEDB_BACKUP_FILES] = "files",
 	[AEDB_BACKUP_LOG] = "log",
 };
-
-/* Digits of a UUID, by fours: 8-4-4-4-12. */
-static const uint8_t uuid_parts[] = { 4, 2, 2, 2, 6 };
-
-static void uuid_write(const uint8_t *uuid, char ret[UUID_TEXT_BYTES])
-{
-	for (size_t i = 0; i < sizeof(uuid_parts); i++) {
-		if (i)
-			*ret++ = '-';
-		hex_write(uuid, uuid_parts[i], ret);
-		uuid += uuid_parts[i];
-		ret += 2 * uuid_parts[i];
-	}
-}
-
-static bool uuid_read(const char *text, uint8_t *ret)
-{
-	char digits[HEX_BYTES(FILE_UUID_BYTES)];
-	size_t n = 0;
-
-	for (; *text && n + 1 < sizeof(digits); text++)
-		if (*text != '-')
-			digits[n++] = *text;
-	digits[n] = '\0';
-	return !*text && hex_read(digits, ret, FILE_UUID_BYTES);
-}
 
 static void write_text(FILE *out, const char *name, const char *text)
 {

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define US_PER_SECOND 1000000
+#define UUID_BYTES 16
 
 void hex_write(const uint8_t *bytes, size_t n, char *ret)
 {
@@ -40,6 +41,32 @@ bool hex_read(const char *text, uint8_t *ret, size_t n)
 		ret[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
+}
+
+/* Digits of a UUID, in bytes: 8-4-4-4-12 digits. */
+static const uint8_t uuid_parts[] = { 4, 2, 2, 2, 6 };
+
+void uuid_write(const uint8_t *uuid, char ret[UUID_TEXT_BYTES])
+{
+	for (size_t i = 0; i < sizeof(uuid_parts); i++) {
+		if (i)
+			*ret++ = '-';
+		hex_write(uuid, uuid_parts[i], ret);
+		uuid += uuid_parts[i];
+		ret += 2 * uuid_parts[i];
+	}
+}
+
+bool uuid_read(const char *text, uint8_t *ret)
+{
+	char digits[2 * UUID_BYTES + 1];
+	size_t n = 0;
+
+	for (; *text && n + 1 < sizeof(digits); text++)
+		if (*text != '-')
+			digits[n++] = *text;
+	digits[n] = '\0';
+	return !*text && hex_read(digits, ret, UUID_BYTES);
 }
 
 void time_write(uint64_t us, char ret[TIME_TEXT_BYTES])

@@ -18,6 +18,12 @@ void hex_write(const uint8_t *bytes, size_t n, char *ret);
 /* false: not exactly 2 * n lower-case digits. */
 bool hex_read(const char *text, uint8_t *ret, size_t n);
 
+#define UUID_TEXT_BYTES 37	/* with the zero */
+
+/* The 16 bytes of a UUID, with four dashes. */
+void uuid_write(const uint8_t *uuid, char ret[UUID_TEXT_BYTES]);
+bool uuid_read(const char *text, uint8_t *ret);
+
 /* RFC 3339 in UTC of microseconds since 1970, at most TIME_TEXT_US_MAX. */
 void time_write(uint64_t us, char ret[TIME_TEXT_BYTES]);
 /* false: not what time_write writes. */

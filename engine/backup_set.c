@@ -1,0 +1,343 @@
+/*
+ * The backups of a directory and their chains.
+ *
+ * Invariants:
+ * 1. An entry that is finished has a parent that is, or needs none, down to a full
+ *    backup: judged from there upward.
+ * 2. No two finished entries have the same id.
+ */
+#include "backup_set.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "plain_text.h"
+
+void backup_set_release(struct backup_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i].has_manifest)
+			backup_manifest_release(&set->at[i].m);
+	free(set->at);
+	*set = (struct backup_set){ 0 };
+}
+
+/* Remembers the last message as the reason. */
+static void entry_break(struct backup_entry *entry)
+{
+	entry->state = AEDB_BACKUP_BROKEN;
+	snprintf(entry->reason, sizeof(entry->reason), "%s", err_message());
+}
+
+/* Whether the failure is of the backup and not of the machine. */
+static bool is_of_backup(int rc)
+{
+	return rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT ||
+	       rc == AEDB_ACCESS || rc == AEDB_IO || rc == AEDB_NOT_FOUND;
+}
+
+/* *ret_is_one is cleared if it was removed meanwhile. */
+static int entry_read(struct vfs *dir, const struct aedb_backup_key *key,
+		      struct backup_entry *entry, bool *ret_is_one)
+{
+	struct vfs *backup;
+	int rc = vfs_under(dir, entry->name, &backup);
+
+	if (rc == AEDB_NOT_FOUND) {
+		*ret_is_one = false;
+		return 0;
+	}
+	if (rc == 0) {
+		rc = backup_manifest_read(backup, entry->name, key, &entry->m);
+		vfs_close(backup);
+	}
+	entry->has_manifest = rc == 0;
+	if (rc == 0 || !is_of_backup(rc))
+		return rc;
+	entry_break(entry);
+	return 0;
+}
+
+/* What stands under a name in the directory; false: no backup, and none to be. */
+static int entry_look(struct vfs *dir, const char *path,
+		      const struct aedb_backup_key *key,
+		      struct backup_entry *entry, bool *ret_is_one)
+{
+	enum vfs_kind kind;
+	int rc = vfs_kind(dir, path, &kind);
+
+	*ret_is_one = false;
+	if (rc == AEDB_NOT_FOUND)	/* removed meanwhile */
+		return 0;
+	if (rc < 0 || kind == VFS_IS_FILE)
+		return rc;
+	*entry = (struct backup_entry){ .state = AEDB_BACKUP_UNFINISHED };
+	if (backup_path_is_unfinished(path, entry->name)) {
+		*ret_is_one = kind == VFS_IS_DIRECTORY;
+		return 0;
+	}
+	if (!manifest_name_is_valid(path, strlen(path)))
+		return 0;
+	*ret_is_one = true;
+	strcpy(entry->name, path);
+	if (kind == VFS_IS_OTHER) {
+		err_set(AEDB_CORRUPT, "it is no directory");
+		entry_break(entry);
+		return 0;
+	}
+	entry->state = AEDB_BACKUP_FINISHED;
+	return entry_read(dir, key, entry, ret_is_one);
+}
+
+static int entry_compare(const void *x, const void *y)
+{
+	const struct backup_entry *a = x, *b = y;
+
+	if (a->has_manifest != b->has_manifest)
+		return a->has_manifest ? -1 : 1;
+	if (a->m.began_us != b->m.began_us)
+		return a->m.began_us < b->m.began_us ? -1 : 1;
+	if (a->m.head_seq != b->m.head_seq)
+		return a->m.head_seq < b->m.head_seq ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+struct backup_entry *backup_set_find(const struct backup_set *set,
+				     const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!strcmp(set->at[i].name, name) &&
+		    set->at[i].state != AEDB_BACKUP_UNFINISHED)
+			return &set->at[i];
+	return NULL;
+}
+
+struct backup_entry *backup_set_find_id(const struct backup_set *set,
+					const char *id)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i].has_manifest && !strcmp(set->at[i].m.id, id))
+			return &set->at[i];
+	return NULL;
+}
+
+int backup_set_chain(struct backup_entry *entry, struct backup_entry ***ret,
+		     size_t *ret_n)
+{
+	struct backup_entry **chain;
+	size_t n = 0;
+
+	for (struct backup_entry *e = entry; e; e = e->parent)
+		n++;
+	chain = malloc(n * sizeof(*chain));
+	if (!chain)
+		return err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
+	*ret = chain;
+	*ret_n = n;
+	for (struct backup_entry *e = entry; e; e = e->parent)
+		chain[--n] = e;
+	return 0;
+}
+
+/* A file that another backup has, and which must have exactly that one. */
+static int stored_check(const struct backup_file *file,
+			const struct backup_manifest *const *chain, size_t n)
+{
+	const struct backup_file *there;
+
+	while (n && strcmp(chain[n - 1]->id, file->stored))
+		n--;
+	if (n == 0)
+		return err_set(AEDB_CORRUPT,
+			       "%s is in backup %s, which is none of its parents",
+			       file->path, file->stored);
+	there = backup_manifest_find(chain[n - 1], file->path);
+	if (!there || *there->stored)
+		return err_set(AEDB_CORRUPT, "%s is not in its parent %s",
+			       file->path, chain[n - 1]->name);
+	if (there->bytes != file->bytes ||
+	    memcmp(there->incarnation, file->incarnation,
+		   sizeof(file->incarnation)) ||
+	    memcmp(there->sha256, file->sha256, sizeof(file->sha256)))
+		return err_set(AEDB_CORRUPT, "%s is another one in its parent %s",
+			       file->path, chain[n - 1]->name);
+	return 0;
+}
+
+int backup_chain_check(const struct backup_manifest *m,
+		       const struct backup_manifest *const *chain, size_t n)
+{
+	const struct backup_manifest *parent = n ? chain[n - 1] : NULL;
+	int rc = 0;
+
+	if (!parent)
+		return 0;
+	if (memcmp(m->db_uuid, parent->db_uuid, sizeof(m->db_uuid)))
+		return err_set(AEDB_CORRUPT, "its parent %s is of another database",
+			       parent->name);
+	if (m->from_seq != parent->head_seq)
+		return err_set(AEDB_CORRUPT,
+			       "it goes on at %" PRIu64 ", its parent %s ends at %" PRIu64,
+			       m->from_seq, parent->name, parent->head_seq);
+	if (m->log_end.lsn < parent->log_end.lsn)
+		return err_set(AEDB_CORRUPT, "its log ends before that of its parent %s",
+			       parent->name);
+	for (size_t i = 0; i < m->n_files && rc == 0; i++)
+		if (*m->files[i].stored)
+			rc = stored_check(&m->files[i], chain, n);
+	return rc;
+}
+
+/* The first of two with one id keeps it. */
+static int id_check(const struct backup_set *set, struct backup_entry *entry)
+{
+	const struct backup_entry *first = backup_set_find_id(set, entry->m.id);
+
+	if (first == entry)
+		return 0;
+	return err_set(AEDB_CORRUPT, "it has the id of %s", first->name);
+}
+
+/* Its parents up to it are judged. */
+static int chain_judge(struct backup_entry *entry)
+{
+	const struct backup_manifest **manifests;
+	struct backup_entry **chain;
+	size_t n;
+	int rc = backup_set_chain(entry, &chain, &n);
+
+	if (rc < 0)
+		return rc;
+	manifests = malloc(n * sizeof(*manifests));
+	if (!manifests)
+		rc = err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
+	for (size_t i = 0; i < n && rc == 0; i++)
+		manifests[i] = &chain[i]->m;
+	if (rc == 0)
+		rc = backup_chain_check(&entry->m, manifests, n - 1);
+	free(manifests);
+	free(chain);
+	return rc;
+}
+
+static int entry_judge(const struct backup_set *set, struct backup_entry *entry)
+{
+	const struct backup_entry *parent = entry->parent;
+	int rc = id_check(set, entry);
+
+	if (rc < 0 || !*entry->m.parent)
+		return rc;
+	if (!parent)
+		return err_set(AEDB_CORRUPT, "its parent %s is missing",
+			       entry->m.parent);
+	if (parent->state == AEDB_BACKUP_BROKEN)
+		return err_set(AEDB_CORRUPT, "its parent %s cannot be used",
+			       parent->name);
+	return chain_judge(entry);
+}
+
+/* Judges an entry after all it needs. Parents that go round in a circle have
+ * none that is judged first: they are broken. */
+static int entry_settle(const struct backup_set *set, struct backup_entry *entry)
+{
+	while (!entry->is_judged) {
+		struct backup_entry *next = entry;
+		size_t steps = 0;
+		int rc;
+
+		while (next->parent && !next->parent->is_judged &&
+		       steps++ < set->n)
+			next = next->parent;
+		next->is_judged = true;
+		if (steps > set->n)
+			rc = err_set(AEDB_CORRUPT, "its parents go round in a circle");
+		else
+			rc = entry_judge(set, next);
+		if (rc < 0 && rc != AEDB_CORRUPT)
+			return rc;
+		if (rc < 0)
+			entry_break(next);
+		if (steps > set->n)
+			next->parent = NULL;
+	}
+	return 0;
+}
+
+static int set_judge(struct backup_set *set)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct backup_entry *entry = &set->at[i];
+
+		entry->is_judged = !entry->has_manifest;
+		if (entry->has_manifest && *entry->m.parent)
+			entry->parent = backup_set_find_id(set, entry->m.parent);
+	}
+	for (size_t i = 0; i < set->n && rc == 0; i++)
+		rc = entry_settle(set, &set->at[i]);
+	return rc;
+}
+
+int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
+		    struct backup_set *ret)
+{
+	struct backup_set set = { 0 };
+	char **names;
+	size_t n;
+	int rc = dir->ops->list(dir, ".", &names, &n);
+
+	if (rc < 0)
+		return rc;
+	set.at = calloc(n + 1, sizeof(*set.at));
+	if (!set.at)
+		rc = err_set(AEDB_NO_MEMORY, "no memory for %zu backups", n);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		bool is_one;
+
+		rc = entry_look(dir, names[i], key, &set.at[set.n], &is_one);
+		set.n += rc == 0 && is_one;
+	}
+	vfs_free_names(names, n);
+	if (rc == 0) {
+		qsort(set.at, set.n, sizeof(*set.at), entry_compare);
+		rc = set_judge(&set);
+	}
+	if (rc < 0) {
+		backup_set_release(&set);
+		return rc;
+	}
+	*ret = set;
+	return 0;
+}
+
+void backup_info_fill(const struct backup_entry *entry,
+		      struct aedb_backup_info *ret)
+{
+	const struct backup_manifest *m = &entry->m;
+
+	*ret = (struct aedb_backup_info){ .state = entry->state };
+	strcpy(ret->name, entry->name);
+	strcpy(ret->reason, entry->reason);
+	if (!entry->has_manifest)
+		return;
+	strcpy(ret->id, m->id);
+	strcpy(ret->parent, m->parent);
+	uuid_write(m->db_uuid, ret->database);
+	ret->kind = m->kind;
+	ret->form = m->form;
+	ret->is_signed = m->is_signed;
+	ret->began_ns = (int64_t)m->began_us * 1000;
+	ret->finished_ns = (int64_t)m->finished_us * 1000;
+	ret->from_seq = m->from_seq;
+	ret->head_seq = m->head_seq;
+	ret->head_time_ns = (int64_t)m->head_time_us * 1000;
+	ret->files = m->n_files;
+	for (size_t i = 0; i < m->n_files; i++) {
+		ret->bytes += m->files[i].bytes;
+		ret->stored_bytes += *m->files[i].stored ? 0 : m->files[i].bytes;
+	}
+}

@@ -1,0 +1,57 @@
+/*
+ * All backups of a directory: what each is, and which others it needs.
+ *
+ * Calling sequence: backup_set_load, …, backup_set_release.
+ * Threads: constant once loaded.
+ * Errors: of the vfs, AEDB_NO_MEMORY; what is wrong with a single backup is no
+ * error, it is its reason.
+ */
+#ifndef BACKUP_SET_H
+#define BACKUP_SET_H
+
+#include "backup_dir.h"
+
+#define BACKUP_REASON_BYTES 256
+
+struct backup_entry {
+	char name[MANIFEST_NAME_BYTES_MAX + 1];	/* of its directory */
+	enum aedb_backup_state state;
+	char reason[BACKUP_REASON_BYTES];	/* of one that is broken */
+	bool has_manifest;	/* of a broken one, too, when it could be read */
+	struct backup_manifest m;
+	struct backup_entry *parent;	/* NULL: none, or not there */
+	bool is_judged;			/* while loading */
+};
+
+struct backup_set {
+	struct backup_entry *at;	/* owned; oldest first, those without a
+					 * manifest last */
+	size_t n;
+};
+
+/* Reads what describes the backups in a directory. A finished one is not broken
+ * as far as that tells: its parents are there, in order, and have the files that
+ * it says they have. Owned: backup_set_release. */
+int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
+		    struct backup_set *ret);
+/* Takes a zeroed one. */
+void backup_set_release(struct backup_set *set);
+
+/* By the name of the directory, and by id, of those with a manifest. NULL: there
+ * is none. Borrowed. */
+struct backup_entry *backup_set_find(const struct backup_set *set,
+				     const char *name);
+struct backup_entry *backup_set_find_id(const struct backup_set *set,
+					const char *id);
+/* A finished backup and all it needs, the full one first. Owned (free). */
+int backup_set_chain(struct backup_entry *entry, struct backup_entry ***ret,
+		     size_t *ret_n);
+/* Why a backup cannot follow its parent, in which `chain` of n ends; AEDB_CORRUPT
+ * with the reason, 0 if it can. For a full one n is 0. */
+int backup_chain_check(const struct backup_manifest *m,
+		       const struct backup_manifest *const *chain, size_t n);
+
+void backup_info_fill(const struct backup_entry *entry,
+		      struct aedb_backup_info *ret);
+
+#endif

@@ -572,12 +572,13 @@ static int sim_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)
 	struct simdisk *disk = disk_of(vfs);
 	enum verdict verdict = disk_enter(disk, false);
 	const struct sim_file *file = find(vfs, path);
+	bool is_directory = !strcmp(path, ".") || (file && file->is_directory);
 	int rc = 0;
 
-	if (verdict == CALL_GOES && !file)
+	if (verdict == CALL_GOES && !file && !is_directory)
 		rc = err_set(AEDB_NOT_FOUND, "%s does not exist", path);
 	else if (verdict == CALL_GOES)
-		*ret = file->is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE;
+		*ret = is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE;
 	return disk_leave(disk, verdict, rc, path);
 }
 

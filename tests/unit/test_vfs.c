@@ -184,6 +184,8 @@ static void directories_check(void)
 	vfs_free_names(names, n);
 	CHECK_OK(vfs_kind(vfs, "y/z", &kind));
 	CHECK_EQ(kind, VFS_IS_DIRECTORY);
+	CHECK_OK(vfs_kind(under, ".", &kind));
+	CHECK_EQ(kind, VFS_IS_DIRECTORY);
 	CHECK_OK(vfs_kind(under, "z/g", &kind));
 	CHECK_EQ(kind, VFS_IS_FILE);
 	CHECK_EQ(vfs_kind(under, "g", &kind), AEDB_NOT_FOUND);

@@ -110,9 +110,9 @@ struct aedb_backup_verify_options {
 	FILE *out;		/* a line for each finding, "backup: file: what" */
 };
 
-/* Whether a backup and those it needs are whole: every file there with its size
- * and SHA-256, nothing else there, signatures, and that each goes on where its
- * parent ends. 0 when all could be looked at, whatever was found.
+/* Whether a backup and those it needs, or all (name NULL), are whole: every file
+ * there with its size and SHA-256, nothing else there, signatures, and that each
+ * goes on where its parent ends. 0 when all could be looked at, whatever was found.
  * AEDB_NOT_FOUND, AEDB_ACCESS, AEDB_IO, AEDB_NO_MEMORY, AEDB_CANCELED. */
 int aedb_backup_verify(const char *directory, const char *name,
 		       const struct aedb_backup_verify_options *options,

@@ -341,3 +341,35 @@ void backup_info_fill(const struct backup_entry *entry,
 		ret->stored_bytes += *m->files[i].stored ? 0 : m->files[i].bytes;
 	}
 }
+
+int aedb_backup_list(const char *directory, const struct aedb_backup_key *key,
+		     struct aedb_backup_info **ret, size_t *ret_n)
+{
+	struct aedb_backup_info *infos;
+	struct backup_set set;
+	struct vfs *dir;
+	int rc = vfs_posix_open(directory, &dir);
+
+	if (rc < 0)
+		return rc;
+	rc = backup_set_load(dir, key, &set);
+	vfs_close(dir);
+	if (rc < 0)
+		return rc;
+	infos = calloc(set.n + 1, sizeof(*infos));
+	if (!infos)
+		rc = err_set(AEDB_NO_MEMORY, "no memory for %zu backups", set.n);
+	for (size_t i = 0; i < set.n && rc == 0; i++)
+		backup_info_fill(&set.at[i], &infos[i]);
+	if (rc == 0) {
+		*ret = infos;
+		*ret_n = set.n;
+	}
+	backup_set_release(&set);
+	return rc;
+}
+
+void aedb_backup_list_free(struct aedb_backup_info *infos)
+{
+	free(infos);
+}

@@ -1,0 +1,321 @@
+/*
+ * Verifying backups: names, sizes, digests, and where logs go on.
+ *
+ * Every name in a backup's directory must be in its manifest and the reverse, and
+ * no link is followed: below a directory that is none, nothing is looked at.
+ */
+#include "backup_verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "vfs_copy.h"
+
+/* One backup that is looked at. */
+struct job {
+	struct vfs *vfs;	/* of its directory */
+	const struct backup_entry *entry;
+	struct backup_check *check;
+};
+
+__attribute__((format(printf, 3, 4)))
+static void finding_add(struct backup_check *check, const char *backup,
+			const char *format, ...)
+{
+	va_list args;
+
+	check->report.findings++;
+	if (!check->out)
+		return;
+	fprintf(check->out, "%s: ", backup);
+	va_start(args, format);
+	vfprintf(check->out, format, args);
+	va_end(args);
+	fputc('\n', check->out);
+}
+
+/* A failure of the machine ends the work, one of the backup is a finding. */
+static int finding_of(const struct job *job, int rc)
+{
+	if (rc == 0 || rc == AEDB_NO_MEMORY || rc == AEDB_CANCELED)
+		return rc;
+	finding_add(job->check, job->entry->name, "%s", err_message());
+	return 0;
+}
+
+static int check_tell(void *arg, uint64_t bytes)
+{
+	struct backup_check *check = arg;
+	struct aedb_transfer progress = {
+		.phase = "verify",
+		.all_bytes = check->all_bytes,
+	};
+
+	check->report.bytes += bytes;
+	progress.done_bytes = check->report.bytes;
+	return check->watch.progress ?
+		       check->watch.progress(check->watch.arg, &progress) : 0;
+}
+
+/* The first log file goes on exactly where the parent's log was cut. */
+static int log_begin_check(const struct job *job, const struct backup_file *file)
+{
+	const struct backup_entry *parent = job->entry->parent;
+	const struct backup_manifest *m = &job->entry->m;
+	struct wal_header header;
+	struct vfs_file *handle;
+	int rc;
+
+	if (file->kind != BACKUP_FILE_LOG || file->number != m->log_first || !parent)
+		return 0;
+	rc = vfs_file_open(job->vfs, file->path, VFS_READ, &handle);
+	if (rc < 0)
+		return rc;
+	rc = wal_header_read(handle, m->db_uuid, &header);
+	vfs_file_close(handle);
+	if (rc == 0 && (header.start_lsn != parent->m.log_end.lsn ||
+			memcmp(header.prev_digest, parent->m.log_end.digest,
+			       WAL_DIGEST_BYTES)))
+		rc = err_set(AEDB_CORRUPT,
+			     "%s does not go on where the log of %s ends",
+			     file->path, parent->name);
+	return rc;
+}
+
+static int file_size_check(const struct job *job, const struct backup_file *file)
+{
+	struct vfs_file *handle;
+	uint64_t bytes;
+	int rc = vfs_file_open(job->vfs, file->path, VFS_READ, &handle);
+
+	if (rc == AEDB_NOT_FOUND)
+		return err_set(AEDB_CORRUPT, "%s is missing", file->path);
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_size(handle, &bytes);
+	vfs_file_close(handle);
+	if (rc == 0 && bytes != file->bytes)
+		return err_set(AEDB_CORRUPT,
+			       "%s has %" PRIu64 " bytes, and %" PRIu64 " when it was backed up",
+			       file->path, bytes, file->bytes);
+	return rc;
+}
+
+static int file_check(const struct job *job, const struct backup_file *file)
+{
+	struct vfs_watch watch = { check_tell, job->check };
+	uint8_t sha256[VFS_DIGEST_BYTES];
+	int rc = file_size_check(job, file);
+
+	if (rc == 0)
+		rc = vfs_digest(job->vfs, file->path, file->bytes, &watch, sha256);
+	if (rc == 0 && memcmp(sha256, file->sha256, sizeof(sha256)))
+		rc = err_set(AEDB_CORRUPT, "%s was changed since it was backed up",
+			     file->path);
+	job->check->report.files++;
+	return rc < 0 ? rc : log_begin_check(job, file);
+}
+
+/* The directories of a backup, and what may lie in each: files of the manifest;
+ * in the topmost one also that. */
+static const char *const directories[] = { ".", "seg", "val", "wal" };
+
+static bool name_is_directory(const char *name)
+{
+	for (size_t i = 1; i < sizeof(directories) / sizeof(*directories); i++)
+		if (!strcmp(name, directories[i]))
+			return true;
+	return false;
+}
+
+/* Whether a name in the backup belongs there and is of the right kind. */
+static int name_check(const struct job *job, const char *directory,
+		      const char *name)
+{
+	bool is_top = !strcmp(directory, ".");
+	bool is_directory = is_top && name_is_directory(name);
+	const struct backup_file *file;
+	enum vfs_kind kind;
+	char path[300];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s%s%s", is_top ? "" : directory,
+		 is_top ? "" : "/", name);
+	rc = vfs_kind(job->vfs, path, &kind);
+	if (rc < 0)
+		return rc;
+	if (is_directory || (is_top && !strcmp(name, BACKUP_MANIFEST_NAME)))
+		return kind == (is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE) ? 0 :
+			err_set(AEDB_CORRUPT, "%s is no %s", path,
+				is_directory ? "directory" : "file");
+	file = backup_manifest_find(&job->entry->m, path);
+	if (!file || *file->stored)
+		return err_set(AEDB_CORRUPT, "%s does not belong there", path);
+	return kind == VFS_IS_FILE ? 0 :
+		       err_set(AEDB_CORRUPT, "%s is no file", path);
+}
+
+/* *ret: whether what is in it may be looked at. */
+static int directory_look(const struct job *job, const char *directory, bool *ret)
+{
+	enum vfs_kind kind;
+	int rc = vfs_kind(job->vfs, directory, &kind);
+
+	*ret = rc == 0 && kind == VFS_IS_DIRECTORY;
+	return rc == AEDB_NOT_FOUND ? 0 : rc;
+}
+
+static int names_check(const struct job *job, const char *directory)
+{
+	char **names;
+	bool is_there;
+	size_t n;
+	int rc = directory_look(job, directory, &is_there);
+
+	if (rc < 0 || !is_there)
+		return rc;
+	rc = job->vfs->ops->list(job->vfs, directory, &names, &n);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = finding_of(job, name_check(job, directory, names[i]));
+	vfs_free_names(names, n);
+	return rc;
+}
+
+/* Whether the file lies in a directory that is one. */
+static bool file_is_within(const bool *is_there, const struct backup_file *file)
+{
+	for (size_t i = 1; i < sizeof(directories) / sizeof(*directories); i++)
+		if (!strncmp(file->path, directories[i], 3) && file->path[3] == '/')
+			return is_there[i];
+	return true;
+}
+
+static int files_check(const struct job *job)
+{
+	const struct backup_manifest *m = &job->entry->m;
+	bool is_there[sizeof(directories) / sizeof(*directories)];
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(is_there) && rc == 0; i++)
+		rc = finding_of(job, directory_look(job, directories[i],
+						    &is_there[i]));
+	for (size_t i = 0; i < m->n_files && rc == 0; i++) {
+		const struct backup_file *file = &m->files[i];
+
+		if (*file->stored)
+			continue;
+		if (file_is_within(is_there, file))
+			rc = file_check(job, file);
+		else
+			rc = err_set(AEDB_CORRUPT, "%s is missing", file->path);
+		rc = finding_of(job, rc);
+	}
+	return rc;
+}
+
+static int backup_check(struct vfs *dir, const struct backup_entry *entry,
+			struct backup_check *check)
+{
+	struct job job = { .entry = entry, .check = check };
+	int rc;
+
+	check->report.backups++;
+	if (entry->state == AEDB_BACKUP_BROKEN)
+		finding_add(check, entry->name, "%s", entry->reason);
+	if (!entry->has_manifest)
+		return 0;
+	rc = vfs_under(dir, entry->name, &job.vfs);
+	if (rc < 0)
+		return finding_of(&job, rc);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories) &&
+			   rc == 0; i++)
+		rc = finding_of(&job, names_check(&job, directories[i]));
+	if (rc == 0)
+		rc = files_check(&job);
+	vfs_close(job.vfs);
+	return rc;
+}
+
+static uint64_t bytes_here(const struct backup_entry *entry)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; entry->has_manifest && i < entry->m.n_files; i++)
+		if (!*entry->m.files[i].stored)
+			bytes += entry->m.files[i].bytes;
+	return bytes;
+}
+
+int backup_verify_chain(struct vfs *dir, struct backup_entry *entry,
+			struct backup_check *check)
+{
+	struct backup_entry **chain;
+	size_t n;
+	int rc = backup_set_chain(entry, &chain, &n);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		check->all_bytes += bytes_here(chain[i]);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = backup_check(dir, chain[i], check);
+	free(chain);
+	return rc;
+}
+
+int backup_verify_all(struct vfs *dir, const struct backup_set *set,
+		      struct backup_check *check)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		check->all_bytes += bytes_here(&set->at[i]);
+	for (size_t i = 0; i < set->n && rc == 0; i++)
+		if (set->at[i].state != AEDB_BACKUP_UNFINISHED)
+			rc = backup_check(dir, &set->at[i], check);
+	return rc;
+}
+
+static int verify_in(struct vfs *dir, const char *directory, const char *name,
+		     const struct aedb_backup_verify_options *options,
+		     struct aedb_backup_report *ret)
+{
+	struct backup_check check = { .out = options->out, .watch = options->watch };
+	struct backup_entry *entry;
+	struct backup_set set;
+	int rc = backup_set_load(dir, &options->key, &set);
+
+	if (rc < 0)
+		return rc;
+	entry = name ? backup_set_find(&set, name) : NULL;
+	if (entry)
+		rc = backup_verify_chain(dir, entry, &check);
+	else if (name)
+		rc = err_set(AEDB_NOT_FOUND, "%s: there is no backup %s", directory,
+			     name);
+	else
+		rc = backup_verify_all(dir, &set, &check);
+	backup_set_release(&set);
+	if (rc == 0)
+		*ret = check.report;
+	return rc;
+}
+
+int aedb_backup_verify(const char *directory, const char *name,
+		       const struct aedb_backup_verify_options *options,
+		       struct aedb_backup_report *ret)
+{
+	struct vfs *dir;
+	int rc = vfs_posix_open(directory, &dir);
+
+	if (rc < 0)
+		return rc;
+	rc = verify_in(dir, directory, name, options, ret);
+	vfs_close(dir);
+	return rc;
+}

@@ -163,9 +163,10 @@ struct aedb_prune_options {
 
 /* Removes the backups that no rule keeps, and what is left of unfinished ones.
  * Each goes as a whole, children before parents, so that a crash leaves chains
- * whole. The items, oldest first, are owned: aedb_prune_free. AEDB_INVALID (no
- * rule at all), AEDB_BUSY, AEDB_NOT_FOUND, AEDB_IO, AEDB_NO_MEMORY,
- * AEDB_CANCELED. */
+ * whole. Damaged ones stay. The items, oldest first, are owned: aedb_prune_free.
+ * AEDB_INVALID (no rule at all), AEDB_BUSY, AEDB_NOT_FOUND, AEDB_NO_MEMORY,
+ * AEDB_CANCELED; AEDB_IO, AEDB_ACCESS, AEDB_NEWER_FORMAT, also when one backup
+ * cannot be read and it is not known which others it needs. */
 int aedb_backup_prune(const char *directory,
 		      const struct aedb_prune_options *options,
 		      struct aedb_prune_item **ret, size_t *ret_n);

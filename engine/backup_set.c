@@ -29,6 +29,7 @@ void backup_set_release(struct backup_set *set)
 static void entry_break(struct backup_entry *entry)
 {
 	entry->state = AEDB_BACKUP_BROKEN;
+	entry->code = err_code();
 	snprintf(entry->reason, sizeof(entry->reason), "%s", err_message());
 }
 

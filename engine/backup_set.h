@@ -16,7 +16,8 @@
 struct backup_entry {
 	char name[MANIFEST_NAME_BYTES_MAX + 1];	/* of its directory */
 	enum aedb_backup_state state;
-	char reason[BACKUP_REASON_BYTES];	/* of one that is broken */
+	char reason[BACKUP_REASON_BYTES];	/* of one that is broken, */
+	int code;				/* and its error */
 	bool has_manifest;	/* of a broken one, too, when it could be read */
 	struct backup_manifest m;
 	struct backup_entry *parent;	/* NULL: none, or not there */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,20 @@ int target_read_key_file(const char *path)
 	if (rc == AEDB_INVALID)
 		return failure_set(STATUS_USAGE, path, KEY_FILE_SIZE_TEXT);
 	return rc < 0 ? failure_system(-rc, "%s", path) : 0;
+}
+
+int target_read_key_fd(const char *number)
+{
+	char *end;
+	unsigned long fd = strtoul(number, &end, 10);
+	int rc;
+
+	if (*number < '0' || *number > '9' || *end || fd > INT_MAX)
+		return failure_usage("--key-fd: \"%s\" is no descriptor", number);
+	rc = key_file_read_from((int)fd, &database_key);
+	if (rc == AEDB_INVALID)
+		return failure_usage("--key-fd: " KEY_FILE_SIZE_TEXT);
+	return rc < 0 ? failure_system(-rc, "descriptor %s", number) : 0;
 }
 
 void target_apply_key(struct aedb_options *options)

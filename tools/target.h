@@ -58,6 +58,8 @@ int target_parse_key(char *text, bool is_hex, struct target_key *ret);
 
 /* The key of every database that is opened from now on. */
 int target_read_key_file(const char *path);
+/* The same from a descriptor, given as a number. */
+int target_read_key_fd(const char *number);
 /* Gives it to options, if there is one. */
 void target_apply_key(struct aedb_options *options);
 

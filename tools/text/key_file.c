@@ -26,16 +26,12 @@ static int read_all(int fd, uint8_t *bytes, size_t *ret)
 	return 0;
 }
 
-int key_file_read(const char *path, struct key_file *ret)
+int key_file_read_from(int fd, struct key_file *ret)
 {
 	uint8_t bytes[KEY_FILE_BYTES_MAX + 1];
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
 	size_t n = 0;
+	int rc = read_all(fd, bytes, &n);
 
-	if (fd < 0)
-		return -errno;
-	rc = read_all(fd, bytes, &n);
-	close(fd);
 	if (rc == 0 && (n < KEY_FILE_BYTES_MIN || n > KEY_FILE_BYTES_MAX))
 		rc = AEDB_INVALID;
 	if (rc == 0) {
@@ -43,6 +39,17 @@ int key_file_read(const char *path, struct key_file *ret)
 		ret->n = n;
 	}
 	explicit_bzero(bytes, sizeof(bytes));
+	return rc;
+}
+
+int key_file_read(const char *path, struct key_file *ret)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = key_file_read_from(fd, ret);
+	close(fd);
 	return rc;
 }
 

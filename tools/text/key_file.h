@@ -24,6 +24,8 @@ struct key_file {
 /* AEDB_INVALID for a file of another size (KEY_FILE_SIZE_TEXT); or a negative
  * errno. */
 int key_file_read(const char *path, struct key_file *ret);
+/* The same from a descriptor, which stays open, up to its end. */
+int key_file_read_from(int fd, struct key_file *ret);
 /* If there is a key it is the options', borrowed. */
 void key_file_apply(const struct key_file *key, struct aedb_options *options);
 

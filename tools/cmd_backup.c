@@ -1,0 +1,376 @@
+/*
+ * aedb backup: lists, verifies and prunes the backups of a directory.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backup.h"
+#include "command.h"
+#include "failure.h"
+#include "output.h"
+#include "target.h"
+#include "text.h"
+
+static const char *const kinds[] = {
+	[AEDB_BACKUP_FULL] = "full",
+	[AEDB_BACKUP_INCREMENTAL] = "incremental",
+};
+
+static const char *const forms[] = {
+	[AEDB_BACKUP_FILES] = "files",
+	[AEDB_BACKUP_LOG] = "log",
+};
+
+static const char *const states[] = {
+	[AEDB_BACKUP_FINISHED] = "finished",
+	[AEDB_BACKUP_UNFINISHED] = "unfinished",
+	[AEDB_BACKUP_BROKEN] = "broken",
+};
+
+struct aedb_backup_key backup_key(void)
+{
+	struct aedb_options options;
+
+	aedb_options_init(&options);
+	target_apply_key(&options);
+	return (struct aedb_backup_key){ options.hmac_key, options.hmac_key_bytes };
+}
+
+static int watch_show(void *arg, const struct aedb_transfer *transfer)
+{
+	struct progress *progress = arg;
+
+	progress->total = transfer->all_bytes;
+	progress_show(progress, transfer->done_bytes);
+	return 0;
+}
+
+struct aedb_backup_watch backup_watch(struct progress *progress)
+{
+	progress_init_alone(progress, PROGRESS_BYTES, 0);
+	return (struct aedb_backup_watch){ watch_show, progress };
+}
+
+/* list */
+
+static int print_json(const struct aedb_backup_info *info)
+{
+	json_t *line = json_pack("{s:s, s:s}", "backup", info->name, "state",
+				 states[info->state]);
+	int rc = output_json_result(line ? 0 : -1);
+
+	if (rc == 0 && *info->reason)
+		rc = output_json_result(json_object_set_new(
+			line, "reason", json_of_text(info->reason)));
+	if (rc == 0 && *info->id)
+		rc = output_json_result(json_object_update_new(line, json_pack(
+			"{s:s, s:s?, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I}",
+			"id", info->id, "parent", *info->parent ? info->parent : NULL,
+			"database", info->database, "kind", kinds[info->kind],
+			"form", forms[info->form], "signed", info->is_signed,
+			"from_seq", (json_int_t)info->from_seq,
+			"head_seq", (json_int_t)info->head_seq,
+			"files", (json_int_t)info->files,
+			"bytes", (json_int_t)info->bytes,
+			"stored_bytes", (json_int_t)info->stored_bytes)));
+	if (rc == 0 && *info->id)
+		rc = output_json_add_time(line, "began", info->began_ns);
+	if (rc == 0 && *info->id)
+		rc = output_json_add_time(line, "finished", info->finished_ns);
+	if (rc == 0 && *info->id)
+		rc = output_json_add_time(line, "head_time", info->head_time_ns);
+	if (rc == 0)
+		return output_json_line(line);
+	json_decref(line);
+	return rc;
+}
+
+/* To the second. */
+static void print_time(int64_t ns)
+{
+	char time[TEXT_TIME_BYTES];
+
+	text_format_time(ns, time);
+	printf("%.19sZ", time);
+}
+
+static int print_info(const struct aedb_backup_info *info)
+{
+	char size[TEXT_SIZE_BYTES];
+
+	if (output_is_json())
+		return print_json(info);
+	if (*info->id) {
+		print_time(info->began_ns);
+		printf("  %-11s  %12llu  %10s  ", kinds[info->kind],
+		       (unsigned long long)info->head_seq,
+		       text_format_size(info->stored_bytes, size));
+	} else {
+		printf("%-20s  %-11s  %12s  %10s  ", "-", "-", "-", "-");
+	}
+	printf("%s", info->name);
+	if (info->state != AEDB_BACKUP_FINISHED)
+		printf("  (%s%s%s)", states[info->state],
+		       *info->reason ? ": " : "", info->reason);
+	putchar('\n');
+	return output_check();
+}
+
+static int list(const struct backup_work *work)
+{
+	struct aedb_backup_key key = backup_key();
+	struct aedb_backup_info *infos;
+	size_t n;
+	int rc = aedb_backup_list(work->directory, &key, &infos, &n);
+
+	if (rc < 0)
+		return failure_engine(rc, "%s", work->directory);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = print_info(&infos[i]);
+	aedb_backup_list_free(infos);
+	return rc;
+}
+
+/* verify */
+
+static void report_add(struct aedb_backup_report *sum,
+		       const struct aedb_backup_report *one)
+{
+	sum->backups += one->backups;
+	sum->files += one->files;
+	sum->bytes += one->bytes;
+	sum->findings += one->findings;
+}
+
+/* "BACKUP: WHAT", a line. */
+static int finding_print(char *line)
+{
+	char *what = strstr(line, ": ");
+
+	if (!output_is_json() || !what) {
+		puts(line);
+		return output_check();
+	}
+	*what = '\0';
+	return output_json_line(json_pack("{s:o, s:o}", "backup",
+					  json_of_text(line), "what",
+					  json_of_text(what + 2)));
+}
+
+static int findings_print(char *text)
+{
+	char *rest;
+	int rc = 0;
+
+	for (char *line = strtok_r(text, "\n", &rest); line && rc == 0;
+	     line = strtok_r(NULL, "\n", &rest))
+		rc = finding_print(line);
+	return rc;
+}
+
+/* One with all it needs, or all (NULL). */
+static int verify_one(const struct backup_work *work, const char *name,
+		      struct aedb_backup_report *sum)
+{
+	struct progress progress;
+	struct aedb_backup_verify_options options = {
+		.key = backup_key(),
+		.watch = backup_watch(&progress),
+	};
+	struct aedb_backup_report report;
+	char *findings = NULL;
+	size_t n;
+	int rc;
+
+	options.out = open_memstream(&findings, &n);
+	if (!options.out)
+		return failure_system(ENOMEM, "%s", work->directory);
+	rc = aedb_backup_verify(work->directory, name, &options, &report);
+	progress_release(&progress);
+	if (rc < 0 && name)
+		failure_engine(rc, "%s: backup %s", work->directory, name);
+	else if (rc < 0)
+		failure_engine(rc, "%s", work->directory);
+	if (fclose(options.out) && rc == 0)
+		rc = failure_system(ENOMEM, "%s", work->directory);
+	if (rc == 0) {
+		report_add(sum, &report);
+		rc = findings_print(findings);
+	}
+	free(findings);
+	return rc;
+}
+
+static int print_report(const struct aedb_backup_report *r)
+{
+	char size[TEXT_SIZE_BYTES];
+
+	if (output_is_json())
+		return output_json_line(json_pack(
+			"{s:I, s:I, s:I, s:I}", "backups", (json_int_t)r->backups,
+			"files", (json_int_t)r->files, "bytes",
+			(json_int_t)r->bytes, "findings",
+			(json_int_t)r->findings));
+	printf("%llu backup%s, %llu files, %s\n", (unsigned long long)r->backups,
+	       r->backups == 1 ? "" : "s", (unsigned long long)r->files,
+	       text_format_size(r->bytes, size));
+	if (r->findings == 0)
+		puts("no damage found");
+	return 0;
+}
+
+static int verify(const struct backup_work *work)
+{
+	struct aedb_backup_report sum = { 0 };
+	int rc = 0;
+
+	for (int i = 0; i < work->n_names && rc == 0; i++)
+		rc = verify_one(work, work->names[i], &sum);
+	if (work->n_names == 0)
+		rc = verify_one(work, NULL, &sum);
+	if (rc == 0)
+		rc = print_report(&sum);
+	if (rc == 0 && sum.findings)
+		rc = failure_set(STATUS_DAMAGED, work->directory,
+				 "damaged: %llu finding%s",
+				 (unsigned long long)sum.findings,
+				 sum.findings == 1 ? "" : "s");
+	return rc;
+}
+
+/* The command. */
+
+static const struct action {
+	const char *name;
+	int (*run)(const struct backup_work *work);
+	int names_max;		/* behind the directory */
+	bool may_prune;		/* takes the options of prune */
+} actions[] = {
+	{ "list", list, 0, false },
+	{ "verify", verify, 1000000, false },
+	{ "prune", backup_prune, 0, true },
+};
+
+static const struct action *find_action(const char *name)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (!strcmp(actions[i].name, name))
+			return &actions[i];
+	return NULL;
+}
+
+/* Of a database its backups lie beside it. Owned (free). */
+static int find_directory(const char *path, char **ret)
+{
+	size_t n = strlen(path);
+	struct stat st;
+	char *current;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	if (asprintf(&current, "%.*s/CURRENT", (int)n, path) < 0)
+		return failure_system(ENOMEM, "%s", path);
+	if (stat(current, &st) == 0) {
+		free(current);
+		if (asprintf(ret, "%.*s.backups", (int)n, path) < 0)
+			return failure_system(ENOMEM, "%s", path);
+		return 0;
+	}
+	free(current);
+	*ret = strdup(path);
+	return *ret ? 0 : failure_system(ENOMEM, "%s", path);
+}
+
+/* Letters of the options that have none to be typed. */
+enum {
+	OPTION_LAST = 256,
+	OPTION_HOURLY,
+	OPTION_DAILY,
+	OPTION_WEEKLY,
+	OPTION_MONTHLY,
+	OPTION_YEARLY,
+	OPTION_WITHIN,
+	OPTION_KEY_FD,
+};
+
+static int take_option(struct backup_work *work, int option)
+{
+	struct aedb_keep *keep = &work->prune.keep;
+
+	work->has_prune_options |= option != OPTION_KEY_FD;
+	switch (option) {
+	case OPTION_LAST:
+		return backup_parse_count("--keep-last", optarg, &keep->last);
+	case OPTION_HOURLY:
+		return backup_parse_count("--keep-hourly", optarg, &keep->hourly);
+	case OPTION_DAILY:
+		return backup_parse_count("--keep-daily", optarg, &keep->daily);
+	case OPTION_WEEKLY:
+		return backup_parse_count("--keep-weekly", optarg, &keep->weekly);
+	case OPTION_MONTHLY:
+		return backup_parse_count("--keep-monthly", optarg, &keep->monthly);
+	case OPTION_YEARLY:
+		return backup_parse_count("--keep-yearly", optarg, &keep->yearly);
+	case OPTION_WITHIN:
+		return backup_parse_within(optarg, keep);
+	case OPTION_KEY_FD:
+		return target_read_key_fd(optarg);
+	default:
+		work->prune.is_dry_run = true;
+		return 0;
+	}
+}
+
+static int take_options(int argc, char **argv, struct backup_work *work)
+{
+	static const struct option options[] = {
+		{ "keep-last", required_argument, NULL, OPTION_LAST },
+		{ "keep-hourly", required_argument, NULL, OPTION_HOURLY },
+		{ "keep-daily", required_argument, NULL, OPTION_DAILY },
+		{ "keep-weekly", required_argument, NULL, OPTION_WEEKLY },
+		{ "keep-monthly", required_argument, NULL, OPTION_MONTHLY },
+		{ "keep-yearly", required_argument, NULL, OPTION_YEARLY },
+		{ "keep-within", required_argument, NULL, OPTION_WITHIN },
+		{ "key-fd", required_argument, NULL, OPTION_KEY_FD },
+		{ "dry-run", no_argument, NULL, 'n' },
+		COMMAND_DATABASE_OPTIONS
+	};
+	int rc;
+
+	while ((rc = command_next_option(argc, argv, "n", options)) > 0) {
+		rc = take_option(work, rc);
+		if (rc < 0)
+			return rc;
+	}
+	return rc < 0 ? rc : command_check_arguments(argc, 2, argc);
+}
+
+int cmd_backup(int argc, char **argv)
+{
+	struct backup_work work = { .directory = NULL };
+	const struct action *action;
+	int rc = take_options(argc, argv, &work);
+
+	if (rc < 0)
+		return rc;
+	action = find_action(argv[optind]);
+	if (!action)
+		return failure_usage("there is no \"aedb backup %s\"; see "
+				     "'aedb backup --help'", argv[optind]);
+	rc = command_check_arguments(argc, 2, 2 + action->names_max);
+	if (rc < 0)
+		return rc;
+	if (work.has_prune_options && !action->may_prune)
+		return failure_usage("\"aedb backup %s\" removes nothing: no option "
+				     "of prune belongs there", action->name);
+	work.names = argv + optind + 2;
+	work.n_names = argc - optind - 2;
+	rc = find_directory(argv[optind + 1], &work.directory);
+	if (rc == 0)
+		rc = action->run(&work);
+	free(work.directory);
+	return rc;
+}

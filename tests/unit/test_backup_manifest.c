@@ -437,6 +437,7 @@ TEST(log_limits, "what cannot be is refused in the manifest of an incremental ba
 	char *text;
 
 	fixed_make(&m, false, AEDB_BACKUP_LOG);
+	m.files[0].is_open = true;
 	text = text_make(&m, NULL, &n);
 	snprintf(first, sizeof(first), "wal/%u.wal", (unsigned)m.log_first);
 	refuse(text, first, "wal/5000.wal", AEDB_CORRUPT);

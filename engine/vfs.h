@@ -101,9 +101,9 @@ int vfs_posix_open_parent(const char *path, struct vfs **ret,
  * if there is anything of that name. */
 int vfs_posix_make(const char *directory);
 /* Binds one to a directory below another's, which is the same one when it is
- * renamed; paths of messages are those below it. Owned, vfs_close; usable when
- * the first is closed. AEDB_NOT_FOUND, AEDB_NOT_DIRECTORY (a symbolic link,
- * too). */
+ * renamed; paths of messages are those below it. On the host it is as of
+ * vfs_posix_open_beneath. Owned, vfs_close; usable when the first is closed.
+ * AEDB_NOT_FOUND, AEDB_NOT_DIRECTORY (a symbolic link, too). */
 int vfs_under(struct vfs *vfs, const char *path, struct vfs **ret);
 void vfs_close(struct vfs *vfs);
 

@@ -539,8 +539,11 @@ static int posix_new(int dirfd, const char *path, struct vfs **ret)
 static int posix_under(struct vfs *vfs, const char *path, struct vfs **ret)
 {
 	int how = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int rc = posix_new(posix_openat(vfs, path, how), path, ret);
 
-	return posix_new(openat(posix_dirfd(vfs), path, how), path, ret);
+	if (rc == 0)
+		((struct posix_vfs *)*ret)->is_beneath = true;
+	return rc;
 }
 
 static void posix_release(struct vfs *vfs)

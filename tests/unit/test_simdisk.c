@@ -554,6 +554,34 @@ TEST(limit, "a full disk refuses growth, not overwriting, and removal makes room
 	disk_end();
 }
 
+TEST(failed_copies, "whichever call of a copy fails, no half of it stays")
+{
+	const struct vfs_watch nobody = { NULL, NULL };
+	struct vfs_end from, to;
+	uint64_t calls, failed;
+
+	for (failed = 1;; failed++) {
+		uint8_t sha256[VFS_DIGEST_BYTES];
+		int rc;
+
+		disk_begin();
+		from = (struct vfs_end){ vfs, "f" };
+		to = (struct vfs_end){ vfs, "g" };
+		vfs_file_close(file_durable(600000, 'a'));
+		calls = simdisk_calls(disk);
+		simdisk_fail_at(disk, calls + failed, SIMDISK_EIO);
+		rc = vfs_copy_file(from, to, 600000, &nobody, sha256);
+		CHECK_EQ(simdisk_open_files(disk), 0);
+		CHECK_EQ(has_name(disk, "g"), rc == 0);
+		if (simdisk_calls(disk) < calls + failed)
+			break;
+		CHECK_EQ(rc, AEDB_IO);
+	}
+	CHECK(failed > 8);
+	simdisk_crash(disk, 1, SIMDISK_KILL);
+	disk_end();
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -432,6 +432,16 @@ TEST(posix_other_kinds, "no link in place of a directory and no pipe in place of
 	CHECK_OK(vfs_kind(vfs, "link", &kind));
 	CHECK_EQ(kind, VFS_IS_OTHER);
 	CHECK_EQ(vfs_under(vfs, "link", &under), AEDB_NOT_DIRECTORY);
+	CHECK_OK(vfs->ops->mkdir(vfs, "d"));
+	CHECK_OK(vfs->ops->mkdir(vfs, "d/e"));
+	CHECK_OK(vfs_under(vfs, "d", &under));
+	file_make(under, "e/f", "text");
+	snprintf(path, sizeof(path), "%s/d/link", directory);
+	CHECK_EQ(symlink("e", path), 0);
+	CHECK(vfs_file_open(under, "link/f", VFS_READ, &file) < 0);
+	CHECK(vfs_file_open(under, "e", VFS_READ, &file) < 0);
+	file_has(vfs, "d/link/f", "text");
+	vfs_close(under);
 	snprintf(path, sizeof(path), "%s/pipe", directory);
 	CHECK_EQ(mkfifo(path, 0600), 0);
 	CHECK_OK(vfs_kind(vfs, "pipe", &kind));

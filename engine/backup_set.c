@@ -37,7 +37,8 @@ static void entry_break(struct backup_entry *entry)
 static bool is_of_backup(int rc)
 {
 	return rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT ||
-	       rc == AEDB_ACCESS || rc == AEDB_IO || rc == AEDB_NOT_FOUND;
+	       rc == AEDB_ACCESS || rc == AEDB_IO || rc == AEDB_NOT_FOUND ||
+	       rc == AEDB_INVALID;
 }
 
 /* *ret_is_one is cleared if it was removed meanwhile. */

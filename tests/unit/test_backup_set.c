@@ -508,6 +508,18 @@ TEST(links, "links and pipes in place of files and directories are found and not
 	host_end();
 }
 
+TEST(linked_manifest, "a link in place of backup.json makes one backup broken, and no other")
+{
+	host_begin();
+	host_run("mv another/backup.json x && ln -s ../x another/backup.json");
+	is_broken("another", "symbolic link");
+	is_finished("c");
+	host_run("rm another/backup.json && mkfifo another/backup.json");
+	is_broken("another", "no regular file");
+	is_finished("c");
+	host_end();
+}
+
 TEST(removed_links, "removing a backup removes links in it and not what they lead to")
 {
 	host_begin();

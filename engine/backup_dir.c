@@ -119,6 +119,11 @@ static int tree_remove(struct vfs *parent, const char *path, unsigned depth)
 	return rc < 0 ? rc : vfs_rmdir(parent, path);
 }
 
+int backup_tree_remove(struct vfs *parent, const char *path)
+{
+	return tree_remove(parent, path, 1);
+}
+
 int backup_dir_sweep(struct vfs *dir)
 {
 	char **names, name[MANIFEST_NAME_BYTES_MAX + 1];

@@ -37,6 +37,9 @@ int backup_dir_sweep(struct vfs *dir);
  * lock; durable on return. */
 int backup_dir_remove(struct vfs *dir, const char *name);
 
+/* Removes a directory with all in it, which lies no deeper than in a backup. */
+int backup_tree_remove(struct vfs *parent, const char *path);
+
 /* Writes backup.json, durable on return, into the directory of a backup, whose
  * other files are durable. */
 int backup_manifest_write(struct vfs *backup, const struct backup_manifest *m,

@@ -377,6 +377,7 @@ int file_set_info(struct file_set *set, file_id_t above, struct file_info *ret)
 			.last_seq = file->last_seq,
 			.is_in_use = file->users || file->pins,
 			.is_pinned = file->pins,
+			.has_users = file->users,
 		};
 	lock_release(&set->lock);
 	return rc;

@@ -62,6 +62,7 @@ struct file_info {
 	uint64_t bytes;
 	seq_t last_seq;		/* highest noted, 0: none */
 	bool is_in_use, is_pinned;	/* what is pinned is in use */
+	bool has_users;		/* it is read or written now */
 };
 
 /* Makes the directory unless it is read-only. New numbers begin above every

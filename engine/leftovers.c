@@ -12,27 +12,6 @@
 #include "err.h"
 #include "file_numbers.h"
 
-/* The value files that segments refer to. */
-static int referred_collect(const struct manifest_state *state,
-			    struct file_numbers *ret)
-{
-	struct file_numbers numbers = { NULL, 0 };
-	int rc = 0;
-
-	for (size_t i = 0; i < state->n_segments && rc == 0; i++) {
-		const struct segment_info *info = state->segments[i];
-
-		for (size_t k = 0; k < info->n_shares && rc == 0; k++)
-			rc = file_numbers_add(&numbers, info->shares[k].file);
-	}
-	if (rc < 0) {
-		file_numbers_release(&numbers);
-		return rc;
-	}
-	*ret = numbers;
-	return 0;
-}
-
 static int file_require(struct file_set *set, file_id_t number)
 {
 	char path[FILE_SET_PATH_BYTES];
@@ -53,7 +32,7 @@ int leftovers_check(struct file_set *segments, struct file_set *values,
 	for (size_t i = 0; i < state->n_segments && rc == 0; i++)
 		rc = file_require(segments, state->segments[i]->number);
 	if (rc == 0)
-		rc = referred_collect(state, &referred);
+		rc = manifest_value_files(state, &referred);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < referred.n && rc == 0; i++)
@@ -123,7 +102,7 @@ int leftovers_remove(struct file_set *segments, struct file_set *values,
 	int rc = segments_remove(segments, state);
 
 	if (rc == 0)
-		rc = referred_collect(state, &referred);
+		rc = manifest_value_files(state, &referred);
 	if (rc < 0)
 		return rc;
 	rc = values_remove(values, &referred, 1);

@@ -245,6 +245,19 @@ int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
 	return 0;
 }
 
+int manifest_create_of(struct vfs *vfs, const struct manifest_state *state,
+		       struct manifest_key key)
+{
+	struct manifest *m = manifest_new(vfs, key);
+	int rc = m ? manifest_state_check(state) :
+		     err_set(AEDB_NO_MEMORY, "no memory for a manifest");
+
+	if (rc == 0)
+		rc = manifest_begin_file(m, state);
+	manifest_close(m);
+	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
+}
+
 /* Adds to the message where it was. Codes that name a snapshot's fate mean
  * something to who asks for one, here they are damage. */
 static int edit_at(const char *name, const struct manifest_read_edit *edit, int rc)

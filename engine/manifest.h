@@ -32,6 +32,9 @@ struct manifest;
 int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
 		    const struct manifest_edit *edit, struct manifest_key key,
 		    struct manifest **ret);
+/* The same of a state, into a directory that has none. */
+int manifest_create_of(struct vfs *vfs, const struct manifest_state *state,
+		       struct manifest_key key);
 /* Reads and validates all of it; writes nothing. */
 int manifest_open(struct vfs *vfs, struct manifest_key key,
 		  struct manifest **ret);

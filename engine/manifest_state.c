@@ -123,6 +123,26 @@ manifest_find_segment(const struct manifest_state *state, file_id_t number)
 	return state->segments[at];
 }
 
+int manifest_value_files(const struct manifest_state *state,
+			 struct file_numbers *ret)
+{
+	struct file_numbers files = { NULL, 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < state->n_segments && rc == 0; i++) {
+		const struct segment_info *info = state->segments[i];
+
+		for (size_t k = 0; k < info->n_shares && rc == 0; k++)
+			rc = file_numbers_add(&files, info->shares[k].file);
+	}
+	if (rc < 0) {
+		file_numbers_release(&files);
+		return rc;
+	}
+	*ret = files;
+	return 0;
+}
+
 static void segment_free(struct segment_info *info)
 {
 	segment_info_release(info);

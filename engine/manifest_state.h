@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include "file_numbers.h"
 #include "segment_info.h"
 #include "wal_file.h"
 
@@ -70,6 +71,10 @@ const struct manifest_snapshot *
 manifest_find_snapshot(const struct manifest_state *state, const char *name);
 const struct segment_info *
 manifest_find_segment(const struct manifest_state *state, file_id_t number);
+
+/* The value files that segments refer to. Owned. AEDB_NO_MEMORY. */
+int manifest_value_files(const struct manifest_state *state,
+			 struct file_numbers *ret);
 
 /* A copy that owns all it has. AEDB_NO_MEMORY. */
 int manifest_state_copy(const struct manifest_state *state,

@@ -174,6 +174,9 @@ static int lock_take(struct aedb *db)
 
 	rc = vfs_file_open(db->vfs, LOCK_NAME, is_shared ? VFS_READ : VFS_CREATE,
 			   &db->lock_file);
+	/* a backup has none: nobody writes to it */
+	if (rc == AEDB_NOT_FOUND && is_shared)
+		return 0;
 	if (rc == 0)
 		rc = db->vfs->ops->lock(db->lock_file, is_shared);
 	if (rc < 0 || is_shared)

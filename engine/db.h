@@ -32,7 +32,8 @@ struct reserve;
 
 struct aedb {
 	struct aedb_options options;	/* constant after open */
-	struct db_until until;		/* constant after open */
+	struct db_until until;		/* these two are constant after open */
+	bool is_until;		/* there was more in the log */
 	uint8_t hmac_key[64];		/* constant after open */
 	struct vfs *vfs;		/* these are constant after open, too */
 	struct vfs_file *lock_file;

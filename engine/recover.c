@@ -243,6 +243,7 @@ static int commit_take(struct recovery *recovery,
 		return rc;
 	if (is_behind(&recovery->db->until, &c->commit)) {
 		wal_reader_stop_before(recovery->reader);
+		recovery->db->is_until = true;
 		return 0;
 	}
 	rc = commit_look(recovery, c, &ids);

@@ -1,0 +1,445 @@
+/*
+ * Making a database of backups.
+ *
+ * It comes into being beside its place, in .NAME.restoring: files are copied and
+ * checked on the way, a manifest is written that makes them a database whose log
+ * is what the incremental backups have, and recovery, which ends where it is
+ * wanted, does the rest. After a checkpoint it is closed and gets its name.
+ */
+#include "restore.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db.h"
+#include "err.h"
+#include "restore_chain.h"
+#include "vfs_copy.h"
+
+#define STAGING_BYTES 300
+/* Of the log that the open which restores writes, and nobody needs. */
+#define RESTORE_WAL_BYTES (64u << 10)
+
+struct restore {
+	const struct aedb_restore_options *options;
+	struct restore_chain chain;
+	struct restore_place place;
+	struct restore_files files;
+	struct vfs *directory;		/* borrowed */
+	struct vfs *to;			/* owned: the staging directory */
+	char staging[STAGING_BYTES];	/* its name */
+	struct aedb_transfer transfer;
+	struct vfs_watch watch;
+	struct aedb_restore_info info;
+};
+
+static int tell(void *arg, uint64_t bytes)
+{
+	struct restore *r = arg;
+	const struct aedb_backup_watch *watch = &r->options->watch;
+
+	r->transfer.done_bytes += bytes;
+	return watch->progress ? watch->progress(watch->arg, &r->transfer) : 0;
+}
+
+static void phase(struct restore *r, const char *name, uint64_t all_bytes)
+{
+	r->transfer = (struct aedb_transfer){ name, 0, all_bytes };
+}
+
+static const struct backup_manifest *last_of(const struct restore *r)
+{
+	return &r->chain.at[r->place.last]->manifest;
+}
+
+static const struct restore_part *base_of(const struct restore *r)
+{
+	return r->chain.at[r->place.base];
+}
+
+static int damaged(const struct restore_file *file, const char *what)
+{
+	return err_set(AEDB_CORRUPT, "backup %s: %s: %s",
+		       file->part->manifest.name, file->file->path, what);
+}
+
+/* Copying. */
+
+static bool is_of_database(const struct backup_file *file)
+{
+	return file->kind == BACKUP_FILE_SEGMENT ||
+	       file->kind == BACKUP_FILE_VALUES || file->kind == BACKUP_FILE_LOG;
+}
+
+static int size_check(const struct restore_file *file)
+{
+	struct vfs_file *handle;
+	uint64_t size;
+	int rc = vfs_file_open(file->part->vfs, file->file->path, VFS_READ,
+			       &handle);
+
+	if (rc == AEDB_NOT_FOUND)
+		return damaged(file, "is missing");
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_size(handle, &size);
+	vfs_file_close(handle);
+	if (rc == 0 && size != file->file->bytes)
+		return damaged(file, "has another size");
+	return rc;
+}
+
+/* The manifest is read where it is, and written anew. */
+static int file_take(struct restore *r, const struct restore_file *file)
+{
+	const struct backup_file *f = file->file;
+	uint8_t sha256[VFS_DIGEST_BYTES];
+	int rc = size_check(file);
+
+	if (rc == 0 && is_of_database(f))
+		rc = vfs_copy_file((struct vfs_end){ file->part->vfs, f->path },
+				   (struct vfs_end){ r->to, f->path }, f->bytes,
+				   &r->watch, sha256);
+	else if (rc == 0)
+		rc = vfs_digest(file->part->vfs, f->path, f->bytes, &r->watch,
+				sha256);
+	if (rc == 0 && memcmp(sha256, f->sha256, sizeof(sha256)))
+		rc = damaged(file, "has another content");
+	return rc;
+}
+
+static int files_take(struct restore *r)
+{
+	static const char *const directories[] = { "seg", "val", "wal" };
+	int rc = 0;
+
+	phase(r, "copy", r->files.bytes);
+	for (size_t i = 0; i < 3 && rc == 0; i++)
+		rc = r->to->ops->mkdir(r->to, directories[i]);
+	for (size_t i = 0; i < r->files.n && rc == 0; i++)
+		rc = file_take(r, &r->files.at[i]);
+	for (size_t i = 0; i < 3 && rc == 0; i++)
+		rc = vfs_sync_dir(r->to, directories[i]);
+	return rc;
+}
+
+/* The log, as that of a database that was not closed. */
+
+static int log_header(struct vfs *vfs, const uint8_t *uuid, file_id_t number,
+		      struct wal_header *ret)
+{
+	char path[WAL_PATH_BYTES];
+	int rc = wal_header_look(vfs, uuid, number, ret);
+
+	return rc == 0 ? err_set(AEDB_CORRUPT, "%s of the backup is no log file",
+				 wal_path(number, path)) :
+			 rc < 0 ? rc : 0;
+}
+
+/* The first file goes on from the base. */
+static int log_begin_check(struct restore *r, file_id_t first)
+{
+	const struct backup_manifest *base = &base_of(r)->manifest;
+	struct wal_header header;
+	int rc = log_header(r->to, base->db_uuid, first, &header);
+
+	if (rc < 0)
+		return rc;
+	if (header.start_lsn != base->log_end.lsn ||
+	    memcmp(header.prev_digest, base->log_end.digest, WAL_DIGEST_BYTES))
+		return err_set(AEDB_CORRUPT, "the log that follows backup %s does "
+			       "not go on from it", base->name);
+	return 0;
+}
+
+/* The last file was cut to what was written: it gets the size that it says. */
+static int log_end_extend(struct restore *r, file_id_t last)
+{
+	char path[WAL_PATH_BYTES];
+	struct wal_header header;
+	struct vfs_file *file;
+	uint64_t size;
+	int rc = log_header(r->to, last_of(r)->db_uuid, last, &header);
+
+	if (rc == 0)
+		rc = vfs_file_open(r->to, wal_path(last, path), VFS_WRITE, &file);
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_size(file, &size);
+	if (rc == 0 && size < header.file_bytes)
+		rc = vfs_file_truncate(file, header.file_bytes);
+	vfs_file_close(file);
+	return rc;
+}
+
+static int log_attach(struct restore *r, struct manifest_state *state)
+{
+	file_id_t first = 0, last = 0;
+	int rc;
+
+	for (size_t i = r->place.base + 1; i <= r->place.last; i++) {
+		const struct backup_manifest *m = &r->chain.at[i]->manifest;
+
+		if (m->log_first && !first)
+			first = m->log_first;
+		if (m->log_last)
+			last = m->log_last;
+	}
+	if (!first)
+		return 0;
+	rc = log_begin_check(r, first);
+	if (rc == 0)
+		rc = log_end_extend(r, last);
+	state->numbers[MANIFEST_WAL_FIRST] = first;
+	state->numbers[MANIFEST_WAL_NEWEST] = last;
+	return rc;
+}
+
+/* Named snapshots of what is restored. */
+
+static bool shows(const struct restore *r, const struct manifest_snapshot *s)
+{
+	return s->seq <= r->place.seq && s->time_us <= r->place.time_us;
+}
+
+static int snapshots_set(struct restore *r, struct manifest_state *state)
+{
+	const struct backup_manifest *m = last_of(r);
+	int rc = 0;
+
+	if (r->place.last == r->place.base)
+		return 0;
+	while (state->n_snapshots)
+		manifest_remove_snapshot(state, state->snapshots[0].name);
+	for (size_t i = 0; i < m->n_snapshots && rc == 0; i++)
+		if (shows(r, &m->snapshots[i]))
+			rc = manifest_add_snapshot(state, &m->snapshots[i]);
+	return rc;
+}
+
+static struct manifest_key key_of(const struct restore *r)
+{
+	return (struct manifest_key){ r->options->key.bytes, r->options->key.n };
+}
+
+/* Of the base's manifest one of what was copied. */
+static int manifest_make(struct restore *r, bool *ret_has_history)
+{
+	struct manifest_state state = { .n_segments = 0 };
+	struct manifest *base;
+	int rc = manifest_open(base_of(r)->vfs, key_of(r), &base);
+
+	if (rc < 0)
+		return rc;
+	rc = manifest_state_copy(manifest_state(base), &state);
+	manifest_close(base);
+	if (rc == 0)
+		rc = log_attach(r, &state);
+	if (rc == 0)
+		rc = snapshots_set(r, &state);
+	if (rc == 0)
+		rc = manifest_create_of(r->to, &state, key_of(r));
+	*ret_has_history = state.numbers[MANIFEST_HISTORY_FROM];
+	manifest_state_release(&state);
+	return rc;
+}
+
+/* Recovery. */
+
+static void open_options(const struct restore *r, bool has_history,
+			 struct aedb_options *ret)
+{
+	aedb_options_init(ret);
+	ret->maintenance = AEDB_ON_CALL;
+	ret->wal_file_bytes = RESTORE_WAL_BYTES;
+	ret->backup_log_bytes = 0;
+	ret->hmac_key = r->options->key.bytes;
+	ret->hmac_key_bytes = r->options->key.n;
+	/* all of it stays; who opens it next says how much he wants */
+	if (has_history) {
+		ret->history_s = UINT32_MAX;
+		ret->history_bytes = UINT64_C(1) << 60;
+	}
+}
+
+/* Whether the log led as far as it had to. */
+static int reached_check(const struct restore *r, struct aedb *db)
+{
+	const struct backup_manifest *m = last_of(r);
+	seq_t seq = db_visible(db);
+
+	if (seq == m->head_seq || (db->is_until && seq < m->head_seq))
+		return 0;
+	return err_set(AEDB_CORRUPT, "the log of backup %s ends with number %"
+		       PRIu64 ", it should lead to %" PRIu64 "%s%s", m->name, seq,
+		       m->head_seq, aedb_recovery_finding(db, 0) ? ": " : "",
+		       aedb_recovery_finding(db, 0) ?
+			       aedb_recovery_finding(db, 0) : "");
+}
+
+static int database_finish(struct restore *r, struct aedb *db)
+{
+	int rc = reached_check(r, db);
+
+	if (rc == 0)
+		rc = aedb_checkpoint(db, &r->info.seq);
+	r->info.time_ns =
+		(int64_t)atomic_load(&db->commits.last_time_us) * 1000;
+	return rc;
+}
+
+static int database_make(struct restore *r)
+{
+	struct db_until until = { r->place.seq, r->place.time_us };
+	struct aedb_options options;
+	bool has_history = false;
+	struct aedb *db;
+	struct vfs *vfs;
+	int rc = manifest_make(r, &has_history);
+
+	if (rc == 0)
+		rc = vfs_under(r->directory, r->staging, &vfs);
+	if (rc < 0)
+		return rc;
+	phase(r, "recover", 0);
+	rc = tell(r, 0) ? err_set(AEDB_CANCELED, "restoring was canceled") : 0;
+	if (rc < 0) {
+		vfs_close(vfs);
+		return rc;
+	}
+	open_options(r, has_history, &options);
+	rc = db_open_until(vfs, r->staging, &options, &until, &db);
+	if (rc < 0)
+		return rc;
+	rc = database_finish(r, db);
+	if (rc < 0) {
+		char message[ERR_MESSAGE_BYTES];
+
+		snprintf(message, sizeof(message), "%s", err_message());
+		aedb_close(db);
+		return err_set(rc, "%s", message);
+	}
+	return aedb_close(db);
+}
+
+/* The staging directory. */
+
+/* Removes what there is of a restoring that failed, and says why it did. */
+static int staging_drop(struct restore *r, int rc)
+{
+	char reason[ERR_MESSAGE_BYTES];
+
+	snprintf(reason, sizeof(reason), "%s", err_message());
+	backup_tree_remove(r->directory, r->staging);
+	return err_set(rc, "%s", reason);
+}
+
+static int staging_make(struct restore *r)
+{
+	int rc = backup_tree_remove(r->directory, r->staging);
+
+	if (rc == 0 || rc == AEDB_NOT_FOUND)
+		rc = r->directory->ops->mkdir(r->directory, r->staging);
+	return rc < 0 ? rc : vfs_under(r->directory, r->staging, &r->to);
+}
+
+static int bytes_count(struct restore *r)
+{
+	static const char *const directories[] = { "seg", "val" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct vfs *vfs = r->to;
+		char **names;
+		size_t n;
+		int rc = vfs->ops->list(vfs, directories[i], &names, &n);
+
+		if (rc < 0)
+			return rc;
+		for (size_t k = 0; k < n; k++) {
+			char path[300];
+			struct vfs_file *file;
+			uint64_t size;
+
+			snprintf(path, sizeof(path), "%s/%s", directories[i],
+				 names[k]);
+			if (vfs_file_open(vfs, path, VFS_READ, &file) < 0)
+				continue;
+			if (vfs_file_size(file, &size) == 0)
+				r->info.bytes += size;
+			vfs_file_close(file);
+		}
+		vfs_free_names(names, n);
+	}
+	return 0;
+}
+
+static int staging_fill(struct restore *r)
+{
+	int rc = staging_make(r);
+
+	if (rc == 0)
+		rc = files_take(r);
+	if (rc == 0)
+		rc = database_make(r);
+	if (rc == 0)
+		rc = vfs_sync_dir(r->to, ".");
+	return rc < 0 ? rc : bytes_count(r);
+}
+
+/* Missing, or an empty directory. */
+static int target_check(struct vfs *directory, const char *name)
+{
+	enum vfs_kind kind;
+	char **names;
+	size_t n;
+	int rc = directory->ops->kind(directory, name, &kind);
+
+	if (rc < 0)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	if (kind != VFS_IS_DIRECTORY)
+		return err_set(AEDB_EXISTS, "%s exists and is no directory", name);
+	rc = directory->ops->list(directory, name, &names, &n);
+	if (rc < 0)
+		return rc;
+	vfs_free_names(names, n);
+	return n ? err_set(AEDB_NOT_EMPTY, "%s is not empty", name) : 0;
+}
+
+static int restore_make(struct restore *r, const char *name)
+{
+	int rc = target_check(r->directory, name);
+
+	if (rc == 0)
+		rc = restore_files_collect(&r->chain, &r->place, &r->files);
+	if (rc < 0)
+		return rc;
+	rc = staging_fill(r);
+	if (rc == 0)
+		rc = vfs_rename(r->directory, r->staging, name);
+	return rc < 0 ? staging_drop(r, rc) : vfs_sync_dir(r->directory, ".");
+}
+
+int restore_run(const struct restore_shelf *shelf, const struct restore_part *part,
+		struct vfs *directory, const char *name,
+		const struct aedb_restore_options *options,
+		struct aedb_restore_info *ret)
+{
+	struct restore r = { .options = options, .directory = directory };
+	int rc = restore_chain_open(shelf, part, &r.chain);
+
+	if (rc < 0)
+		return rc;
+	r.watch = (struct vfs_watch){ tell, &r };
+	snprintf(r.staging, sizeof(r.staging), ".%.255s.restoring", name);
+	rc = restore_chain_find(&r.chain, options, &r.place);
+	if (rc == 0)
+		rc = restore_make(&r, name);
+	if (rc == 0 && ret)
+		*ret = r.info;
+	if (r.to)
+		vfs_close(r.to);
+	free(r.files.at);
+	restore_chain_release(&r.chain);
+	return rc;
+}

@@ -1,0 +1,314 @@
+/*
+ * Which backups a state is restored of.
+ *
+ * A backup in files form gives its head. One in log form gives every number
+ * behind its parent's head up to its own, of its parent's head and its log.
+ */
+#include "restore_chain.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "plain_text.h"
+
+#define RANGES_BYTES 400	/* of the text that names them */
+
+static const struct backup_manifest *of(const struct restore_chain *chain,
+					size_t i)
+{
+	return &chain->at[i]->manifest;
+}
+
+static int part_add(struct restore_chain *chain, const struct restore_part *part)
+{
+	const struct restore_part **more =
+		realloc(chain->at, (chain->n + 1) * sizeof(*more));
+
+	if (!more)
+		return err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
+	chain->at = more;
+	chain->at[chain->n++] = part;
+	return 0;
+}
+
+static void parts_reverse(struct restore_chain *chain)
+{
+	for (size_t i = 0; i < chain->n / 2; i++) {
+		const struct restore_part *part = chain->at[i];
+
+		chain->at[i] = chain->at[chain->n - 1 - i];
+		chain->at[chain->n - 1 - i] = part;
+	}
+}
+
+/* Whether the second one goes on from the first. */
+static int link_check(const struct backup_manifest *m,
+		      const struct backup_manifest *next)
+{
+	if (memcmp(m->db_uuid, next->db_uuid, FILE_UUID_BYTES))
+		return err_set(AEDB_CORRUPT, "backup %s and its parent %s are of "
+			       "different databases", next->name, m->name);
+	if (next->from_seq != m->head_seq)
+		return err_set(AEDB_CORRUPT, "backup %s goes on from number %"
+			       PRIu64 ", its parent %s ends with %" PRIu64,
+			       next->name, next->from_seq, m->name, m->head_seq);
+	return 0;
+}
+
+int restore_chain_open(const struct restore_shelf *shelf,
+		       const struct restore_part *part, struct restore_chain *ret)
+{
+	struct restore_chain chain = { .shelf = shelf };
+	int rc = part_add(&chain, part);
+
+	while (rc == 0 && part->manifest.parent[0]) {
+		const struct restore_part *parent =
+			restore_shelf_find(shelf, part->manifest.parent);
+
+		if (!parent)
+			rc = err_set(AEDB_NOT_FOUND,
+				     "the parent %s of backup %s is not there",
+				     part->manifest.parent, part->manifest.name);
+		else if (chain.n > shelf->n)
+			rc = err_set(AEDB_CORRUPT, "backup %s is its own parent",
+				     part->manifest.name);
+		else
+			rc = link_check(&parent->manifest, &part->manifest);
+		if (rc == 0)
+			rc = part_add(&chain, parent);
+		part = parent;
+	}
+	if (rc == 0 && part->manifest.form != AEDB_BACKUP_FILES)
+		rc = err_set(AEDB_CORRUPT, "backup %s has no parent and is none by "
+			     "itself", part->manifest.name);
+	if (rc < 0) {
+		restore_chain_release(&chain);
+		return rc;
+	}
+	parts_reverse(&chain);
+	*ret = chain;
+	return 0;
+}
+
+void restore_chain_release(struct restore_chain *chain)
+{
+	free(chain->at);
+	*chain = (struct restore_chain){ NULL, NULL, 0 };
+}
+
+/* The state after all commits up to a time: as it was when the backup began, none
+ * were there but its own. */
+static uint64_t known_until_us(const struct backup_manifest *m)
+{
+	return m->began_us > m->head_time_us ? m->began_us : m->head_time_us;
+}
+
+struct text {
+	char at[RANGES_BYTES];
+	size_t n;
+	size_t left_out;
+};
+
+static void text_add(struct text *text, const char *from, const char *to)
+{
+	size_t room = sizeof(text->at) - text->n;
+	int n = snprintf(text->at + text->n, room, "%s%s%s%s%s",
+			 text->n ? " and " : "", to ? "from " : "", from,
+			 to ? " to " : "", to ? to : "");
+
+	if (n < 0 || (size_t)n >= room) {
+		text->at[text->n] = '\0';
+		text->left_out++;
+	} else {
+		text->n += (size_t)n;
+	}
+}
+
+/* The first behind i that no log leads to. */
+static size_t run_end(const struct restore_chain *chain, size_t i)
+{
+	do
+		i++;
+	while (i < chain->n && of(chain, i)->form == AEDB_BACKUP_LOG);
+	return i;
+}
+
+static void ranges_of_numbers(const struct restore_chain *chain,
+			      struct text *text)
+{
+	for (size_t i = 0, end; i < chain->n; i = end) {
+		char from[24], to[24];
+
+		end = run_end(chain, i);
+		sprintf(from, "%" PRIu64, of(chain, i)->head_seq);
+		sprintf(to, "%" PRIu64, of(chain, end - 1)->head_seq);
+		text_add(text, from, strcmp(from, to) ? to : NULL);
+	}
+}
+
+static void ranges_of_times(const struct restore_chain *chain, struct text *text)
+{
+	for (size_t i = 0, end; i < chain->n; i = end) {
+		char from[TIME_TEXT_BYTES], to[TIME_TEXT_BYTES];
+
+		end = run_end(chain, i);
+		time_write(of(chain, i)->head_time_us, from);
+		time_write(known_until_us(of(chain, end - 1)), to);
+		text_add(text, from, to);
+	}
+}
+
+static int seq_out_of_range(const struct restore_chain *chain, seq_t seq)
+{
+	struct text text = { .n = 0 };
+
+	ranges_of_numbers(chain, &text);
+	return err_set(AEDB_RANGE, "number %" PRIu64 ": %s%s can be restored", seq,
+		       text.at, text.left_out ? " and others" : "");
+}
+
+static int time_out_of_range(const struct restore_chain *chain, uint64_t time_us)
+{
+	char wanted[TIME_TEXT_BYTES];
+	struct text text = { .n = 0 };
+
+	time_write(time_us, wanted);
+	ranges_of_times(chain, &text);
+	return err_set(AEDB_RANGE, "%s: %s%s can be restored", wanted, text.at,
+		       text.left_out ? " and others" : "");
+}
+
+static size_t base_of(const struct restore_chain *chain, size_t last)
+{
+	while (of(chain, last)->form == AEDB_BACKUP_LOG)
+		last--;
+	return last;
+}
+
+static int find_seq(const struct restore_chain *chain, seq_t seq, size_t *ret)
+{
+	for (size_t i = 0; i < chain->n; i++) {
+		const struct backup_manifest *m = of(chain, i);
+
+		if (seq == m->head_seq ||
+		    (m->form == AEDB_BACKUP_LOG && seq > m->from_seq &&
+		     seq < m->head_seq)) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return seq_out_of_range(chain, seq);
+}
+
+static int find_time(const struct restore_chain *chain, uint64_t time_us,
+		     size_t *ret)
+{
+	size_t i = chain->n;
+
+	while (i > 0 && of(chain, i - 1)->head_time_us > time_us)
+		i--;
+	/* i: the first whose head is later */
+	if (i == 0)
+		return time_out_of_range(chain, time_us);
+	if (i < chain->n && of(chain, i)->form == AEDB_BACKUP_LOG)
+		*ret = i;
+	else if (time_us <= known_until_us(of(chain, i - 1)))
+		*ret = i - 1;
+	else
+		return time_out_of_range(chain, time_us);
+	return 0;
+}
+
+int restore_chain_find(const struct restore_chain *chain,
+		       const struct aedb_restore_options *options,
+		       struct restore_place *ret)
+{
+	struct restore_place place = { .last = chain->n - 1, .seq = SEQ_MAX,
+				       .time_us = UINT64_MAX };
+	int rc = 0;
+
+	if (options->target == AEDB_RESTORE_SEQ) {
+		place.seq = options->seq;
+		rc = find_seq(chain, options->seq, &place.last);
+	} else if (options->target == AEDB_RESTORE_TIME) {
+		place.time_us = options->time_ns < 0 ?
+					0 : (uint64_t)options->time_ns / 1000;
+		if (place.time_us > TIME_TEXT_US_MAX)
+			return err_set(AEDB_INVALID, "no such time");
+		rc = find_time(chain, place.time_us, &place.last);
+	}
+	if (rc < 0)
+		return rc;
+	place.base = base_of(chain, place.last);
+	*ret = place;
+	return 0;
+}
+
+/* Files. */
+
+/* By path, the newest first. */
+static int file_compare(const void *a, const void *b)
+{
+	const struct restore_file *x = a, *y = b;
+	int order = strcmp(x->file->path, y->file->path);
+
+	return order ? order : (x->place < y->place) - (x->place > y->place);
+}
+
+static int file_locate(const struct restore_chain *chain, size_t i,
+		       const struct backup_file *file, struct restore_file *ret)
+{
+	const struct restore_part *part = chain->at[i];
+
+	if (file->stored[0])
+		part = restore_shelf_find(chain->shelf, file->stored);
+	if (!part)
+		return err_set(AEDB_NOT_FOUND, "backup %s, which has %s of backup "
+			       "%s, is not there", file->stored, file->path,
+			       of(chain, i)->name);
+	*ret = (struct restore_file){ file, part, i };
+	return 0;
+}
+
+static void files_sort(struct restore_files *files)
+{
+	size_t n = 0;
+
+	qsort(files->at, files->n, sizeof(*files->at), file_compare);
+	for (size_t i = 0; i < files->n; i++) {
+		if (n && !strcmp(files->at[n - 1].file->path,
+				 files->at[i].file->path))
+			continue;
+		files->at[n++] = files->at[i];
+		files->bytes += files->at[i].file->bytes;
+	}
+	files->n = n;
+}
+
+int restore_files_collect(const struct restore_chain *chain,
+			  const struct restore_place *place,
+			  struct restore_files *ret)
+{
+	struct restore_files files = { NULL, 0, 0 };
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = place->base; i <= place->last; i++)
+		n += of(chain, i)->n_files;
+	files.at = malloc((n + 1) * sizeof(*files.at));
+	if (!files.at)
+		return err_set(AEDB_NO_MEMORY, "no memory for a backup's files");
+	for (size_t i = place->base; i <= place->last && rc == 0; i++)
+		for (size_t k = 0; k < of(chain, i)->n_files && rc == 0; k++)
+			rc = file_locate(chain, i, &of(chain, i)->files[k],
+					 &files.at[files.n++]);
+	if (rc < 0) {
+		free(files.at);
+		return rc;
+	}
+	files_sort(&files);
+	*ret = files;
+	return 0;
+}

@@ -148,6 +148,8 @@ static void status_print(struct control *control, FILE *out)
 	text_write(out, config->database, strlen(config->database));
 	fprintf(out, "\nmount ");
 	text_write(out, config->mount_point, strlen(config->mount_point));
+	fprintf(out, "\nbackups ");
+	text_write(out, config->backups, strlen(config->backups));
 	fprintf(out, "\ndurability %s\naccess %s\n"
 		"visible_seq %llu\ndurable_seq %llu\n", config->durability,
 		config->is_read_only ? "ro" : "rw",
@@ -350,6 +352,7 @@ struct outcome {
 	int rc;
 	char words[CONTROL_RECORD_BYTES];
 	const char *text;		/* a longer answer; static; NULL */
+	char *lines;			/* the same; owned */
 	struct feed_lines *feed;	/* one without end; owned */
 	struct control_effects effects;
 };
@@ -438,9 +441,29 @@ static void run_snapshot_delete(struct forest *forest, const char *name,
 		strcpy(effects->gone, name);
 }
 
+static void run_backup(struct control *control, uint64_t number,
+		       const struct control_command *command,
+		       struct outcome *outcome)
+{
+	struct control_backup_job job = {
+		.db = control->config.db,
+		.directory = control->config.backups,
+		.key = control->config.backup_key,
+		.records = control->records,
+		.number = number,
+		.is_ending = &control->is_ending,
+	};
+
+	outcome->rc = control_backup(&job, command);
+	outcome->lines = job.lines;
+	strcpy(outcome->words, job.words);
+}
+
 static void run_cancel(struct control *control, uint64_t number,
 		       struct outcome *outcome)
 {
+	if (control_records_cancel(control->records, number))
+		return;
 	if (control_records_is_running(control->records, number, "compact") &&
 	    aedb_compact_cancel(control->config.db) == 0)
 		return;
@@ -473,7 +496,8 @@ static void run_batch(struct control_file *file, uid_t uid,
 	strcpy(outcome->words, job.words);
 }
 
-static void command_run(struct control_file *file, uid_t uid,
+/* number: as the command stands in the records. */
+static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 			const struct control_command *command,
 			struct outcome *outcome)
 {
@@ -508,6 +532,11 @@ static void command_run(struct control_file *file, uid_t uid,
 		break;
 	case VERB_SNAPSHOT_DELETE:
 		run_snapshot_delete(forest, command->name, outcome);
+		break;
+	case VERB_BACKUP_FULL:
+	case VERB_BACKUP_INCREMENTAL:
+	case VERB_BACKUP_VERIFY:
+		run_backup(control, number, command, outcome);
 		break;
 	case VERB_CANCEL:
 		run_cancel(control, command->number, outcome);
@@ -544,9 +573,12 @@ static void answer(struct control_file *file, struct outcome *outcome)
 	/* no memory for an answer: the command was done all the same */
 	if (outcome->text)
 		answer_add(file, outcome->text, strlen(outcome->text));
+	else if (outcome->lines && *outcome->lines)
+		answer_add(file, outcome->lines, strlen(outcome->lines));
 	else if (*outcome->words)
 		answer_add(file, line, n);
 	pthread_mutex_unlock(&file->lock);
+	free(outcome->lines);
 }
 
 int control_write(struct control_file *file, uid_t uid,
@@ -575,7 +607,7 @@ int control_write(struct control_file *file, uid_t uid,
 	if (outcome.rc < 0)
 		snprintf(outcome.words, sizeof(outcome.words), "%s", reason);
 	else
-		command_run(file, uid, &command, &outcome);
+		command_run(file, uid, number, &command, &outcome);
 	control_records_end(control->records, number, outcome.rc,
 			    outcome.words);
 	answer(file, &outcome);

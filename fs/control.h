@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "control_backup.h"
 #include "control_batch.h"
 #include "control_command.h"
 #include "control_effects.h"
@@ -57,6 +58,8 @@ struct control_config {
 	struct forest *forest;
 	struct aedb *db;
 	const char *database, *mount_point;	/* borrowed as the config's db is */
+	const char *backups;		/* their directory; the same */
+	struct aedb_backup_key backup_key;	/* the same */
 	uid_t owner;		/* of the mount: who it obeys, beside root */
 	gid_t group;
 	const char *durability;		/* static */

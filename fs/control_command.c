@@ -15,6 +15,7 @@
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_NAME,
+	ARGUMENT_NAME_OR_NONE,
 	ARGUMENT_NUMBER,
 	ARGUMENT_NUMBER_OR_NONE,
 };
@@ -32,6 +33,10 @@ static const struct {
 	{ { "changes" }, VERB_CHANGES, ARGUMENT_NUMBER_OR_NONE, CONTROL_AT_ROOT },
 	{ { "snapshot", "create" }, VERB_SNAPSHOT_CREATE, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "snapshot", "delete" }, VERB_SNAPSHOT_DELETE, ARGUMENT_NAME, CONTROL_AT_ROOT },
+	{ { "backup", "full" }, VERB_BACKUP_FULL, ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
+	{ { "backup", "incremental" }, VERB_BACKUP_INCREMENTAL, ARGUMENT_NAME_OR_NONE,
+	  CONTROL_AT_ROOT },
+	{ { "backup", "verify" }, VERB_BACKUP_VERIFY, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER, CONTROL_AT_ROOT },
@@ -57,6 +62,10 @@ const char *control_command_help(enum control_where where)
 	       "changes [SEQ]          commits from number SEQ on, a line of JSON each\n"
 	       "snapshot create NAME   the same as mkdir .snap/NAME\n"
 	       "snapshot delete NAME   the same as rmdir .snap/NAME\n"
+	       "backup full [NAME]     everything, into the directory of backups\n"
+	       "backup incremental [NAME]\n"
+	       "                       what came since the last backup\n"
+	       "backup verify NAME     is all of it there, and as it was made?\n"
 	       "batch commit NAME      the same as commit in .batch/NAME/.control\n"
 	       "batch abort NAME       the same as rmdir .batch/NAME\n"
 	       "cancel N               end command N, which is running\n";
@@ -157,7 +166,7 @@ static int parse_arguments(size_t command, char *const words[], size_t n,
 			      words[-1]);
 	if (n == 0)
 		return 0;
-	return argument == ARGUMENT_NAME ?
+	return argument == ARGUMENT_NAME || argument == ARGUMENT_NAME_OR_NONE ?
 		       parse_name(words[0], ret->name, reason) :
 		       parse_number(words[0], &ret->number, reason);
 }

@@ -29,6 +29,9 @@ enum control_verb {
 	VERB_CHANGES,		/* number: from it on; 0: all there are */
 	VERB_SNAPSHOT_CREATE,	/* name */
 	VERB_SNAPSHOT_DELETE,	/* name */
+	VERB_BACKUP_FULL,	/* name, or "" */
+	VERB_BACKUP_INCREMENTAL,	/* the same */
+	VERB_BACKUP_VERIFY,	/* name */
 	VERB_CANCEL,			/* number */
 	VERB_BATCH_COMMIT,	/* name, but in the batch's own file; as the next */
 	VERB_BATCH_ABORT,

@@ -23,6 +23,8 @@ struct record {
 	int64_t time_ns;		/* when it began */
 	uid_t uid;
 	int rc;
+	bool is_canceled;
+	char progress[CONTROL_PROGRESS_BYTES];	/* "": it says nothing of it */
 	char what[CONTROL_RECORD_BYTES];
 	char words[CONTROL_RECORD_BYTES];
 };
@@ -134,6 +136,47 @@ void control_records_end(struct control_records *records, uint64_t number,
 	pthread_mutex_unlock(&records->lock);
 }
 
+/* The command, if it runs. Under the lock. */
+static struct record *find_running(struct control_records *records,
+				   uint64_t number)
+{
+	struct record *record = &records->commands.at[number % CONTROL_RECORDS];
+
+	return record->number == number && record->state == RECORD_RUNNING ?
+		       record : NULL;
+}
+
+bool control_records_report(struct control_records *records, uint64_t number,
+			    const char *progress)
+{
+	struct record *record;
+	bool goes_on = true;
+
+	pthread_mutex_lock(&records->lock);
+	record = find_running(records, number);
+	if (record) {
+		snprintf(record->progress, sizeof(record->progress), "%s",
+			 progress);
+		goes_on = !record->is_canceled;
+	}
+	pthread_mutex_unlock(&records->lock);
+	return goes_on;
+}
+
+bool control_records_cancel(struct control_records *records, uint64_t number)
+{
+	struct record *record;
+	bool can_be;
+
+	pthread_mutex_lock(&records->lock);
+	record = find_running(records, number);
+	can_be = record && *record->progress;
+	if (can_be)
+		record->is_canceled = true;
+	pthread_mutex_unlock(&records->lock);
+	return can_be;
+}
+
 bool control_records_is_running(struct control_records *records,
 				uint64_t number, const char *text)
 {
@@ -141,10 +184,8 @@ bool control_records_is_running(struct control_records *records,
 	bool is_running;
 
 	pthread_mutex_lock(&records->lock);
-	record = &records->commands.at[number % CONTROL_RECORDS];
-	is_running = record->number == number &&
-		     record->state == RECORD_RUNNING &&
-		     strcmp(record->what, text) == 0;
+	record = find_running(records, number);
+	is_running = record && strcmp(record->what, text) == 0;
 	pthread_mutex_unlock(&records->lock);
 	return is_running;
 }
@@ -165,13 +206,14 @@ void control_records_fail(struct control_records *records, const char *what,
 static void record_print(const struct record *record, const char *head,
 			 const char *compacting, FILE *out)
 {
+	bool is_compact = strcmp(record->what, "compact") == 0;
+	const char *progress = is_compact ? compacting : record->progress;
 	char time[TEXT_TIME_BYTES];
 
 	text_format_time(record->time_ns, time);
 	fprintf(out, "%s %s uid %u: %s", head, time, record->uid, record->what);
-	if (record->state == RECORD_RUNNING && *compacting &&
-	    strcmp(record->what, "compact") == 0)
-		fprintf(out, ": %s", compacting);
+	if (record->state == RECORD_RUNNING && *progress)
+		fprintf(out, ": %s", progress);
 	if (record->rc < 0)
 		fprintf(out, ": %s", strerrorname_np(-record->rc));
 	if (*record->words)

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #define CONTROL_RECORDS 100		/* kept of each kind */
+#define CONTROL_PROGRESS_BYTES 32
 #define CONTROL_RECORD_BYTES 512	/* of a text; longer ones are cut */
 
 struct control_records;
@@ -34,6 +35,12 @@ uint64_t control_records_begin(struct control_records *records,
  * "": nothing to say). */
 void control_records_end(struct control_records *records, uint64_t number,
 			 int rc, const char *words);
+/* How far the command is, in words (copied); it can be canceled from now on. False:
+ * somebody canceled it. */
+bool control_records_report(struct control_records *records, uint64_t number,
+			    const char *progress);
+/* False: it is none that runs and can be canceled so. */
+bool control_records_cancel(struct control_records *records, uint64_t number);
 /* Whether this is a command of that text that runs. */
 bool control_records_is_running(struct control_records *records,
 				uint64_t number, const char *text);

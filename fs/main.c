@@ -197,6 +197,8 @@ static int open_control(struct server *s)
 		.db = s->db,
 		.database = s->database,
 		.mount_point = s->point,
+		.backups = s->backups,
+		.backup_key = { s->key.n ? s->key.bytes : NULL, s->key.n },
 		.owner = getuid(),
 		.group = getgid(),
 		.durability = options_durability_name(&s->options),

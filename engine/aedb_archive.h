@@ -91,7 +91,8 @@ int aedb_archive_pack(const char *directory, int fd,
  * After a failure the directory has what came before. AEDB_CORRUPT (naming entry
  * and reason), AEDB_ACCESS (wrong key, or none for an encrypted archive),
  * AEDB_INVALID (a key for an archive that is not encrypted, so that it proves
- * nothing), AEDB_TOO_LARGE (too many names), AEDB_NEWER_FORMAT, AEDB_NOT_EMPTY, AEDB_IO, AEDB_NO_SPACE.
+ * nothing), AEDB_TOO_LARGE (too many names), AEDB_NEWER_FORMAT, AEDB_NOT_EMPTY,
+ * AEDB_IO, AEDB_NO_SPACE.
  */
 int aedb_archive_unpack(int fd, const char *directory,
 			const struct aedb_archive_options *options,

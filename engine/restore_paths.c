@@ -110,7 +110,7 @@ int aedb_restore(const char *const *backups, size_t n, const char *to,
 		 struct aedb_restore_info *ret)
 {
 	struct restore_shelf shelf = { NULL, 0 };
-	const struct restore_part *last;
+	const struct restore_part *last = NULL;
 	struct vfs *directory;
 	char name[PATH_BYTES];
 	int rc;

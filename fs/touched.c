@@ -475,6 +475,18 @@ static int take_new_place(struct touched *t, const struct aedb_change *change)
 	return node ? add_stale(t, node) : 0;
 }
 
+/* Times go by names: to what others gave the name meanwhile. */
+static int take_touched_place(struct touched *t,
+			      const struct aedb_change *change)
+{
+	struct node *node = child_of(t, tree_root(t->tree),
+				     change->place.project);
+
+	if (node && change->place.scope)
+		node = child_of(t, node, change->place.scope);
+	return node ? add_stale(t, node) : 0;
+}
+
 static int take_place(struct touched *t, const struct aedb_change *change)
 {
 	uint64_t id = change->base_id ? change->base_id : change->id;
@@ -493,6 +505,10 @@ static int take_place(struct touched *t, const struct aedb_change *change)
 		return rc;
 	if (change->kind == AEDB_ADDED)
 		return take_new_place(t, change);
+	if (change->kind == AEDB_TOUCHED)
+		rc = take_touched_place(t, change);
+	if (rc < 0)
+		return rc;
 	node = node_of_place(t, id, change->place);
 	return node ? take_own(t, node, change) : 0;
 }

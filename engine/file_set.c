@@ -404,14 +404,6 @@ file_id_t file_set_next(struct file_set *set)
 	return next;
 }
 
-void file_set_raise_next(struct file_set *set, file_id_t next)
-{
-	lock_acquire(&set->lock);
-	if (next > set->next)
-		set->next = next;
-	lock_release(&set->lock);
-}
-
 /* Opening and closing. */
 
 /* Puts the files that are there into the table. */

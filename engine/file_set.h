@@ -72,8 +72,6 @@ int file_set_open(struct vfs *vfs, const struct file_set_options *options,
 void file_set_close(struct file_set *set);	/* without sync; takes NULL */
 /* The lowest number not given away: for the manifest. */
 file_id_t file_set_next(struct file_set *set);
-/* Raises it: of references to files that are no more. */
-void file_set_raise_next(struct file_set *set, file_id_t next);
 /* The first file above this number; AEDB_NOT_FOUND. Opens one whose size is
  * not known yet. */
 int file_set_info(struct file_set *set, file_id_t above, struct file_info *ret);

@@ -346,8 +346,8 @@ static int measure(step *run, const struct peer_db *db, const char *const paths[
 	if (run(db, paths[0], paths[1]) < 0)
 		return -1;
 	span_end_rate(span, bytes, &ret[0]);
-	ret[1].value = (ret[0].cpu_ns * (double)bytes + children_cpu_ns() -
-			children_ns) / 1e6;
+	ret[1] = (struct figure){ (ret[0].cpu_ns * (double)bytes +
+				   children_cpu_ns() - children_ns) / 1e6, NAN };
 	ret[0] = (struct figure){ ret[0].value / (1 << 20), NAN };
 	return 0;
 }

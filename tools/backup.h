@@ -1,5 +1,5 @@
 /*
- * The parts of aedb backup: what its actions are given, and pruning.
+ * The parts of aedb backup: what its actions are given, pruning, and making one.
  *
  * Threads: one.
  */
@@ -13,6 +13,8 @@
 /* What the command line says. */
 struct backup_work {
 	char *directory;	/* of backups; owned */
+	const char *database;	/* that has the argument's path */
+	const char *to;		/* --to: in place of its directory of backups */
 	char **names;		/* behind it */
 	int n_names;
 	struct aedb_prune_options prune;
@@ -28,6 +30,13 @@ struct aedb_backup_watch backup_watch(struct progress *progress);
 int backup_parse_count(const char *option, const char *text, uint32_t *ret);
 int backup_parse_within(const char *text, struct aedb_keep *keep);
 
+/* failure_engine of the path, with the library's message also of what was not found. */
+int backup_failure(int rc, const char *path);
+/* What is known of one, as list prints it. */
+int backup_print(const struct aedb_backup_info *info);
+
 int backup_prune(const struct backup_work *work);
+int backup_full(const struct backup_work *work);
+int backup_incremental(const struct backup_work *work);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * aedb backup: lists, verifies and prunes the backups of a directory.
+ * aedb backup: makes, lists, verifies and prunes the backups of a directory.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -97,7 +97,7 @@ static void print_time(int64_t ns)
 	printf("%.19sZ", time);
 }
 
-static int print_info(const struct aedb_backup_info *info)
+int backup_print(const struct aedb_backup_info *info)
 {
 	char size[TEXT_SIZE_BYTES];
 
@@ -129,7 +129,7 @@ static int list(const struct backup_work *work)
 	if (rc < 0)
 		return failure_engine(rc, "%s", work->directory);
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = print_info(&infos[i]);
+		rc = backup_print(&infos[i]);
 	aedb_backup_list_free(infos);
 	return rc;
 }
@@ -248,10 +248,13 @@ static const struct action {
 	int (*run)(const struct backup_work *work);
 	int names_max;		/* behind the directory */
 	bool may_prune;		/* takes the options of prune */
+	bool is_of_database;	/* takes --to */
 } actions[] = {
-	{ "list", list, 0, false },
-	{ "verify", verify, 1000000, false },
-	{ "prune", backup_prune, 0, true },
+	{ "full", backup_full, 1, false, true },
+	{ "incremental", backup_incremental, 1, false, true },
+	{ "list", list, 0, false, false },
+	{ "verify", verify, 1000000, false, false },
+	{ "prune", backup_prune, 0, true, false },
 };
 
 static const struct action *find_action(const char *name)
@@ -260,6 +263,12 @@ static const struct action *find_action(const char *name)
 		if (!strcmp(actions[i].name, name))
 			return &actions[i];
 	return NULL;
+}
+
+static int path_copy(const char *path, char **ret)
+{
+	*ret = strdup(path);
+	return *ret ? 0 : failure_system(ENOMEM, "%s", path);
 }
 
 /* Of a database its backups lie beside it. Owned (free). */
@@ -280,8 +289,7 @@ static int find_directory(const char *path, char **ret)
 		return 0;
 	}
 	free(current);
-	*ret = strdup(path);
-	return *ret ? 0 : failure_system(ENOMEM, "%s", path);
+	return path_copy(path, ret);
 }
 
 /* Letters of the options that have none to be typed. */
@@ -294,13 +302,14 @@ enum {
 	OPTION_YEARLY,
 	OPTION_WITHIN,
 	OPTION_KEY_FD,
+	OPTION_TO,
 };
 
 static int take_option(struct backup_work *work, int option)
 {
 	struct aedb_keep *keep = &work->prune.keep;
 
-	work->has_prune_options |= option != OPTION_KEY_FD;
+	work->has_prune_options |= option != OPTION_KEY_FD && option != OPTION_TO;
 	switch (option) {
 	case OPTION_LAST:
 		return backup_parse_count("--keep-last", optarg, &keep->last);
@@ -318,6 +327,9 @@ static int take_option(struct backup_work *work, int option)
 		return backup_parse_within(optarg, keep);
 	case OPTION_KEY_FD:
 		return target_read_key_fd(optarg);
+	case OPTION_TO:
+		work->to = optarg;
+		return 0;
 	default:
 		work->prune.is_dry_run = true;
 		return 0;
@@ -335,6 +347,7 @@ static int take_options(int argc, char **argv, struct backup_work *work)
 		{ "keep-yearly", required_argument, NULL, OPTION_YEARLY },
 		{ "keep-within", required_argument, NULL, OPTION_WITHIN },
 		{ "key-fd", required_argument, NULL, OPTION_KEY_FD },
+		{ "to", required_argument, NULL, OPTION_TO },
 		{ "dry-run", no_argument, NULL, 'n' },
 		COMMAND_DATABASE_OPTIONS
 	};
@@ -366,9 +379,14 @@ int cmd_backup(int argc, char **argv)
 	if (work.has_prune_options && !action->may_prune)
 		return failure_usage("\"aedb backup %s\" removes nothing: no option "
 				     "of prune belongs there", action->name);
+	if (work.to && !action->is_of_database)
+		return failure_usage("\"aedb backup %s\" makes none: --to does not "
+				     "belong there", action->name);
+	work.database = argv[optind + 1];
 	work.names = argv + optind + 2;
 	work.n_names = argc - optind - 2;
-	rc = find_directory(argv[optind + 1], &work.directory);
+	rc = work.to ? path_copy(work.to, &work.directory) :
+		       find_directory(work.database, &work.directory);
 	if (rc == 0)
 		rc = action->run(&work);
 	free(work.directory);

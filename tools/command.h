@@ -30,6 +30,7 @@ int cmd_dump(int argc, char **argv);
 int cmd_load(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_batch(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
 int cmd_compact(int argc, char **argv);

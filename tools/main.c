@@ -184,13 +184,21 @@ static const struct command commands[] = {
 	  "\n"
 	  "  -l, --long      list: with the time when each was taken\n"
 	  DATABASE_OPTIONS },
-	{ "backup", cmd_backup, "list, verify and prune backups",
-	  "Usage: aedb backup list [OPTIONS] DIR|DB\n"
+	{ "backup", cmd_backup, "make, list, verify and prune backups",
+	  "Usage: aedb backup full|incremental [--to=DIR] [OPTIONS] DB [NAME]\n"
+	  "       aedb backup list [OPTIONS] DIR|DB\n"
 	  "       aedb backup verify [OPTIONS] DIR|DB [NAME...]\n"
 	  "       aedb backup prune --keep-RULE=N... [OPTIONS] DIR|DB\n"
 	  "\n"
 	  "DIR is a directory of backups, and that of a database directory DB is\n"
-	  "DB.backups. list prints of each backup when it began, its kind, its newest\n"
+	  "DB.backups.\n"
+	  "\n"
+	  "full and incremental back up a database that is not mounted, into DIR, under\n"
+	  "a name or the time. An incremental one goes on from the newest one there and\n"
+	  "has what came since; it can be restored to any commit in between, as long as\n"
+	  "the log of them was kept (backup_log_bytes). What is made is printed.\n"
+	  "\n"
+	  "list prints of each backup when it began, its kind, its newest\n"
 	  "commit, the size of what it stores, and its name; those that are not whole\n"
 	  "are said to be so. verify reads a backup and all that it needs, or all\n"
 	  "backups; what it finds is a line each, and the exit status is 5 then.\n"
@@ -208,6 +216,22 @@ static const struct command commands[] = {
 	  "                  all that are so much older than the newest, like 1y6m or\n"
 	  "                  14d12h\n"
 	  "  -n, --dry-run   print what would be removed, and remove nothing\n"
+	  "      --key-fd=N  the key is what descriptor N gives\n"
+	  DATABASE_OPTIONS },
+	{ "restore", cmd_restore, "make a database of backups",
+	  "Usage: aedb restore BACKUP... --to=DB [OPTIONS]\n"
+	  "\n"
+	  "BACKUP is the directory of a backup; those it goes on from are found beside\n"
+	  "it, or given too. All of them is verified; then the database DB is made,\n"
+	  "which must not exist, or be an empty directory. Without an option it is as of\n"
+	  "the last backup. A target that the backups do not have is refused, with those\n"
+	  "that they have (status 3).\n"
+	  "\n"
+	  "      --to=DB     the directory of the new database\n"
+	  "      --at-seq=N  as it was with commit N\n"
+	  "      --at-time=TIME\n"
+	  "                  as it was then, like 2026-11-22T15:52:39Z\n"
+	  "  -n, --dry-run   verify only, and make nothing\n"
 	  "      --key-fd=N  the key is what descriptor N gives\n"
 	  DATABASE_OPTIONS },
 	{ "batch", cmd_batch, "run a command whose changes are committed at once",

@@ -128,6 +128,8 @@ static const struct size *find_size(const char *name)
 		  offsetof(struct aedb_options, checkpoint_log_bytes) },
 		{ "log_keep", "a size up to 1T", 0, UINT64_C(1) << 40, true,
 		  offsetof(struct aedb_options, log_keep_bytes) },
+		{ "backup_log", "a size up to 1T", 0, UINT64_C(1) << 40, true,
+		  offsetof(struct aedb_options, backup_log_bytes) },
 		{ "compaction_rate", "0 or a size of 1M or more", 1 << 20,
 		  SIZE_BYTES_MAX, true,
 		  offsetof(struct aedb_options, compaction_rate) },
@@ -594,6 +596,8 @@ void options_print_help(FILE *out)
 	      "                      start has to read (64M, 250000, 300)\n"
 	      "     log_keep=SIZE    of the log before the last checkpoint stays,\n"
 	      "                      for .changes (4M)\n"
+	      "     backup_log=SIZE  of the log since the last backup stays, for the\n"
+	      "                      next incremental one (256M)\n"
 	      "     batches_max=N    batches open at a time, 1-1023 (1000)\n"
 	      "     batch_age=TIME   after which one is aborted (24h)\n"
 	      "     compaction_rate=SIZE\n"

@@ -84,6 +84,11 @@ TEST(options_maintenance, "when checkpoints are made and how fast compaction "
 	CHECK_EQ(o.engine.log_keep_bytes, 1 << 30);
 	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "log_keep=0"));
 	CHECK_EQ(o.engine.log_keep_bytes, 0);
+	CHECK_EQ(o.engine.backup_log_bytes, 256 << 20);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "backup_log=2G"));
+	CHECK_EQ(o.engine.backup_log_bytes, UINT64_C(2) << 30);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "backup_log=0"));
+	CHECK_EQ(o.engine.backup_log_bytes, 0);
 	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "checkpoint_log=1G,"
 		       "checkpoint_ops=5000000,checkpoint_interval=86400,"
 		       "compaction_rate=200M"));
@@ -250,6 +255,7 @@ TEST(options_values, "values out of their range are refused")
 		"checkpoint_ops=999", "checkpoint_ops=1000000001",
 		"checkpoint_interval=0", "checkpoint_interval=86401",
 		"checkpoint_interval=5m", "compaction_rate=1", "log_keep=2T",
+		"backup_log=2T",
 		"compaction_rate=64MB", "compaction_rate=00x",
 		"batches_max=0", "batches_max=1024", "batch_age=0", "batch_age=1y",
 		"history=0", "history=1y", "history=9999999999", "history=8000w",

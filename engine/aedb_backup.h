@@ -182,6 +182,7 @@ struct aedb_restore_options {
 	enum aedb_restore_target target;
 	aedb_seq_t seq;
 	int64_t time_ns;
+	bool is_dry_run;	/* all is verified, and nothing made */
 	struct aedb_backup_key key;
 	struct aedb_backup_watch watch;
 };
@@ -189,7 +190,9 @@ struct aedb_restore_options {
 struct aedb_restore_info {
 	aedb_seq_t seq;		/* of the restored state */
 	int64_t time_ns;	/* of its newest commit */
-	uint64_t bytes;		/* of the new database's files */
+	uint64_t bytes;		/* of the new database's files; of a dry run of
+				 * those of backups that it would need, and seq and
+				 * time are 0 unless they are a backup's own */
 };
 
 /* Makes the database `to`, which must not exist or be an empty directory, of a

@@ -90,22 +90,53 @@ static int size_check(const struct restore_file *file)
 	return rc;
 }
 
-/* The manifest is read where it is, and written anew. */
-static int file_take(struct restore *r, const struct restore_file *file)
+static int file_verify(struct restore *r, const struct restore_file *file)
 {
 	const struct backup_file *f = file->file;
 	uint8_t sha256[VFS_DIGEST_BYTES];
 	int rc = size_check(file);
 
-	if (rc == 0 && is_of_database(f))
-		rc = vfs_copy_file((struct vfs_end){ file->part->vfs, f->path },
-				   (struct vfs_end){ r->to, f->path }, f->bytes,
-				   &r->watch, sha256);
-	else if (rc == 0)
+	if (rc == 0)
 		rc = vfs_digest(file->part->vfs, f->path, f->bytes, &r->watch,
 				sha256);
 	if (rc == 0 && memcmp(sha256, f->sha256, sizeof(sha256)))
 		rc = damaged(file, "has another content");
+	return rc;
+}
+
+/* The manifest is read where it is, and written anew. */
+static int file_take(struct restore *r, const struct restore_file *file)
+{
+	const struct backup_file *f = file->file;
+	uint8_t sha256[VFS_DIGEST_BYTES];
+	int rc;
+
+	if (!is_of_database(f))
+		return file_verify(r, file);
+	rc = size_check(file);
+	if (rc == 0)
+		rc = vfs_copy_file((struct vfs_end){ file->part->vfs, f->path },
+				   (struct vfs_end){ r->to, f->path }, f->bytes,
+				   &r->watch, sha256);
+	if (rc == 0 && memcmp(sha256, f->sha256, sizeof(sha256)))
+		rc = damaged(file, "has another content");
+	return rc;
+}
+
+static int files_verify(struct restore *r)
+{
+	const struct backup_manifest *m = last_of(r);
+	int rc = 0;
+
+	phase(r, "verify", r->files.bytes);
+	for (size_t i = 0; i < r->files.n && rc == 0; i++)
+		rc = file_verify(r, &r->files.at[i]);
+	r->info.bytes = r->files.bytes;
+	if (r->options->target == AEDB_RESTORE_HEAD ||
+	    r->place.seq == m->head_seq) {
+		r->info.seq = m->head_seq;
+		r->info.time_ns = (int64_t)m->head_time_us * 1000;
+	}
 	return rc;
 }
 
@@ -398,12 +429,12 @@ static int target_check(struct vfs *directory, const char *name)
 	if (rc < 0)
 		return rc == AEDB_NOT_FOUND ? 0 : rc;
 	if (kind != VFS_IS_DIRECTORY)
-		return err_set(AEDB_EXISTS, "%s exists and is no directory", name);
+		return err_set(AEDB_EXISTS, "exists and is no directory");
 	rc = directory->ops->list(directory, name, &names, &n);
 	if (rc < 0)
 		return rc;
 	vfs_free_names(names, n);
-	return n ? err_set(AEDB_NOT_EMPTY, "%s is not empty", name) : 0;
+	return n ? err_set(AEDB_NOT_EMPTY, "not an empty directory") : 0;
 }
 
 static int restore_make(struct restore *r, const char *name)
@@ -414,6 +445,8 @@ static int restore_make(struct restore *r, const char *name)
 		rc = restore_files_collect(&r->chain, &r->place, &r->files);
 	if (rc < 0)
 		return rc;
+	if (r->options->is_dry_run)
+		return files_verify(r);
 	rc = staging_fill(r);
 	if (rc == 0)
 		rc = vfs_rename(r->directory, r->staging, name);

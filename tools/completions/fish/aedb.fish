@@ -4,7 +4,7 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan dump load snapshot backup batch stats status \
+set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch stats status \
 	changes checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
@@ -12,7 +12,7 @@ for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' 
 	'ls:List one level' 'scan:List keys' \
 	'dump:Print a database as lines of JSON' 'load:Make of a dump what it is of' \
 	'snapshot:Take, list, compare and delete snapshots' \
-	'backup:List, verify and prune backups' \
+	'backup:Make, list, verify and prune backups' 'restore:Make a database of backups' \
 	'batch:Run a command whose changes are committed at once' 'stats:Tell what a database consists of' \
 	'status:Tell what a mount does' 'changes:Print what was committed' \
 	'checkpoint:Move what the log holds into segments' 'compact:Give space back' \
@@ -27,13 +27,19 @@ complete -c aedb -l help -d 'Explain the command'
 complete -c aedb -n '__aedb_in help' -x -a "$commands"
 complete -c aedb -n '__aedb_in snapshot' -x -a 'list create delete rename diff'
 complete -c aedb -n '__aedb_in snapshot' -s l -l long -d 'With times'
-complete -c aedb -n '__aedb_in backup' -x -a 'list verify prune'
+complete -c aedb -n '__aedb_in backup' -x -a 'full incremental list verify prune'
 for period in hourly daily weekly monthly yearly
 	complete -c aedb -n '__aedb_in backup' -l keep-$period -x -d "The last one of each, so many $period ones"
 end
 complete -c aedb -n '__aedb_in backup' -l keep-last -x -d 'The last so many'
 complete -c aedb -n '__aedb_in backup' -l keep-within -x -d 'No older than that'
 complete -c aedb -n '__aedb_in backup' -s n -l dry-run -d 'Remove nothing'
+complete -c aedb -n '__aedb_in backup' -l to -r -d 'Directory of backups'
+complete -c aedb -n '__aedb_in restore' -l to -r -d 'The new database'
+complete -c aedb -n '__aedb_in restore' -l at-seq -x -d 'As it was with this commit'
+complete -c aedb -n '__aedb_in restore' -l at-time -x -d 'As it was then'
+complete -c aedb -n '__aedb_in restore' -s n -l dry-run -d 'Verify only'
+complete -c aedb -n '__aedb_in restore' -l key-fd -x -d 'Descriptor that gives the key'
 complete -c aedb -n '__aedb_in backup' -l key-fd -x -d 'Descriptor that gives the key'
 complete -c aedb -n '__aedb_in batch' -l retry -x -d 'Again after a conflict, so often'
 complete -c aedb -n '__aedb_in batch' -l list -d 'List the open batches'
@@ -44,7 +50,7 @@ complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
 complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
 complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
 complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
-complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot backup stats changes checkpoint compact verify' \
+complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot backup restore stats changes checkpoint compact verify' \
 	-l key-file -r -d 'Key of a signed database'
 complete -c aedb -n '__aedb_in get ls scan dump' -l permissive -d 'Also of a damaged database'
 complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'

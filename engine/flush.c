@@ -324,6 +324,11 @@ static int gone_write(struct flush *flush, uint64_t space_id)
 	return count_write(flush, space_id, NULL);
 }
 
+static uint64_t gone_space(const struct gone_scopes *gone, size_t at)
+{
+	return gone->ids[at / 2] * 2 + at % 2;
+}
+
 /* Of what is gone below a space's id, from the *at-th scope's space on. */
 static int gone_write_below(struct flush *flush, const struct gone_scopes *gone,
 			    uint64_t space_end, size_t *at)
@@ -331,7 +336,7 @@ static int gone_write_below(struct flush *flush, const struct gone_scopes *gone,
 	int rc = 0;
 
 	for (; *at < 2 * gone->n && rc == 0; ++*at) {
-		uint64_t space_id = gone->ids[*at / 2] * 2 + *at % 2;
+		uint64_t space_id = gone_space(gone, *at);
 
 		if (space_id >= space_end)
 			break;
@@ -351,7 +356,9 @@ static int counts_merge(struct flush *flush, const struct gone_scopes *gone)
 		if (!part->is_changed)
 			continue;
 		rc = gone_write_below(flush, gone, part->space->id, &at);
-		if (rc == 0)
+		/* a log that is repeated may have both, its making and its end */
+		if (rc == 0 && (at == 2 * gone->n ||
+				gone_space(gone, at) != part->space->id))
 			rc = count_write(flush, part->space->id, &part->live);
 	}
 	return rc < 0 ? rc : gone_write_below(flush, gone, UINT64_MAX, &at);

@@ -3,6 +3,7 @@
  */
 #include "model_step.h"
 
+#include "txn.h"
 #include "unit/check.h"
 
 #define below model_random_below
@@ -317,7 +318,7 @@ static void op_exchange(struct step *step, size_t space, size_t key)
 void step_key_operation(struct step *step)
 {
 	static void (*const puts[])(struct step *, size_t, size_t) = {
-		op_put, op_put, op_put, op_put_stage,
+		op_put, op_put, op_put, op_put_stage, step_compute,
 	};
 	static void (*const changes[])(struct step *, size_t, size_t) = {
 		op_delete, op_delete, op_set_attr, op_move, op_exchange,
@@ -327,9 +328,12 @@ void step_key_operation(struct step *step)
 	if (space == MODEL_SPACES)
 		return;
 	if (below(2))
-		puts[below(4)](step, space, below(MODEL_KEYS));
+		puts[below(5)](step, space, below(MODEL_KEYS));
 	else
 		changes[below(5)](step, space, key_random(step, space));
+	if (step->txn->n_ops && !step->want && !step->disk_error &&
+	    below(8) == 0)
+		step_assert(step, space, key_random(step, space));
 }
 
 static void call_put(struct step *step, size_t space, size_t key)

@@ -4,6 +4,7 @@
  *	model_step.c	the commit, and whether its outcome is the right one
  *	model_keys.c	operations on keys
  *	model_places.c	operations on projects and scopes
+ *	model_numbers.c	numbers and assertions
  *	model_reads.c	read sets
  *
  * An operation does to the state what it should do to the database, and says in
@@ -43,6 +44,10 @@ size_t step_random_space(const struct step *step);
 void step_key_operation(struct step *step);
 /* One that is a call of its own. */
 void step_key_call(struct step *step);
+/* A number that the commit computes; an assertion about a key, which needs an
+ * operation beside it (model_numbers.c). */
+void step_compute(struct step *step, size_t space, size_t key);
+void step_assert(struct step *step, size_t space, size_t key);
 /* Makes, drops or renames a project or scope; alone in its commit. */
 void step_place_operation(struct step *step);
 /* Says that some keys were read, as of some base. */

@@ -7,7 +7,6 @@
  * 2. LOCK is held from before anything is read until everything is closed.
  * 3. Nothing is written by a read-only open.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +22,7 @@
 #include "leftovers.h"
 #include "maintenance.h"
 #include "mem_settle.h"
+#include "open_options.h"
 #include "recover.h"
 #include "reserve.h"
 #include "snapshot.h"
@@ -34,79 +34,6 @@
 /* What a log may have for the next open to read. */
 #define CLOSE_OPS_MAX 1000
 #define CLOSE_LOG_BYTES_MAX (1u << 20)
-
-void aedb_options_init(struct aedb_options *ret)
-{
-	*ret = (struct aedb_options){
-		.mode = AEDB_OPEN_EXISTING,
-		.durability = AEDB_FULL,
-		.recovery = AEDB_STRICT,
-		.sync_interval_ms = 10,
-		.key_bytes_max = 1024,
-		.txn_bytes_max = UINT64_C(64) << 20,
-		.txn_ops_max = 1000000,
-		.batches_max = 1000,
-		.inline_bytes_max = 1024,
-		.memory_bytes = UINT64_C(256) << 20,
-		.checkpoint_log_bytes = UINT64_C(64) << 20,
-		.checkpoint_ops = 250000,
-		.checkpoint_interval_s = 300,
-		.compaction_rate = UINT64_C(64) << 20,
-		.wal_file_bytes = UINT64_C(64) << 20,
-		.once_keep_s = 300,
-		.backup_log_bytes = UINT64_C(256) << 20,
-	};
-}
-
-static int check_range(const char *name, uint64_t value, uint64_t low,
-		       uint64_t high)
-{
-	if (value < low || value > high)
-		return err_set(AEDB_INVALID,
-			       "option %s is %" PRIu64 ", it must be from %" PRIu64
-			       " to %" PRIu64, name, value, low, high);
-	return 0;
-}
-
-static int options_check(const struct aedb_options *o)
-{
-	const struct {
-		const char *name;
-		uint64_t value, low, high;
-	} ranges[] = {
-		{ "mode", o->mode, 0, AEDB_OPEN_READ_ONLY },
-		{ "durability", o->durability, 0, AEDB_OS },
-		{ "recovery", o->recovery, 0, AEDB_PERMISSIVE },
-		{ "sync_interval_ms", o->sync_interval_ms, 1, 60000 },
-		{ "key_bytes_max", o->key_bytes_max, 1, 4000 },
-		{ "txn_bytes_max", o->txn_bytes_max, 64 << 10, 1 << 30 },
-		{ "txn_ops_max", o->txn_ops_max, 1, 16000000 },
-		{ "batches_max", o->batches_max, 1, 1000000 },
-		{ "memory_bytes", o->memory_bytes, 16 << 10, UINT64_MAX },
-		{ "inline_bytes_max", o->inline_bytes_max, 0, 65536 },
-		{ "cache_bytes", o->cache_bytes, 0, o->memory_bytes },
-		{ "checkpoint_log_bytes", o->checkpoint_log_bytes, 64 << 10,
-		  UINT64_C(1) << 40 },
-		{ "checkpoint_ops", o->checkpoint_ops, 1000, 1000000000 },
-		{ "checkpoint_interval_s", o->checkpoint_interval_s, 1, 86400 },
-		{ "history_s", o->history_s, o->history_bytes ? 1 : 0,
-		  UINT32_MAX },
-		{ "history_bytes", o->history_bytes,
-		  o->history_s ? 64 << 10 : 0, UINT64_C(1) << 60 },
-		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
-		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
-		{ "backup_log_bytes", o->backup_log_bytes, 0, UINT64_C(1) << 40 },
-		{ "once_keep_s", o->once_keep_s, 1, 31536000 },
-		{ "hmac_key_bytes", o->hmac_key ? o->hmac_key_bytes : 16, 16,
-		  sizeof(((struct aedb *)0)->hmac_key) },
-	};
-	int rc = 0;
-
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]) && rc == 0; i++)
-		rc = check_range(ranges[i].name, ranges[i].value, ranges[i].low,
-				 ranges[i].high);
-	return rc;
-}
 
 static struct manifest_key manifest_key(const struct aedb *db)
 {
@@ -510,7 +437,7 @@ int db_open_until(struct vfs *vfs, const char *name,
 		  const struct db_until *until, struct aedb **ret)
 {
 	struct aedb *db;
-	int rc = options_check(options);
+	int rc = open_options_check(options);
 
 	db = rc == 0 ? calloc(1, sizeof(*db)) : NULL;
 	if (!db) {
@@ -542,7 +469,7 @@ int aedb_open(const char *directory, const struct aedb_options *options,
 	bool may_make = options->mode == AEDB_OPEN_NEW ||
 			options->mode == AEDB_OPEN_CREATE;
 	struct vfs *vfs;
-	int rc = options_check(options);
+	int rc = open_options_check(options);
 
 	if (rc < 0)
 		return rc;

@@ -125,7 +125,8 @@ struct aedb_options {
 					 * left memory; 0..65,536 */
 	uint64_t memory_bytes;		/* for everything; >= 16 KiB */
 	uint64_t cache_bytes;		/* of these, for what was read from segments
-					 * and value files; 0: a quarter */
+					 * and value files; 0: a quarter. At most
+					 * memory_bytes */
 	/* A checkpoint is made when the log since the last one has so many bytes
 	 * or operations, or when it is so old. */
 	uint64_t checkpoint_log_bytes;	/* 64 KiB..1 TiB */
@@ -148,7 +149,8 @@ struct aedb_options {
 	uint32_t once_keep_s;		/* aedb_txn_once knows of commits no older than
 					 * this; 1..31,536,000 */
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
-	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open */
+	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open. 0 without */
+	bool must_have_key;		/* AEDB_INVALID without hmac_key */
 };
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
@@ -157,6 +159,29 @@ struct aedb_options {
  * no history, compaction at 64 MiB a second, 64 MiB log files, none of the log
  * kept, but 256 MiB of it once a backup was made, requests known for 300 s. */
 void aedb_options_init(struct aedb_options *ret);
+
+/* Values that go together, for a purpose. */
+enum aedb_profile {
+	AEDB_PROFILE_DEFAULT,		/* changes nothing */
+	/* For data that nobody has twice: AEDB_FULL, so that what was answered is
+	 * on the disk; AEDB_STRICT, so that damage is looked into and never
+	 * stepped over; must_have_key, so that a manifest which somebody else
+	 * wrote is noticed. */
+	AEDB_PROFILE_PRODUCTION,
+	/* For data that can be made again: AEDB_OS, which waits for no disk, and
+	 * AEDB_PERMISSIVE, which opens in spite of damage. */
+	AEDB_PROFILE_DEVELOPMENT,
+	/* AEDB_BATCH with a sync every 2 ms: commits return at once, and a power
+	 * cut takes what the last milliseconds wrote. */
+	AEDB_PROFILE_LOW_LATENCY,
+};
+
+/* Sets what the profile is about, and leaves all else as it is: values of one's
+ * own are set after it. inline_bytes_max is in no profile: a value file for each
+ * small value makes nothing safer, and every read of it slower. AEDB_INVALID:
+ * there is none such. */
+int aedb_options_profile(enum aedb_profile profile,
+			 struct aedb_options *options);
 
 struct aedb;
 

@@ -32,6 +32,29 @@ void aedb_options_init(struct aedb_options *ret)
 	};
 }
 
+int aedb_options_profile(enum aedb_profile profile, struct aedb_options *options)
+{
+	switch (profile) {
+	case AEDB_PROFILE_DEFAULT:
+		return 0;
+	case AEDB_PROFILE_PRODUCTION:
+		options->durability = AEDB_FULL;
+		options->recovery = AEDB_STRICT;
+		options->must_have_key = true;
+		return 0;
+	case AEDB_PROFILE_DEVELOPMENT:
+		options->durability = AEDB_OS;
+		options->recovery = AEDB_PERMISSIVE;
+		return 0;
+	case AEDB_PROFILE_LOW_LATENCY:
+		options->durability = AEDB_BATCH;
+		options->sync_interval_ms = 2;
+		return 0;
+	}
+	return err_set(AEDB_INVALID, "profile %u: there is none such",
+		       (unsigned)profile);
+}
+
 static int check_range(const char *name, uint64_t value, uint64_t low,
 		       uint64_t high)
 {
@@ -39,6 +62,32 @@ static int check_range(const char *name, uint64_t value, uint64_t low,
 		return err_set(AEDB_INVALID,
 			       "option %s is %" PRIu64 ", it must be from %" PRIu64
 			       " to %" PRIu64, name, value, low, high);
+	return 0;
+}
+
+/* What one option says of another. */
+static int check_together(const struct aedb_options *o)
+{
+	if (o->cache_bytes > o->memory_bytes)
+		return err_set(AEDB_INVALID,
+			       "option cache_bytes is %" PRIu64 ", more than the %"
+			       PRIu64 " of memory_bytes, of which it is a part",
+			       o->cache_bytes, o->memory_bytes);
+	if (o->history_s && !o->history_bytes)
+		return err_set(AEDB_INVALID,
+			       "option history_s is %" PRIu32 " and history_bytes 0: "
+			       "a history wants both", o->history_s);
+	if (o->history_bytes && !o->history_s)
+		return err_set(AEDB_INVALID,
+			       "option history_bytes is %" PRIu64 " and history_s 0: "
+			       "a history wants both", o->history_bytes);
+	if (o->hmac_key_bytes && !o->hmac_key)
+		return err_set(AEDB_INVALID,
+			       "option hmac_key_bytes is %zu and hmac_key NULL: the "
+			       "manifest would not be signed", o->hmac_key_bytes);
+	if (o->must_have_key && !o->hmac_key)
+		return err_set(AEDB_INVALID, "option must_have_key is set, and "
+			       "there is no hmac_key");
 	return 0;
 }
 
@@ -51,6 +100,7 @@ int open_options_check(const struct aedb_options *o)
 		{ "mode", o->mode, 0, AEDB_OPEN_READ_ONLY },
 		{ "durability", o->durability, 0, AEDB_OS },
 		{ "recovery", o->recovery, 0, AEDB_PERMISSIVE },
+		{ "maintenance", o->maintenance, 0, AEDB_ON_CALL },
 		{ "sync_interval_ms", o->sync_interval_ms, 1, 60000 },
 		{ "key_bytes_max", o->key_bytes_max, 1, 4000 },
 		{ "txn_bytes_max", o->txn_bytes_max, 64 << 10, 1 << 30 },
@@ -58,15 +108,12 @@ int open_options_check(const struct aedb_options *o)
 		{ "batches_max", o->batches_max, 1, 1000000 },
 		{ "memory_bytes", o->memory_bytes, 16 << 10, UINT64_MAX },
 		{ "inline_bytes_max", o->inline_bytes_max, 0, 65536 },
-		{ "cache_bytes", o->cache_bytes, 0, o->memory_bytes },
 		{ "checkpoint_log_bytes", o->checkpoint_log_bytes, 64 << 10,
 		  UINT64_C(1) << 40 },
 		{ "checkpoint_ops", o->checkpoint_ops, 1000, 1000000000 },
 		{ "checkpoint_interval_s", o->checkpoint_interval_s, 1, 86400 },
-		{ "history_s", o->history_s, o->history_bytes ? 1 : 0,
-		  UINT32_MAX },
 		{ "history_bytes", o->history_bytes,
-		  o->history_s ? 64 << 10 : 0, UINT64_C(1) << 60 },
+		  o->history_bytes ? 64 << 10 : 0, UINT64_C(1) << 60 },
 		{ "wal_file_bytes", o->wal_file_bytes, 64 << 10, 1 << 30 },
 		{ "log_keep_bytes", o->log_keep_bytes, 0, UINT64_C(1) << 40 },
 		{ "backup_log_bytes", o->backup_log_bytes, 0, UINT64_C(1) << 40 },
@@ -79,5 +126,5 @@ int open_options_check(const struct aedb_options *o)
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]) && rc == 0; i++)
 		rc = check_range(ranges[i].name, ranges[i].value, ranges[i].low,
 				 ranges[i].high);
-	return rc;
+	return rc < 0 ? rc : check_together(o);
 }

@@ -8,7 +8,8 @@
 
 #include "types.h"
 
-/* AEDB_INVALID naming the option that is out of its range. */
+/* AEDB_INVALID naming the option that is out of its range, or the two that do
+ * not go together. */
 int open_options_check(const struct aedb_options *o);
 
 #endif

@@ -306,6 +306,90 @@ TEST(option_ranges, "an option out of its range is refused by name")
 	REFUSED(log_keep_bytes, (UINT64_C(1) << 40) + 1);
 	REFUSED(backup_log_bytes, (UINT64_C(1) << 40) + 1);
 	REFUSED(hmac_key_bytes, 0, 15, 65);
+	REFUSED(maintenance, 2);
+	REFUSED(history_bytes, 1, (64 << 10) - 1, (UINT64_C(1) << 60) + 1);
+}
+
+TEST(options_together, "options that do not go together are refused, and both named")
+{
+	static const struct {
+		const char *wanted[2];
+		struct aedb_options o;	/* what is not zero is set */
+	} bad[] = {
+		{ { "cache_bytes is 1048577", "memory_bytes" },
+		  { .memory_bytes = 1 << 20, .cache_bytes = (1 << 20) + 1 } },
+		{ { "history_s is 60", "history_bytes" }, { .history_s = 60 } },
+		{ { "history_bytes is 65536", "history_s" },
+		  { .history_bytes = 64 << 10 } },
+		{ { "hmac_key_bytes is 32", "hmac_key NULL" },
+		  { .hmac_key_bytes = 32 } },
+		{ { "must_have_key", "hmac_key" }, { .must_have_key = true } },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct aedb_options o;
+
+		aedb_options_init(&o);
+		if (bad[i].o.memory_bytes)
+			o.memory_bytes = bad[i].o.memory_bytes;
+		o.cache_bytes = bad[i].o.cache_bytes;
+		o.history_s = bad[i].o.history_s;
+		o.history_bytes = bad[i].o.history_bytes;
+		o.hmac_key_bytes = bad[i].o.hmac_key_bytes;
+		o.must_have_key = bad[i].o.must_have_key;
+		option_refused(o, bad[i].wanted[0]);
+		CHECK_THAT(strstr(aedb_error_message(), bad[i].wanted[1]),
+			   "\"%s\" does not name %s", aedb_error_message(),
+			   bad[i].wanted[1]);
+	}
+}
+
+static void profile_opens(enum aedb_profile profile, const uint8_t *key)
+{
+	struct aedb_options o = options_of(AEDB_OPEN_NEW);
+	struct simdisk *disk = simdisk_new(1);
+	struct aedb *db;
+
+	o.hmac_key = key;
+	o.hmac_key_bytes = key ? 16 : 0;
+	CHECK_OK(aedb_options_profile(profile, &o));
+	CHECK_OK(db_open(simdisk_vfs(disk), "simdisk", &o, &db));
+	CHECK_OK(aedb_close(db));
+	simdisk_free(disk);
+}
+
+TEST(profiles, "a profile sets what it is about, leaves the rest, and can be opened with")
+{
+	static const uint8_t key[16] = { 1 };
+	struct aedb_options o, plain;
+
+	aedb_options_init(&plain);
+	o = plain;
+	CHECK_OK(aedb_options_profile(AEDB_PROFILE_DEFAULT, &o));
+	CHECK(memcmp(&o, &plain, sizeof(o)) == 0);
+	o.durability = AEDB_OS;
+	o.recovery = AEDB_PERMISSIVE;
+	o.memory_bytes = 1 << 20;
+	CHECK_OK(aedb_options_profile(AEDB_PROFILE_PRODUCTION, &o));
+	CHECK_EQ(o.durability, AEDB_FULL);
+	CHECK_EQ(o.recovery, AEDB_STRICT);
+	CHECK(o.must_have_key);
+	CHECK_EQ(o.memory_bytes, 1 << 20);
+	o = plain;
+	CHECK_OK(aedb_options_profile(AEDB_PROFILE_DEVELOPMENT, &o));
+	CHECK_EQ(o.durability, AEDB_OS);
+	CHECK_EQ(o.recovery, AEDB_PERMISSIVE);
+	CHECK(!o.must_have_key);
+	o = plain;
+	CHECK_OK(aedb_options_profile(AEDB_PROFILE_LOW_LATENCY, &o));
+	CHECK_EQ(o.durability, AEDB_BATCH);
+	CHECK_EQ(o.sync_interval_ms, 2);
+	CHECK_EQ(o.recovery, AEDB_STRICT);
+	CHECK_EQ(aedb_options_profile((enum aedb_profile)4, &o), AEDB_INVALID);
+	CHECK(strstr(aedb_error_message(), "profile 4"));
+	profile_opens(AEDB_PROFILE_PRODUCTION, key);
+	profile_opens(AEDB_PROFILE_DEVELOPMENT, NULL);
+	profile_opens(AEDB_PROFILE_LOW_LATENCY, NULL);
 }
 
 /* Signatures. */

@@ -1,9 +1,13 @@
 /*
- * The command line of aedbfs: aedbfs [-f] [-o OPTION,…] DATABASE DIRECTORY, and
- * that of a helper of mount(8), known by the program's name:
+ * The command line of aedbfs: aedbfs [-f] [--config FILE] [-o OPTION,…] DATABASE
+ * DIRECTORY, and that of a helper of mount(8), known by the program's name:
  * mount.aedbfs DATABASE DIRECTORY [-sfnv] [-N NAMESPACE] [-o OPTION,…] [-t TYPE].
  *
- * Pure: it looks at nothing but its arguments. Not thread-safe (getopt).
+ * What a profile says holds under what the configuration file says, and that
+ * under what the command line says, in whatever order they are named.
+ *
+ * It looks at nothing but its arguments and the configuration file they name.
+ * Not thread-safe (getopt).
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -24,8 +28,15 @@ enum options_action {
 };
 
 #define OPTIONS_KERNEL_BYTES 128
-#define OPTIONS_MESSAGE_BYTES 256
+#define OPTIONS_MESSAGE_BYTES 1024
 #define OPTIONS_PATH_BYTES 256
+
+/* What is looked for while all is read; everything else is passed over. */
+enum options_pass {
+	OPTIONS_PASS_FIRST,	/* which file there is, and whether it is read */
+	OPTIONS_PASS_PROFILE,
+	OPTIONS_PASS_REST,
+};
 
 struct options {
 	enum options_action action;
@@ -44,15 +55,19 @@ struct options {
 	uint32_t batch_age_s;		/* at which the mount aborts a batch */
 	char key_file[OPTIONS_PATH_BYTES];	/* "": the manifest is not signed */
 	char backup_dir[OPTIONS_PATH_BYTES];	/* "": beside the database */
-	bool wants_history_bytes;	/* while -o is read */
+	char config_file[OPTIONS_PATH_BYTES];	/* "": none */
+	enum aedb_profile profile;
+	enum options_pass pass;		/* while options are read */
+	bool wants_history_bytes;	/* likewise */
+	bool has_sync_interval;		/* where they are read */
 	struct shown shown;
 	char kernel[OPTIONS_KERNEL_BYTES];	/* for the kernel: "noexec,sync" */
 	unsigned long kernel_flags;	/* the same as MS_ bits, with ro */
 	char message[OPTIONS_MESSAGE_BYTES];	/* what is wrong with argv */
 };
 
-/* Reads argv over the defaults. AEDB_INVALID with ret->message set, naming the
- * argument. */
+/* Reads argv and its configuration file over the defaults. AEDB_INVALID with
+ * ret->message set, naming the argument, or file, line and option. */
 int options_parse(int argc, char **argv, struct options *ret);
 void options_print_help(FILE *out);
 /* As the option durability= names it. Static. */

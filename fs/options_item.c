@@ -13,7 +13,6 @@
 
 #include "path.h"
 
-#define ITEM_BYTES_MAX OPTIONS_PATH_BYTES
 #define SIZE_BYTES_MAX (UINT64_C(1) << 50)
 #define HISTORY_BYTES_MIN (UINT64_C(64) << 10)
 #define BATCHES_MAX 1023	/* that numbers of files tell apart */
@@ -151,6 +150,9 @@ static int parse_count(struct options *options, const struct count *count,
 				      "%s from %u to %u", count->option, text,
 				      count->unit, count->min, count->max);
 	small = (uint32_t)v;
+	options->has_sync_interval |= count->field ==
+				      offsetof(struct aedb_options,
+					       sync_interval_ms);
 	memcpy((char *)&options->engine + count->field, &small, sizeof(small));
 	return 0;
 }
@@ -261,6 +263,21 @@ static const char *const durabilities[] = {
 	[AEDB_FULL] = "full",
 	[AEDB_BATCH] = "batch",
 	[AEDB_OS] = "os",
+	NULL,
+};
+
+static const char *const recoveries[] = {
+	[AEDB_STRICT] = "strict",
+	[AEDB_PERMISSIVE] = "permissive",
+	NULL,
+};
+
+static const char *const profiles[] = {
+	[AEDB_PROFILE_DEFAULT] = "default",
+	[AEDB_PROFILE_PRODUCTION] = "production",
+	[AEDB_PROFILE_DEVELOPMENT] = "development",
+	[AEDB_PROFILE_LOW_LATENCY] = "low_latency",
+	NULL,
 };
 
 const char *options_durability_name(const struct options *options)
@@ -268,15 +285,69 @@ const char *options_durability_name(const struct options *options)
 	return durabilities[options->engine.durability];
 }
 
+/* Which of the words it is; they end with NULL. */
+static bool find_word(const char *text, const char *const *words, unsigned *ret)
+{
+	for (unsigned i = 0; words[i]; i++)
+		if (!strcmp(text, words[i])) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
 static int parse_durability(struct options *options, const char *text)
 {
-	for (size_t i = 0; i < sizeof(durabilities) / sizeof(*durabilities); i++)
-		if (!strcmp(text, durabilities[i])) {
-			options->engine.durability = (enum aedb_durability)i;
-			return 0;
-		}
-	return options_refuse(options, "option durability=%s: not batch, full "
-			      "or os", text);
+	unsigned i;
+
+	if (!find_word(text, durabilities, &i))
+		return options_refuse(options, "option durability=%s: not batch, "
+				      "full or os", text);
+	options->engine.durability = (enum aedb_durability)i;
+	return 0;
+}
+
+static int parse_recovery(struct options *options, const char *text)
+{
+	unsigned i;
+
+	if (!find_word(text, recoveries, &i))
+		return options_refuse(options, "option recovery=%s: not strict "
+				      "or permissive", text);
+	options->engine.recovery = (enum aedb_recovery)i;
+	return 0;
+}
+
+static int parse_profile(struct options *options, const char *text)
+{
+	unsigned i;
+
+	if (!find_word(text, profiles, &i))
+		return options_refuse(options, "option profile=%s: not default, "
+				      "production, development or low_latency",
+				      text);
+	options->profile = (enum aedb_profile)i;
+	return 0;
+}
+
+static int parse_path(struct options *options, const char *name,
+		      const char *text, char ret[OPTIONS_PATH_BYTES])
+{
+	if (!*text)
+		return options_refuse(options, "option %s=: no path", name);
+	if (strlen(text) >= OPTIONS_PATH_BYTES)
+		return options_refuse(options, "option %s: the path is longer "
+				      "than %d bytes", name,
+				      OPTIONS_PATH_BYTES - 1);
+	strcpy(ret, text);
+	return 0;
+}
+
+int options_item_set_config(struct options *options, const char *path)
+{
+	return options->pass == OPTIONS_PASS_FIRST ?
+		       parse_path(options, "config", path,
+				  options->config_file) : 0;
 }
 
 /* The items of -o. */
@@ -411,16 +482,16 @@ static int apply_value(struct options *options, const char *name, char *text)
 		return parse_history(options, text);
 	if (!strcmp(name, "batch_age"))
 		return parse_batch_age(options, text);
-	if (!strcmp(name, "key_file")) {
-		strcpy(options->key_file, text);
-		return *text ? 0 : options_refuse(options, "option key_file=: "
-						  "no file");
-	}
-	if (!strcmp(name, "backup_dir")) {
-		strcpy(options->backup_dir, text);
-		return *text ? 0 : options_refuse(options, "option "
-						  "backup_dir=: no directory");
-	}
+	if (!strcmp(name, "recovery"))
+		return parse_recovery(options, text);
+	if (!strcmp(name, "profile"))
+		return parse_profile(options, text);
+	if (!strcmp(name, "config"))
+		return options_item_set_config(options, text);
+	if (!strcmp(name, "key_file"))
+		return parse_path(options, name, text, options->key_file);
+	if (!strcmp(name, "backup_dir"))
+		return parse_path(options, name, text, options->backup_dir);
 	if (is_ignored_value(name) || options->is_sloppy)
 		return 0;
 	return options_refuse(options, "unknown option: %s=%s", name, text);
@@ -430,10 +501,26 @@ static bool wants_value(const char *name)
 {
 	static const char *const names[] = {
 		"uid", "gid", "umask", "fmask", "dmask", "durability",
-		"history", "batch_age", "key_file", "backup_dir", NULL,
+		"history", "batch_age", "key_file", "backup_dir", "recovery",
+		"profile", "config", NULL,
 	};
 
 	return is_among(name, names) || find_count(name) || find_size(name);
+}
+
+static enum options_pass pass_of(const char *item)
+{
+	static const struct { const char *name; enum options_pass pass; } table[] = {
+		{ "config", OPTIONS_PASS_FIRST },
+		{ "remount", OPTIONS_PASS_FIRST },
+		{ "profile", OPTIONS_PASS_PROFILE },
+	};
+	size_t n = strcspn(item, "=");
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (strlen(table[i].name) == n && !memcmp(table[i].name, item, n))
+			return table[i].pass;
+	return OPTIONS_PASS_REST;
 }
 
 static int apply_item(struct options *options, char *item)
@@ -445,6 +532,8 @@ static int apply_item(struct options *options, char *item)
 		return parse_history_bytes(options, item);
 	if (history_check(options) < 0)
 		return AEDB_INVALID;
+	if (pass_of(item) != options->pass)
+		return 0;
 	if (!text && wants_value(item))
 		return options_refuse(options, "option %s wants a value: %s=…",
 				      item, item);
@@ -454,10 +543,16 @@ static int apply_item(struct options *options, char *item)
 	return apply_value(options, item, text);
 }
 
-/* Items are separated by commas; "\," is a comma in one. */
+int options_item_apply(struct options *options, char *item)
+{
+	int rc = apply_item(options, item);
+
+	return rc < 0 ? rc : history_check(options);
+}
+
 int options_item_apply_list(struct options *options, const char *list)
 {
-	char item[ITEM_BYTES_MAX];
+	char item[OPTIONS_ITEM_BYTES_MAX];
 	size_t n = 0;
 	int rc = 0;
 

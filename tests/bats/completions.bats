@@ -33,6 +33,9 @@ bash_prepare() {
 		'077,durability=batch 077,durability=full 077,durability=os' ]
 	[ "$(replies 'aedbfs --v')" = --version ]
 	[ "$(replies 'aedb mount -o noxa')" = noxattr ]
+	[ "$(replies 'aedbfs --c')" = --config ]
+	touch "$BATS_TEST_TMPDIR/config"
+	[ "$(replies "aedbfs --config $BATS_TEST_TMPDIR/con")" = "$BATS_TEST_TMPDIR/config" ]
 }
 
 @test "bash completes commands, their options, and directories" {

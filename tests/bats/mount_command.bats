@@ -82,6 +82,23 @@ in_namespace() {
 		! mountpoint -q "$MNT"'
 }
 
+@test "a line of fstab names a configuration file, which mount -s does not make lax" {
+	in_namespace '
+		printf "umask=077\nnoexec\nro\n" >config
+		line="${S// /\\040} ${P// /\\040}"
+		echo "$line aedbfs noauto,config=${DIR// /\\040}/config 0 0" >fstab
+		mount --fstab "$PWD/fstab" "$P"
+		[ "$(stat -c %a "$MNT")" = 700 ]
+		case ,$(options), in ,ro,*,noexec,*) ;; *) exit 1 ;; esac
+		gone
+		echo frob >>config
+		status=0
+		mount -s -t aedbfs -o config="$DIR/config" "$S" "$P" >said 2>&1 || status=$?
+		cat said
+		[ $status = 1 ]
+		grep -qF "config:4: unknown option: frob" said'
+}
+
 @test "a remount changes ro and rw, refuses with open writers, and keeps the rest" {
 	in_namespace '
 		mount -t aedbfs -o durability=full "$S" "$P"

@@ -46,6 +46,62 @@ scope_make() { mkdir -p "$MNT/p/s"; }
 	refused 2 "want a directory" "$DB"
 }
 
+@test "a configuration file is found from where one is, and the command line overrides it" {
+	mkdir "$DIR/etc"
+	printf '%s\n' '# a comment' 'ro' 'memory=16M' "uid = 1234" >"$DIR/etc/notes"
+	cd "$DIR/etc"
+	mount_start --config notes
+	[[ ",$(mount_field OPTIONS)," == *,ro,* ]]
+	[ "$(stat -c %u "$MNT")" = 1234 ]
+	mount_stop
+	mount_start -o rw,uid=77,config=notes
+	[[ ",$(mount_field OPTIONS)," == *,rw,* ]]
+	[ "$(stat -c %u "$MNT")" = 77 ]
+}
+
+@test "what is wrong with a configuration file is named with file and line, with status 2" {
+	printf 'ro\n\nfrob=1\n' >"$DIR/c"
+	refused 2 "$DIR/c:3: unknown option: frob=1" --config "$DIR/c" "$DB" "$MNT"
+	refused 2 "$DIR/d: No such file or directory" -o config="$DIR/d" "$DB" "$MNT"
+	echo create >"$DIR/c"
+	refused 2 "want a directory" --config "$DIR/c" "$DIR/new"
+	[ ! -e "$DIR/new" ]
+}
+
+@test "the profile production serves a signed database only, with its key" {
+	head -c 32 /dev/zero | tr '\0' k >"$DIR/key"
+	refused 2 "option profile=production wants a key_file=" -o profile=production "$DB" "$MNT"
+	refused 3 "not signed" -o profile=production,key_file="$DIR/key" "$DB" "$MNT"
+	DB=$DIR/signed
+	printf '%s\n' profile=production key_file="$DIR/key" create >"$DIR/c"
+	mount_start --config "$DIR/c"
+	grep -qx 'durability full' "$MNT/.status"
+	scope_make
+	echo v >"$MNT/p/s/k"
+	mount_stop
+	refused 3 "signed" "$DIR/signed" "$MNT"
+}
+
+@test "the profile development mounts a damaged database, and says what was lost" {
+	mount_start
+	scope_make
+	for i in 1 2 3 4; do
+		head -c 5000 /dev/zero | tr '\0' "$i" >"$MNT/p/s/k$i"
+		sync -f "$MNT/p/s/k$i"
+	done
+	kill -9 "$(mount_pid)"
+	fusermount3 -uz "$MNT"
+	log=$(grep -l 2222 "$DB"/wal/* | head -1)
+	at=$(grep -obaF 2222 "$log" | head -1)
+	printf X | dd of="$log" bs=1 seek="${at%%:*}" conv=notrunc status=none
+	refused 5 "wal/" "$DB" "$MNT"
+	aedbfs -f -o profile=development "$DB" "$MNT" 2>"$DIR/said" 3>&- 4>&- &
+	wait_for 20 grep -q "is mounted" "$DIR/said"
+	grep -q "wal/" "$DIR/said"
+	mount_stop
+	wait
+}
+
 @test "a missing database is named, with status 1, and nothing is made" {
 	refused 1 "$DIR/none" "$DIR/none" "$MNT"
 	[ ! -e "$DIR/none" ]

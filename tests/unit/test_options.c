@@ -2,7 +2,10 @@
 #include "check.h"
 #include "options.h"
 
+#include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Parses a NULL-ended list of arguments. */
 #define PARSE(ret, ...) parse((ret), (char *[]){ "aedbfs", __VA_ARGS__, NULL })
@@ -46,7 +49,7 @@ TEST(options_all, "every option is understood, in any place")
 
 	CHECK_OK(PARSE(&o, "db", "-f", "-o", "ro,allow_other,uid=1,gid=4294967294",
 		       "mnt", "-oumask=077,noxattr,durability=full,memory=2G",
-		       "-o", "sync_interval=60000"));
+		       "-o", "recovery=permissive"));
 	CHECK(o.is_foreground && o.is_read_only && o.has_allow_other &&
 	      o.has_no_xattr);
 	CHECK(o.shown.has_uid && o.shown.has_gid && o.shown.has_file_mask &&
@@ -57,7 +60,10 @@ TEST(options_all, "every option is understood, in any place")
 	CHECK_EQ(o.shown.dir_mask, 077);
 	CHECK_EQ(o.engine.durability, AEDB_FULL);
 	CHECK_EQ(o.engine.memory_bytes, INT64_C(2) << 30);
+	CHECK_EQ(o.engine.recovery, AEDB_PERMISSIVE);
+	CHECK_OK(PARSE(&o, "-o", "sync_interval=60000", "db", "mnt"));
 	CHECK_EQ(o.engine.sync_interval_ms, 60000);
+	CHECK_EQ(o.engine.recovery, AEDB_STRICT);
 	CHECK_OK(PARSE(&o, "-o", "create,durability=os,memory=1048576", "db", "mnt"));
 	CHECK(o.creates);
 	CHECK_EQ(o.engine.durability, AEDB_OS);
@@ -238,6 +244,9 @@ TEST(options_refused, "what is wrong is named")
 		      "1000 to 1000000000", "-o", "checkpoint_ops=1", "db", "mnt");
 	CHECK_REFUSED("options create and ro exclude each other", "-o",
 		      "create,ro", "db", "mnt");
+	CHECK_REFUSED("option sync_interval is for durability=batch, not for "
+		      "durability=full", "-o", "sync_interval=5,durability=full",
+		      "db", "mnt");
 	CHECK_REFUSED("options allow_other and allow_root exclude each other", "-o",
 		      "allow_root,allow_other", "db", "mnt");
 }
@@ -259,6 +268,7 @@ TEST(options_values, "values out of their range are refused")
 		"compaction_rate=64MB", "compaction_rate=00x",
 		"batches_max=0", "batches_max=1024", "batch_age=0", "batch_age=1y",
 		"history=0", "history=1y", "history=9999999999", "history=8000w",
+		"recovery=", "recovery=never", "profile=", "profile=fast",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -281,6 +291,212 @@ TEST(options_long, "an option of any length does no harm")
 	memset(item, 'x', sizeof(item) - 1);
 	CHECK_EQ(PARSE(&o, "-o", item, "db", "mnt"), AEDB_INVALID);
 	CHECK(strncmp(o.message, "option too long: xxx", 20) == 0);
+}
+
+/* The configuration file. */
+
+struct config {
+	char directory[64], path[80];
+};
+
+static void config_write(struct config *config, const void *text, size_t n)
+{
+	FILE *file = fopen(config->path, "w");
+
+	CHECK(file);
+	CHECK_EQ(fwrite(text, 1, n, file), n);
+	CHECK_EQ(fclose(file), 0);
+}
+
+static void config_make(struct config *config, const char *text)
+{
+	const char *root = getenv("TMPDIR");
+
+	snprintf(config->directory, sizeof(config->directory), "%.40s/aedb-XXXXXX",
+		 root ? root : "/tmp");
+	CHECK(mkdtemp(config->directory));
+	snprintf(config->path, sizeof(config->path), "%s/c", config->directory);
+	config_write(config, text, strlen(text));
+}
+
+static void config_remove(struct config *config)
+{
+	unlink(config->path);
+	CHECK_EQ(rmdir(config->directory), 0);
+}
+
+/* What such a file is refused with, behind its name. */
+static void check_config_refused(const char *text, const char *wanted)
+{
+	struct config config;
+	struct options o;
+
+	config_make(&config, text);
+	CHECK_EQ(PARSE(&o, "--config", config.path, "db", "mnt"), AEDB_INVALID);
+	CHECK_STR(o.message + strlen(config.path), wanted);
+	CHECK(strncmp(o.message, config.path, strlen(config.path)) == 0);
+	config_remove(&config);
+}
+
+TEST(config, "a file has the options of -o, one a line, with blanks and comments")
+{
+	static char comment[2000];
+	struct config config;
+	char list[120], text[2500];
+	struct options o;
+
+	memset(comment, '#', sizeof(comment) - 1);
+	snprintf(text, sizeof(text), "# memory=1M\n%s\n\n  ro\r\n"
+		 "\tmemory = 2G \nhistory=7d,1G\nuid=7\nuid=8\nnoexec\n"
+		 "key_file=/a b,c\\d#e\ncheckpoint_ops=2000", comment);
+	config_make(&config, text);
+	snprintf(list, sizeof(list), "config=%s", config.path);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(i ? PARSE(&o, "-o", list, "db", "mnt") :
+			     PARSE(&o, "--config", config.path, "db", "mnt"));
+		CHECK(o.is_read_only && o.shown.has_uid);
+		CHECK_EQ(o.engine.memory_bytes, INT64_C(2) << 30);
+		CHECK_EQ(o.engine.history_s, 7 * 86400);
+		CHECK_EQ(o.engine.history_bytes, 1 << 30);
+		CHECK_EQ(o.shown.uid, 8);
+		CHECK_STR(o.kernel, "noexec");
+		CHECK_EQ(o.kernel_flags, MS_RDONLY | MS_NOEXEC);
+		CHECK_STR(o.key_file, "/a b,c\\d#e");
+		CHECK_EQ(o.engine.checkpoint_ops, 2000);
+	}
+	config_remove(&config);
+}
+
+TEST(config_overridden, "the command line overrides the file, wherever it names it")
+{
+	struct config config;
+	struct options o;
+
+	config_make(&config, "memory=1G\nuid=7\ncreate\nallow_other\n"
+		    "sync_interval=5\nbatches_max=5");
+	CHECK_OK(PARSE(&o, "-o", "memory=2G,ro,allow_root,durability=os", "db",
+		       "mnt", "--config", config.path));
+	CHECK_EQ(o.engine.memory_bytes, INT64_C(2) << 30);
+	CHECK_EQ(o.shown.uid, 7);
+	CHECK_EQ(o.engine.batches_max, 5);
+	CHECK_EQ(o.engine.durability, AEDB_OS);
+	CHECK(o.is_read_only && !o.creates);
+	CHECK(o.has_allow_root && !o.has_allow_other);
+	CHECK_OK(PARSE(&o, "--config", config.path, "db", "mnt"));
+	CHECK(o.creates && o.has_allow_other && !o.has_allow_root);
+	CHECK_EQ(o.engine.sync_interval_ms, 5);
+	config_remove(&config);
+}
+
+TEST(config_refused, "what is wrong in a file is named with its line")
+{
+	check_config_refused("ro\n\nfrob\n", ":3: unknown option: frob");
+	check_config_refused("frob=1", ":1: unknown option: frob=1");
+	check_config_refused("ro,rw", ":1: unknown option: ro,rw");
+	check_config_refused("memory=1K", ":1: option memory=1K: not a size of 1M "
+			     "or more, in bytes or with K, M, G or T");
+	check_config_refused("\nuid", ":2: option uid wants a value: uid=…");
+	check_config_refused("history=7d\n1G\n", ":1: option history wants a time "
+			     "and a size: history=TIME,BYTES");
+	check_config_refused("config=x", ":1: option config=x stands on the "
+			     "command line only");
+	check_config_refused("remount", ":1: option remount stands on the "
+			     "command line only");
+	check_config_refused("profile=fast", ":1: option profile=fast: not "
+			     "default, production, development or low_latency");
+	check_config_refused("create\nro", ": options create and ro exclude each "
+			     "other");
+	check_config_refused("durability=os\nsync_interval=5", ": option "
+			     "sync_interval is for durability=batch, not for "
+			     "durability=os");
+}
+
+TEST(config_unreadable, "a file that is none, too long or no text is refused")
+{
+	static char text[(64 << 10) + 1];
+	struct config config;
+	struct options o;
+
+	memset(text, '\n', sizeof(text));
+	config_make(&config, "");
+	CHECK_OK(PARSE(&o, "--config", config.path, "db", "mnt"));
+	config_write(&config, text, sizeof(text) - 1);
+	CHECK_OK(PARSE(&o, "--config", config.path, "db", "mnt"));
+	config_write(&config, text, sizeof(text));
+	CHECK_EQ(PARSE(&o, "--config", config.path, "db", "mnt"), AEDB_INVALID);
+	CHECK(strstr(o.message, "/c: longer than 64K"));
+	config_write(&config, "ro\0rw", 5);
+	CHECK_EQ(PARSE(&o, "--config", config.path, "db", "mnt"), AEDB_INVALID);
+	CHECK(strstr(o.message, "/c: not text"));
+	CHECK_EQ(PARSE(&o, "--config", config.directory, "db", "mnt"), AEDB_INVALID);
+	CHECK(strstr(o.message, ": not a regular file"));
+	CHECK_EQ(unlink(config.path), 0);
+	CHECK_EQ(PARSE(&o, "--config", config.path, "db", "mnt"), AEDB_INVALID);
+	CHECK(strstr(o.message, "/c: No such file or directory"));
+	CHECK_EQ(mkfifo(config.path, 0600), 0);
+	CHECK_EQ(PARSE(&o, "--config", config.path, "db", "mnt"), AEDB_INVALID);
+	CHECK(strstr(o.message, "/c: not a regular file"));
+	config_remove(&config);
+	CHECK_REFUSED("option --config wants a value", "db", "mnt", "--config");
+	CHECK_REFUSED("option config wants a value: config=…", "db", "mnt", "-o",
+		      "config");
+	CHECK_REFUSED("option config=: no path", "db", "mnt", "--config", "");
+}
+
+TEST(config_mount, "mount(8)'s helper reads a file, a remount of it does not, and "
+     "no misspelt name passes in it")
+{
+	struct config config;
+	char list[120];
+	struct options o;
+
+	config_make(&config, "noexec\nmemory=1G");
+	snprintf(list, sizeof(list), "nofail,config=%s", config.path);
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-o", list, NULL }));
+	CHECK_EQ(o.engine.memory_bytes, 1 << 30);
+	config_write(&config, "ro", 2);
+	snprintf(list, sizeof(list), "rw,config=%s", config.path);
+	CHECK_OK(PARSE(&o, "-o", list, "db", "mnt"));
+	CHECK(!o.is_read_only);
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-o", list, NULL }));
+	CHECK(o.is_read_only);
+	CHECK_EQ(o.kernel_flags, MS_RDONLY);
+	config_write(&config, "frob", 4);
+	CHECK_EQ(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-s", "-o", list,
+		NULL }), AEDB_INVALID);
+	snprintf(list, sizeof(list), "remount,ro,create,config=%s", config.path);
+	CHECK_OK(parse_as_mount(&o, (char *[]){ "", "db", "mnt", "-o", list, NULL }));
+	CHECK_EQ(o.kernel_flags, MS_RDONLY);
+	config_remove(&config);
+}
+
+TEST(options_profiles, "a profile holds under the file and the command line")
+{
+	struct config config;
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "-o", "key_file=k,profile=production", "db", "mnt"));
+	CHECK_EQ(o.engine.durability, AEDB_FULL);
+	CHECK_EQ(o.engine.recovery, AEDB_STRICT);
+	CHECK_REFUSED("option profile=production wants a key_file=", "-o",
+		      "profile=production", "db", "mnt");
+	CHECK_OK(PARSE(&o, "-o", "recovery=strict,profile=development", "db", "mnt"));
+	CHECK_EQ(o.engine.durability, AEDB_OS);
+	CHECK_EQ(o.engine.recovery, AEDB_STRICT);
+	CHECK_OK(PARSE(&o, "-o", "profile=low_latency,profile=default", "db", "mnt"));
+	CHECK_EQ(o.engine.sync_interval_ms, 10);
+	CHECK_OK(PARSE(&o, "-o", "sync_interval=3,profile=low_latency", "db", "mnt"));
+	CHECK_EQ(o.engine.durability, AEDB_BATCH);
+	CHECK_EQ(o.engine.sync_interval_ms, 3);
+	config_make(&config, "durability=full\nprofile=low_latency\n");
+	CHECK_OK(PARSE(&o, "--config", config.path, "db", "mnt"));
+	CHECK_EQ(o.engine.durability, AEDB_FULL);
+	CHECK_EQ(o.engine.sync_interval_ms, 2);
+	CHECK_OK(PARSE(&o, "-o", "profile=development", "--config", config.path,
+		       "db", "mnt"));
+	CHECK_EQ(o.engine.durability, AEDB_FULL);
+	CHECK_EQ(o.engine.recovery, AEDB_PERMISSIVE);
+	config_remove(&config);
 }
 
 int main(int argc, char **argv)

@@ -19,8 +19,8 @@
  * opens or looks into what lost its name gets -ESTALE, upon which the kernel walks
  * the path again and asks for each name.
  *
- * Of what is in a scope that the batch drops only what is open is seen to; other
- * nodes in it stand for nothing.
+ * Of what is in a scope that the batch drops only what is open, and what the batch
+ * moved out of it, is seen to; other nodes in it stand for nothing.
  *
  * Threads: guarded by the tree lock.
  */

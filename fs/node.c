@@ -158,6 +158,12 @@ size_t node_store_count(const struct node_store *store)
 	return store->index.n_nodes;
 }
 
+struct node *node_store_next(const struct node_store *store,
+			     const struct node *node)
+{
+	return node_index_next(&store->index, node);
+}
+
 uint64_t node_store_made(const struct node_store *store)
 {
 	return store->n_made;

@@ -106,6 +106,20 @@ void node_index_remove(struct node_index *index, struct node *node)
 		shrink(index);
 }
 
+struct node *node_index_next(const struct node_index *index,
+			     const struct node *node)
+{
+	size_t i = 0;
+
+	if (node && node->next_in_bucket)
+		return node->next_in_bucket;
+	if (node)
+		i = (size_t)(bucket_of(index, node->hash) - index->buckets) + 1;
+	while (i < index->n_buckets && !index->buckets[i])
+		i++;
+	return i < index->n_buckets ? index->buckets[i] : NULL;
+}
+
 size_t node_index_bytes(const struct node_index *index)
 {
 	return index->n_buckets * sizeof(struct node *);

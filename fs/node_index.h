@@ -26,6 +26,10 @@ void node_index_add(struct node_index *index, struct node *node);
 void node_index_remove(struct node_index *index, struct node *node);
 /* The first node of the bucket where those with this hash are. */
 struct node *node_index_first(const struct node_index *index, uint32_t hash);
+/* All nodes, in any order, while none is added or removed: after NULL the first,
+ * NULL at the end. */
+struct node *node_index_next(const struct node_index *index,
+			     const struct node *node);
 size_t node_index_bytes(const struct node_index *index);
 
 #endif

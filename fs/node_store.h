@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct node;
 struct node_store;
 
 /* Owned; node_store_free. NULL when there is no memory. */
@@ -20,6 +21,10 @@ void node_store_free(struct node_store *store);
 size_t node_store_bytes(const struct node_store *store);
 /* But roots. */
 size_t node_store_count(const struct node_store *store);
+/* All of them, orphans too, in any order, while none is added, moved or given
+ * back: after NULL the first, NULL at the end. Borrowed. */
+struct node *node_store_next(const struct node_store *store,
+			     const struct node *node);
 /* How many were ever added. */
 uint64_t node_store_made(const struct node_store *store);
 

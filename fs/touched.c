@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "node_store.h"
 #include "told.h"
 
 #define ITEMS_MIN 16
@@ -541,6 +542,64 @@ static bool is_below_touched(const struct node *node)
 	return node != NULL;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const struct touched_key *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void sort_arrivals(struct touched *t)
+{
+	if (t->n_arrivals)
+		qsort(t->arrivals, t->n_arrivals, sizeof(*t->arrivals),
+		      compare_ids);
+}
+
+/* Where the object of this id comes to lie; NULL: it stays there or goes. */
+static const struct touched_key *arrival_of(const struct touched *t, uint64_t id)
+{
+	struct touched_key key = { .id = id };
+
+	return t->n_arrivals ? bsearch(&key, t->arrivals, t->n_arrivals,
+				       sizeof(key), compare_ids) : NULL;
+}
+
+/* Whether a scope that is known goes, and objects arrive that no change was seen
+ * to take away. */
+static bool has_left_unseen(const struct touched *t)
+{
+	size_t n_unseen = t->n_arrivals;
+	bool is_dropped = false;
+
+	for (size_t i = 0; i < t->n_nodes; i++) {
+		const struct node *node = t->nodes[i].node;
+
+		if (arrival_of(t, node->id))
+			n_unseen--;
+		else
+			is_dropped |= node->kind == NODE_SCOPE;
+	}
+	return is_dropped && n_unseen;
+}
+
+/* What moved out of a scope before that was dropped: a dropped scope is one change,
+ * so such nodes are found by their objects, among all. */
+static int take_left(struct touched *t)
+{
+	const struct node_store *store = t->tree->mount->nodes;
+	const struct node *root = tree_root(t->tree);
+	struct node *node = NULL;
+	int rc = 0;
+
+	if (!has_left_unseen(t))
+		return 0;
+	while (rc == 0 && (node = node_store_next(store, node)))
+		if (arrival_of(t, node->id) && node_is_above(root, node))
+			rc = add_moved(t, node);
+	return rc;
+}
+
 /* What is open in what may go or move. */
 static int take_open(struct touched *t)
 {
@@ -559,28 +618,11 @@ static int take_open(struct touched *t)
 	return 0;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	const struct touched_key *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /* Where each node's object lies afterwards, if it lies anywhere. */
 static void find_targets(struct touched *t)
 {
-	if (t->n_arrivals)
-		qsort(t->arrivals, t->n_arrivals, sizeof(*t->arrivals),
-		      compare_ids);
-	for (size_t i = 0; i < t->n_nodes; i++) {
-		struct touched_node *moved = &t->nodes[i];
-
-		if (t->n_arrivals)
-			moved->arrival = bsearch(&moved->from, t->arrivals,
-						 t->n_arrivals,
-						 sizeof(*t->arrivals),
-						 compare_ids);
-	}
+	for (size_t i = 0; i < t->n_nodes; i++)
+		t->nodes[i].arrival = arrival_of(t, t->nodes[i].node->id);
 }
 
 int touched_find(struct tree *tree, struct aedb_batch *batch,
@@ -594,6 +636,9 @@ int touched_find(struct tree *tree, struct aedb_batch *batch,
 				 .base_seq = info.base_seq };
 	if (!node_table_is_unused(tree->nodes) || told_anybody(tree_root(tree)))
 		rc = take_changes(ret);
+	sort_arrivals(ret);
+	if (rc == 0)
+		rc = take_left(ret);
 	if (rc == 0)
 		rc = take_open(ret);
 	if (rc < 0)

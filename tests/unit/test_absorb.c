@@ -845,6 +845,70 @@ TEST(replaced_directory, "what stays in a directory that the batch replaces keep
 	world_close(&w);
 }
 
+/* Paths in a tree from its root. */
+static struct fs from_root(const struct fs *fs, struct tree *tree)
+{
+	struct fs ret = *fs;
+
+	ret.tree = tree;
+	ret.scope = tree_root(tree);
+	return ret;
+}
+
+/* So many: it leaves out what is in some directories. */
+static void remember_all(struct world *w, size_t n)
+{
+	do {
+		forget_known(w);
+		remember(w, tree_root(w->fs.tree), NULL);
+	} while (w->n_known < n);
+	CHECK_EQ(w->n_known, n);
+}
+
+static void put_key(struct fs *fs, const char *key)
+{
+	CHECK_OK(aedb_put(node_directory(fs->scope)->scope, key, strlen(key),
+			  "v", 1));
+}
+
+TEST(left_scope, "what a batch moves out of a scope that it drops keeps its node")
+{
+	static const char *const moves[] = { "file", "made", "implicit" };
+	static struct world w;
+	struct fs live, batch;
+	char from[20], to[20];
+
+	world_open(&w);
+	fs_put(&w.fs, "file", "1");
+	fs_mkdir(&w.fs, "made");
+	fs_put(&w.fs, "made/a", "2");
+	put_key(&w.fs, "implicit/a");
+	live = from_root(&w.fs, w.fs.tree);
+	fs_mkdir(&live, "p/t");
+	/* A project, two scopes and what is in them. */
+	remember_all(&w, 3 + 5);
+	begin_batch(&w);
+	batch = from_root(&w.fs, w.batch->tree);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(from, sizeof(from), "p/s/%s", moves[i]);
+		snprintf(to, sizeof(to), "p/t/%s", moves[i]);
+		CHECK_OK(fs_rename(&batch, from, to, 0));
+	}
+	CHECK_OK(fs_rmdir(&batch, "p/s"));
+	committed = 0;
+	commit_and_check(&w);
+	CHECK_EQ(committed, 1);
+	for (size_t i = 0; i < w.n_known; i++) {
+		struct node *node = w.known[i].node;
+
+		if (node->kind == NODE_FILE || node->kind == NODE_DIR)
+			CHECK(node_is_above(tree_root(w.fs.tree), node));
+	}
+	CHECK_STR(fs_content(&live, "p/t/made/a"), "2");
+	forget_known(&w);
+	world_close(&w);
+}
+
 TEST(random_commits, "after any batch the live tree is as one opened afterwards")
 {
 	static struct world w;

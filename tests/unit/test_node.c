@@ -144,6 +144,32 @@ TEST(model, "nodes are found by parent and name through random moves, exchanges 
 
 #define MANY 200000
 
+TEST(walk, "a walk over the store meets each node of all tables once")
+{
+	struct node_store *store = node_store_new();
+	struct node_table *tables[] = { node_table_new(store),
+					node_table_new(store) };
+	static bool is_met[MANY];
+	struct node *node = NULL;
+	size_t n = 0;
+
+	CHECK(!node_store_next(store, NULL));
+	for (size_t i = 0; i < MANY; i++) {
+		node = node_add(tables[i % 2], node_table_root(tables[i % 2]),
+				numbered("%u", (unsigned)i), NODE_FILE);
+		node->id = i;
+	}
+	memset(is_met, 0, sizeof(is_met));
+	for (node = NULL; (node = node_store_next(store, node)); n++) {
+		CHECK(!is_met[node->id]);
+		is_met[node->id] = true;
+	}
+	CHECK_EQ(n, MANY);
+	node_table_free(tables[0]);
+	node_table_free(tables[1]);
+	node_store_free(store);
+}
+
 TEST(memory, "a node of a key with a usual name takes at most 96 bytes, and they come back")
 {
 	struct node_store *store = node_store_new();

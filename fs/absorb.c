@@ -5,9 +5,10 @@
  * All nodes that may move lose their names first; then each gets that under which
  * the database has its object now, directories before what is in them. One whose
  * object is not found, or cannot be read, stays without a name, as of something
- * removed; under a name that is still there a new node will be found. At last, where
- * another directory has the place of one that is gone or moved, what did not move
- * with that gets the other for its parent.
+ * removed; under a name that is still there a new node will be found. A file in
+ * creation yields to whatever has its name then. At last, where another directory
+ * has the place of one that is gone or moved, what did not move with that gets the
+ * other for its parent.
  */
 #include "absorb.h"
 
@@ -55,12 +56,29 @@ struct slot {
 	char name[PATH_NAME_BYTES_MAX + 1];
 };
 
+/* What the commit made has the name now, whoever else was creating a file of it. */
+static void displace_pending(struct tree *tree, struct node *dir,
+			     const char *name)
+{
+	struct node *node = node_find(tree->nodes, dir, name);
+	struct found found;
+
+	if (!node)
+		return;
+	if (node_is_pending(node) &&
+	    find_child(tree, dir, name, &found) != -ENOENT)
+		node_forget_pending(tree->nodes, node);
+	node_unref(tree->nodes, node, 1);
+}
+
 /* To the directory of the slot's name. */
 static int slot_enter(struct tree *tree, struct slot *slot)
 {
 	struct node *child;
-	int rc = find_node(tree, slot->dir, slot->name, &child);
+	int rc;
 
+	displace_pending(tree, slot->dir, slot->name);
+	rc = find_node(tree, slot->dir, slot->name, &child);
 	if (rc < 0)
 		return rc;
 	node_unref(tree->nodes, slot->dir, 1);
@@ -142,9 +160,11 @@ static int slot_look(struct tree *tree, const struct node *node,
 static int slot_take(struct tree *tree, struct node *node,
 		     const struct slot *slot)
 {
-	struct node *other = node_find(tree->nodes, slot->dir, slot->name);
+	struct node *other;
 	char *name;
 
+	displace_pending(tree, slot->dir, slot->name);
+	other = node_find(tree->nodes, slot->dir, slot->name);
 	if (other) {
 		node_unref(tree->nodes, other, 1);
 		return -EEXIST;
@@ -267,13 +287,6 @@ static void leave_behind(const struct touched *t,
 	node_unref(tree->nodes, slot.dir, 1);
 }
 
-static void forget_pending(struct tree *tree, struct node *node)
-{
-	if (!node_is_pending(node))
-		return;
-	node_forget_pending(tree->nodes, node);
-}
-
 static bool is_lost(const struct node *node)
 {
 	while (node->parent)
@@ -281,26 +294,23 @@ static bool is_lost(const struct node *node)
 	return node->kind != NODE_ROOT;
 }
 
-/* Files in creation in directories that are gone. */
-static void forget_lost(const struct touched *t)
+/* A file in creation goes with its directory, and has its name until something
+ * else has. */
+static void settle_pending(struct tree *tree, struct node *node,
+			   struct news *news)
 {
-	struct file *file;
-
-	if (!t->has_directories)
-		return;
-	LIST_FOREACH(file, &t->tree->open_files, next)
-		if (node_is_pending(file->node) && is_lost(file->node))
-			forget_pending(t->tree, file->node);
+	if (node_is_pending(node) && is_lost(node))
+		node_forget_pending(tree->nodes, node);
+	else if (node_is_pending(node))
+		displace_pending(tree, node->parent, node_name(node));
+	if (!node_is_pending(node))
+		news_add_attributes(news, tree, node);
 }
 
 static void finish(struct touched *t, struct news *news)
 {
 	struct tree *tree = t->tree;
 
-	for (size_t i = 0; i < t->n_taken; i++) {
-		forget_pending(tree, t->taken[i]);
-		news_add_attributes(news, tree, t->taken[i]);
-	}
 	if (t->n_nodes)
 		qsort(t->nodes, t->n_nodes, sizeof(*t->nodes), compare_depth);
 	for (size_t i = 0; i < t->n_nodes; i++)
@@ -313,7 +323,8 @@ static void finish(struct touched *t, struct news *news)
 	for (size_t i = 0; i < t->n_rewritten; i++)
 		if (t->rewritten[i]->file)
 			commit_put_beneath(t->rewritten[i]->file);
-	forget_lost(t);
+	for (size_t i = 0; i < t->n_pending; i++)
+		settle_pending(tree, t->pending[i], news);
 	for (size_t i = 0; i < t->n_stale; i++)
 		news_add_stale(news, tree, t->stale[i]);
 }
@@ -328,7 +339,7 @@ int absorb_commit(struct tree *live, struct aedb_batch *batch,
 	if (rc < 0)
 		return rc;
 	rc = news_reserve(ret, touched.n_stale + touched.n_nodes +
-			       touched.n_taken, touched.n_nodes);
+			       touched.n_pending, touched.n_nodes);
 	if (rc == 0)
 		rc = aedb_batch_commit(batch, ret_seq);
 	if (rc < 0) {

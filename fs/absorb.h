@@ -12,8 +12,8 @@
  * For those who have a file open it is as if another process had committed: a
  * reading handle keeps its version; what is staged in place lies over the newest
  * value; who has a file that is gone goes on with it, under no name. A file in
- * creation whose name the batch uses, or whose directory it removes, is as one
- * whose name was unlinked.
+ * creation goes with its directory; where that is gone, or the commit made
+ * something of the file's name there, it is as one whose name was unlinked.
  *
  * Until the kernel is told, somebody may come by a name that was replaced: who
  * opens or looks into what lost its name gets -ESTALE, upon which the kernel walks

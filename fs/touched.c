@@ -8,7 +8,9 @@
  *   file its entry "%";
  * - without its last key, or its record, a directory may be gone, and its entry "%"
  *   is a file beside it then;
- * - whatever is open inside a directory that may go or move.
+ * - whatever is open inside a directory that may go or move, or in creation there:
+ *   the commit may make something under its new name;
+ * - what moved out of a scope that is dropped.
  * All these are looked at again after the commit; it does no harm to have some in
  * the list that stay as they are.
  */
@@ -70,9 +72,12 @@ static int add_rewritten(struct touched *t, struct node *node)
 			 node);
 }
 
-static int add_taken(struct touched *t, struct node *node)
+static int add_pending(struct touched *t, struct node *node)
 {
-	return push_node(&t->taken, &t->n_taken, &t->taken_max, node);
+	int rc = push_node(&t->pending, &t->n_pending, &t->pending_max, node);
+
+	node->is_touched |= rc == 0;
+	return rc;
 }
 
 static int key_set(struct touched_key *ret, const void *key, size_t key_bytes)
@@ -297,7 +302,7 @@ static int add_moved(struct touched *t, struct node *node)
 	if (node->is_touched || node_is_orphan(node) || node_is_special(node))
 		return 0;
 	if (node_is_pending(node))
-		return add_taken(t, node);
+		return add_pending(t, node);
 	rc = grow((void **)&t->nodes, t->n_nodes, &t->nodes_max,
 		  sizeof(*t->nodes));
 	if (rc == 0)
@@ -600,7 +605,7 @@ static int take_left(struct touched *t)
 	return rc;
 }
 
-/* What is open in what may go or move. */
+/* What is open, or in creation, in what may go or move. */
 static int take_open(struct touched *t)
 {
 	struct file *file;
@@ -609,8 +614,7 @@ static int take_open(struct touched *t)
 	if (!t->has_directories)
 		return 0;
 	LIST_FOREACH(file, &t->tree->open_files, next) {
-		if (!node_is_pending(file->node) &&
-		    is_below_touched(file->node))
+		if (is_below_touched(file->node))
 			rc = add_moved(t, file->node);
 		if (rc < 0)
 			return rc;
@@ -679,5 +683,7 @@ void touched_release(struct touched *t)
 	free(t->places);
 	nodes_release(t->tree, t->stale, t->n_stale);
 	nodes_release(t->tree, t->rewritten, t->n_rewritten);
-	nodes_release(t->tree, t->taken, t->n_taken);
+	for (size_t i = 0; i < t->n_pending; i++)
+		t->pending[i]->is_touched = false;
+	nodes_release(t->tree, t->pending, t->n_pending);
 }

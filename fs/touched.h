@@ -64,9 +64,9 @@ struct touched {
 	size_t n_stale, stale_max;
 	struct node **rewritten;	/* owned; counted: open, with another value */
 	size_t n_rewritten, rewritten_max;
-	struct node **taken;	/* owned; counted: pending, and the commit makes
-				 * what has their names */
-	size_t n_taken, taken_max;
+	struct node **pending;	/* owned; counted; each once: the commit may make
+				 * what has their names, or move them */
+	size_t n_pending, pending_max;
 };
 
 /* Of the live tree; the batch is as it will be committed. */

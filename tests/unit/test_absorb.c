@@ -909,6 +909,64 @@ TEST(left_scope, "what a batch moves out of a scope that it drops keeps its node
 	world_close(&w);
 }
 
+TEST(creation_met, "a file in creation yields to what a batch makes in its renamed directory")
+{
+	static struct world w;
+	struct handle *lost, *kept;
+	struct fs live, batch;
+
+	world_open(&w);
+	live = from_root(&w.fs, w.fs.tree);
+	fs_mkdir(&w.fs, "dir");
+	lost = fs_handle(&w.fs, w.writer, "dir/a", O_CREAT | O_WRONLY);
+	kept = fs_handle(&w.fs, w.writer, "dir/b", O_CREAT | O_WRONLY);
+	fs_write_as(&w.fs, w.writer, kept, 0, "kept");
+	remember_all(&w, 2 + 3);
+	begin_batch(&w);
+	batch = from_root(&w.fs, w.batch->tree);
+	CHECK_OK(fs_rename(&batch, "p/s/dir", "p/s/moved", 0));
+	fs_mkdir(&batch, "p/s/moved/a");
+	committed = 0;
+	commit_and_check(&w);
+	CHECK_EQ(committed, 1);
+	fs_flush_as(&w.fs, w.writer, lost);
+	fs_flush_as(&w.fs, w.writer, kept);
+	CHECK_OK(tree_release(w.fs.tree, lost));
+	CHECK_OK(tree_release(w.fs.tree, kept));
+	CHECK_STR(fs_content(&live, "p/s/moved/b"), "kept");
+	fs_put(&live, "p/s/moved/a/inside", "1");
+	forget_known(&w);
+	world_close(&w);
+}
+
+TEST(creation_kept, "a file in creation goes along when a batch renames its directory")
+{
+	static struct world w;
+	struct handle *kept;
+	struct fs live, batch;
+
+	world_open(&w);
+	live = from_root(&w.fs, w.fs.tree);
+	fs_mkdir(&w.fs, "x");
+	fs_mkdir(&w.fs, "y");
+	kept = fs_handle(&w.fs, w.writer, "x/a", O_CREAT | O_WRONLY);
+	fs_write_as(&w.fs, w.writer, kept, 0, "kept");
+	remember_all(&w, 2 + 3);
+	begin_batch(&w);
+	batch = from_root(&w.fs, w.batch->tree);
+	CHECK_OK(fs_rename(&batch, "p/s/x", "p/s/y", RENAME_EXCHANGE));
+	fs_put(&batch, "p/s/x/a", "the batch's");
+	committed = 0;
+	commit_and_check(&w);
+	CHECK_EQ(committed, 1);
+	fs_flush_as(&w.fs, w.writer, kept);
+	CHECK_OK(tree_release(w.fs.tree, kept));
+	CHECK_STR(fs_content(&live, "p/s/x/a"), "the batch's");
+	CHECK_STR(fs_content(&live, "p/s/y/a"), "kept");
+	forget_known(&w);
+	world_close(&w);
+}
+
 TEST(random_commits, "after any batch the live tree is as one opened afterwards")
 {
 	static struct world w;

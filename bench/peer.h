@@ -90,6 +90,12 @@ struct peer_usage {
 };
 #define PEER_USAGE_UNTOLD { NAN, NAN, NAN, NAN, NAN, NAN, NAN }
 
+/* What a backup's store tells: the last commit of the newest checkpoint when it
+ * began, and that of the copy. Both NAN before. */
+struct peer_heads {
+	double checkpoint, backup;
+};
+
 struct peer_db;
 struct dataset;
 
@@ -120,6 +126,10 @@ struct peer_driver {
 	int (*snapshot)(void *session);
 	/* What is committed moves from the log to where it stays. */
 	int (*checkpoint)(struct peer_db *db);
+	/* Makes the directory `to` with a copy of one state of the database, while
+	 * it is used; it is on the disk on return. NULL: it is not measured. */
+	int (*backup)(struct peer_db *db, const char *to,
+		      struct peer_heads *ret);
 	/* Everything is written anew, as small as it gets. No session is open. */
 	int (*compact)(struct peer_db *db);
 	int (*usage)(struct peer_db *db, struct peer_usage *ret);

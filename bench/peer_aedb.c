@@ -7,6 +7,7 @@
  * and unsigned otherwise, as the benchmarks say.
  */
 #include "aedb.h"
+#include "aedb_backup.h"
 #include "peer.h"
 
 #include <stdlib.h>
@@ -225,6 +226,21 @@ static int checkpoint(struct peer_db *db)
 	return aedb_checkpoint(state->db, &seq) < 0 ? fail("checkpoint") : 0;
 }
 
+static int backup(struct peer_db *db, const char *to, struct peer_heads *ret)
+{
+	struct aedb_backup_options options = { .kind = AEDB_BACKUP_FULL };
+	struct state *state = db->state;
+	struct aedb_backup_info info;
+	struct aedb_stats stats;
+
+	aedb_stats(state->db, &stats);
+	if (aedb_backup(state->db, to, &options, &info) < 0)
+		return fail("backup");
+	ret->checkpoint = (double)stats.checkpoint_seq;
+	ret->backup = (double)info.head_seq;
+	return 0;
+}
+
 static int compact(struct peer_db *db)
 {
 	struct state *state = db->state;
@@ -274,6 +290,7 @@ const struct peer_driver peer_aedb = {
 	.scan = scan,
 	.snapshot = snapshot,
 	.checkpoint = checkpoint,
+	.backup = backup,
 	.compact = compact,
 	.usage = usage,
 	.counts = counts,

@@ -9,6 +9,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,31 @@ static int scan(void *arg, const struct peer_op *prefix, size_t n, size_t *ret)
 	return 0;
 }
 
+static int sync_path(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return peer_fail("lmdb", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+/* mdb_env_copy leaves it to the system when that is on the disk. */
+static int backup(struct peer_db *db, const char *to, struct peer_heads *ret)
+{
+	struct state *state = db->state;
+	char path[1024];
+
+	(void)ret;
+	snprintf(path, sizeof(path), "%s/data.mdb", to);
+	if (mkdir(to, 0700) < 0)
+		return peer_fail("lmdb", to, strerror(errno));
+	if (check(mdb_env_copy(state->env, to), "copy") < 0)
+		return -1;
+	return sync_path(path) < 0 ? -1 : sync_path(to);
+}
+
 static int snapshot(void *arg)
 {
 	struct session *session = arg;
@@ -318,6 +344,7 @@ static int usage(struct peer_db *db, struct peer_usage *ret)
 	.scan = scan,				\
 	.snapshot = snapshot,			\
 	.checkpoint = sync_db,			\
+	.backup = backup,			\
 	.compact = compact,			\
 	.usage = usage,				\
 }

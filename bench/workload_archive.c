@@ -423,7 +423,7 @@ static int run(struct peer_db *db, const struct made *made, struct figure *ret)
 	static step *const pipeline[] = { pipeline_pack, pipeline_unpack };
 	static step *const plain[] = { aedb_pack, aedb_unpack };
 	static step *const hashed[] = { hashed_pack, hashed_unpack };
-	struct figure more[5];
+	struct figure more[5] = { { 0 } };
 
 	if (db->peer != &peers[PEER_AEDB])
 		return round_trip(db, made, pipeline, ret);

@@ -138,7 +138,7 @@ static int checkpoint_begin(struct aedb *db, enum checkpoint_kind kind,
 	lock_acquire(&db->commits.lock);
 	if (atomic_load(&db->commits.is_failed))
 		rc = sync_failed_error(db);
-	else if (kind == CHECKPOINT_KEEP &&
+	else if (kind == CHECKPOINT_KEEP && !db->log_is_uncut &&
 		 atomic_load(&db->commits.written_seq) ==
 		 atomic_load(&db->checkpoint_seq))
 		rc = 1;
@@ -223,6 +223,8 @@ static void checkpoint_end(struct aedb *db, struct checkpoint *c,
 		catalog_forget(&db->catalog, c->memtable);
 	else
 		memtable_set_flushed(c->memtable, c->seq);
+	if (c->wal_first)
+		db->log_is_uncut = false;
 	lock_release(&db->commits.lock);
 	if (c->is_sealed) {
 		atomic_fetch_add(&db->memtables_gone, 1);

@@ -72,6 +72,9 @@ struct aedb {
 	struct lock checkpoint_lock;
 	struct checkpoint *checkpoint_left;	/* guarded by checkpoint_lock */
 	_Atomic seq_t checkpoint_seq;	/* atomic: all up to it is in segments */
+	/* The last checkpoint was made in recovery, which cuts no log: commits
+	 * behind the cut are in segments. guarded by commits.lock */
+	bool log_is_uncut;
 	_Atomic lsn_t checkpoint_lsn;	/* atomic: where the log ended then */
 	_Atomic seq_t forgotten_seq;	/* atomic: deletions up to it may be forgotten */
 	_Atomic uint64_t keys;		/* atomic: of all scopes, as executed */

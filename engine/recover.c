@@ -298,8 +298,10 @@ static int log_repeat(struct recovery *recovery)
 	lock_acquire(&recovery->db->commits.lock);
 	do {
 		rc = wal_reader_next(recovery->reader, &commit);
-		if (rc > 0)
+		if (rc > 0) {
+			recovery->db->log_is_uncut = true;
 			rc = commit_take(recovery, &commit);
+		}
 		if (rc > 0 && !recovery->stays_in_memory &&
 		    memory_is_full(recovery->db))
 			rc = room_make(recovery);

@@ -117,12 +117,30 @@ static const struct backup_entry *newest_parent(const struct backup_run *run)
 	return newest;
 }
 
+/* One that cannot be read now may be whole, and newer than those that can. */
+static int set_require(const struct backup_set *set)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct backup_entry *entry = &set->at[i];
+
+		if (entry->state == AEDB_BACKUP_BROKEN &&
+		    (entry->code == AEDB_IO || entry->code == AEDB_NO_MEMORY))
+			return err_set(entry->code, "backup %s: %s", entry->name,
+				       entry->reason);
+	}
+	return 0;
+}
+
 static int parent_take(struct backup_run *run)
 {
 	const char *name = run->options->parent;
+	int rc;
 
 	if (run->options->kind == AEDB_BACKUP_FULL)
 		return 0;
+	rc = set_require(&run->set);
+	if (rc < 0)
+		return rc;
 	if (!name) {
 		run->parent = newest_parent(run);
 		return run->parent ? 0 : err_set(AEDB_NOT_FOUND, "no whole backup "

@@ -1,6 +1,6 @@
 /*
  * Backups made while others commit, checkpoint, compact and delete snapshots:
- * each, restored, is a state that there was.
+ * each, restored, is exactly the state of its head.
  */
 #include <pthread.h>
 
@@ -10,15 +10,19 @@
 #include "db_fixture.h"
 #include "restore.h"
 
-#define WRITERS 2
+#define WRITERS 4
 #define KEYS 8		/* of each writer */
 #define BACKUPS 8
+#define ROUNDS_MAX (1 << 16)
 #define VALUE_BYTES 70000	/* of every fourth value: those are in value files */
 
 struct busy {
 	struct fixture f;
 	struct vfs *directory;
 	_Atomic bool is_over;	/* atomic */
+	/* The number of each round's commit; of its writer until that ended. */
+	seq_t seqs[WRITERS][ROUNDS_MAX];
+	uint64_t rounds[WRITERS];	/* likewise: how many */
 	pthread_t writers[WRITERS], upkeep;
 };
 
@@ -39,14 +43,16 @@ static void round_commit(unsigned writer, uint64_t round)
 			.key = name, .key_bytes = strlen(name), .value = value,
 			.value_bytes = key % 4 ? sizeof(round) : VALUE_BYTES }));
 	}
-	CHECK_OK(txn_end(txn));
+	CHECK_OK(aedb_txn_commit(txn, &busy.seqs[writer][round]));
+	busy.rounds[writer] = round + 1;
 }
 
 static void *writer_run(void *arg)
 {
 	unsigned writer = (unsigned)(uintptr_t)arg;
 
-	for (uint64_t round = 1; !atomic_load(&busy.is_over); round++)
+	for (uint64_t round = 1; !atomic_load(&busy.is_over) && round < ROUNDS_MAX;
+	     round++)
 		round_commit(writer, round);
 	return NULL;
 }
@@ -71,7 +77,7 @@ static void busy_begin(void)
 {
 	struct vfs *root;
 
-	busy = (struct busy){ .is_over = false };
+	memset(&busy, 0, sizeof(busy));
 	fixture_init(&busy.f);
 	busy.f.options.durability = AEDB_BATCH;
 	busy.f.options.wal_file_bytes = 256 << 10;
@@ -89,14 +95,25 @@ static void busy_begin(void)
 	CHECK(!pthread_create(&busy.upkeep, NULL, upkeep_run, NULL));
 }
 
-static void busy_end(void)
+/* From then on nobody commits. */
+static void busy_stop(void)
 {
 	atomic_store(&busy.is_over, true);
 	for (unsigned i = 0; i < WRITERS; i++)
 		pthread_join(busy.writers[i], NULL);
 	pthread_join(busy.upkeep, NULL);
+}
+
+static void busy_close(void)
+{
 	vfs_close(busy.directory);
 	fixture_close(&busy.f);
+}
+
+static void busy_end(void)
+{
+	busy_stop();
+	busy_close();
 }
 
 /* The round that all keys of a writer have. */
@@ -121,8 +138,19 @@ static uint64_t round_of(struct aedb_scope *scope, unsigned writer)
 	return rounds[0];
 }
 
-/* Restores one; its rounds are not below those of the one before. */
-static void restored_check(const struct aedb_backup_info *info, uint64_t *rounds)
+/* The last round of a writer that was committed up to a number. */
+static uint64_t round_at(unsigned writer, seq_t seq)
+{
+	uint64_t round = 0;
+
+	while (round + 1 < busy.rounds[writer] &&
+	       busy.seqs[writer][round + 1] <= seq)
+		round++;
+	return round;
+}
+
+/* Restores one: what is in it was committed up to its head, and all of that. */
+static void restored_check(const struct aedb_backup_info *info)
 {
 	struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
 	struct restore_shelf shelf = { NULL, 0 };
@@ -141,22 +169,17 @@ static void restored_check(const struct aedb_backup_info *info, uint64_t *rounds
 	CHECK_OK(vfs_under(root, "restored", &vfs));
 	CHECK_OK(db_open(vfs, "restored", &open, &db));
 	CHECK_OK(aedb_scope_open(db, "p", "s", &scope));
-	for (unsigned i = 0; i < WRITERS; i++) {
-		uint64_t round = round_of(scope, i);
-
-		CHECK(round >= rounds[i]);
-		rounds[i] = round;
-	}
+	for (unsigned i = 0; i < WRITERS; i++)
+		CHECK_EQ(round_of(scope, i), round_at(i, info->head_seq));
 	aedb_scope_close(scope);
 	CHECK_OK(aedb_close(db));
 	CHECK_OK(backup_tree_remove(root, "restored"));
 }
 
 TEST(beside, "backups beside commits, checkpoints, compactions and snapshots deleted "
-	"are states that there were")
+	"are the states of their heads")
 {
 	struct aedb_backup_info infos[BACKUPS];
-	uint64_t rounds[WRITERS] = { 0 };
 
 	busy_begin();
 	for (unsigned i = 0; i < BACKUPS; i++) {
@@ -169,9 +192,10 @@ TEST(beside, "backups beside commits, checkpoints, compactions and snapshots del
 		options.name = name;
 		CHECK_OK(backup_run(busy.f.db, busy.directory, &options, &infos[i]));
 	}
+	busy_stop();
 	for (unsigned i = 0; i < BACKUPS; i++)
-		restored_check(&infos[i], rounds);
-	busy_end();
+		restored_check(&infos[i]);
+	busy_close();
 }
 
 /* Tries to make another one while the first is made. */

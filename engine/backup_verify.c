@@ -1,8 +1,7 @@
 /*
  * Verifying backups: names, sizes, digests, and where logs go on.
  *
- * Every name in a backup's directory must be in its manifest and the reverse, and
- * no link is followed: below a directory that is none, nothing is looked at.
+ * Every name in a backup's directory must be in its manifest and the reverse.
  */
 #include "backup_verify.h"
 
@@ -11,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_names.h"
 #include "err.h"
 #include "vfs_copy.h"
 
@@ -44,6 +44,11 @@ static int finding_of(const struct job *job, int rc)
 		return rc;
 	finding_add(job->check, job->entry->name, "%s", err_message());
 	return 0;
+}
+
+static int name_found(void *arg, int rc)
+{
+	return finding_of(arg, rc);
 }
 
 static int check_tell(void *arg, uint64_t bytes)
@@ -119,78 +124,12 @@ static int file_check(const struct job *job, const struct backup_file *file)
 	return rc < 0 ? rc : log_begin_check(job, file);
 }
 
-/* The directories of a backup, and what may lie in each: files of the manifest;
- * in the topmost one also that. */
-static const char *const directories[] = { ".", "seg", "val", "wal" };
-
-static bool name_is_directory(const char *name)
-{
-	for (size_t i = 1; i < sizeof(directories) / sizeof(*directories); i++)
-		if (!strcmp(name, directories[i]))
-			return true;
-	return false;
-}
-
-/* Whether a name in the backup belongs there and is of the right kind. */
-static int name_check(const struct job *job, const char *directory,
-		      const char *name)
-{
-	bool is_top = !strcmp(directory, ".");
-	bool is_directory = is_top && name_is_directory(name);
-	const struct backup_file *file;
-	enum vfs_kind kind;
-	char path[300];
-	int rc;
-
-	snprintf(path, sizeof(path), "%s%s%s", is_top ? "" : directory,
-		 is_top ? "" : "/", name);
-	rc = vfs_kind(job->vfs, path, &kind);
-	if (rc < 0)
-		return rc;
-	if (is_directory || (is_top && !strcmp(name, BACKUP_MANIFEST_NAME)))
-		return kind == (is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE) ? 0 :
-			err_set(AEDB_CORRUPT, "%s is no %s", path,
-				is_directory ? "directory" : "file");
-	file = backup_manifest_find(&job->entry->m, path);
-	if (!file || *file->stored)
-		return err_set(AEDB_CORRUPT, "%s does not belong there", path);
-	return kind == VFS_IS_FILE ? 0 :
-		       err_set(AEDB_CORRUPT, "%s is no file", path);
-}
-
-/* *ret: whether what is in it may be looked at. */
-static int directory_look(const struct job *job, const char *directory, bool *ret)
-{
-	enum vfs_kind kind;
-	int rc = vfs_kind(job->vfs, directory, &kind);
-
-	*ret = rc == 0 && kind == VFS_IS_DIRECTORY;
-	return rc == AEDB_NOT_FOUND ? 0 : rc;
-}
-
-static int names_check(const struct job *job, const char *directory)
-{
-	char **names;
-	bool is_there;
-	size_t n;
-	int rc = directory_look(job, directory, &is_there);
-
-	if (rc < 0 || !is_there)
-		return rc;
-	rc = job->vfs->ops->list(job->vfs, directory, &names, &n);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = finding_of(job, name_check(job, directory, names[i]));
-	vfs_free_names(names, n);
-	return rc;
-}
-
 /* Whether the file lies in a directory that is one. */
 static bool file_is_within(const bool *is_there, const struct backup_file *file)
 {
-	for (size_t i = 1; i < sizeof(directories) / sizeof(*directories); i++)
-		if (!strncmp(file->path, directories[i], 3) && file->path[3] == '/')
+	for (unsigned i = 1; i < BACKUP_DIRECTORIES; i++)
+		if (!strncmp(file->path, backup_directories[i], 3) &&
+		    file->path[3] == '/')
 			return is_there[i];
 	return true;
 }
@@ -198,12 +137,13 @@ static bool file_is_within(const bool *is_there, const struct backup_file *file)
 static int files_check(const struct job *job)
 {
 	const struct backup_manifest *m = &job->entry->m;
-	bool is_there[sizeof(directories) / sizeof(*directories)];
+	bool is_there[BACKUP_DIRECTORIES];
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(is_there) && rc == 0; i++)
-		rc = finding_of(job, directory_look(job, directories[i],
-						    &is_there[i]));
+	for (unsigned i = 0; i < BACKUP_DIRECTORIES && rc == 0; i++)
+		rc = finding_of(job, backup_directory_look(job->vfs,
+							   backup_directories[i],
+							   &is_there[i]));
 	for (size_t i = 0; i < m->n_files && rc == 0; i++) {
 		const struct backup_file *file = &m->files[i];
 
@@ -232,9 +172,7 @@ static int backup_check(struct vfs *dir, const struct backup_entry *entry,
 	rc = vfs_under(dir, entry->name, &job.vfs);
 	if (rc < 0)
 		return finding_of(&job, rc);
-	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories) &&
-			   rc == 0; i++)
-		rc = finding_of(&job, names_check(&job, directories[i]));
+	rc = backup_names_check(job.vfs, &entry->m, name_found, &job);
 	if (rc == 0)
 		rc = files_check(&job);
 	vfs_close(job.vfs);

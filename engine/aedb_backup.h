@@ -196,8 +196,9 @@ struct aedb_restore_info {
 };
 
 /* Makes the database `to`, which must not exist or be an empty directory, of a
- * backup (its path), all of which is verified before. Parents are looked for
- * beside it, and among the other paths. ret may be NULL. AEDB_RANGE: the target
+ * backup (its path). What that needs of the backup and its parents is verified
+ * before, and that nothing else lies in them. Parents are looked for beside it,
+ * and among the other paths. ret may be NULL. AEDB_RANGE: the target
  * is not among what can be restored, which the message names; AEDB_NOT_EMPTY,
  * AEDB_NOT_FOUND (a backup, a parent), AEDB_CORRUPT, AEDB_ACCESS,
  * AEDB_NEWER_FORMAT, AEDB_NO_SPACE, AEDB_IO, AEDB_NO_MEMORY, AEDB_CANCELED:

@@ -228,6 +228,9 @@ int backup_manifest_read(struct vfs *backup, const char *name,
 
 	if (rc == AEDB_NOT_FOUND)
 		return err_set(rc, "%s: there is no %s", name, BACKUP_MANIFEST_NAME);
+	/* a link, a directory, a pipe */
+	if (rc == AEDB_INVALID)
+		return err_set(AEDB_CORRUPT, "%s: %s", name, err_message());
 	if (rc < 0)
 		return rc;
 	rc = text_read(file, name, &text, &n);

@@ -219,6 +219,24 @@ int backup_verify_all(struct vfs *dir, const struct backup_set *set,
 	return rc;
 }
 
+/* Of a backup whose parent is missing: what could be it, for what it is cannot be
+ * read. */
+static int lost_check(struct vfs *dir, const struct backup_set *set,
+		      const struct backup_entry *entry, struct backup_check *check)
+{
+	int rc = 0;
+
+	while (entry->parent)
+		entry = entry->parent;
+	if (!entry->has_manifest || !*entry->m.parent)
+		return 0;
+	for (size_t i = 0; i < set->n && rc == 0; i++)
+		if (!set->at[i].has_manifest &&
+		    set->at[i].state == AEDB_BACKUP_BROKEN)
+			rc = backup_check(dir, &set->at[i], check);
+	return rc;
+}
+
 static int verify_in(struct vfs *dir, const char *directory, const char *name,
 		     const struct aedb_backup_verify_options *options,
 		     struct aedb_backup_report *ret)
@@ -231,13 +249,16 @@ static int verify_in(struct vfs *dir, const char *directory, const char *name,
 	if (rc < 0)
 		return rc;
 	entry = name ? backup_set_find(&set, name) : NULL;
-	if (entry)
+	if (entry) {
 		rc = backup_verify_chain(dir, entry, &check);
-	else if (name)
+		if (rc == 0)
+			rc = lost_check(dir, &set, entry, &check);
+	} else if (name) {
 		rc = err_set(AEDB_NOT_FOUND, "%s: there is no backup %s", directory,
 			     name);
-	else
+	} else {
 		rc = backup_verify_all(dir, &set, &check);
+	}
 	backup_set_release(&set);
 	if (rc == 0)
 		*ret = check.report;

@@ -443,6 +443,8 @@ static int restore_make(struct restore *r, const char *name)
 
 	if (rc == 0)
 		rc = restore_files_collect(&r->chain, &r->place, &r->files);
+	if (rc == 0)
+		rc = restore_names_check(&r->chain, &r->place, &r->files);
 	if (rc < 0)
 		return rc;
 	if (r->options->is_dry_run)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_names.h"
 #include "err.h"
 #include "plain_text.h"
 
@@ -60,7 +61,7 @@ static int link_check(const struct backup_manifest *m,
 int restore_chain_open(const struct restore_shelf *shelf,
 		       const struct restore_part *part, struct restore_chain *ret)
 {
-	struct restore_chain chain = { .shelf = shelf };
+	struct restore_chain chain = { NULL, 0 };
 	int rc = part_add(&chain, part);
 
 	while (rc == 0 && part->manifest.parent[0]) {
@@ -68,9 +69,10 @@ int restore_chain_open(const struct restore_shelf *shelf,
 			restore_shelf_find(shelf, part->manifest.parent);
 
 		if (!parent)
-			rc = err_set(AEDB_NOT_FOUND,
-				     "the parent %s of backup %s is not there",
-				     part->manifest.parent, part->manifest.name);
+			rc = err_set(shelf->code ? shelf->code : AEDB_NOT_FOUND,
+				     "the parent %s of backup %s is not there%s",
+				     part->manifest.parent, part->manifest.name,
+				     shelf->reason);
 		else if (chain.n > shelf->n)
 			rc = err_set(AEDB_CORRUPT, "backup %s is its own parent",
 				     part->manifest.name);
@@ -95,7 +97,7 @@ int restore_chain_open(const struct restore_shelf *shelf,
 void restore_chain_release(struct restore_chain *chain)
 {
 	free(chain->at);
-	*chain = (struct restore_chain){ NULL, NULL, 0 };
+	*chain = (struct restore_chain){ NULL, 0 };
 }
 
 /* The state after all commits up to a time: as it was when the backup began, none
@@ -260,15 +262,15 @@ static int file_compare(const void *a, const void *b)
 static int file_locate(const struct restore_chain *chain, size_t i,
 		       const struct backup_file *file, struct restore_file *ret)
 {
-	const struct restore_part *part = chain->at[i];
+	size_t at = i;
 
-	if (file->stored[0])
-		part = restore_shelf_find(chain->shelf, file->stored);
-	if (!part)
-		return err_set(AEDB_NOT_FOUND, "backup %s, which has %s of backup "
-			       "%s, is not there", file->stored, file->path,
-			       of(chain, i)->name);
-	*ret = (struct restore_file){ file, part, i };
+	while (file->stored[0] && strcmp(of(chain, at)->id, file->stored))
+		if (at-- == 0)
+			return err_set(AEDB_CORRUPT, "backup %s: %s is in backup "
+				       "%s, which is none of its parents",
+				       of(chain, i)->name, file->path,
+				       file->stored);
+	*ret = (struct restore_file){ file, chain->at[at], i };
 	return 0;
 }
 
@@ -311,4 +313,37 @@ int restore_files_collect(const struct restore_chain *chain,
 	files_sort(&files);
 	*ret = files;
 	return 0;
+}
+
+static bool is_needed(const struct restore_part *part,
+		      const struct restore_files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->at[i].part == part)
+			return true;
+	return false;
+}
+
+static int name_found(void *arg, int rc)
+{
+	const struct restore_part *const *part = arg;
+
+	return err_set(rc, "backup %s: %s", (*part)->manifest.name,
+		       err_message());
+}
+
+int restore_names_check(const struct restore_chain *chain,
+			const struct restore_place *place,
+			const struct restore_files *files)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i <= place->last && rc == 0; i++) {
+		const struct restore_part *part = chain->at[i];
+
+		if (i >= place->base || is_needed(part, files))
+			rc = backup_names_check(part->vfs, &part->manifest,
+						name_found, &part);
+	}
+	return rc;
 }

@@ -13,8 +13,8 @@
 #include "restore_shelf.h"
 
 struct restore_chain {
-	const struct restore_shelf *shelf;	/* borrowed */
-	const struct restore_part **at;	/* owned: from the full one to the last */
+	const struct restore_part **at;	/* owned, parts borrowed: from the full one to
+				 * the last */
 	size_t n;
 };
 
@@ -50,5 +50,9 @@ struct restore_files {
 int restore_files_collect(const struct restore_chain *chain,
 			  const struct restore_place *place,
 			  struct restore_files *ret);
+/* Whether nothing else lies in the backups that are needed than what they name. */
+int restore_names_check(const struct restore_chain *chain,
+			const struct restore_place *place,
+			const struct restore_files *files);
 
 #endif

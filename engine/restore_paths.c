@@ -109,7 +109,7 @@ int aedb_restore(const char *const *backups, size_t n, const char *to,
 		 const struct aedb_restore_options *options,
 		 struct aedb_restore_info *ret)
 {
-	struct restore_shelf shelf = { NULL, 0 };
+	struct restore_shelf shelf = { .n = 0 };
 	const struct restore_part *last = NULL;
 	struct vfs *directory;
 	char name[PATH_BYTES];

@@ -3,6 +3,7 @@
  */
 #include "restore_shelf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,12 +51,21 @@ int restore_shelf_add(struct restore_shelf *shelf, struct vfs *directory,
 }
 
 /* What is no backup, or is broken, is none that anybody needs, or its lack will be
- * told. */
-static bool is_passed_over(int rc)
+ * told: with what was wrong with it. */
+static int pass_over(struct restore_shelf *shelf, int rc)
 {
-	return rc == AEDB_NOT_FOUND || rc == AEDB_NOT_DIRECTORY ||
-	       rc == AEDB_CORRUPT || rc == AEDB_NEWER_FORMAT ||
-	       rc == AEDB_ACCESS;
+	size_t n = strlen(shelf->reason);
+
+	if (rc == AEDB_NOT_DIRECTORY)
+		return 0;
+	if (rc != AEDB_NOT_FOUND && rc != AEDB_CORRUPT &&
+	    rc != AEDB_NEWER_FORMAT && rc != AEDB_ACCESS)
+		return rc;
+	if (!shelf->code || shelf->code == AEDB_NOT_FOUND)
+		shelf->code = rc;
+	snprintf(shelf->reason + n, sizeof(shelf->reason) - n, "; %s",
+		 err_message());
+	return 0;
 }
 
 int restore_shelf_add_all(struct restore_shelf *shelf, struct vfs *directory,
@@ -71,7 +81,8 @@ int restore_shelf_add_all(struct restore_shelf *shelf, struct vfs *directory,
 		if (!manifest_name_is_valid(names[i], strlen(names[i])))
 			continue;
 		rc = restore_shelf_add(shelf, directory, names[i], key, &place);
-		rc = is_passed_over(rc) ? 0 : rc;
+		if (rc < 0)
+			rc = pass_over(shelf, rc);
 	}
 	vfs_free_names(names, n);
 	return rc;
@@ -84,7 +95,7 @@ void restore_shelf_release(struct restore_shelf *shelf)
 		vfs_close(shelf->at[i].vfs);
 	}
 	free(shelf->at);
-	*shelf = (struct restore_shelf){ NULL, 0 };
+	*shelf = (struct restore_shelf){ .n = 0 };
 }
 
 const struct restore_part *restore_shelf_find(const struct restore_shelf *shelf,

@@ -16,16 +16,21 @@ struct restore_part {
 	struct backup_manifest manifest;
 };
 
+#define RESTORE_SHELF_REASON_BYTES 400
+
 struct restore_shelf {
 	struct restore_part *at;	/* owned */
 	size_t n;
+	/* of what restore_shelf_add_all could not read */
+	int code;			/* 0: there was nothing */
+	char reason[RESTORE_SHELF_REASON_BYTES];
 };
 
 /* Adds the backup `name` of a directory, unless it is there; *ret is its place. */
 int restore_shelf_add(struct restore_shelf *shelf, struct vfs *directory,
 		      const char *name, const struct aedb_backup_key *key,
 		      size_t *ret);
-/* All that can be read. */
+/* All that can be read; what cannot is remembered. */
 int restore_shelf_add_all(struct restore_shelf *shelf, struct vfs *directory,
 			  const struct aedb_backup_key *key);
 void restore_shelf_release(struct restore_shelf *shelf);

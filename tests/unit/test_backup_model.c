@@ -110,7 +110,7 @@ static struct model_names names_upto(const struct model_names *names, size_t sta
 static int restore_try(struct life *life, const struct made *made,
 		       const struct aedb_restore_options *options)
 {
-	struct restore_shelf shelf = { NULL, 0 };
+	struct restore_shelf shelf = { .n = 0 };
 	struct aedb_restore_options with_key = *options;
 	const struct restore_part *part;
 	struct aedb_restore_info info;

@@ -153,7 +153,7 @@ static uint64_t round_at(unsigned writer, seq_t seq)
 static void restored_check(const struct aedb_backup_info *info)
 {
 	struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
-	struct restore_shelf shelf = { NULL, 0 };
+	struct restore_shelf shelf = { .n = 0 };
 	struct vfs *root = simdisk_vfs(busy.f.disk);
 	struct aedb_options open = busy.f.options;
 	struct aedb_restore_info restored;

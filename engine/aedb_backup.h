@@ -77,7 +77,8 @@ struct aedb_backup_info {
 
 struct aedb_backup_options {
 	enum aedb_backup_kind kind;
-	const char *name;	/* as of a snapshot; NULL: the time, in UTC */
+	const char *name;	/* as of a snapshot; NULL: the time, in UTC, with -2,
+				 * -3, … behind it where that is taken */
 	const char *parent;	/* name; NULL: the last one of this database */
 	struct aedb_backup_watch watch;
 };

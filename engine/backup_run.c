@@ -21,6 +21,8 @@
 #include "manifest.h"
 #include "vfs_copy.h"
 
+#define NAMES_OF_A_SECOND 1000
+
 struct backup_run {
 	struct aedb *db;
 	struct vfs *directory;		/* borrowed */
@@ -70,27 +72,43 @@ static int name_check_free(struct backup_run *run, const char *name)
 	return rc < 0 ? rc : err_set(AEDB_EXISTS, "backup %s exists", name);
 }
 
+/* The time, and of more than one in a second a number behind it. */
+static int name_make(struct backup_run *run)
+{
+	time_t now = (time_t)(run->manifest.began_us / 1000000);
+	char *to = run->manifest.name, time[32];
+	enum vfs_kind kind;
+	struct tm utc;
+	int rc;
+
+	gmtime_r(&now, &utc);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H%M%SZ", &utc);
+	strcpy(to, time);
+	for (unsigned n = 2; n <= NAMES_OF_A_SECOND; n++) {
+		rc = vfs_kind(run->directory, to, &kind);
+		if (rc < 0)
+			return rc == AEDB_NOT_FOUND ? 0 : rc;
+		snprintf(to, sizeof(run->manifest.name), "%s-%u", time, n);
+	}
+	return name_check_free(run, to);
+}
+
 static int name_take(struct backup_run *run)
 {
 	const char *name = run->options->name;
 	char *to = run->manifest.name;
-	time_t now = (time_t)(run->manifest.began_us / 1000000);
-	struct tm utc;
 
-	if (!name) {
-		gmtime_r(&now, &utc);
-		strftime(to, sizeof(run->manifest.name), "%Y-%m-%dT%H%M%SZ", &utc);
-	} else if (strlen(name) > MANIFEST_NAME_BYTES_MAX) {
+	if (!name)
+		return name_make(run);
+	if (strlen(name) > MANIFEST_NAME_BYTES_MAX)
 		return err_set(AEDB_NAME_TOO_LONG,
 			       "backup name of %zu bytes, at most %d are allowed",
 			       strlen(name), MANIFEST_NAME_BYTES_MAX);
-	} else if (!manifest_name_is_valid(name, strlen(name))) {
+	if (!manifest_name_is_valid(name, strlen(name)))
 		return err_set(AEDB_INVALID,
 			       "backup name \"%s\": only A-Z a-z 0-9 _ - and, not "
 			       "first, . and @ may occur", name);
-	} else {
-		strcpy(to, name);
-	}
+	strcpy(to, name);
 	return name_check_free(run, to);
 }
 

@@ -119,6 +119,10 @@ int aedb_backup_verify(const char *directory, const char *name,
 		       const struct aedb_backup_verify_options *options,
 		       struct aedb_backup_report *ret);
 
+/* Removes a backup, which nobody may need: AEDB_NOT_EMPTY, naming one that does.
+ * AEDB_NOT_FOUND, AEDB_BUSY, AEDB_IO, AEDB_ACCESS, AEDB_NO_MEMORY. */
+int aedb_backup_remove(const char *directory, const char *name);
+
 #define AEDB_KEEP_ALL UINT32_MAX
 
 /*

@@ -282,6 +282,52 @@ int aedb_backup_prune(const char *directory,
 	return rc;
 }
 
+/* One backup alone. */
+
+static int remove_one(struct vfs *dir, const struct backup_set *set,
+		      const char *name)
+{
+	const struct backup_entry *entry = backup_set_find(set, name);
+
+	if (!entry)
+		return err_set(AEDB_NOT_FOUND, "there is no backup %s", name);
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i].parent == entry)
+			return err_set(AEDB_NOT_EMPTY, "backup %s: %s needs it",
+				       name, set->at[i].name);
+	return backup_dir_remove(dir, name);
+}
+
+int backup_remove_in(struct vfs *dir, const char *name)
+{
+	struct backup_set set = { .n = 0 };
+	struct vfs_file *lock;
+	int rc = backup_dir_lock(dir, &lock);
+
+	if (rc < 0)
+		return rc;
+	rc = backup_set_load(dir, NULL, &set);
+	if (rc == 0)
+		rc = set_require(&set);
+	if (rc == 0)
+		rc = remove_one(dir, &set, name);
+	backup_set_release(&set);
+	vfs_file_close(lock);
+	return rc;
+}
+
+int aedb_backup_remove(const char *directory, const char *name)
+{
+	struct vfs *dir;
+	int rc = vfs_posix_open(directory, &dir);
+
+	if (rc < 0)
+		return rc;
+	rc = backup_remove_in(dir, name);
+	vfs_close(dir);
+	return rc;
+}
+
 void aedb_prune_free(struct aedb_prune_item *items)
 {
 	free(items);

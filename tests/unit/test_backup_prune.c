@@ -396,6 +396,20 @@ TEST(dry_run, "a dry run says what would go, and changes nothing")
 	simdisk_free(disk);
 }
 
+TEST(one, "a single backup is removed, unless another one needs it")
+{
+	struct simdisk *disk = small_disk();
+
+	CHECK_EQ(backup_remove_in(simdisk_vfs(disk), "day-0-10"), AEDB_NOT_EMPTY);
+	CHECK_EQ(backup_remove_in(simdisk_vfs(disk), "day-0-12"), AEDB_NOT_FOUND);
+	CHECK_EQ(chains_check(disk), 12);
+	CHECK_OK(backup_remove_in(simdisk_vfs(disk), "day-0-11"));
+	CHECK_OK(backup_remove_in(simdisk_vfs(disk), "day-0-10"));
+	CHECK_EQ(chains_check(disk), 10);
+	CHECK(!has_backup(disk, "day-0-10"));
+	simdisk_free(disk);
+}
+
 TEST(databases, "backups of several databases in one directory are counted apart")
 {
 	struct aedb_prune_item *items;

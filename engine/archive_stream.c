@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -15,7 +16,7 @@
 
 void archive_stream_init(struct archive_stream *stream, int fd)
 {
-	*stream = (struct archive_stream){ .fd = fd };
+	*stream = (struct archive_stream){ .fd = fd, .cancel_fd = -1 };
 	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
@@ -67,6 +68,21 @@ int archive_stream_write(struct archive_stream *stream, struct iovec *iov, int n
 	return 0;
 }
 
+/* Until something comes, or the stream ends. */
+static int wait_readable(const struct archive_stream *stream)
+{
+	struct pollfd fds[] = { { .fd = stream->fd, .events = POLLIN },
+				{ .fd = stream->cancel_fd, .events = POLLIN } };
+
+	if (stream->cancel_fd < 0)
+		return 0;
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return err_set_errno(errno, "reading the archive");
+	return fds[1].revents ?
+		       err_set(AEDB_CANCELED, "reading the archive was canceled") : 0;
+}
+
 /* Up to n bytes, fewer only at the end. */
 static int read_some(struct archive_stream *stream, uint8_t *bytes, size_t n,
 		     size_t *ret)
@@ -74,8 +90,11 @@ static int read_some(struct archive_stream *stream, uint8_t *bytes, size_t n,
 	size_t got = 0;
 
 	while (got < n) {
-		ssize_t k = read(stream->fd, bytes + got, n - got);
+		int rc = wait_readable(stream);
+		ssize_t k = rc < 0 ? rc : read(stream->fd, bytes + got, n - got);
 
+		if (rc < 0)
+			return rc;
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)

@@ -2,7 +2,7 @@
  * The stream of an archive: a descriptor that is read or written once, in order.
  *
  * Threads: one at a time. Errors: AEDB_IO and what the system says; AEDB_CORRUPT
- * when the stream ends early.
+ * when the stream ends early; AEDB_CANCELED.
  */
 #ifndef ARCHIVE_STREAM_H
 #define ARCHIVE_STREAM_H
@@ -19,6 +19,7 @@
 
 struct archive_stream {
 	int fd;			/* the caller's */
+	int cancel_fd;		/* ends reading when there is something; -1 */
 	uint64_t bytes;		/* that went through */
 };
 

@@ -213,14 +213,22 @@ static int make_directories(struct vfs *vfs, char *path)
 	return rc;
 }
 
+static bool is_written(const struct unpack *unpack, const char *path)
+{
+	const char *only = unpack->told.options->only;
+
+	return unpack->vfs && (!only || strcmp(only, path) == 0);
+}
+
 static int place_head(struct unpack *unpack, const struct archive_chunk *chunk)
 {
 	struct archive_head *head = &unpack->place;
 	int rc = archive_head_decode(chunk->raw, chunk->record.raw_bytes, head);
 
-	if (rc == 0 && unpack->vfs)
-		rc = make_directories(unpack->vfs, head->path);
-	if (rc < 0 || !unpack->vfs)
+	if (rc < 0 || !is_written(unpack, head->path))
+		return rc;
+	rc = make_directories(unpack->vfs, head->path);
+	if (rc < 0)
 		return rc;
 	if (head->type == ARCHIVE_DIRECTORY)
 		return make_directory(unpack->vfs, head->path);
@@ -288,11 +296,18 @@ static int run(void *arg, unsigned stage, unsigned thread,
 	return stage_place(unpack, chunk);
 }
 
-static int read_header(struct unpack *unpack, struct archive_key key)
+static int read_header(struct unpack *unpack)
 {
+	const struct aedb_archive_options *options = unpack->told.options;
+	struct archive_key key = { options->key, options->key_bytes };
 	uint8_t bytes[ARCHIVE_HEADER_BYTES];
 	int rc = archive_stream_read(&unpack->stream, bytes, sizeof(bytes));
 
+	if (rc == 0 && options->may_be_plain) {
+		rc = archive_header_decode(bytes, &unpack->header);
+		if (!unpack->header.is_encrypted)
+			key.bytes = NULL;
+	}
 	return rc < 0 ? rc : archive_keys_open(key, bytes, &unpack->header,
 					       &unpack->keys);
 }
@@ -340,13 +355,14 @@ int archive_unpack(int fd, struct vfs *vfs,
 		   const struct aedb_archive_options *options,
 		   struct aedb_archive_info *ret)
 {
-	struct archive_key key = { options->key, options->key_bytes };
 	struct unpack unpack = { .vfs = vfs, .told = { .options = options } };
 	int rc = vfs ? check_empty(vfs) : 0;
 
 	archive_stream_init(&unpack.stream, fd);
+	if (options->cancel_fd)
+		unpack.stream.cancel_fd = *options->cancel_fd;
 	if (rc == 0)
-		rc = read_header(&unpack, key);
+		rc = read_header(&unpack);
 	unpack.told.progress = (struct aedb_transfer){
 		.phase = vfs ? "unpacking" : "verifying",
 		.all_bytes = unpack.header.all_bytes,

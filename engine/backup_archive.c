@@ -202,9 +202,9 @@ static int backup_check_there(struct vfs *vfs)
 		       err_set(rc, "there is no finished backup") : rc;
 }
 
-int backup_pack(struct vfs *vfs, int fd,
-		const struct aedb_backup_archive_options *options,
-		struct aedb_backup_archive_info *ret)
+int backup_archive_pack(struct vfs *vfs, int fd,
+			const struct aedb_backup_archive_options *options,
+			struct aedb_backup_archive_info *ret)
 {
 	struct job job = { .options = options };
 	struct aedb_archive_options with = archive_options(&job);
@@ -219,9 +219,9 @@ int backup_pack(struct vfs *vfs, int fd,
 	return rc;
 }
 
-int backup_unpack(int fd, struct vfs *vfs,
-		  const struct aedb_backup_archive_options *options,
-		  struct aedb_backup_archive_info *ret)
+int backup_archive_unpack(int fd, struct vfs *vfs,
+			  const struct aedb_backup_archive_options *options,
+			  struct aedb_backup_archive_info *ret)
 {
 	struct job job = { .options = options };
 	struct aedb_archive_options with = archive_options(&job);
@@ -243,7 +243,7 @@ int aedb_backup_pack(const char *backup, int fd,
 
 	if (rc < 0)
 		return rc;
-	rc = backup_pack(vfs, fd, options, ret);
+	rc = backup_archive_pack(vfs, fd, options, ret);
 	vfs_close(vfs);
 	return rc;
 }
@@ -257,7 +257,7 @@ int aedb_backup_unpack(int fd, const char *directory,
 
 	if (rc < 0)
 		return rc;
-	rc = backup_unpack(fd, vfs, options, ret);
+	rc = backup_archive_unpack(fd, vfs, options, ret);
 	vfs_close(vfs);
 	return rc;
 }

@@ -9,12 +9,12 @@
 #include "aedb_backup_archive.h"
 #include "vfs.h"
 
-int backup_pack(struct vfs *vfs, int fd,
-		const struct aedb_backup_archive_options *options,
-		struct aedb_backup_archive_info *ret);
+int backup_archive_pack(struct vfs *vfs, int fd,
+			const struct aedb_backup_archive_options *options,
+			struct aedb_backup_archive_info *ret);
 /* The vfs is of an empty directory. */
-int backup_unpack(int fd, struct vfs *vfs,
-		  const struct aedb_backup_archive_options *options,
-		  struct aedb_backup_archive_info *ret);
+int backup_archive_unpack(int fd, struct vfs *vfs,
+			  const struct aedb_backup_archive_options *options,
+			  struct aedb_backup_archive_info *ret);
 
 #endif

@@ -15,6 +15,9 @@ struct backup_work {
 	char *directory;	/* of backups; owned */
 	const char *database;	/* that has the argument's path */
 	const char *to;		/* --to: in place of its directory of backups */
+	const char *archive;	/* --archive: FILE or "-"; NULL: none */
+	bool is_mount;		/* the argument's path is that of a mount */
+	bool is_kept;		/* --keep: also what is archived */
 	char **names;		/* behind it */
 	int n_names;
 	struct aedb_prune_options prune;
@@ -23,7 +26,8 @@ struct backup_work {
 
 /* The key that was given, if any; borrowed for good. */
 struct aedb_backup_key backup_key(void);
-/* A watcher that shows on a terminal how far the work is. */
+/* A watcher that shows on a terminal how far the work is, and ends it when the
+ * program is to end. */
 struct aedb_backup_watch backup_watch(struct progress *progress);
 
 /* Of "--keep-RULE", with what follows the "="; fails for no number or duration. */
@@ -35,8 +39,12 @@ int backup_failure(int rc, const char *path);
 /* What is known of one, as list prints it. */
 int backup_print(const struct aedb_backup_info *info);
 
+/* Writes the archive of the backup with that path to FILE or "-", and says so. */
+int backup_pack(const char *backup, const char *path);
+
 int backup_prune(const struct backup_work *work);
 int backup_full(const struct backup_work *work);
 int backup_incremental(const struct backup_work *work);
+int backup_archive(const struct backup_work *work);
 
 #endif

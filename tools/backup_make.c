@@ -1,9 +1,14 @@
 /*
- * aedb backup full, aedb backup incremental: of a closed database.
+ * aedb backup full, aedb backup incremental: of a closed database, or by the
+ * daemon of a mounted one; and archives of what was made.
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "backup.h"
+#include "backup_mount.h"
 #include "failure.h"
 #include "target.h"
 #include "text.h"
@@ -16,36 +21,108 @@ int backup_failure(int rc, const char *path)
 	return rc;
 }
 
+static const char *name_of(const struct backup_work *work)
+{
+	return work->n_names ? work->names[0] : NULL;
+}
+
 static int make_of(struct target *target, const struct backup_work *work,
-		   enum aedb_backup_kind kind)
+		   enum aedb_backup_kind kind, struct aedb_backup_info *ret)
 {
 	struct progress progress;
 	struct aedb_backup_options options = {
 		.kind = kind,
-		.name = work->n_names ? work->names[0] : NULL,
+		.name = name_of(work),
 		.watch = backup_watch(&progress),
 	};
-	struct aedb_backup_info info;
-	int rc = aedb_backup(target->db, work->directory, &options, &info);
+	int rc = aedb_backup(target->db, work->directory, &options, ret);
 
 	progress_release(&progress);
-	return rc < 0 ? backup_failure(rc, work->directory) :
-			backup_print(&info);
+	return rc < 0 ? backup_failure(rc, work->directory) : 0;
+}
+
+static int make_closed(const struct backup_work *work, enum aedb_backup_kind kind,
+		       struct aedb_backup_info *ret)
+{
+	struct target target;
+	int rc = target_open(work->database, TARGET_MAINTAIN, &target);
+
+	if (rc < 0)
+		return rc;
+	return target_close(&target, make_of(&target, work, kind, ret));
+}
+
+static int pack(const struct backup_work *work, const char *name)
+{
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s/%s", work->directory, name) < 0)
+		return failure_system(ENOMEM, "%s", work->directory);
+	rc = backup_pack(path, work->archive);
+	free(path);
+	return rc;
+}
+
+/* Of a backup that was made for its archive only. If another one goes on from it
+ * meanwhile it stays. */
+static int drop(const struct backup_work *work, const char *name)
+{
+	char *directory = work->directory;
+	int rc = work->is_mount ?
+			 backup_mount_directory(work->database, &directory) : 0;
+
+	if (rc < 0)
+		return rc;
+	rc = aedb_backup_remove(directory, name);
+	if (rc < 0 && rc != AEDB_NOT_EMPTY)
+		failure_engine(rc, "%s: backup %s", directory, name);
+	if (directory != work->directory)
+		free(directory);
+	return rc == AEDB_NOT_EMPTY ? 0 : rc;
+}
+
+/* A later incremental backup needs its parent. */
+static bool is_kept(const struct backup_work *work, enum aedb_backup_kind kind)
+{
+	return work->is_kept || kind == AEDB_BACKUP_INCREMENTAL;
+}
+
+static int archive(const struct backup_work *work,
+		   const struct aedb_backup_info *info)
+{
+	struct failure failure;
+	int rc = pack(work, info->name);
+
+	if (is_kept(work, info->kind))
+		return rc;
+	if (rc == 0)
+		return drop(work, info->name);
+	failure_save(&failure);
+	drop(work, info->name);
+	failure_restore(&failure);
+	return rc;
+}
+
+static bool is_told(const struct backup_work *work, enum aedb_backup_kind kind)
+{
+	return !work->archive ||
+	       (is_kept(work, kind) && strcmp(work->archive, "-") != 0);
 }
 
 static int make(const struct backup_work *work, enum aedb_backup_kind kind)
 {
-	struct target target;
-	int rc = target_is_mounted(work->database);
+	struct aedb_backup_info info;
+	int rc = work->is_mount ?
+			 backup_mount_make(work->database, kind, name_of(work),
+					   &info) :
+			 make_closed(work, kind, &info);
 
-	if (rc > 0)
-		rc = failure_set(STATUS_BUSY, work->database, "is mounted: write "
-				 "\"backup\" to its .control");
-	if (rc == 0)
-		rc = target_open(work->database, TARGET_MAINTAIN, &target);
-	if (rc < 0)
-		return rc;
-	return target_close(&target, make_of(&target, work, kind));
+	if (rc == 0 && is_told(work, kind))
+		rc = backup_print(&info);
+	if (rc == 0 && work->archive)
+		rc = archive(work, &info);
+	return rc;
 }
 
 int backup_full(const struct backup_work *work)

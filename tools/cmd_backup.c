@@ -1,5 +1,6 @@
 /*
- * aedb backup: makes, lists, verifies and prunes the backups of a directory.
+ * aedb backup: makes, archives, lists, verifies and prunes the backups of a
+ * directory.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +9,11 @@
 #include <sys/stat.h>
 
 #include "backup.h"
+#include "backup_mount.h"
+#include "backup_unpack.h"
 #include "command.h"
 #include "failure.h"
+#include "interrupt.h"
 #include "output.h"
 #include "target.h"
 #include "text.h"
@@ -45,7 +49,7 @@ static int watch_show(void *arg, const struct aedb_transfer *transfer)
 
 	progress->total = transfer->all_bytes;
 	progress_show(progress, transfer->done_bytes);
-	return 0;
+	return interrupt_is_pending();
 }
 
 struct aedb_backup_watch backup_watch(struct progress *progress)
@@ -222,11 +226,24 @@ static int print_report(const struct aedb_backup_report *r)
 	return 0;
 }
 
+/* Archives, all that are named. */
+static int verify_archives(const struct backup_work *work)
+{
+	struct aedb_backup_report sum = { 0 };
+	int rc = backup_verify_archive(work->database, &sum);
+
+	for (int i = 0; i < work->n_names && rc == 0; i++)
+		rc = backup_verify_archive(work->names[i], &sum);
+	return rc < 0 ? rc : print_report(&sum);
+}
+
 static int verify(const struct backup_work *work)
 {
 	struct aedb_backup_report sum = { 0 };
 	int rc = 0;
 
+	if (backup_path_is_archive(work->database))
+		return verify_archives(work);
 	for (int i = 0; i < work->n_names && rc == 0; i++)
 		rc = verify_one(work, work->names[i], &sum);
 	if (work->n_names == 0)
@@ -246,15 +263,19 @@ static int verify(const struct backup_work *work)
 static const struct action {
 	const char *name;
 	int (*run)(const struct backup_work *work);
-	int names_max;		/* behind the directory */
-	bool may_prune;		/* takes the options of prune */
-	bool is_of_database;	/* takes --to */
+	int names_min, names_max;	/* behind the directory */
+	enum {
+		IS_READ,		/* the directory of backups */
+		IS_PRUNED,		/* takes the options of prune */
+		IS_MADE,		/* takes --to, --archive, --keep */
+	} what;
 } actions[] = {
-	{ "full", backup_full, 1, false, true },
-	{ "incremental", backup_incremental, 1, false, true },
-	{ "list", list, 0, false, false },
-	{ "verify", verify, 1000000, false, false },
-	{ "prune", backup_prune, 0, true, false },
+	{ "full", backup_full, 0, 1, IS_MADE },
+	{ "incremental", backup_incremental, 0, 1, IS_MADE },
+	{ "archive", backup_archive, 1, 1, IS_READ },
+	{ "list", list, 0, 0, IS_READ },
+	{ "verify", verify, 0, 1000000, IS_READ },
+	{ "prune", backup_prune, 0, 0, IS_PRUNED },
 };
 
 static const struct action *find_action(const char *name)
@@ -272,7 +293,7 @@ static int path_copy(const char *path, char **ret)
 }
 
 /* Of a database its backups lie beside it. Owned (free). */
-static int find_directory(const char *path, char **ret)
+static int find_beside(const char *path, char **ret)
 {
 	size_t n = strlen(path);
 	struct stat st;
@@ -292,6 +313,28 @@ static int find_directory(const char *path, char **ret)
 	return path_copy(path, ret);
 }
 
+/* Which one it is, and whether the path is that of a mount. Owned (free). */
+static int find_directory(const struct action *action, struct backup_work *work)
+{
+	int rc = action->what == IS_MADE ? target_is_mounted(work->database) :
+		 !strcmp(work->database, "-") ? 0 :
+					backup_mount_is_root(work->database);
+
+	if (rc < 0)
+		return rc;
+	work->is_mount = rc;
+	if (rc && work->to)
+		return failure_usage("where backups of %s are its mount says, with "
+				     "backup_dir=; --to does not belong there",
+				     work->database);
+	if (rc && action->what == IS_PRUNED)
+		return backup_mount_directory(work->database, &work->directory);
+	if (rc)
+		return backup_mount_view(work->database, &work->directory);
+	return work->to ? path_copy(work->to, &work->directory) :
+			  find_beside(work->database, &work->directory);
+}
+
 /* Letters of the options that have none to be typed. */
 enum {
 	OPTION_LAST = 256,
@@ -303,13 +346,15 @@ enum {
 	OPTION_WITHIN,
 	OPTION_KEY_FD,
 	OPTION_TO,
+	OPTION_ARCHIVE,
+	OPTION_KEEP,
 };
 
 static int take_option(struct backup_work *work, int option)
 {
 	struct aedb_keep *keep = &work->prune.keep;
 
-	work->has_prune_options |= option != OPTION_KEY_FD && option != OPTION_TO;
+	work->has_prune_options |= option < OPTION_KEY_FD;
 	switch (option) {
 	case OPTION_LAST:
 		return backup_parse_count("--keep-last", optarg, &keep->last);
@@ -330,6 +375,12 @@ static int take_option(struct backup_work *work, int option)
 	case OPTION_TO:
 		work->to = optarg;
 		return 0;
+	case OPTION_ARCHIVE:
+		work->archive = optarg;
+		return 0;
+	case OPTION_KEEP:
+		work->is_kept = true;
+		return 0;
 	default:
 		work->prune.is_dry_run = true;
 		return 0;
@@ -348,6 +399,8 @@ static int take_options(int argc, char **argv, struct backup_work *work)
 		{ "keep-within", required_argument, NULL, OPTION_WITHIN },
 		{ "key-fd", required_argument, NULL, OPTION_KEY_FD },
 		{ "to", required_argument, NULL, OPTION_TO },
+		{ "archive", required_argument, NULL, OPTION_ARCHIVE },
+		{ "keep", no_argument, NULL, OPTION_KEEP },
 		{ "dry-run", no_argument, NULL, 'n' },
 		COMMAND_DATABASE_OPTIONS
 	};
@@ -359,6 +412,39 @@ static int take_options(int argc, char **argv, struct backup_work *work)
 			return rc;
 	}
 	return rc < 0 ? rc : command_check_arguments(argc, 2, argc);
+}
+
+/* Whether the options belong to the action. */
+static int check_options(const struct action *action,
+			 const struct backup_work *work)
+{
+	if (work->has_prune_options && action->what != IS_PRUNED)
+		return failure_usage("\"aedb backup %s\" removes nothing: no option "
+				     "of prune belongs there", action->name);
+	if ((work->to || work->archive || work->is_kept) &&
+	    action->what != IS_MADE)
+		return failure_usage("\"aedb backup %s\" makes none: --%s does not "
+				     "belong there", action->name,
+				     work->to ? "to" :
+				     work->archive ? "archive" : "keep");
+	if (work->is_kept && !work->archive)
+		return failure_usage("--keep is for --archive: without, what is "
+				     "made is kept");
+	return 0;
+}
+
+static int run(const struct action *action, struct backup_work *work)
+{
+	int rc = interrupt_hold();
+
+	if (rc < 0)
+		return rc;
+	rc = find_directory(action, work);
+	if (rc == 0)
+		rc = action->run(work);
+	free(work->directory);
+	interrupt_release();
+	return rc;
 }
 
 int cmd_backup(int argc, char **argv)
@@ -373,22 +459,14 @@ int cmd_backup(int argc, char **argv)
 	if (!action)
 		return failure_usage("there is no \"aedb backup %s\"; see "
 				     "'aedb backup --help'", argv[optind]);
-	rc = command_check_arguments(argc, 2, 2 + action->names_max);
+	rc = command_check_arguments(argc, 2 + action->names_min,
+				     2 + action->names_max);
+	if (rc == 0)
+		rc = check_options(action, &work);
 	if (rc < 0)
 		return rc;
-	if (work.has_prune_options && !action->may_prune)
-		return failure_usage("\"aedb backup %s\" removes nothing: no option "
-				     "of prune belongs there", action->name);
-	if (work.to && !action->is_of_database)
-		return failure_usage("\"aedb backup %s\" makes none: --to does not "
-				     "belong there", action->name);
 	work.database = argv[optind + 1];
 	work.names = argv + optind + 2;
 	work.n_names = argc - optind - 2;
-	rc = work.to ? path_copy(work.to, &work.directory) :
-		       find_directory(work.database, &work.directory);
-	if (rc == 0)
-		rc = action->run(&work);
-	free(work.directory);
-	return rc;
+	return run(action, &work);
 }

@@ -1,14 +1,17 @@
 /*
  * aedb restore: makes a database of backups.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "backup.h"
+#include "backup_unpack.h"
 #include "command.h"
 #include "failure.h"
+#include "interrupt.h"
 #include "output.h"
 #include "target.h"
 #include "text.h"
@@ -16,9 +19,12 @@
 #define NS 1000000000
 
 struct work {
-	const char *const *backups;
+	char **backups;		/* as given */
 	size_t n;
 	const char *to;
+	struct backup_staging staging;	/* of those that are archives */
+	char **paths;		/* owned, and what they point to: of the same as
+				 * directories */
 	struct aedb_restore_options options;
 };
 
@@ -134,7 +140,7 @@ static int take_options(int argc, char **argv, struct work *work)
 		rc = command_check_arguments(argc, 1, argc);
 	if (rc == 0 && !work->to)
 		rc = failure_usage("--to DB is missing");
-	work->backups = (const char *const *)argv + optind;
+	work->backups = argv + optind;
 	work->n = (size_t)(argc - optind);
 	return rc;
 }
@@ -175,19 +181,91 @@ static int print_info(const struct work *work, const struct aedb_restore_info *i
 	return output_check();
 }
 
-int cmd_restore(int argc, char **argv)
+/* The archives. */
+
+static int path_take(struct work *work, size_t i)
 {
-	struct work work = { .to = NULL };
+	int rc = 0;
+
+	if (!backup_path_is_archive(work->backups[i])) {
+		work->paths[i] = strdup(work->backups[i]);
+		return work->paths[i] ? 0 : failure_system(ENOMEM, "%s",
+							   work->backups[i]);
+	}
+	if (!work->staging.path)
+		rc = backup_staging_make(work->to, &work->staging);
+	return rc < 0 ? rc : backup_staging_add(&work->staging, work->backups[i],
+						&work->paths[i]);
+}
+
+static int paths_check(const struct work *work)
+{
+	size_t streams = 0;
+
+	for (size_t i = 0; i < work->n; i++)
+		streams += !strcmp(work->backups[i], "-");
+	return streams > 1 ? failure_usage("standard input can be read once only") :
+			     0;
+}
+
+static int paths_take(struct work *work)
+{
+	int rc = paths_check(work);
+
+	work->paths = calloc(work->n, sizeof(*work->paths));
+	if (!work->paths)
+		return failure_system(ENOMEM, "%s", work->to);
+	for (size_t i = 0; i < work->n && rc == 0; i++)
+		rc = path_take(work, i);
+	return rc;
+}
+
+static void paths_release(struct work *work)
+{
+	for (size_t i = 0; work->paths && i < work->n; i++)
+		free(work->paths[i]);
+	free(work->paths);
+	backup_staging_remove(&work->staging);
+}
+
+/* Of archives that are encrypted, of a database that is not signed, the key was
+ * for the archives. */
+static struct aedb_backup_key restore_key(const struct work *work)
+{
+	const struct backup_staging *staging = &work->staging;
+
+	if (staging->n == work->n && staging->is_encrypted && !staging->is_signed)
+		return (struct aedb_backup_key){ NULL, 0 };
+	return backup_key();
+}
+
+static int restore(struct work *work)
+{
 	struct aedb_restore_info info;
 	struct progress progress;
-	int rc = take_options(argc, argv, &work);
+	int rc = paths_take(work);
 
 	if (rc < 0)
 		return rc;
-	work.options.key = backup_key();
-	work.options.watch = backup_watch(&progress);
-	rc = aedb_restore(work.backups, work.n, work.to, &work.options, &info);
+	work->options.key = restore_key(work);
+	work->options.watch = backup_watch(&progress);
+	rc = aedb_restore((const char *const *)work->paths, work->n, work->to,
+			  &work->options, &info);
 	progress_release(&progress);
-	return rc < 0 ? backup_failure(rc, work.to) :
-			print_info(&work, &info);
+	return rc < 0 ? backup_failure(rc, work->to) : print_info(work, &info);
+}
+
+int cmd_restore(int argc, char **argv)
+{
+	struct work work = { .to = NULL };
+	int rc = take_options(argc, argv, &work);
+
+	if (rc == 0)
+		rc = interrupt_hold();
+	if (rc < 0)
+		return rc;
+	rc = restore(&work);
+	paths_release(&work);
+	interrupt_release();
+	return rc;
 }

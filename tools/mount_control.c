@@ -118,20 +118,28 @@ int mount_control_answer(struct mount_control *control, char *ret, size_t room)
 	return 0;
 }
 
-int mount_control_run(struct mount_control *control, const char *command)
+int mount_control_send(struct mount_control *control, const char *command)
+{
+	return write(control->fd, command, strlen(command)) < 0 ? errno : 0;
+}
+
+int mount_control_failure(struct mount_control *control, int err)
 {
 	char reason[REASON_BYTES];
-	int err;
 
-	if (write(control->fd, command, strlen(command)) >= 0)
-		return 0;
-	err = errno;
 	if (mount_control_answer(control, reason, sizeof(reason)) < 0)
 		reason[0] = '\0';
 	failure_system(err, "%s", control->path);
 	if (*reason)
 		failure_explain(reason);
 	return -err;
+}
+
+int mount_control_run(struct mount_control *control, const char *command)
+{
+	int err = mount_control_send(control, command);
+
+	return err ? mount_control_failure(control, err) : 0;
 }
 
 int mount_control_file(const struct mount_control *control, const char *name)

@@ -27,6 +27,10 @@ int mount_control_open_batch(const char *path, struct mount_control *ret);
 void mount_control_close(struct mount_control *control);
 /* Runs one command; what went wrong is said in the mount's words. */
 int mount_control_run(struct mount_control *control, const char *command);
+/* The same in two parts: 0 or an errno value, and no failure is recorded; and what
+ * is said of one then. The first may be called by any thread. */
+int mount_control_send(struct mount_control *control, const char *command);
+int mount_control_failure(struct mount_control *control, int err);
 /* The next bytes of the answer: *ret of them; 0: there are no more yet. */
 int mount_control_read(struct mount_control *control, char *buf, size_t n,
 		       size_t *ret);

@@ -2,9 +2,10 @@
  * Backups as archives: one backup, one stream of bytes (aedb_archive.h), whose
  * last entry is what describes the others.
  *
- * With a key an archive is encrypted. The key may be the database's: what signs
- * and what encrypts are derived from it apart. An archive that is not encrypted
- * can be of a signed backup; with a key its signature is required then.
+ * With a key an archive is encrypted, under another one that is derived from it for
+ * this archive alone: so it may be the key that signs the database and its backups.
+ * An archive that is not encrypted can be of a signed backup; with a key its
+ * signature is required then.
  *
  * Threads: any; the functions of the options are called by one thread at a time,
  * which need not be the caller's.

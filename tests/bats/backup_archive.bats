@@ -31,13 +31,13 @@ fill() {
 	local db=${*: -1} options=("${@:1:$#-1}")
 	aedb put "${options[@]}" -p "$db" p/s
 	head -c 3000000 /dev/urandom >large
-	aedb put "${options[@]}" "$db" p/s large <large
+	aedb put "${options[@]}" "$db" p/s random <large
 	aedb put "${options[@]}" "$db" p/s k one
 }
 
-# What lies in the directory, but for the named.
-others() {
-	ls -A | grep -vxF -e "$(printf '%s\n' "$@")" || true
+# What lies in the directory.
+names() {
+	find . -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs
 }
 
 keys() {
@@ -51,9 +51,9 @@ keys() {
 	[ -z "$(aedb backup list db)" ]
 	[ "$(stat -c %s file)" -lt 3200000 ]
 	aedb restore file --to=r
-	[ "$(keys r)" = 'k large' ]
-	aedb get r p/s large | cmp - large
-	[ -z "$(others db db.backups mnt key other large file out r)" ]
+	[ "$(keys r)" = 'k random' ]
+	aedb get r p/s random | cmp - large
+	[ "$(names)" = 'db db.backups file key large mnt other out r' ]
 	aedb backup full --archive=kept --keep --json db a >out
 	[ "$(jq -r .backup out | xargs)" = 'a a' ]
 	[ "$(jq -sr '.[1] | .archive, .encrypted' out | xargs)" = 'kept false' ]
@@ -63,22 +63,22 @@ keys() {
 
 @test "a full backup and those that go on from it go through pipes" {
 	fill db
-	aedb backup full --archive=- --keep db a | cat >full
+	aedb backup full --archive=- --keep db a | cat >first
 	aedb put db p/s k2 two
-	aedb backup incremental --archive=- db b | cat >more
+	aedb backup incremental --archive=- db b | cat >second
 	aedb put db p/s k3 three
-	aedb backup incremental --archive=more2 db c
-	cat full | aedb restore - --to=r
-	[ "$(keys r)" = 'k large' ]
-	aedb restore full - more2 --to=r2 <more
-	[ "$(keys r2)" = 'k k2 k3 large' ]
-	aedb restore more2 more full --to=r3 --at-seq="$(aedb backup list --json db |
+	aedb backup incremental --archive=third db c
+	tail -c +1 first | aedb restore - --to=r
+	[ "$(keys r)" = 'k random' ]
+	aedb restore first - third --to=r2 <second
+	[ "$(keys r2)" = 'k k2 k3 random' ]
+	aedb restore third second first --to=r3 --at-seq="$(aedb backup list --json db |
 		jq 'select(.backup == "b").head_seq')"
-	[ "$(keys r3)" = 'k k2 large' ]
+	[ "$(keys r3)" = 'k k2 random' ]
 	# parents may be directories, too
-	aedb restore more db.backups/a --to=r4
-	[ "$(keys r4)" = 'k k2 large' ]
-	fails 1 parent aedb restore more --to=none
+	aedb restore second db.backups/a --to=r4
+	[ "$(keys r4)" = 'k k2 random' ]
+	fails 1 parent aedb restore second --to=none
 	fails 2 'once only' aedb restore - - --to=none
 	[ ! -e none ]
 	[ -z "$(find . -name '.*archives*')" ]
@@ -118,7 +118,7 @@ keys() {
 	aedb backup archive --key-file=key db.backups/a file
 	aedb backup verify --key-fd=7 file 7<key
 	aedb restore --key-file=key file --to=r
-	[ "$(keys r)" = 'k large' ]
+	[ "$(keys r)" = 'k random' ]
 	fails 3 '' aedb restore --key-file=other file --to=none
 	fails 3 '' aedb restore file --to=none
 	fails 3 '' aedb backup verify file
@@ -131,10 +131,10 @@ keys() {
 	aedb backup incremental --key-file=key --archive=s2 signed b
 	fails 3 '' aedb restore --key-file=other s s2 --to=none
 	aedb restore --key-file=key s s2 --to=r2
-	[ "$(keys --key-file=key r2)" = 'k k2 large' ]
+	[ "$(keys --key-file=key r2)" = 'k k2 random' ]
 	# an archive that is not encrypted is believed for its signature
 	aedb restore --key-file=key plain --to=r3
-	[ "$(keys --key-file=key r3)" = 'k large' ]
+	[ "$(keys --key-file=key r3)" = 'k random' ]
 	aedb backup archive db.backups/a unsigned
 	fails 3 'not signed' aedb backup verify --key-file=key unsigned
 	[ ! -e none ]

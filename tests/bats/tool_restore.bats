@@ -139,8 +139,8 @@ three_backups() {
 	for _ in 1 2 3 4 5; do aedb backup full db; done
 	[ "$(find db.backups -name 'backup.json' | wc -l)" = 5 ]
 	aedb backup verify db
-	[ -z "$(aedb backup list --json db | jq -r .backup |
-		grep -vE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z(-[2-5])?$')" ]
+	[ "$(aedb backup list --json db | jq -r .backup |
+		grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z(-[2-5])?$')" = 5 ]
 }
 
 @test "a full backup is a database that can be read" {

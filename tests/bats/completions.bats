@@ -45,6 +45,7 @@ bash_prepare() {
 	[ "$(replies 'aedb help sh')" = show ]
 	[ "$(replies 'aedb snapshot d')" = 'delete diff' ]
 	[ "$(replies 'aedb backup p')" = prune ]
+	[ "$(replies 'aedb backup full --arc')" = --archive= ]
 	[ "$(replies 'aedb backup prune --keep-w')" = '--keep-weekly= --keep-within=' ]
 	[ "$(replies 'aedb scan --pre')" = --prefix= ]
 	[ "$(replies 'aedb batch --re')" = --retry= ]

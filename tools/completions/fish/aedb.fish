@@ -27,7 +27,7 @@ complete -c aedb -l help -d 'Explain the command'
 complete -c aedb -n '__aedb_in help' -x -a "$commands"
 complete -c aedb -n '__aedb_in snapshot' -x -a 'list create delete rename diff'
 complete -c aedb -n '__aedb_in snapshot' -s l -l long -d 'With times'
-complete -c aedb -n '__aedb_in backup' -x -a 'full incremental list verify prune'
+complete -c aedb -n '__aedb_in backup' -a 'full incremental archive list verify prune'
 for period in hourly daily weekly monthly yearly
 	complete -c aedb -n '__aedb_in backup' -l keep-$period -x -d "The last one of each, so many $period ones"
 end
@@ -35,6 +35,8 @@ complete -c aedb -n '__aedb_in backup' -l keep-last -x -d 'The last so many'
 complete -c aedb -n '__aedb_in backup' -l keep-within -x -d 'No older than that'
 complete -c aedb -n '__aedb_in backup' -s n -l dry-run -d 'Remove nothing'
 complete -c aedb -n '__aedb_in backup' -l to -r -d 'Directory of backups'
+complete -c aedb -n '__aedb_in backup' -l archive -r -d 'As one file, or -'
+complete -c aedb -n '__aedb_in backup' -l keep -d 'Also in the directory'
 complete -c aedb -n '__aedb_in restore' -l to -r -d 'The new database'
 complete -c aedb -n '__aedb_in restore' -l at-seq -x -d 'As it was with this commit'
 complete -c aedb -n '__aedb_in restore' -l at-time -x -d 'As it was then'

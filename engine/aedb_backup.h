@@ -80,6 +80,8 @@ struct aedb_backup_options {
 	const char *name;	/* as of a snapshot; NULL: the time, in UTC, with -2,
 				 * -3, … behind it where that is taken */
 	const char *parent;	/* name; NULL: the last one of this database */
+	bool is_dry_run;	/* nothing is made but a checkpoint; the directory
+				 * need not be there */
 	struct aedb_backup_watch watch;
 };
 
@@ -87,7 +89,8 @@ struct aedb_backup_options {
  * is made if it is missing (its own directory is not). ret_info may be NULL.
  * AEDB_EXISTS, AEDB_NOT_FOUND (incremental: no parent), AEDB_BUSY, AEDB_INVALID,
  * AEDB_NAME_TOO_LONG, AEDB_CORRUPT, AEDB_NO_SPACE, AEDB_IO, AEDB_NO_MEMORY,
- * AEDB_CANCELED: nothing is left of it. */
+ * AEDB_CANCELED: nothing is left of it. Of a dry run ret_info says what would be
+ * made, in stored_bytes without the few that describe the files; it has no id. */
 int aedb_backup(struct aedb *db, const char *directory,
 		const struct aedb_backup_options *options,
 		struct aedb_backup_info *ret_info);

@@ -25,7 +25,7 @@
 
 struct backup_run {
 	struct aedb *db;
-	struct vfs *directory;		/* borrowed */
+	struct vfs *directory;		/* borrowed; NULL, of a dry run: none is there */
 	const struct aedb_backup_options *options;
 	struct backup_set set;		/* what is there already */
 	const struct backup_entry *parent;	/* NULL: none */
@@ -62,10 +62,18 @@ static int tell(void *arg, uint64_t bytes)
 
 /* Name, parent, and the manifest's beginning. */
 
-static int name_check_free(struct backup_run *run, const char *name)
+/* AEDB_NOT_FOUND: it is free. */
+static int name_look(struct backup_run *run, const char *name)
 {
 	enum vfs_kind kind;
-	int rc = vfs_kind(run->directory, name, &kind);
+
+	return run->directory ? vfs_kind(run->directory, name, &kind) :
+				AEDB_NOT_FOUND;
+}
+
+static int name_check_free(struct backup_run *run, const char *name)
+{
+	int rc = name_look(run, name);
 
 	if (rc == AEDB_NOT_FOUND)
 		return 0;
@@ -77,7 +85,6 @@ static int name_make(struct backup_run *run)
 {
 	time_t now = (time_t)(run->manifest.began_us / 1000000);
 	char *to = run->manifest.name, time[32];
-	enum vfs_kind kind;
 	struct tm utc;
 	int rc;
 
@@ -85,7 +92,7 @@ static int name_make(struct backup_run *run)
 	strftime(time, sizeof(time), "%Y-%m-%dT%H%M%SZ", &utc);
 	strcpy(to, time);
 	for (unsigned n = 2; n <= NAMES_OF_A_SECOND; n++) {
-		rc = vfs_kind(run->directory, to, &kind);
+		rc = name_look(run, to);
 		if (rc < 0)
 			return rc == AEDB_NOT_FOUND ? 0 : rc;
 		snprintf(to, sizeof(run->manifest.name), "%s-%u", time, n);
@@ -401,20 +408,29 @@ static int log_form(struct backup_run *run)
 	return rc;
 }
 
-/* A directory that is whole but for its backup.json. */
-static int content_make(struct backup_run *run)
+/* What it will be. */
+static void content_choose(struct backup_run *run)
 {
-	static const char *const directories[] = { "seg", "val", "wal", "." };
 	struct backup_manifest *m = &run->manifest;
 	const struct manifest_state *state = &run->source.state;
 	bool is_log = log_is_whole(run);
-	int rc = 0;
 
 	m->form = is_log ? AEDB_BACKUP_LOG : AEDB_BACKUP_FILES;
 	m->head_seq = run->source.cut.seq;
 	m->head_time_us = state->numbers[MANIFEST_LAST_TIME_US];
 	m->log_end = state->wal_end;
 	files_count(run, is_log ? &run->source.log : &run->source.files);
+}
+
+/* A directory that is whole but for its backup.json. */
+static int content_make(struct backup_run *run)
+{
+	static const char *const directories[] = { "seg", "val", "wal", "." };
+	bool is_log;
+	int rc = 0;
+
+	content_choose(run);
+	is_log = run->manifest.form == AEDB_BACKUP_LOG;
 	for (int i = 0; i < 3 && rc == 0; i++)
 		rc = run->to->ops->mkdir(run->to, directories[i]);
 	if (rc == 0)
@@ -483,10 +499,12 @@ static int run_make(struct backup_run *run)
 	if (rc < 0)
 		return rc;
 	rc = parent_check(run);
-	if (rc == 0)
+	if (rc == 0 && run->options->is_dry_run)
+		content_choose(run);
+	else if (rc == 0)
 		rc = partial_make(run);
 	/* what is kept for the next one is not part of this one */
-	if (rc == 0)
+	if (rc == 0 && !run->options->is_dry_run)
 		backup_keep_begin(run->db, &run->source.cut);
 	backup_source_close(&run->source);
 	return rc;
@@ -495,9 +513,9 @@ static int run_make(struct backup_run *run)
 static int run_all(struct backup_run *run)
 {
 	const struct aedb_backup_key key = run_key(run);
-	int rc = backup_dir_sweep(run->directory);
+	int rc = run->options->is_dry_run ? 0 : backup_dir_sweep(run->directory);
 
-	if (rc == 0)
+	if (rc == 0 && run->directory)
 		rc = backup_set_load(run->directory, &key, &run->set);
 	if (rc == 0)
 		rc = manifest_begin(run);
@@ -513,6 +531,10 @@ static void info_give(const struct backup_run *run, struct aedb_backup_info *ret
 	strcpy(entry.name, run->manifest.name);
 	entry.m.is_signed = run->db->options.hmac_key;
 	backup_info_fill(&entry, ret);
+	if (run->options->is_dry_run) {
+		ret->id[0] = '\0';
+		ret->stored_bytes = run->transfer.all_bytes;
+	}
 }
 
 int backup_run(struct aedb *db, struct vfs *directory,
@@ -525,8 +547,8 @@ int backup_run(struct aedb *db, struct vfs *directory,
 		.options = options,
 		.transfer.phase = "copy",
 	};
-	struct vfs_file *lock;
-	int rc = backup_dir_lock(directory, &lock);
+	struct vfs_file *lock = NULL;
+	int rc = options->is_dry_run ? 0 : backup_dir_lock(directory, &lock);
 
 	if (rc < 0)
 		return rc;
@@ -546,16 +568,19 @@ int aedb_backup(struct aedb *db, const char *directory,
 		const struct aedb_backup_options *options,
 		struct aedb_backup_info *ret_info)
 {
-	struct vfs *vfs;
-	int rc = vfs_posix_make(directory);
+	struct vfs *vfs = NULL;
+	int rc = options->is_dry_run ? 0 : vfs_posix_make(directory);
 
 	if (rc == AEDB_EXISTS)
 		rc = 0;
 	if (rc == 0)
 		rc = vfs_posix_open(directory, &vfs);
+	if (rc == AEDB_NOT_FOUND && options->is_dry_run)
+		rc = 0;
 	if (rc < 0)
 		return rc;
 	rc = backup_run(db, vfs, options, ret_info);
-	vfs_close(vfs);
+	if (vfs)
+		vfs_close(vfs);
 	return rc;
 }

@@ -22,6 +22,7 @@ struct backup_work {
 	int n_names;
 	struct aedb_prune_options prune;
 	bool has_prune_options;
+	bool is_dry_run;
 };
 
 /* The key that was given, if any; borrowed for good. */
@@ -36,6 +37,8 @@ int backup_parse_within(const char *text, struct aedb_keep *keep);
 
 /* failure_engine of the path, with the library's message also of what was not found. */
 int backup_failure(int rc, const char *path);
+const char *backup_kind(const struct aedb_backup_info *info);
+const char *backup_form(const struct aedb_backup_info *info);
 /* What is known of one, as list prints it. */
 int backup_print(const struct aedb_backup_info *info);
 

@@ -10,6 +10,7 @@
 #include "backup.h"
 #include "backup_mount.h"
 #include "failure.h"
+#include "output.h"
 #include "target.h"
 #include "text.h"
 
@@ -33,6 +34,7 @@ static int make_of(struct target *target, const struct backup_work *work,
 	struct aedb_backup_options options = {
 		.kind = kind,
 		.name = name_of(work),
+		.is_dry_run = work->is_dry_run,
 		.watch = backup_watch(&progress),
 	};
 	int rc = aedb_backup(target->db, work->directory, &options, ret);
@@ -110,6 +112,23 @@ static bool is_told(const struct backup_work *work, enum aedb_backup_kind kind)
 	       (is_kept(work, kind) && strcmp(work->archive, "-") != 0);
 }
 
+static int print_dry_run(const struct aedb_backup_info *info)
+{
+	char size[TEXT_SIZE_BYTES];
+
+	if (output_is_json())
+		return output_json_line(json_pack(
+			"{s:s, s:b, s:s, s:s, s:I, s:I, s:I}", "backup", info->name,
+			"dry_run", 1, "kind", backup_kind(info), "form",
+			backup_form(info), "from_seq", (json_int_t)info->from_seq,
+			"head_seq", (json_int_t)info->head_seq, "stored_bytes",
+			(json_int_t)info->stored_bytes));
+	printf("%s would be made up to number %llu, with %s to store\n",
+	       info->name, (unsigned long long)info->head_seq,
+	       text_format_size(info->stored_bytes, size));
+	return output_check();
+}
+
 static int make(const struct backup_work *work, enum aedb_backup_kind kind)
 {
 	struct aedb_backup_info info;
@@ -118,6 +137,8 @@ static int make(const struct backup_work *work, enum aedb_backup_kind kind)
 					   &info) :
 			 make_closed(work, kind, &info);
 
+	if (rc == 0 && work->is_dry_run)
+		return print_dry_run(&info);
 	if (rc == 0 && is_told(work, kind))
 		rc = backup_print(&info);
 	if (rc == 0 && work->archive)

@@ -154,6 +154,7 @@ int backup_prune(const struct backup_work *work)
 	size_t n;
 	int rc;
 
+	options.is_dry_run = work->is_dry_run;
 	options.key = backup_key();
 	options.watch = backup_watch(&progress);
 	rc = aedb_backup_prune(work->directory, &options, &items, &n);

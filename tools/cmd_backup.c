@@ -28,6 +28,16 @@ static const char *const forms[] = {
 	[AEDB_BACKUP_LOG] = "log",
 };
 
+const char *backup_kind(const struct aedb_backup_info *info)
+{
+	return kinds[info->kind];
+}
+
+const char *backup_form(const struct aedb_backup_info *info)
+{
+	return forms[info->form];
+}
+
 static const char *const states[] = {
 	[AEDB_BACKUP_FINISHED] = "finished",
 	[AEDB_BACKUP_UNFINISHED] = "unfinished",
@@ -327,6 +337,9 @@ static int find_directory(const struct action *action, struct backup_work *work)
 		return failure_usage("where backups of %s are its mount says, with "
 				     "backup_dir=; --to does not belong there",
 				     work->database);
+	if (rc && work->is_dry_run && action->what == IS_MADE)
+		return failure_usage("a mounted database cannot tell before what a "
+				     "backup will be");
 	if (rc && action->what == IS_PRUNED)
 		return backup_mount_directory(work->database, &work->directory);
 	if (rc)
@@ -354,7 +367,7 @@ static int take_option(struct backup_work *work, int option)
 {
 	struct aedb_keep *keep = &work->prune.keep;
 
-	work->has_prune_options |= option < OPTION_KEY_FD;
+	work->has_prune_options |= option >= OPTION_LAST && option <= OPTION_WITHIN;
 	switch (option) {
 	case OPTION_LAST:
 		return backup_parse_count("--keep-last", optarg, &keep->last);
@@ -382,7 +395,7 @@ static int take_option(struct backup_work *work, int option)
 		work->is_kept = true;
 		return 0;
 	default:
-		work->prune.is_dry_run = true;
+		work->is_dry_run = true;
 		return 0;
 	}
 }
@@ -430,6 +443,9 @@ static int check_options(const struct action *action,
 	if (work->is_kept && !work->archive)
 		return failure_usage("--keep is for --archive: without, what is "
 				     "made is kept");
+	if (work->is_dry_run && action->what == IS_READ)
+		return failure_usage("\"aedb backup %s\" changes nothing: --dry-run "
+				     "does not belong there", action->name);
 	return 0;
 }
 

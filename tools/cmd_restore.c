@@ -1,6 +1,7 @@
 /*
  * aedb restore: makes a database of backups.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,22 @@ static int print_info(const struct work *work, const struct aedb_restore_info *i
 	return output_check();
 }
 
+/* Before much is read; the library looks again. */
+static int target_look(const char *to)
+{
+	DIR *directory = opendir(to);
+	struct dirent *entry;
+	bool is_empty = true;
+
+	while (directory && (entry = readdir(directory)))
+		is_empty &= !strcmp(entry->d_name, ".") ||
+			    !strcmp(entry->d_name, "..");
+	if (directory)
+		closedir(directory);
+	return is_empty ? 0 : failure_set(STATUS_NO, to,
+					  "not an empty directory");
+}
+
 /* The archives. */
 
 static int path_take(struct work *work, size_t i)
@@ -212,6 +229,10 @@ static int paths_take(struct work *work)
 {
 	int rc = paths_check(work);
 
+	if (rc == 0)
+		rc = target_look(work->to);
+	if (rc < 0)
+		return rc;
 	work->paths = calloc(work->n, sizeof(*work->paths));
 	if (!work->paths)
 		return failure_system(ENOMEM, "%s", work->to);

@@ -225,7 +225,8 @@ static const struct command commands[] = {
 	  "      --keep-within=DURATION\n"
 	  "                  all that are so much older than the newest, like 1y6m or\n"
 	  "                  14d12h\n"
-	  "  -n, --dry-run   print what would be removed, and remove nothing\n"
+	  "  -n, --dry-run   print what would be made or removed, and change nothing; of\n"
+	  "                  a database that is not mounted\n"
 	  "      --key-fd=N  the key is what descriptor N gives\n"
 	  DATABASE_OPTIONS },
 	{ "restore", cmd_restore, "make a database of backups",

@@ -108,6 +108,34 @@ three_backups() {
 	[ ! -e r ]
 }
 
+@test "a dry run of a backup tells its size, and makes nothing" {
+	aedb backup full -n --json db >out
+	[ "$(jq -r '.dry_run, .kind, .form, .from_seq' out | xargs)" = 'true full files 0' ]
+	dry=$(jq .stored_bytes out)
+	[ ! -e db.backups ]
+	aedb backup full --json db a >out
+	made=$(jq .stored_bytes out)
+	[ "$dry" -gt 200000 ]
+	# without CURRENT and MANIFEST-1
+	own=$(jq '[.files[] | select(.path | test("^[CM]")).bytes] | add' db.backups/a/backup.json)
+	[ "$dry" = $((made - own)) ]
+	aedb put db p/s k2 two
+	aedb backup incremental --dry-run db b >out
+	grep -q '^b would be made up to number' out
+	[ ! -e db.backups/b ]
+	aedb backup incremental -n --json db >out
+	[ "$(jq -r .form out)" = log ]
+	dry=$(jq .stored_bytes out)
+	made=$(aedb backup incremental --json db b | jq .stored_bytes)
+	# opening it once more has begun another file of the log, which is empty
+	[ "$made" -ge "$dry" ]
+	[ "$made" -le $((dry + 8192)) ]
+	fails 1 'backup a exists' aedb backup full -n db a
+	fails 1 'make a full one' aedb backup incremental -n --to=none db
+	fails 2 'changes nothing' aedb backup list -n db
+	[ ! -e none ]
+}
+
 @test "backups of a signed database need its key" {
 	printf '0123456789abcdef0123456789abcdef' >key
 	aedb init --key-file=key signed

@@ -66,6 +66,17 @@ static bool parse_zone(const char *text, int *ret)
 	return true;
 }
 
+/* Of what cannot be said in nanoseconds the first or the last that can. */
+static int64_t time_of(int64_t seconds, int64_t ns)
+{
+	int64_t time;
+
+	if (__builtin_mul_overflow(seconds, NS, &time) ||
+	    __builtin_add_overflow(time, ns, &time))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return time;
+}
+
 /* RFC 3339. */
 static int parse_time(const char *text, int64_t *ret_ns)
 {
@@ -81,7 +92,7 @@ static int parse_time(const char *text, int64_t *ret_ns)
 	if (!rest || !parse_zone(rest, &ahead))
 		return failure_usage("--at-time: \"%s\" is no time like "
 				     "2026-11-22T15:52:39Z", text);
-	*ret_ns = ((int64_t)timegm(&tm) - ahead) * NS + ns;
+	*ret_ns = time_of((int64_t)timegm(&tm) - ahead, ns);
 	return 0;
 }
 

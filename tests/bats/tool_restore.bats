@@ -68,6 +68,7 @@ three_backups() {
 	fails 3 'from 6 to 10 can be restored' aedb restore db.backups/third --to=r --at-seq=11
 	fails 3 'can be restored' aedb restore db.backups/third --to=r --at-time=2001-01-01T00:00:00Z
 	fails 3 'can be restored' aedb restore db.backups/third --to=r --at-time=2999-01-01T00:00:00Z
+	fails 3 'can be restored' aedb restore db.backups/third --to=r --at-time=1500-01-01T00:00:00Z
 	fails 2 'is no time' aedb restore db.backups/third --to=r --at-time=yesterday
 	fails 2 'only one' aedb restore db.backups/third --to=r --at-seq=5 --at-time=2001-01-01T00:00:00Z
 	[ ! -e r ]

@@ -140,6 +140,19 @@ keys() {
 	[ ! -e none ]
 }
 
+@test "archives go through age, as the manual has it" {
+	command -v age >/dev/null || skip "no age"
+	fill db
+	age-keygen -o identity 2>keygen
+	recipient=$(sed -n 's/^Public key: //p' keygen)
+	aedb backup full --archive=- --keep db | age -r "$recipient" >monday.age
+	aedb put db p/s k2 two
+	aedb backup incremental --archive=- db | age -r "$recipient" >tuesday.age
+	age -d -i identity monday.age >monday
+	age -d -i identity tuesday.age | aedb restore monday - --to=r
+	[ "$(keys r)" = 'k k2 random' ]
+}
+
 @test "a stream that ends early, is changed or is something else makes nothing" {
 	fill db
 	aedb backup full --archive=file db
@@ -163,6 +176,9 @@ keys() {
 	# and what cannot be written is said
 	fails 3 '' aedb backup full --archive=none/file db
 	fails 3 'No space' aedb backup full --archive=/dev/full db
+	# shellcheck disable=SC2016 # of the inner one
+	fails 3 'Broken pipe' bash -c 'aedb backup full --archive=- db | true
+		exit "${PIPESTATUS[0]}"'
 	[ -z "$(aedb backup list db)" ]
 }
 

@@ -150,6 +150,8 @@ static void status_print(struct control *control, FILE *out)
 	text_write(out, config->mount_point, strlen(config->mount_point));
 	fprintf(out, "\nbackups ");
 	text_write(out, config->backups, strlen(config->backups));
+	fprintf(out, "\noptions ");
+	text_write(out, config->options, strlen(config->options));
 	fprintf(out, "\ndurability %s\naccess %s\n"
 		"visible_seq %llu\ndurable_seq %llu\n", config->durability,
 		config->is_read_only ? "ro" : "rw",

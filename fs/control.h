@@ -63,6 +63,7 @@ struct control_config {
 	uid_t owner;		/* of the mount: who it obeys, beside root */
 	gid_t group;
 	const char *durability;		/* static */
+	const char *options;		/* a list; borrowed as the config's db is */
 	bool is_read_only;
 };
 

@@ -65,6 +65,7 @@ struct server {
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
 	struct fuse_session *fuse;	/* constant after open */
+	char *options_text;		/* constant after open; owned */
 };
 
 /* libfuse's last line, until the mount is ready. */
@@ -190,6 +191,22 @@ static int open_database(struct server *s)
 	return STATUS_OK;
 }
 
+/* Owned. NULL: no memory. */
+static char *text_of_options(const struct options *options)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	if (!out)
+		return NULL;
+	options_print_changed(out, options);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
 static int open_control(struct server *s)
 {
 	struct control_config config = {
@@ -205,7 +222,10 @@ static int open_control(struct server *s)
 		.is_read_only = s->options.is_read_only,
 	};
 
-	s->control = control_new(&config);
+	s->options_text = text_of_options(&s->options);
+	config.options = s->options_text;
+	if (config.options)
+		s->control = control_new(&config);
 	return s->control ? STATUS_OK :
 			    startup_fail(&s->startup, STATUS_FAILED,
 					 "out of memory");
@@ -451,6 +471,7 @@ static int run(struct server *s)
 	ll_controls_free(&s->config);
 	ll_backup_nodes_free(&s->config);
 	control_free(s->control);
+	free(s->options_text);
 	closed = close_database(s);
 	if (is_serving)
 		log_line(LOG_NOTICE, "%s is unmounted and closed", s->database);

@@ -207,15 +207,28 @@ static int read_all(struct options *options, int argc, char **argv)
 	return rc;
 }
 
+static void set_defaults(struct options *ret)
+{
+	*ret = (struct options){ .batch_age_s = BATCH_AGE_S };
+	aedb_options_init(&ret->engine);
+	ret->engine.durability = AEDB_BATCH;
+	ret->engine.log_keep_bytes = LOG_KEEP_BYTES;
+}
+
+void options_print_changed(FILE *out, const struct options *options)
+{
+	struct options defaults;
+
+	set_defaults(&defaults);
+	options_item_print(out, options, &defaults);
+}
+
 int options_parse(int argc, char **argv, struct options *ret)
 {
 	int rc;
 
-	*ret = (struct options){ .is_for_mount = is_name_of_mount(argv[0]) };
-	aedb_options_init(&ret->engine);
-	ret->engine.durability = AEDB_BATCH;
-	ret->engine.log_keep_bytes = LOG_KEEP_BYTES;
-	ret->batch_age_s = BATCH_AGE_S;
+	set_defaults(ret);
+	ret->is_for_mount = is_name_of_mount(argv[0]);
 	rc = read_all(ret, argc, argv);
 	ret->kernel_flags |= ret->is_read_only ? MS_RDONLY : 0;
 	if (rc < 0 || ret->action == OPTIONS_HELP ||

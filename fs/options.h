@@ -70,6 +70,8 @@ struct options {
  * ret->message set, naming the argument, or file, line and option. */
 int options_parse(int argc, char **argv, struct options *ret);
 void options_print_help(FILE *out);
+/* What is in force and not the default, as a list for -o; "rw" at least. */
+void options_print_changed(FILE *out, const struct options *options);
 /* As the option durability= names it. Static. */
 const char *options_durability_name(const struct options *options);
 

@@ -93,47 +93,50 @@ struct size {
 	size_t field;		/* a uint64_t of struct aedb_options */
 };
 
+static const struct count counts[] = {
+	{ "sync_interval", "milliseconds", 1, 60000,
+	  offsetof(struct aedb_options, sync_interval_ms) },
+	{ "key_bytes_max", "bytes", 1, PATH_KEY_BYTES_MAX,
+	  offsetof(struct aedb_options, key_bytes_max) },
+	{ "batches_max", "batches", 1, BATCHES_MAX,
+	  offsetof(struct aedb_options, batches_max) },
+	{ "checkpoint_ops", "operations", 1000, 1000000000,
+	  offsetof(struct aedb_options, checkpoint_ops) },
+	{ "checkpoint_interval", "seconds", 1, 86400,
+	  offsetof(struct aedb_options, checkpoint_interval_s) },
+};
+
+static const struct size sizes[] = {
+	{ "memory", "a size of 1M or more", 1 << 20, SIZE_BYTES_MAX,
+	  false, offsetof(struct aedb_options, memory_bytes) },
+	{ "checkpoint_log", "a size from 64K to 1T", 64 << 10,
+	  UINT64_C(1) << 40, false,
+	  offsetof(struct aedb_options, checkpoint_log_bytes) },
+	{ "log_keep", "a size up to 1T", 0, UINT64_C(1) << 40, true,
+	  offsetof(struct aedb_options, log_keep_bytes) },
+	{ "backup_log", "a size up to 1T", 0, UINT64_C(1) << 40, true,
+	  offsetof(struct aedb_options, backup_log_bytes) },
+	{ "compaction_rate", "0 or a size of 1M or more", 1 << 20,
+	  SIZE_BYTES_MAX, true,
+	  offsetof(struct aedb_options, compaction_rate) },
+};
+
+#define N_COUNTS (sizeof(counts) / sizeof(*counts))
+#define N_SIZES (sizeof(sizes) / sizeof(*sizes))
+
 static const struct count *find_count(const char *name)
 {
-	static const struct count table[] = {
-		{ "sync_interval", "milliseconds", 1, 60000,
-		  offsetof(struct aedb_options, sync_interval_ms) },
-		{ "key_bytes_max", "bytes", 1, PATH_KEY_BYTES_MAX,
-		  offsetof(struct aedb_options, key_bytes_max) },
-		{ "batches_max", "batches", 1, BATCHES_MAX,
-		  offsetof(struct aedb_options, batches_max) },
-		{ "checkpoint_ops", "operations", 1000, 1000000000,
-		  offsetof(struct aedb_options, checkpoint_ops) },
-		{ "checkpoint_interval", "seconds", 1, 86400,
-		  offsetof(struct aedb_options, checkpoint_interval_s) },
-	};
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (!strcmp(table[i].option, name))
-			return &table[i];
+	for (size_t i = 0; i < N_COUNTS; i++)
+		if (!strcmp(counts[i].option, name))
+			return &counts[i];
 	return NULL;
 }
 
 static const struct size *find_size(const char *name)
 {
-	static const struct size table[] = {
-		{ "memory", "a size of 1M or more", 1 << 20, SIZE_BYTES_MAX,
-		  false, offsetof(struct aedb_options, memory_bytes) },
-		{ "checkpoint_log", "a size from 64K to 1T", 64 << 10,
-		  UINT64_C(1) << 40, false,
-		  offsetof(struct aedb_options, checkpoint_log_bytes) },
-		{ "log_keep", "a size up to 1T", 0, UINT64_C(1) << 40, true,
-		  offsetof(struct aedb_options, log_keep_bytes) },
-		{ "backup_log", "a size up to 1T", 0, UINT64_C(1) << 40, true,
-		  offsetof(struct aedb_options, backup_log_bytes) },
-		{ "compaction_rate", "0 or a size of 1M or more", 1 << 20,
-		  SIZE_BYTES_MAX, true,
-		  offsetof(struct aedb_options, compaction_rate) },
-	};
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		if (!strcmp(table[i].option, name))
-			return &table[i];
+	for (size_t i = 0; i < N_SIZES; i++)
+		if (!strcmp(sizes[i].option, name))
+			return &sizes[i];
 	return NULL;
 }
 
@@ -574,4 +577,98 @@ int options_item_apply_list(struct options *options, const char *list)
 		item[n++] = *at;
 	}
 	return rc < 0 ? rc : history_check(options);
+}
+
+/* What is in force. */
+
+/* With the largest unit that divides it. */
+static void print_size(FILE *out, uint64_t v)
+{
+	static const char units[] = "KMGT";
+	size_t unit = 0;
+
+	while (v && v % 1024 == 0 && units[unit]) {
+		v /= 1024;
+		unit++;
+	}
+	fprintf(out, "%llu", (unsigned long long)v);
+	if (unit)
+		fputc(units[unit - 1], out);
+}
+
+static void print_numbers(FILE *out, const struct aedb_options *engine,
+			  const struct aedb_options *defaults)
+{
+	for (size_t i = 0; i < N_COUNTS; i++) {
+		uint32_t v, usual;
+
+		memcpy(&v, (const char *)engine + counts[i].field, sizeof(v));
+		memcpy(&usual, (const char *)defaults + counts[i].field,
+		       sizeof(usual));
+		if (v != usual)
+			fprintf(out, ",%s=%u", counts[i].option, v);
+	}
+	for (size_t i = 0; i < N_SIZES; i++) {
+		uint64_t v, usual;
+
+		memcpy(&v, (const char *)engine + sizes[i].field, sizeof(v));
+		memcpy(&usual, (const char *)defaults + sizes[i].field,
+		       sizeof(usual));
+		if (v == usual)
+			continue;
+		fprintf(out, ",%s=", sizes[i].option);
+		print_size(out, v);
+	}
+}
+
+static void print_path(FILE *out, const char *name, const char *path)
+{
+	if (!*path)
+		return;
+	fprintf(out, ",%s=", name);
+	for (; *path; path++) {
+		if (*path == ',' || *path == '\\')
+			fputc('\\', out);
+		fputc(*path, out);
+	}
+}
+
+static void print_access(FILE *out, const struct options *options)
+{
+	const struct shown *shown = &options->shown;
+
+	fprintf(out, "%s%s%s", options->has_no_xattr ? ",noxattr" : "",
+		options->has_allow_other ? ",allow_other" : "",
+		options->has_allow_root ? ",allow_root" : "");
+	if (shown->has_uid)
+		fprintf(out, ",uid=%u", shown->uid);
+	if (shown->has_gid)
+		fprintf(out, ",gid=%u", shown->gid);
+	if (shown->has_file_mask)
+		fprintf(out, ",fmask=%03o", shown->file_mask);
+	if (shown->has_dir_mask)
+		fprintf(out, ",dmask=%03o", shown->dir_mask);
+	fprintf(out, "%s%s", *options->kernel ? "," : "", options->kernel);
+}
+
+void options_item_print(FILE *out, const struct options *options,
+			const struct options *defaults)
+{
+	const struct aedb_options *engine = &options->engine;
+
+	fputs(options->is_read_only ? "ro" : "rw", out);
+	if (engine->durability != defaults->engine.durability)
+		fprintf(out, ",durability=%s", durabilities[engine->durability]);
+	if (engine->recovery != defaults->engine.recovery)
+		fprintf(out, ",recovery=%s", recoveries[engine->recovery]);
+	print_numbers(out, engine, &defaults->engine);
+	if (engine->history_s) {
+		fprintf(out, ",history=%us,", engine->history_s);
+		print_size(out, engine->history_bytes);
+	}
+	if (options->batch_age_s != defaults->batch_age_s)
+		fprintf(out, ",batch_age=%us", options->batch_age_s);
+	print_path(out, "key_file", options->key_file);
+	print_path(out, "backup_dir", options->backup_dir);
+	print_access(out, options);
 }

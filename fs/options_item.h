@@ -18,5 +18,8 @@ int options_item_apply(struct options *options, char *item);
 int options_item_set_config(struct options *options, const char *path);
 /* Items are separated by commas; "\," is a comma in one. */
 int options_item_apply_list(struct options *options, const char *list);
+/* As a list for -o, what is not as in defaults. */
+void options_item_print(FILE *out, const struct options *options,
+			const struct options *defaults);
 
 #endif

@@ -57,6 +57,8 @@ scope_make() { mkdir -p "$MNT/p/s"; }
 	mount_start -o rw,uid=77,config=notes
 	[[ ",$(mount_field OPTIONS)," == *,rw,* ]]
 	[ "$(stat -c %u "$MNT")" = 77 ]
+	grep -qx 'options rw,memory=16M,uid=77' "$MNT/.status"
+	[ "$(aedb --json status "$MNT" | jq -r .options)" = rw,memory=16M,uid=77 ]
 }
 
 @test "what is wrong with a configuration file is named with file and line, with status 2" {

@@ -499,6 +499,35 @@ TEST(options_profiles, "a profile holds under the file and the command line")
 	config_remove(&config);
 }
 
+static void check_in_force(const char *given, const char *wanted)
+{
+	char text[600] = "", list[600];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	struct options o;
+
+	snprintf(list, sizeof(list), "%s", given);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", list));
+	CHECK(out);
+	options_print_changed(out, &o);
+	fclose(out);
+	CHECK_STR(text, wanted);
+}
+
+TEST(options_in_force, "options in force are a list, which says the same when it is given")
+{
+	static const char all[] =
+		"ro,durability=full,recovery=permissive,key_bytes_max=5,"
+		"batches_max=7,memory=3M,log_keep=0,backup_log=1025,"
+		"history=604800s,1G,batch_age=60s,key_file=a\\,b\\\\c,"
+		"backup_dir=/x y,noxattr,allow_root,uid=1,gid=2,fmask=133,"
+		"dmask=022,noexec,sync";
+
+	check_in_force("rw", "rw");
+	check_in_force("nofail,durability=batch,memory=256M,log_keep=4096K", "rw");
+	check_in_force("profile=low_latency", "rw,sync_interval=2");
+	check_in_force(all, all);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -300,22 +300,6 @@ static int size_of(struct vfs *vfs, const char *path, uint64_t *ret)
 	return rc;
 }
 
-/* Of a file that is there: its content is on the disk on return. */
-static int file_finish(struct backup_run *run, struct backup_file *file)
-{
-	struct vfs_file *handle;
-	int rc = vfs_digest(run->to, file->path, file->bytes, &run->watch,
-			    file->sha256);
-
-	if (rc == 0)
-		rc = vfs_file_open(run->to, file->path, VFS_READ, &handle);
-	if (rc < 0)
-		return rc;
-	rc = vfs_file_sync(handle);
-	vfs_file_close(handle);
-	return rc;
-}
-
 static int file_copy(struct backup_run *run, struct backup_file *file)
 {
 	struct vfs *from = run->db->vfs;
@@ -328,10 +312,39 @@ static int file_copy(struct backup_run *run, struct backup_file *file)
 	if (rc < 0)
 		return rc;
 	if (is_linked)
-		return file_finish(run, file);
+		return vfs_digest(run->to, file->path, file->bytes, &run->watch,
+				  file->sha256);
 	return vfs_copy_file((struct vfs_end){ from, file->path },
 			     (struct vfs_end){ run->to, file->path },
 			     file->bytes, &run->watch, file->sha256);
+}
+
+static int path_sync(struct vfs *vfs, const char *path)
+{
+	struct vfs_file *file;
+	int rc = vfs_file_open(vfs, path, VFS_READ, &file);
+
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_sync(file);
+	vfs_file_close(file);
+	return rc;
+}
+
+/* All that is here, its names too. It is done last: a file system's journal is
+ * then written once, and not for each link. */
+static int content_sync(struct backup_run *run)
+{
+	static const char *const directories[] = { "seg", "val", "wal", "." };
+	const struct backup_manifest *m = &run->manifest;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < m->n_files; i++)
+		if (!m->files[i].stored[0])
+			rc = path_sync(run->to, m->files[i].path);
+	for (int i = 0; rc == 0 && i < 4; i++)
+		rc = vfs_sync_dir(run->to, directories[i]);
+	return rc;
 }
 
 /* Copies what the chain lacks; what it has the files form names. */
@@ -425,7 +438,7 @@ static void content_choose(struct backup_run *run)
 /* A directory that is whole but for its backup.json. */
 static int content_make(struct backup_run *run)
 {
-	static const char *const directories[] = { "seg", "val", "wal", "." };
+	static const char *const directories[] = { "seg", "val", "wal" };
 	bool is_log;
 	int rc = 0;
 
@@ -435,9 +448,7 @@ static int content_make(struct backup_run *run)
 		rc = run->to->ops->mkdir(run->to, directories[i]);
 	if (rc == 0)
 		rc = is_log ? log_form(run) : files_form(run);
-	for (int i = 0; i < 4 && rc == 0; i++)
-		rc = vfs_sync_dir(run->to, directories[i]);
-	return rc;
+	return rc < 0 ? rc : content_sync(run);
 }
 
 static int source_take(struct backup_run *run)

@@ -588,20 +588,36 @@ static bool has_left_unseen(const struct touched *t)
 	return is_dropped && n_unseen;
 }
 
+static bool is_in_dropped(const struct touched *t, const struct node *node)
+{
+	while (node && node->kind != NODE_SCOPE)
+		node = node->parent;
+	return node && node->is_touched && !arrival_of(t, node->id);
+}
+
+static int take_from_dropped(struct touched *t, struct node *node)
+{
+	if (arrival_of(t, node->id))
+		return add_moved(t, node);
+	/* With the directory it is in it may have moved, and with its first key its
+	 * times. */
+	return node->kind == NODE_DIR && !node->is_made ?
+		       add_stale(t, node) : 0;
+}
+
 /* What moved out of a scope before that was dropped: a dropped scope is one change,
  * so such nodes are found by their objects, among all. */
 static int take_left(struct touched *t)
 {
 	const struct node_store *store = t->tree->mount->nodes;
-	const struct node *root = tree_root(t->tree);
 	struct node *node = NULL;
 	int rc = 0;
 
 	if (!has_left_unseen(t))
 		return 0;
 	while (rc == 0 && (node = node_store_next(store, node)))
-		if (arrival_of(t, node->id) && node_is_above(root, node))
-			rc = add_moved(t, node);
+		if (is_in_dropped(t, node))
+			rc = take_from_dropped(t, node);
 	return rc;
 }
 

@@ -882,11 +882,12 @@ TEST(left_scope, "what a batch moves out of a scope that it drops keeps its node
 	fs_put(&w.fs, "file", "1");
 	fs_mkdir(&w.fs, "made");
 	fs_put(&w.fs, "made/a", "2");
+	put_key(&w.fs, "made/implicit/a");
 	put_key(&w.fs, "implicit/a");
 	live = from_root(&w.fs, w.fs.tree);
 	fs_mkdir(&live, "p/t");
 	/* A project, two scopes and what is in them. */
-	remember_all(&w, 3 + 5);
+	remember_all(&w, 3 + 7);
 	begin_batch(&w);
 	batch = from_root(&w.fs, w.batch->tree);
 	for (size_t i = 0; i < 3; i++) {

@@ -164,9 +164,6 @@ static void rebuild(struct side *s, struct node *dir, const char *name)
 	struct tree_new new = { dir, name, S_IFDIR | 0700 };
 	struct tree_entry from, to;
 
-	/* Of what is in a scope that is dropped only who has it open is told. */
-	if (dir->kind != NODE_SCOPE && dir->kind != NODE_DIR)
-		return;
 	if (tree_rename(s->tree, &s->caller, &aside) < 0 ||
 	    tree_mkdir(s->tree, &s->caller, &new, &to) < 0)
 		return;
@@ -556,13 +553,6 @@ static void fresh_close(void)
 	tree_close(fresh.tree);
 }
 
-static bool is_in_lost_scope(const struct node *node)
-{
-	while (node->parent)
-		node = node->parent;
-	return node->kind == NODE_SCOPE || node->kind == NODE_PROJECT;
-}
-
 /* A node stands for its object wherever that is, or for nothing. */
 static void check_node(struct world *w, struct node *node, uint64_t ino)
 {
@@ -577,9 +567,6 @@ static void check_node(struct world *w, struct node *node, uint64_t ino)
 			   "%s is gone: %d", node_name(node), rc);
 		return;
 	}
-	/* Its scope is not the one it was: another node stands for it. */
-	if (rc == -ENOENT && is_in_lost_scope(node))
-		return;
 	CHECK_OK(rc);
 	if (entry.stat.st_nlink)
 		CHECK_STR(node_name(node), node_name(at->entry.node));

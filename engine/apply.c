@@ -137,6 +137,8 @@ static int apply_delete(struct apply *apply, const struct op *op)
 
 	if (rc < 0)
 		return rc;
+	if (apply->keeps_marks && op->key.tree == CATALOG_DROPS)
+		return 0;
 	superseded_note(apply, &entry);
 	return apply_tombstone(apply, space, op->key.at, op->key.n);
 }

@@ -50,6 +50,8 @@ struct apply {
 				 * is repeated */
 	struct annex_reader *found;	/* borrowed: what the payload found when it
 					 * was first executed; NULL: not known */
+	bool keeps_marks;	/* those of dropped scopes stay, though a compaction
+				 * of other segments left nothing of them */
 	bool memory_lacks;	/* with found: of the log's versions some are in
 				 * segments only */
 };

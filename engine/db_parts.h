@@ -80,9 +80,10 @@ struct dead_file {
 struct db_until {
 	seq_t seq;
 	uint64_t time_us;
+	bool keeps_marks;	/* as of apply */
 };
 
-#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX })
+#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX, false })
 
 /* What stays for the next backup (backup_keep.h). */
 struct backup_keep {

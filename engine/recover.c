@@ -296,6 +296,8 @@ static int log_repeat(struct recovery *recovery)
 	int rc;
 
 	lock_acquire(&recovery->db->commits.lock);
+	recovery->db->commits.apply.keeps_marks =
+		recovery->db->until.keeps_marks;
 	do {
 		rc = wal_reader_next(recovery->reader, &commit);
 		if (rc > 0) {
@@ -306,6 +308,7 @@ static int log_repeat(struct recovery *recovery)
 		    memory_is_full(recovery->db))
 			rc = room_make(recovery);
 	} while (rc > 0);
+	recovery->db->commits.apply.keeps_marks = false;
 	lock_release(&recovery->db->commits.lock);
 	return rc;
 }

@@ -322,7 +322,8 @@ static int database_finish(struct restore *r, struct aedb *db)
 
 static int database_make(struct restore *r)
 {
-	struct db_until until = { r->place.seq, r->place.time_us };
+	/* its segments were compacted less than the log's database's */
+	struct db_until until = { r->place.seq, r->place.time_us, true };
 	struct aedb_options options;
 	bool has_history = false;
 	struct aedb *db;

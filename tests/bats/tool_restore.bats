@@ -62,6 +62,27 @@ three_backups() {
 	[ "$(keys before)" = 'k1 k2 k9' ]
 }
 
+@test "a scope that was dropped, and of which a compaction left nothing, is so again" {
+	aedb put db p/x
+	aedb put db p/x a b
+	aedb backup full db first
+	aedb put db p/x k v
+	aedb checkpoint db
+	aedb del -r db p/x
+	aedb checkpoint db
+	aedb compact db
+	aedb put db p/s k2 two
+	aedb backup incremental db second
+	aedb restore db.backups/second --to=r
+	diff <(aedb ls db p) <(aedb ls r p)
+	[ "$(keys r)" = 'k1 k2' ]
+	aedb verify r
+	aedb compact r
+	aedb verify r
+	aedb put r p/x
+	[ -z "$(aedb ls r p/x)" ]
+}
+
 @test "a target that the backups do not have is refused with what they have" {
 	three_backups
 	fails 3 'from 6 to 10 can be restored' aedb restore db.backups/third --to=r --at-seq=3

@@ -50,7 +50,7 @@ TEST(recovered, "a backup after a recovery that wrote checkpoints is restored")
 
 	for (unsigned commits = 1; commits <= COMMITS_MAX; commits++) {
 		struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
-		struct restore_shelf shelf = { NULL, 0 };
+		struct restore_shelf shelf = { .n = 0 };
 		struct aedb_restore_info restored;
 		struct aedb_backup_info info;
 		struct vfs *root, *directory;

@@ -57,7 +57,7 @@ last_command() { grep -m1 '^command ' "$MNT/.status"; }
 @test "a wrong command is refused with EINVAL, its reason, and no effect" {
 	for wrong in " " nonsense "checkpoint now" "cancel" "cancel x" \
 		"cancel 99" "snapshot" "snapshot create" "snapshot create a b" \
-		"backup full x" "grant x" "revoke x" $'sync\nsync' $'sync\n\n' \
+		"backup" "backup full a b" "backup now" "grant x" "revoke x" $'sync\nsync' $'sync\n\n' \
 		$'\x01' "changes -1" "changes 1x"; do
 		run -1 control "$wrong"
 		[ "$output" = EINVAL ]

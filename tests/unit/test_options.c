@@ -296,7 +296,7 @@ TEST(options_long, "an option of any length does no harm")
 /* The configuration file. */
 
 struct config {
-	char directory[64], path[80];
+	char directory[232], path[240];
 };
 
 static void config_write(struct config *config, const void *text, size_t n)
@@ -312,7 +312,7 @@ static void config_make(struct config *config, const char *text)
 {
 	const char *root = getenv("TMPDIR");
 
-	snprintf(config->directory, sizeof(config->directory), "%.40s/aedb-XXXXXX",
+	snprintf(config->directory, sizeof(config->directory), "%.200s/aedb-XXXXXX",
 		 root ? root : "/tmp");
 	CHECK(mkdtemp(config->directory));
 	snprintf(config->path, sizeof(config->path), "%s/c", config->directory);
@@ -342,7 +342,7 @@ TEST(config, "a file has the options of -o, one a line, with blanks and comments
 {
 	static char comment[2000];
 	struct config config;
-	char list[120], text[2500];
+	char list[300], text[2500];
 	struct options o;
 
 	memset(comment, '#', sizeof(comment) - 1);
@@ -447,7 +447,7 @@ TEST(config_mount, "mount(8)'s helper reads a file, a remount of it does not, an
      "no misspelt name passes in it")
 {
 	struct config config;
-	char list[120];
+	char list[300];
 	struct options o;
 
 	config_make(&config, "noexec\nmemory=1G");

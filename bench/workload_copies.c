@@ -237,6 +237,16 @@ static int run_cp(const char *from, const char *to)
 	return system(command) == 0 ? 0 : peer_fail("control", command, "failed");
 }
 
+/* Of a database that is written to: files that go meanwhile are passed over. */
+static int run_cp_beside(const char *from, const char *to)
+{
+	char command[COMMAND_BYTES];
+
+	snprintf(command, sizeof(command),
+		 "cp -a '%s' '%s' 2>/dev/null; sync -f '%s'", from, to, to);
+	return system(command) == 0 ? 0 : peer_fail("control", command, "failed");
+}
+
 static int run_restore(const char *from, const char *to)
 {
 	struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
@@ -397,9 +407,9 @@ static int alone_and_beside(struct figure *ret)
 	bool is_turned = big.rounds++ % 2;
 
 	if (alone(ret) < 0 ||
-	    (is_turned && beside(run_cp, "copy", ret, 2) < 0) ||
+	    (is_turned && beside(run_cp_beside, "copy", ret, 2) < 0) ||
 	    beside(run_full, "more", ret, 1) < 0 ||
-	    (!is_turned && beside(run_cp, "copy", ret, 2) < 0))
+	    (!is_turned && beside(run_cp_beside, "copy", ret, 2) < 0))
 		return -1;
 	return 0;
 }

@@ -523,7 +523,7 @@ for n in range(100000):
     except OSError:
         break
 END_OF_PYTHON
-	wait_for 20 grep -qx 2. k19
+	wait_for 20 grep -qxE '..+' k19
 	cd /
 	mount_kill
 	wait

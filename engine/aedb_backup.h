@@ -22,6 +22,10 @@
 extern "C" {
 #endif
 
+/* What describes a backup, and makes a directory one that is whole. */
+#define AEDB_BACKUP_MANIFEST "backup.json"
+/* Behind a database's path: its directory of backups, if none is named. */
+#define AEDB_BACKUP_SUFFIX ".backups"
 #define AEDB_BACKUP_ID_BYTES 32		/* hexadecimal digits */
 
 /* Signs what is made and is required of what is read; the database's own

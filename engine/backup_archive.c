@@ -90,9 +90,9 @@ static struct aedb_archive_options archive_options(struct job *job)
 	aedb_archive_options_init(&options);
 	options.key = key->bytes;
 	options.key_bytes = key->n;
-	options.last = BACKUP_MANIFEST_NAME;
+	options.last = AEDB_BACKUP_MANIFEST;
 	options.may_be_plain = true;
-	options.only = job->options->only_verify ? BACKUP_MANIFEST_NAME : NULL;
+	options.only = job->options->only_verify ? AEDB_BACKUP_MANIFEST : NULL;
 	options.cancel_fd = job->options->cancel_fd;
 	options.entry = note_entry;
 	options.progress = note_progress;
@@ -181,9 +181,9 @@ static int manifest_compare(const struct job *job, struct vfs *vfs,
 	struct backup_manifest m = { .id = "" };
 	int rc;
 
-	if (!job->n || strcmp(job->seen[job->n - 1].path, BACKUP_MANIFEST_NAME))
+	if (!job->n || strcmp(job->seen[job->n - 1].path, AEDB_BACKUP_MANIFEST))
 		return err_set(AEDB_CORRUPT, "the archive is of no backup: its last "
-			       "entry is not " BACKUP_MANIFEST_NAME);
+			       "entry is not " AEDB_BACKUP_MANIFEST);
 	rc = backup_manifest_read(vfs, "in the archive", key, &m);
 	if (rc == 0)
 		rc = entries_compare(job, &m);
@@ -196,7 +196,7 @@ static int manifest_compare(const struct job *job, struct vfs *vfs,
 static int backup_check_there(struct vfs *vfs)
 {
 	enum vfs_kind kind;
-	int rc = vfs_kind(vfs, BACKUP_MANIFEST_NAME, &kind);
+	int rc = vfs_kind(vfs, AEDB_BACKUP_MANIFEST, &kind);
 
 	return rc == AEDB_NOT_FOUND ?
 		       err_set(rc, "there is no finished backup") : rc;

@@ -17,7 +17,7 @@
 
 #define PARTIAL ".partial"
 #define REMOVING ".removing"
-#define MANIFEST_TEMPORARY BACKUP_MANIFEST_NAME ".new"
+#define MANIFEST_TEMPORARY AEDB_BACKUP_MANIFEST ".new"
 #define TREE_DEPTH_MAX 8	/* of what is removed */
 
 static const char *path_of(const char *name, const char *suffix, char *ret)
@@ -174,7 +174,7 @@ static int text_write(struct vfs *backup, const char *text, size_t n)
 		rc = vfs_file_sync(file);
 	vfs_file_close(file);
 	if (rc == 0)
-		rc = vfs_rename(backup, MANIFEST_TEMPORARY, BACKUP_MANIFEST_NAME);
+		rc = vfs_rename(backup, MANIFEST_TEMPORARY, AEDB_BACKUP_MANIFEST);
 	return rc < 0 ? rc : vfs_sync_dir(backup, ".");
 }
 
@@ -224,10 +224,10 @@ int backup_manifest_read(struct vfs *backup, const char *name,
 	struct vfs_file *file;
 	char *text = NULL;
 	size_t n = 0;
-	int rc = vfs_file_open(backup, BACKUP_MANIFEST_NAME, VFS_READ, &file);
+	int rc = vfs_file_open(backup, AEDB_BACKUP_MANIFEST, VFS_READ, &file);
 
 	if (rc == AEDB_NOT_FOUND)
-		return err_set(rc, "%s: there is no %s", name, BACKUP_MANIFEST_NAME);
+		return err_set(rc, "%s: there is no %s", name, AEDB_BACKUP_MANIFEST);
 	/* a link, a directory, a pipe */
 	if (rc == AEDB_INVALID)
 		return err_set(AEDB_CORRUPT, "%s: %s", name, err_message());

@@ -19,7 +19,6 @@
 #include "file_header.h"
 #include "manifest_state.h"
 
-#define BACKUP_MANIFEST_NAME "backup.json"
 #define BACKUP_MANIFEST_FORMAT 1
 #define BACKUP_MANIFEST_BYTES_MAX (64u << 20)
 #define BACKUP_NUMBER_MAX (UINT64_C(1) << 53)	/* of every number in it */

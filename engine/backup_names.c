@@ -37,7 +37,7 @@ static int name_check(struct vfs *vfs, const struct backup_manifest *m,
 	rc = vfs_kind(vfs, path, &kind);
 	if (rc < 0)
 		return rc;
-	if (is_directory || (is_top && !strcmp(name, BACKUP_MANIFEST_NAME)))
+	if (is_directory || (is_top && !strcmp(name, AEDB_BACKUP_MANIFEST)))
 		return kind == (is_directory ? VFS_IS_DIRECTORY : VFS_IS_FILE) ? 0 :
 			err_set(AEDB_CORRUPT, "%s is no %s", path,
 				is_directory ? "directory" : "file");

@@ -484,7 +484,7 @@ int backup_manifest_decode(const char *text, size_t n, const char *backup,
 
 	if (rc < 0) {
 		backup_manifest_release(&m);
-		return err_set(rc, "%s/%s: %s", backup, BACKUP_MANIFEST_NAME,
+		return err_set(rc, "%s/%s: %s", backup, AEDB_BACKUP_MANIFEST,
 			       err_message());
 	}
 	*ret = m;

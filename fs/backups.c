@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aedb_backup.h"
 #include "state.h"
 
-#define MANIFEST "backup.json"
 #define DIR_MODE 0500
 #define FILE_MODE 0400
 #define INO_BITS ((UINT64_C(1) << INO_KIND_SHIFT) - 1)
@@ -39,7 +39,7 @@ static bool is_finished(int fd)
 {
 	struct stat st;
 
-	return fstatat(fd, MANIFEST, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(fd, AEDB_BACKUP_MANIFEST, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISREG(st.st_mode);
 }
 

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "aedb.h"
+#include "aedb_backup.h"
 #include "control.h"
 #include "forest.h"
 #include "forest_batches.h"
@@ -43,7 +44,6 @@
 #include "options.h"
 #include "startup.h"
 
-#define BACKUPS_SUFFIX ".backups"
 #define DRAIN_SECONDS 10
 #define UMASK_DEFAULT 022
 #define NODE_BYTES_USUAL 96		/* with a name of 40 bytes */
@@ -103,11 +103,11 @@ static int read_key(struct server *s)
 /* In the mount it would wait for itself. */
 static int find_backups(struct server *s)
 {
-	char beside[PATH_MAX + sizeof(BACKUPS_SUFFIX)];
+	char beside[PATH_MAX + sizeof(AEDB_BACKUP_SUFFIX)];
 	const char *path = s->options.backup_dir;
 
 	if (!*path) {
-		snprintf(beside, sizeof(beside), "%s" BACKUPS_SUFFIX,
+		snprintf(beside, sizeof(beside), "%s" AEDB_BACKUP_SUFFIX,
 			 s->database);
 		path = beside;
 	}

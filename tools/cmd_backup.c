@@ -315,7 +315,7 @@ static int find_beside(const char *path, char **ret)
 		return failure_system(ENOMEM, "%s", path);
 	if (stat(current, &st) == 0) {
 		free(current);
-		if (asprintf(ret, "%.*s.backups", (int)n, path) < 0)
+		if (asprintf(ret, "%.*s" AEDB_BACKUP_SUFFIX, (int)n, path) < 0)
 			return failure_system(ENOMEM, "%s", path);
 		return 0;
 	}

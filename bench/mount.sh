@@ -1,8 +1,8 @@
 #!/bin/bash
 # The mount benchmark against all its peers: starts the floor daemon, the
 # product's mount if it is built, a directory of the local file system and
-# bindfs over another one, runs bench_mount, in the product's mount bench_batch,
-# and removes everything again, also when something fails.
+# bindfs over another one, runs bench_mount, in the product's mount bench_batch
+# and bench_views, and removes everything again, also when something fails.
 #
 #	bench/mount.sh [BUILD_DIR] [options of the program]
 #
@@ -99,4 +99,7 @@ if [ "${BIG-}" != 1 ] && [ -n "${root-}" ]; then
 	echo
 	"$build/bench/bench_batch" "${pin[@]}" "${json[@]}" \
 		--library="$work/library" "$root"
+	echo
+	"$build/bench/bench_views" "${pin[@]}" "${json[@]}" "$root" \
+		"$(df --output=fstype "$work/local" | tail -1)=$work/local"
 fi

@@ -22,7 +22,7 @@
  *
  * Deliberately not here: compressing chunks, and sharing equal ones.
  */
-#include "stage_chunk.h"
+#include "stage_marks.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static struct stage *stage_of(struct staged_member *member)
 	return (struct stage *)((char *)member - offsetof(struct stage, member));
 }
 
-static int no_memory(void)
+int stage_no_memory(void)
 {
 	return err_set(AEDB_NO_MEMORY, "staged value: no memory");
 }
@@ -75,10 +75,7 @@ static int spill_self(struct stage *stage)
 	return rc;
 }
 
-/* Before a call that needs memory, outside: spills what was written least
- * lately of all stages, until they hold little enough. If that cannot be
- * written this one is spilled, and its error counts. */
-static int make_room(struct stage *stage) NO_LOCK_ANALYSIS
+int stage_make_room(struct stage *stage) NO_LOCK_ANALYSIS
 {
 	struct staged *staged = values_staged(stage->values);
 	struct staged_member *member;
@@ -117,7 +114,7 @@ int stage_base_load(const struct value_source *base, struct value_tree *tree,
 	if (n) {
 		bytes = malloc(n);
 		if (!bytes)
-			return no_memory();
+			return stage_no_memory();
 		if (base->ref)
 			rc = value_cache_read_page(tree->values, base->ref, bytes);
 		else
@@ -138,13 +135,6 @@ void stage_base_enter(struct stage *stage, const struct value_source *base)
 		stage->ref = *base->ref;
 }
 
-void stage_generations_reset(struct stage *stage, unsigned from, unsigned to)
-{
-	for (unsigned g = from; g < to; g++)
-		stage->generations[g] =
-			(struct stage_generation){ .cut = UINT64_MAX, .end = 0 };
-}
-
 int stage_open(struct values *values, const struct value_source *base,
 	       struct stage **ret)
 {
@@ -152,7 +142,7 @@ int stage_open(struct values *values, const struct value_source *base,
 	struct stage *stage = calloc(1, sizeof(*stage));
 
 	if (!stage)
-		return no_memory();
+		return stage_no_memory();
 	if (!base)
 		base = &empty;
 	stage->values = values;
@@ -161,7 +151,7 @@ int stage_open(struct values *values, const struct value_source *base,
 				    sizeof(*stage->generations));
 	if (!stage->generations) {
 		free(stage);
-		return no_memory();
+		return stage_no_memory();
 	}
 	stage->generations_room = GENERATIONS_ROOM;
 	stage_generations_reset(stage, 0, GENERATIONS_ROOM);
@@ -233,129 +223,6 @@ uint64_t stage_allocated_bytes(const struct stage *constant)
 	return n;
 }
 
-/* Generations. */
-
-static void staged_now(struct stage *stage, uint64_t end)
-{
-	struct stage_generation *g = &stage->generations[stage->now];
-
-	if (end > g->end)
-		g->end = end;
-	stage->staged = stage->now;
-	stage->is_changed = stage->member.is_written = true;
-}
-
-/* Makes all generations one, the first. */
-static void generations_merge(struct stage *stage)
-{
-	struct stage_generation all = { .cut = UINT64_MAX, .end = 0 };
-	uint64_t chunk = 0;
-
-	for (unsigned g = 1; g <= stage->now; g++) {
-		const struct stage_generation *one = &stage->generations[g];
-
-		all.cut = one->cut < all.cut ? one->cut : all.cut;
-		all.end = one->end > all.end ? one->end : all.end;
-	}
-	stage_generations_reset(stage, 1, stage->generations_room);
-	stage->generations[1] = all;
-	for (size_t i = 0; i < stage->n_chunks; i++) {
-		struct stage_chunk *c = &stage->chunks[i];
-		uint8_t *generations = stage_chunk_generations(c);
-
-		for (uint32_t j = 0; j < c->room; j++)
-			generations[j] = generations[j] != 0;
-		c->newest = c->newest != 0;
-	}
-	for (; value_tree_next_spilled(&stage->tree, &chunk); chunk++)
-		value_tree_set_spilled(&stage->tree, chunk, 1);
-	stage->mark_base += stage->now - 1u;
-	stage->now = 1;
-	stage->staged = stage->staged != 0;
-}
-
-/* Makes room for one more; false if there may be no more. */
-static bool generations_grow(struct stage *stage)
-{
-	unsigned room = stage->generations_room;
-	struct stage_generation *more;
-
-	if (stage->now + 1u < room)
-		return true;
-	if (room > STAGE_GENERATIONS_MAX)
-		return false;
-	room = room * 2 > STAGE_GENERATIONS_MAX ? STAGE_GENERATIONS_MAX + 1 :
-						  room * 2;
-	more = realloc(stage->generations, room * sizeof(*more));
-	if (!more)
-		return false;
-	stage->generations = more;
-	stage_generations_reset(stage, stage->generations_room, room);
-	stage->generations_room = room;
-	return true;
-}
-
-static uint64_t mark(struct stage *stage)
-{
-	if (stage->staged == stage->now && !generations_grow(stage))
-		generations_merge(stage);
-	if (stage->staged == stage->now)
-		stage->now++;
-	return stage->mark_base + stage->now;
-}
-
-uint64_t stage_mark(struct stage *stage)
-{
-	stage_enter(stage);
-	uint64_t now = mark(stage);
-
-	stage_leave(stage);
-	return now;
-}
-
-/* The generation a mark begins; an old one's is 1, which is all. */
-uint8_t stage_mark_generation(const struct stage *stage, uint64_t mark)
-{
-	if (mark <= stage->mark_base)
-		return 1;
-	mark -= stage->mark_base;
-	return mark < stage->now ? (uint8_t)mark : stage->now;
-}
-
-static void settle(struct stage *stage, uint8_t since)
-{
-	uint64_t spilled = 0;
-	bool is_small = !stage->is_ref && !stage->is_changed;
-
-	/* Bytes with a generation are there only in filled chunks and in such
-	 * as were written after the seal. */
-	for (size_t i = stage->n_chunks; i-- > 0;) {
-		struct stage_chunk *chunk = &stage->chunks[i];
-
-		if (chunk->newest)
-			stage_chunk_settle(chunk, since);
-		if (is_small && !chunk->newest && !chunk->is_unsealed)
-			stage_chunk_drop(stage, i);
-	}
-	for (; value_tree_next_spilled(&stage->tree, &spilled); spilled++)
-		if (value_tree_spilled(&stage->tree, spilled) < since)
-			value_tree_set_spilled(&stage->tree, spilled, 0);
-	stage_generations_reset(stage, 1, since);
-	if (stage->staged < since)
-		stage->staged = 0;
-	if (!stage->staged) {
-		stage->tree.extents.n = 0;
-		stage->tree.extents.n_closed = 0;
-	}
-}
-
-void stage_settle(struct stage *stage, uint64_t mark)
-{
-	stage_enter(stage);
-	settle(stage, stage_mark_generation(stage, mark));
-	stage_leave(stage);
-}
-
 /* Reading and writing. */
 
 static bool is_staged(const struct stage_chunk *chunk, uint32_t from,
@@ -412,7 +279,7 @@ static int write_range(struct stage *stage, const void *buf, size_t n,
 		n -= piece;
 		if (offset > stage->bytes)
 			stage->bytes = offset;
-		staged_now(stage, offset);
+		stage_note_staged(stage, offset);
 	}
 	return rc;
 }
@@ -420,7 +287,7 @@ static int write_range(struct stage *stage, const void *buf, size_t n,
 int stage_write(struct stage *stage, const void *buf, size_t n,
 		uint64_t offset)
 {
-	int rc = make_room(stage);
+	int rc = stage_make_room(stage);
 
 	if (rc < 0)
 		return rc;
@@ -442,7 +309,7 @@ static int zero_chunk(struct stage *stage, uint64_t index)
 		return rc;
 	if (stage_chunk_get(stage, index))
 		stage_chunk_drop(stage, stage_chunk_find(stage, index));
-	staged_now(stage, stage_chunk_start(index + 1));
+	stage_note_staged(stage, stage_chunk_start(index + 1));
 	return 0;
 }
 
@@ -471,7 +338,7 @@ static int zero_range(struct stage *stage, uint64_t offset, uint64_t n)
 
 int stage_zero(struct stage *stage, uint64_t offset, uint64_t n)
 {
-	int rc = make_room(stage);
+	int rc = stage_make_room(stage);
 
 	if (rc < 0)
 		return rc;
@@ -523,8 +390,8 @@ static int read_piece(struct stage *stage, uint8_t *to, uint32_t n,
 	return rc;
 }
 
-static int read_range(struct stage *stage, uint8_t *to, size_t n,
-		      uint64_t offset)
+int stage_read_range(struct stage *stage, uint8_t *to, size_t n,
+		     uint64_t offset)
 {
 	while (n > 0) {
 		uint32_t at = offset % VALUE_CHUNK_BYTES;
@@ -548,13 +415,13 @@ int stage_read(struct stage *stage, void *buf, size_t n, uint64_t offset,
 	       size_t *ret)
 {
 	/* what cannot be spilled can be read all the same */
-	(void)make_room(stage);
+	(void)stage_make_room(stage);
 	stage_enter(stage);
 	uint64_t left = offset < stage->bytes ? stage->bytes - offset : 0;
 
 	if (n > left)
 		n = (size_t)left;
-	int rc = read_range(stage, buf, n, offset);
+	int rc = stage_read_range(stage, buf, n, offset);
 
 	stage_leave(stage);
 	if (rc == 0)
@@ -640,114 +507,17 @@ static int truncate_to(struct stage *stage, uint64_t bytes)
 	stage->bytes = bytes;
 	if (now->cut > bytes)
 		now->cut = bytes;
-	staged_now(stage, 0);
+	stage_note_staged(stage, 0);
 	return 0;
 }
 
 int stage_truncate(struct stage *stage, uint64_t bytes)
 {
 	/* on a full disk it works all the same */
-	(void)make_room(stage);
+	(void)stage_make_room(stage);
 	stage_enter(stage);
 	int rc = truncate_to(stage, bytes);
 
-	stage_leave(stage);
-	return rc;
-}
-
-/* Sealing. */
-
-static int seal_large(struct stage *stage)
-{
-	struct value_ref ref;
-	int rc = stage_chunk_base(stage);
-
-	if (rc == 0)
-		rc = stage_chunk_store_all(stage);
-	if (rc == 0)
-		rc = value_tree_store(&stage->tree, stage->bytes, &ref);
-	if (rc < 0)
-		return rc;
-	stage->ref = ref;
-	stage->is_ref = true;
-	return 0;
-}
-
-/* What is spilled of the first chunks comes back: the tree goes away. */
-static int unspill(struct stage *stage)
-{
-	for (uint64_t i = 0; i * VALUE_CHUNK_BYTES < stage->bytes; i++) {
-		struct stage_chunk *chunk;
-		int rc;
-
-		if (!value_tree_spilled(&stage->tree, i))
-			continue;
-		rc = stage_chunk_get_filled(stage, i, &chunk);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int seal_small(struct stage *stage)
-{
-	size_t n = (size_t)stage->bytes;
-	uint8_t *base = malloc(n + 1);
-	int rc = base ? unspill(stage) : no_memory();
-
-	if (rc == 0)
-		rc = read_range(stage, base, n, 0);
-	if (rc == 0)
-		rc = value_tree_cut(&stage->tree, 0);
-	if (rc < 0) {
-		free(base);
-		return rc;
-	}
-	free(stage->base);
-	stage->base = base;
-	stage->base_bytes = n;
-	stage->is_ref = false;
-	for (size_t i = 0; i < stage->n_chunks; i++) {
-		stage->chunks[i].is_unsealed = false;
-		stage->chunks[i].is_in_tree = false;
-	}
-	return 0;
-}
-
-static int seal(struct stage *stage, struct stage_sealed *ret)
-{
-	struct value_extents *extents = &stage->tree.extents;
-	int rc = 0;
-
-	if (stage->is_changed)
-		rc = stage->bytes > AEDB_VALUE_INLINE_MAX ? seal_large(stage) :
-							    seal_small(stage);
-	if (rc == 0 && stage->is_ref)
-		rc = value_tree_list_files(&stage->tree);
-	if (rc < 0)
-		return rc;
-	stage->is_changed = false;
-	extents->n_closed = extents->n;
-	*ret = (struct stage_sealed){
-		.is_ref = stage->is_ref,
-		.ref = stage->ref,
-		.bytes = stage->is_ref ? NULL : stage->base,
-		.n = stage->is_ref ? 0 : stage->base_bytes,
-		.extents = stage->is_ref ? extents->at : NULL,
-		.n_extents = stage->is_ref ? extents->n : 0,
-		.mark = mark(stage),
-	};
-	return 0;
-}
-
-int stage_seal(struct stage *stage, struct stage_sealed *ret)
-{
-	/* it says itself what it has no room for */
-	(void)make_room(stage);
-	stage_enter(stage);
-	int rc = seal(stage, ret);
-
-	stage->member.is_lent = rc == 0;
 	stage_leave(stage);
 	return rc;
 }

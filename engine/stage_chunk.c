@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
 #include "page_load.h"
 #include "value_append.h"
 
@@ -38,11 +37,6 @@ uint8_t *stage_chunk_generations(const struct stage_chunk *chunk)
 uint64_t stage_chunk_start(uint64_t index)
 {
 	return index * VALUE_CHUNK_BYTES;
-}
-
-static int no_memory(void)
-{
-	return err_set(AEDB_NO_MEMORY, "staged value: no memory");
 }
 
 /* Memory. */
@@ -108,7 +102,7 @@ int stage_chunk_grow(struct stage_chunk *chunk, uint32_t n)
 		bigger.room *= 2;
 	bigger.page = calloc(1, page_room(bigger.room) + bigger.room);
 	if (!bigger.page)
-		return no_memory();
+		return stage_no_memory();
 	if (chunk->room) {
 		memcpy(stage_chunk_data(&bigger), stage_chunk_data(chunk), chunk->room);
 		memcpy(stage_chunk_generations(&bigger), stage_chunk_generations(chunk),
@@ -137,7 +131,7 @@ int stage_chunk_add(struct stage *stage, uint64_t index, uint32_t n,
 			realloc(stage->chunks, room * sizeof(*chunks));
 
 		if (!chunks)
-			return no_memory();
+			return stage_no_memory();
 		stage->chunks = chunks;
 		stage->chunks_room = room;
 	}
@@ -183,7 +177,7 @@ int stage_chunk_load_beneath(struct values *values, struct value_tree *tree,
 	if (ref.file) {
 		b.page = malloc(page_run_bytes(&ref, 1));
 		if (!b.page)
-			return no_memory();
+			return stage_no_memory();
 		rc = page_load_run(values_files(values), &ref, 1, PAGE_CHUNK, b.page);
 		if (rc < 0) {
 			free(b.page);

@@ -111,7 +111,12 @@ void stage_leave(struct stage *stage) RELEASES(stage->member.lock);
 int stage_base_load(const struct value_source *base, struct value_tree *tree,
 		    uint8_t **ret_base);
 void stage_base_enter(struct stage *stage, const struct value_source *base);
-void stage_generations_reset(struct stage *stage, unsigned from, unsigned to);
-uint8_t stage_mark_generation(const struct stage *stage, uint64_t mark);
+/* Before a call that needs memory, outside: spills what was written least
+ * lately of all stages, until they hold little enough. If that cannot be
+ * written this one is spilled, and its error counts. */
+int stage_make_room(struct stage *stage);
+int stage_read_range(struct stage *stage, uint8_t *to, size_t n,
+		     uint64_t offset);
+int stage_no_memory(void);
 
 #endif

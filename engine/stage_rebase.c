@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stage_chunk.h"
+#include "stage_marks.h"
 
 /* Brings kept spilled chunks from one tree to another, which is changed. */
 static int move_spilled(struct stage *stage, struct value_tree *to,

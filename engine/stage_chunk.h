@@ -23,8 +23,7 @@ struct stage_chunk {
 	uint64_t last_use;
 };
 
-/* What happened in one generation. */
-struct stage_generation {
+struct stage_generation {	/* what happened in it */
 	uint64_t cut;		/* lowest truncation; UINT64_MAX: none */
 	uint64_t end;		/* behind the last byte written */
 };
@@ -111,9 +110,8 @@ void stage_leave(struct stage *stage) RELEASES(stage->member.lock);
 int stage_base_load(const struct value_source *base, struct value_tree *tree,
 		    uint8_t **ret_base);
 void stage_base_enter(struct stage *stage, const struct value_source *base);
-/* Before a call that needs memory, outside: spills what was written least
- * lately of all stages, until they hold little enough. If that cannot be
- * written this one is spilled, and its error counts. */
+/* Before a call that needs memory, outside: spills what was written least lately
+ * of all stages, or, if that cannot be written, this one, whose error counts. */
 int stage_make_room(struct stage *stage);
 int stage_read_range(struct stage *stage, uint8_t *to, size_t n,
 		     uint64_t offset);

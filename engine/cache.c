@@ -14,8 +14,7 @@
  *  1. A thing that was put does not change, but for the mark that it was used.
  *  2. What readers may have found (things, and tables that were replaced) is
  *     freed through `waiting` only, after all who were inside have left.
- *  3. A shard's queue holds exactly the things of its table, but for its guest.
- *  4. `live_bytes` is what can be found, the tables and the cache itself; it is
+ *  3. `live_bytes` is what can be found, the tables and the cache itself; it is
  *     raised only by reserve(), which evicts until there is room, so that it
  *     stays within the limit.
  *
@@ -28,7 +27,7 @@
 #include <string.h>
 
 #include "aedb.h"
-#include "cache_table.h"
+#include "cache_shard.h"
 #include "cache_waiting.h"
 #include "err.h"
 
@@ -37,16 +36,6 @@
 #define KEPT_BYTES_MIN ((size_t)64 << 10)	/* kept wherever it fits */
 #define MALLOC_ALIGN 16u
 #define BATCH_BYTES_MAX ((size_t)256 << 10)
-
-struct shard {
-	struct cache_table *table;	/* atomic: replaced under the lock */
-	/* Readers look at the line above only. */
-	struct lock lock __attribute__((aligned(64)));
-	struct cache_thing *first, *last;	/* guarded by lock: the queue */
-	struct cache_thing *guest;	/* guarded by lock; NULL: none */
-	size_t things;		/* guarded by lock */
-	size_t bytes;		/* atomic: of the things */
-} __attribute__((aligned(64)));
 
 /* Lookups, counted apart so that threads do not share a cache line. */
 struct count {
@@ -65,7 +54,7 @@ struct cache {
 	size_t things;		/* atomic */
 	unsigned turn;		/* atomic: of the shards, to be evicted from */
 	struct cache_waiting waiting;
-	struct shard shards[];
+	struct cache_shard shards[];
 };
 
 void *cache_alloc(size_t bytes)
@@ -84,16 +73,9 @@ void cache_free(void *data)
 		free(cache_thing_of(data));
 }
 
-static inline struct shard *shard_of(struct cache *c, uint64_t hash)
+static inline struct cache_shard *shard_of(struct cache *c, uint64_t hash)
 {
 	return &c->shards[hash & c->shard_mask];
-}
-
-static inline struct cache_thing *shard_find(const struct shard *s,
-					     struct cache_key key, uint64_t hash)
-{
-	return cache_table_find(__atomic_load_n(&s->table, __ATOMIC_ACQUIRE), key,
-				hash);
 }
 
 static inline void count_add(uint64_t *count)
@@ -119,22 +101,10 @@ static inline void thing_mark(struct cache_thing *t, uint64_t size_used)
 				 __ATOMIC_RELAXED);
 }
 
-/* Whether it was marked. */
-static bool thing_unmark(struct cache_thing *t)
-{
-	uint64_t size_used = __atomic_load_n(&t->size_used, __ATOMIC_RELAXED);
-
-	if (size_used & CACHE_THING_USED)
-		__atomic_store_n(&t->size_used,
-				 size_used & ~(uint64_t)CACHE_THING_USED,
-				 __ATOMIC_RELAXED);
-	return size_used & CACHE_THING_USED;
-}
-
 const void *cache_look(struct cache *c, struct cache_key key, size_t *ret_bytes)
 {
 	uint64_t hash = cache_key_hash(key), size_used;
-	struct cache_thing *t = shard_find(shard_of(c, hash), key, hash);
+	struct cache_thing *t = cache_shard_find(shard_of(c, hash), key, hash);
 
 	if (!t)
 		return NULL;
@@ -168,82 +138,17 @@ static void retire_live(struct cache *c, struct cache_thing *t)
 	__atomic_fetch_sub(&c->live_bytes, bytes, __ATOMIC_RELAXED);
 }
 
-static void shard_push(struct shard *s, struct cache_thing *t) REQUIRES(&s->lock)
+/* Takes over what a shard let go of. False: that is nothing. */
+static bool retire_thing(struct cache *c, struct cache_thing *t)
 {
-	t->next = NULL;
-	if (s->last)
-		s->last->next = t;
-	else
-		s->first = t;
-	s->last = t;
-}
-
-static struct cache_thing *shard_pop(struct shard *s) REQUIRES(&s->lock)
-{
-	struct cache_thing *t = s->first;
-
-	s->first = t->next;
-	if (!s->first)
-		s->last = NULL;
-	return t;
-}
-
-/* Takes a thing that is no longer in the queue out of the table. */
-static void shard_unlink(struct cache *c, struct shard *s, struct cache_thing *t)
-	REQUIRES(&s->lock)
-{
-	cache_table_remove(s->table, t);
-	s->things--;
-	__atomic_fetch_sub(&s->bytes, cache_block_bytes(t), __ATOMIC_RELAXED);
+	if (!t)
+		return false;
 	__atomic_fetch_sub(&c->things, 1, __ATOMIC_RELAXED);
+	retire_live(c, t);
+	return true;
 }
 
-static struct cache_thing *shard_take_guest(struct shard *s)
-	REQUIRES(&s->lock)
-{
-	struct cache_thing *t = s->guest;
-
-	s->guest = NULL;
-	return t;
-}
-
-/* NULL: there is none. */
-static struct cache_thing *shard_evict_guest(struct cache *c, struct shard *s)
-{
-	struct cache_thing *t;
-
-	lock_acquire(&s->lock);
-	t = shard_take_guest(s);
-	if (t)
-		shard_unlink(c, s, t);
-	lock_release(&s->lock);
-	return t;
-}
-
-/* The guest; or the first thing in the queue that was not used since its last
- * turn; NULL when there is nothing. */
-static struct cache_thing *shard_evict(struct cache *c, struct shard *s)
-{
-	struct cache_thing *t;
-
-	lock_acquire(&s->lock);
-	t = shard_take_guest(s);
-	for (size_t n = s->things; !t && s->first; n--) {
-		struct cache_thing *first = shard_pop(s);
-
-		/* After a whole round the readers are faster than this. */
-		if (!thing_unmark(first) || n == 0)
-			t = first;
-		else
-			shard_push(s, first);
-	}
-	if (t)
-		shard_unlink(c, s, t);
-	lock_release(&s->lock);
-	return t;
-}
-
-static struct shard *shard_fuller(struct shard *a, struct shard *b)
+static struct cache_shard *shard_fuller(struct cache_shard *a, struct cache_shard *b)
 {
 	return __atomic_load_n(&a->bytes, __ATOMIC_RELAXED) >=
 	       __atomic_load_n(&b->bytes, __ATOMIC_RELAXED) ? a : b;
@@ -251,24 +156,21 @@ static struct shard *shard_fuller(struct shard *a, struct shard *b)
 
 /* From the fuller one of `s` and the shard whose turn it is, which keeps them
  * equal. False: there is nothing to evict. */
-static bool evict_one(struct cache *c, struct shard *s)
+static bool evict_one(struct cache *c, struct cache_shard *s)
 {
 	unsigned turn = __atomic_fetch_add(&c->turn, 1, __ATOMIC_RELAXED);
 
 	for (unsigned i = 0; i <= c->shard_mask; i++) {
-		struct shard *other = &c->shards[(turn + i) & c->shard_mask];
-		struct cache_thing *t = shard_evict(c, shard_fuller(s, other));
+		struct cache_shard *other = &c->shards[(turn + i) & c->shard_mask];
 
-		if (t) {
-			retire_live(c, t);
+		if (retire_thing(c, cache_shard_evict(shard_fuller(s, other))))
 			return true;
-		}
 	}
 	return false;
 }
 
 /* Raises a count by n within its limit, evicting as long as it has to. */
-static bool reserve(struct cache *c, struct shard *s, size_t *count, size_t n,
+static bool reserve(struct cache *c, struct cache_shard *s, size_t *count, size_t n,
 		    const size_t *limit)
 {
 	size_t old = __atomic_load_n(count, __ATOMIC_RELAXED);
@@ -289,29 +191,14 @@ static bool reserve(struct cache *c, struct shard *s, size_t *count, size_t n,
 	}
 }
 
-static struct cache_table *shard_replace_table(struct shard *s,
-					       struct cache_table *table)
-	REQUIRES(&s->lock)
-{
-	struct cache_table *old = s->table;
-
-	cache_table_copy(table, old);
-	__atomic_store_n(&s->table, table, __ATOMIC_RELEASE);
-	return old;
-}
-
 /* Gives a shard with one thing more a table of the size it should have. Where
  * that cannot be had it keeps the one it has. */
-static void shard_fit(struct cache *c, struct shard *s)
+static void shard_fit(struct cache *c, struct cache_shard *s)
 {
+	uint64_t slots, wanted = cache_shard_wanted(s, &slots);
 	struct cache_table *table;
-	uint64_t wanted, slots;
 	size_t bytes;
 
-	lock_acquire(&s->lock);
-	slots = s->table->mask + 1;
-	wanted = cache_table_wanted(s->table, s->things + 1);
-	lock_release(&s->lock);
 	if (wanted == slots)
 		return;
 	table = cache_table_new(wanted);
@@ -325,51 +212,8 @@ static void shard_fit(struct cache *c, struct shard *s)
 		cache_free(table);
 		return;
 	}
-	lock_acquire(&s->lock);
 	/* Room for what is there is enough: the reservation may have evicted. */
-	if (s->things < cache_table_room(table))
-		table = shard_replace_table(s, table);
-	lock_release(&s->lock);
-	retire_live(c, cache_thing_of(table));
-}
-
-enum place { IN_QUEUE, AS_GUEST };
-
-static void shard_place(struct shard *s, struct cache_thing *t, enum place place)
-	REQUIRES(&s->lock)
-{
-	if (place == IN_QUEUE) {
-		shard_push(s, t);
-		return;
-	}
-	/* that of another thread, just now */
-	if (s->guest)
-		shard_push(s, s->guest);
-	s->guest = t;
-}
-
-/* Puts t, for which room is reserved, unless there is one of its key: then that
- * is *ret. False: the table is full. */
-static bool shard_insert(struct shard *s, struct cache_thing *t,
-			 enum place place, struct cache_thing **ret)
-{
-	uint64_t hash = cache_key_hash(t->key);
-	bool is_full = false;
-	struct cache_thing *old;
-
-	lock_acquire(&s->lock);
-	old = shard_find(s, t->key, hash);
-	if (!old)
-		is_full = s->things >= cache_table_room(s->table);
-	if (!old && !is_full) {
-		cache_table_insert(s->table, t);
-		shard_place(s, t, place);
-		s->things++;
-		__atomic_fetch_add(&s->bytes, cache_block_bytes(t), __ATOMIC_RELAXED);
-	}
-	lock_release(&s->lock);
-	*ret = old ? old : t;
-	return !is_full;
+	retire_live(c, cache_thing_of(cache_shard_replace_table(s, table)));
 }
 
 static bool cache_is_over(const struct cache *c)
@@ -405,22 +249,7 @@ static bool has_room(const struct cache *c, size_t bytes)
 		       __atomic_load_n(&c->things_max, __ATOMIC_RELAXED);
 }
 
-/* Whether the thing whose turn it is was not used since the last one. */
-static bool shard_gives_way(struct shard *s)
-{
-	bool was_used = false;
-
-	lock_acquire(&s->lock);
-	if (s->first) {
-		was_used = thing_unmark(s->first);
-		if (was_used)
-			shard_push(s, shard_pop(s));
-	}
-	lock_release(&s->lock);
-	return !was_used;
-}
-
-static bool shard_note(struct shard *s, uint64_t hash)
+static bool shard_note(struct cache_shard *s, uint64_t hash)
 {
 	return cache_table_note(__atomic_load_n(&s->table, __ATOMIC_ACQUIRE),
 				hash);
@@ -429,27 +258,27 @@ static bool shard_note(struct shard *s, uint64_t hash)
 bool cache_wants(struct cache *c, struct cache_key key, size_t bytes)
 {
 	uint64_t hash = cache_key_hash(key);
-	struct shard *s = shard_of(c, hash);
+	struct cache_shard *s = shard_of(c, hash);
 
 	bytes = thing_block_bytes(bytes);
 	if (!block_fits(c, bytes))
 		return false;
 	return has_room(c, bytes) ||
-	       (shard_note(s, hash) && shard_gives_way(s));
+	       (shard_note(s, hash) && cache_shard_gives_way(s));
 }
 
 bool cache_wants_again(struct cache *c, struct cache_key key, size_t bytes)
 {
 	uint64_t hash = cache_key_hash(key);
-	struct shard *s = shard_of(c, hash);
+	struct cache_shard *s = shard_of(c, hash);
 
 	bytes = thing_block_bytes(bytes);
 	return block_fits(c, bytes) && shard_note(s, hash) &&
-	       (has_room(c, bytes) || shard_gives_way(s));
+	       (has_room(c, bytes) || cache_shard_gives_way(s));
 }
 
 /* Room for one thing more of that many bytes. */
-static bool reserve_thing(struct cache *c, struct shard *s, size_t bytes)
+static bool reserve_thing(struct cache *c, struct cache_shard *s, size_t bytes)
 {
 	if (!block_fits(c, bytes))
 		return false;
@@ -470,27 +299,24 @@ static void unreserve_thing(struct cache *c, size_t bytes)
 
 /* Makes t findable, or gives the one that was there before, or does neither. */
 static struct cache_thing *insert(struct cache *c, struct cache_thing *t,
-				  enum place place)
+				  enum cache_place place)
 {
 	uint64_t hash = cache_key_hash(t->key);
-	struct shard *s = shard_of(c, hash);
-	struct cache_thing *kept = shard_find(s, t->key, hash), *evicted;
+	struct cache_shard *s = shard_of(c, hash);
+	struct cache_thing *kept = cache_shard_find(s, t->key, hash);
 	size_t bytes = cache_block_bytes(t);
 
 	if (kept || !reserve_thing(c, s, bytes))
 		return kept;
-	while (!shard_insert(s, t, place, &kept)) {
-		evicted = shard_evict(c, s);
-		if (evicted)
-			retire_live(c, evicted);
-	}
+	while (!cache_shard_insert(s, t, place, &kept))
+		(void)retire_thing(c, cache_shard_evict(s));
 	if (kept != t)
 		unreserve_thing(c, bytes);
 	return kept;
 }
 
 static const void *put(struct cache *c, struct cache_key key, void *data,
-		       size_t bytes, enum place place)
+		       size_t bytes, enum cache_place place)
 {
 	struct cache_thing *t = cache_thing_of(data), *kept;
 
@@ -514,49 +340,23 @@ static const void *put(struct cache *c, struct cache_key key, void *data,
 const void *cache_put(struct cache *c, struct cache_key key, void *data,
 		      size_t bytes)
 {
-	return put(c, key, data, bytes, IN_QUEUE);
+	return put(c, key, data, bytes, CACHE_IN_QUEUE);
 }
 
 const void *cache_offer(struct cache *c, struct cache_key key, void *data,
 			size_t bytes)
 {
-	struct cache_thing *guest;
+	struct cache_shard *s = shard_of(c, cache_key_hash(key));
 
 	if (cache_wants(c, key, bytes))
-		return put(c, key, data, bytes, IN_QUEUE);
-	guest = shard_evict_guest(c, shard_of(c, cache_key_hash(key)));
-	if (guest)
-		retire_live(c, guest);
-	return put(c, key, data, bytes, AS_GUEST);
+		return put(c, key, data, bytes, CACHE_IN_QUEUE);
+	(void)retire_thing(c, cache_shard_evict_guest(s));
+	return put(c, key, data, bytes, CACHE_AS_GUEST);
 }
 
 size_t cache_walk_bytes(const struct cache *c)
 {
 	return __atomic_load_n(&c->kept_bytes_max, __ATOMIC_RELAXED);
-}
-
-/* The things of one file, taken out. */
-static struct cache_thing *shard_forget(struct cache *c, struct shard *s, uint64_t file)
-{
-	struct cache_thing *taken = NULL;
-
-	lock_acquire(&s->lock);
-	if (s->guest)
-		shard_push(s, s->guest);
-	s->guest = NULL;
-	for (size_t n = s->things; n > 0; n--) {
-		struct cache_thing *t = shard_pop(s);
-
-		if (t->key.file != file) {
-			shard_push(s, t);
-			continue;
-		}
-		shard_unlink(c, s, t);
-		t->next = taken;
-		taken = t;
-	}
-	lock_release(&s->lock);
-	return taken;
 }
 
 static void shards_fit(struct cache *c)
@@ -568,12 +368,12 @@ static void shards_fit(struct cache *c)
 void cache_forget(struct cache *c, uint64_t file)
 {
 	for (unsigned i = 0; i <= c->shard_mask; i++) {
-		struct cache_thing *t = shard_forget(c, &c->shards[i], file);
+		struct cache_thing *t = cache_shard_forget(&c->shards[i], file);
 
 		while (t) {
 			struct cache_thing *next = t->next;
 
-			retire_live(c, t);
+			(void)retire_thing(c, t);
 			t = next;
 		}
 	}
@@ -654,7 +454,7 @@ static unsigned shards_for(size_t capacity)
 
 static struct cache *cache_new(unsigned n)
 {
-	size_t shards_end = sizeof(struct cache) + n * sizeof(struct shard);
+	size_t shards_end = sizeof(struct cache) + n * sizeof(struct cache_shard);
 	struct cache *c = aligned_alloc(64, shards_end + n * sizeof(struct count));
 
 	if (!c)
@@ -665,7 +465,7 @@ static struct cache *cache_new(unsigned n)
 	c->things_max = SIZE_MAX;
 	c->fixed_bytes = c->live_bytes = cache_block_bytes(c);
 	for (unsigned i = 0; i < n; i++)
-		lock_init(&c->shards[i].lock, LOCK_RANK_CACHE_SHARD);
+		cache_shard_init(&c->shards[i]);
 	return c;
 }
 
@@ -695,12 +495,8 @@ void cache_close(struct cache *c)
 {
 	if (!c)
 		return;
-	for (unsigned i = 0; i <= c->shard_mask; i++) {
-		cache_things_free(c->shards[i].first);
-		cache_things_free(c->shards[i].guest);
-		cache_free(c->shards[i].table);
-		lock_release_memory(&c->shards[i].lock);
-	}
+	for (unsigned i = 0; i <= c->shard_mask; i++)
+		cache_shard_release(&c->shards[i]);
 	cache_waiting_release(&c->waiting);
 	free(c);
 }

@@ -36,7 +36,7 @@ static int keep_set(struct aedb *db, const struct backup_cut *cut)
 
 static int header_look(struct aedb *db, file_id_t number, struct wal_header *ret)
 {
-	return wal_header_look(db->vfs, manifest_state(db->manifest)->db_uuid,
+	return wal_header_look(db->vfs, manifest_db_uuid(db->manifest),
 			       number, ret);
 }
 

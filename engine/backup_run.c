@@ -214,7 +214,7 @@ static int manifest_begin(struct backup_run *run)
 	m->began_us = now_us();
 	m->database_format = FILE_FORMAT_VERSION;
 	snprintf(m->engine, sizeof(m->engine), "%s", AEDB_VERSION);
-	memcpy(m->db_uuid, manifest_state(run->db->manifest)->db_uuid,
+	memcpy(m->db_uuid, manifest_db_uuid(run->db->manifest),
 	       FILE_UUID_BYTES);
 	if (rc == 0)
 		rc = name_take(run);

@@ -41,7 +41,7 @@ static int file_look(struct aedb *db, enum file_kind kind,
 
 	if (rc < 0)
 		return rc;
-	rc = file_header_read(handle, kind, manifest_state(db->manifest)->db_uuid,
+	rc = file_header_read(handle, kind, manifest_db_uuid(db->manifest),
 			      &header);
 	if (rc == 0)
 		rc = vfs_file_size(handle, &size);

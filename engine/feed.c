@@ -69,7 +69,7 @@ int aedb_feed_open(struct aedb *db, aedb_seq_t from,
 	c->db = db;
 	c->names.is_stale = true;
 	byte_reader_init(&c->rest, NULL, 0);
-	rc = wal_follow_open(db->vfs, manifest_state(db->manifest)->db_uuid,
+	rc = wal_follow_open(db->vfs, manifest_db_uuid(db->manifest),
 			     &extent, &c->follow);
 	if (rc == 0)
 		rc = range_check(c, from, &extent);

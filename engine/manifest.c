@@ -29,7 +29,8 @@ struct manifest {
 	struct vfs *vfs;
 	struct manifest_key key;
 	uint64_t number;		/* of the file CURRENT names; 0: none */
-	uint64_t created_us;		/* constant after open */
+	uint64_t created_us;		/* constant after open, as is db_uuid */
+	uint8_t db_uuid[FILE_UUID_BYTES];
 	struct manifest_state state;
 	struct manifest_writer *writer;	/* owned; NULL: nothing written yet */
 	bool has_failed;
@@ -214,6 +215,13 @@ int manifest_append(struct manifest *m, const struct manifest_edit *edit)
 	return rc;
 }
 
+/* What of the state never changes and may be asked for beside an append. */
+static void constants_set(struct manifest *m)
+{
+	m->created_us = m->state.numbers[MANIFEST_CREATED_US];
+	memcpy(m->db_uuid, m->state.db_uuid, sizeof(m->db_uuid));
+}
+
 static struct manifest *manifest_new(struct vfs *vfs, struct manifest_key key)
 {
 	struct manifest *m = calloc(1, sizeof(*m));
@@ -240,7 +248,7 @@ int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
 		manifest_close(m);
 		return rc;
 	}
-	m->created_us = m->state.numbers[MANIFEST_CREATED_US];
+	constants_set(m);
 	*ret = m;
 	return 0;
 }
@@ -325,7 +333,7 @@ int manifest_open(struct vfs *vfs, struct manifest_key key,
 		manifest_close(m);
 		return rc;
 	}
-	m->created_us = m->state.numbers[MANIFEST_CREATED_US];
+	constants_set(m);
 	*ret = m;
 	return 0;
 }
@@ -360,6 +368,11 @@ const char *manifest_file(const struct manifest *m, char *ret)
 uint64_t manifest_created_us(const struct manifest *m)
 {
 	return m->created_us;
+}
+
+const uint8_t *manifest_db_uuid(const struct manifest *m)
+{
+	return m->db_uuid;
 }
 
 int manifest_sweep(struct manifest *m)

@@ -49,8 +49,9 @@ const struct manifest_state *manifest_state(const struct manifest *manifest);
 /* The name of the file in force, written into MANIFEST_FILE_BYTES; returns
  * `ret`. */
 const char *manifest_file(const struct manifest *manifest, char *ret);
-/* When the database was made. Constant; any thread. */
+/* When the database was made, and which one it is. Constant; any thread. */
 uint64_t manifest_created_us(const struct manifest *manifest);
+const uint8_t *manifest_db_uuid(const struct manifest *manifest);
 
 /* Changes the state, durably. AEDB_UNKNOWN: whether it did is known after the
  * next manifest_open only, so what either state refers to has to stay; later

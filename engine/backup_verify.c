@@ -112,7 +112,7 @@ static int file_size_check(const struct job *job, const struct backup_file *file
 static int file_check(const struct job *job, const struct backup_file *file)
 {
 	struct vfs_watch watch = { check_tell, job->check };
-	uint8_t sha256[VFS_DIGEST_BYTES];
+	uint8_t sha256[DIGEST_BYTES];
 	int rc = file_size_check(job, file);
 
 	if (rc == 0)

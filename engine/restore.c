@@ -93,7 +93,7 @@ static int size_check(const struct restore_file *file)
 static int file_verify(struct restore *r, const struct restore_file *file)
 {
 	const struct backup_file *f = file->file;
-	uint8_t sha256[VFS_DIGEST_BYTES];
+	uint8_t sha256[DIGEST_BYTES];
 	int rc = size_check(file);
 
 	if (rc == 0)
@@ -108,7 +108,7 @@ static int file_verify(struct restore *r, const struct restore_file *file)
 static int file_take(struct restore *r, const struct restore_file *file)
 {
 	const struct backup_file *f = file->file;
-	uint8_t sha256[VFS_DIGEST_BYTES];
+	uint8_t sha256[DIGEST_BYTES];
 	int rc;
 
 	if (!is_of_database(f))

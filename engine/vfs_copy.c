@@ -9,11 +9,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <openssl/evp.h>
-
 #include "err.h"
 
-#define COPY_BYTES (256u << 10)
 #define PIECE_BYTES (4u << 20)	/* between two looks at the watcher */
 
 int vfs_link(struct vfs *vfs, const char *path, struct vfs *to_vfs,
@@ -40,25 +37,26 @@ int vfs_clone(struct vfs_file *from, struct vfs_file *to, bool *ret_is_cloned)
 /* Reads n bytes in pieces, each taken into the digest, if there is one, and
  * written to `to`, if there is one. */
 static int pass_through(struct vfs_file *from, struct vfs_file *to,
-			uint64_t offset, uint64_t n, EVP_MD_CTX *digest)
+			uint64_t offset, uint64_t n, struct digest *digest)
 {
-	void *room = malloc(COPY_BYTES);
+	void *own = digest ? NULL : malloc(DIGEST_ROOM_BYTES);
 	int rc = 0;
 
-	if (!room)
+	if (!digest && !own)
 		return err_set(AEDB_NO_MEMORY, "copying %s: out of memory", from->path);
 	while (n && rc == 0) {
-		size_t k = n < COPY_BYTES ? (size_t)n : COPY_BYTES;
+		size_t k = n < DIGEST_ROOM_BYTES ? (size_t)n : DIGEST_ROOM_BYTES;
+		void *room = digest ? digest_room(digest) : own;
 
 		rc = vfs_read_exact(from, room, k, offset);
-		if (rc == 0 && digest && EVP_DigestUpdate(digest, room, k) != 1)
-			rc = err_set(AEDB_NO_MEMORY, "SHA-256 failed");
+		if (rc == 0 && digest)
+			digest_add(digest, k);
 		if (rc == 0 && to)
 			rc = vfs_write_all(to, room, k, offset);
 		offset += k;
 		n -= k;
 	}
-	free(room);
+	free(own);
 	return rc;
 }
 
@@ -76,31 +74,6 @@ int vfs_copy(struct vfs_file *from, struct vfs_file *to, uint64_t offset,
 	return pass_through(from, to, offset + done, n - done, NULL);
 }
 
-/* Begins, or ends into ret, a digest that is wanted. */
-static int digest_begin(bool is_wanted, EVP_MD_CTX **ret)
-{
-	EVP_MD_CTX *digest = NULL;
-
-	if (is_wanted) {
-		digest = EVP_MD_CTX_new();
-		if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1) {
-			EVP_MD_CTX_free(digest);
-			return err_set(AEDB_NO_MEMORY, "SHA-256 failed");
-		}
-	}
-	*ret = digest;
-	return 0;
-}
-
-static int digest_end(EVP_MD_CTX *digest, uint8_t *ret)
-{
-	unsigned n = VFS_DIGEST_BYTES;
-
-	if (digest && EVP_DigestFinal_ex(digest, ret, &n) != 1)
-		return err_set(AEDB_NO_MEMORY, "SHA-256 failed");
-	return 0;
-}
-
 static int watch_tell(const struct vfs_watch *watch, const char *path, uint64_t n)
 {
 	if (watch->tell && watch->tell(watch->arg, n))
@@ -110,7 +83,7 @@ static int watch_tell(const struct vfs_watch *watch, const char *path, uint64_t 
 
 /* Without a digest the system may copy. */
 static int piece_pass(struct vfs_file *from, struct vfs_file *to, uint64_t offset,
-		      uint64_t n, EVP_MD_CTX *digest)
+		      uint64_t n, struct digest *digest)
 {
 	if (to && !digest)
 		return vfs_copy(from, to, offset, n);
@@ -121,8 +94,8 @@ static int piece_pass(struct vfs_file *from, struct vfs_file *to, uint64_t offse
 static int pieces_pass(struct vfs_file *from, struct vfs_file *to, uint64_t bytes,
 		       const struct vfs_watch *watch, uint8_t *ret_sha256)
 {
-	EVP_MD_CTX *digest = NULL;
-	int rc = digest_begin(ret_sha256, &digest);
+	struct digest *digest = NULL;
+	int rc = ret_sha256 ? digest_new(bytes, &digest) : 0;
 
 	for (uint64_t at = 0, n; at < bytes && rc == 0; at += n) {
 		n = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
@@ -130,9 +103,9 @@ static int pieces_pass(struct vfs_file *from, struct vfs_file *to, uint64_t byte
 		if (rc == 0)
 			rc = watch_tell(watch, from->path, n);
 	}
-	if (rc == 0)
+	if (rc == 0 && digest)
 		rc = digest_end(digest, ret_sha256);
-	EVP_MD_CTX_free(digest);
+	digest_free(digest);
 	return rc;
 }
 
@@ -149,7 +122,7 @@ static int size_require(struct vfs_file *file, uint64_t bytes)
 }
 
 int vfs_digest(struct vfs *vfs, const char *path, uint64_t bytes,
-	       const struct vfs_watch *watch, uint8_t ret[VFS_DIGEST_BYTES])
+	       const struct vfs_watch *watch, uint8_t ret[DIGEST_BYTES])
 {
 	struct vfs_file *file;
 	int rc = vfs_file_open(vfs, path, VFS_READ, &file);

@@ -8,9 +8,8 @@
 #ifndef VFS_COPY_H
 #define VFS_COPY_H
 
+#include "digest.h"
 #include "vfs.h"
-
-#define VFS_DIGEST_BYTES 32
 
 /* Gives a file one more name, which may be of another vfs: one content, and each
  * name durable by itself. *ret_is_linked false: nothing happened, for it cannot
@@ -45,6 +44,6 @@ int vfs_copy_file(struct vfs_end from, struct vfs_end to, uint64_t bytes,
 		  const struct vfs_watch *watch, uint8_t *ret_sha256);
 /* SHA-256 of a file's first bytes. */
 int vfs_digest(struct vfs *vfs, const char *path, uint64_t bytes,
-	       const struct vfs_watch *watch, uint8_t ret[VFS_DIGEST_BYTES]);
+	       const struct vfs_watch *watch, uint8_t ret[DIGEST_BYTES]);
 
 #endif

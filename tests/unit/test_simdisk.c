@@ -561,7 +561,7 @@ TEST(failed_copies, "whichever call of a copy fails, no half of it stays")
 	uint64_t calls, failed;
 
 	for (failed = 1;; failed++) {
-		uint8_t sha256[VFS_DIGEST_BYTES];
+		uint8_t sha256[DIGEST_BYTES];
 		int rc;
 
 		disk_begin();

@@ -276,8 +276,8 @@ static void whole_files_check(void)
 	/* of N bytes, all of them 'q' */
 	static const char want[] =
 		"6d8a319c30fada733528b08f7bb9d8a463eb9f904402540aabf9c2f49e39c796";
-	char *bytes = malloc(N), text[2 * VFS_DIGEST_BYTES + 1];
-	uint8_t of_copy[VFS_DIGEST_BYTES], of_file[VFS_DIGEST_BYTES];
+	char *bytes = malloc(N), text[2 * DIGEST_BYTES + 1];
+	uint8_t of_copy[DIGEST_BYTES], of_file[DIGEST_BYTES];
 	struct told told = { 0 };
 	const struct vfs_watch watch = { tell, &told }, nobody = { NULL, NULL };
 	struct vfs_end from = { vfs, "large" }, to = { vfs, "copy" };

@@ -90,8 +90,8 @@ struct vfs {
  * Owned by the caller, vfs_close. */
 int vfs_posix_open(const char *directory, struct vfs **ret);
 /* The same for a directory with what others put there: no path leads through a
- * symbolic link or is one, and only regular files are opened; what is not so is
- * AEDB_INVALID. That is of open, mkdir, list and sync_dir. Linux 5.6. */
+ * symbolic link, and only regular files are opened and directories listed, which
+ * are no links either; what is not so is AEDB_INVALID. Linux 5.6. */
 int vfs_posix_open_beneath(const char *directory, struct vfs **ret);
 /* The same as vfs_posix_open with the directory of a file; *ret_name is the file's name in it,
  * borrowed from `path`. */

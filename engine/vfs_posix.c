@@ -293,22 +293,6 @@ static int posix_truncate(struct vfs_file *file, uint64_t size)
 	return 0;
 }
 
-static int posix_rename(struct vfs *vfs, const char *from, const char *to)
-{
-	int dirfd = posix_dirfd(vfs);
-
-	if (renameat(dirfd, from, dirfd, to) < 0)
-		return err_set_errno(errno, "renaming %s to %s", from, to);
-	return 0;
-}
-
-static int posix_unlink(struct vfs *vfs, const char *path)
-{
-	if (unlinkat(posix_dirfd(vfs), path, 0) < 0)
-		return err_set_errno(errno, "removing %s", path);
-	return 0;
-}
-
 /* The directory above, opened; its own if there is no other. */
 static int posix_open_above(const struct vfs *vfs, const char *path, int *ret)
 {
@@ -321,6 +305,90 @@ static int posix_open_above(const struct vfs *vfs, const char *path, int *ret)
 	rc = posix_open_directory(vfs, above, ret);
 	free(above);
 	return rc;
+}
+
+/* A name for a call that follows no link in its last part: of one that stays
+ * beneath, in the directory above it. */
+struct posix_name {
+	int dirfd;
+	const char *name;	/* borrowed from the path */
+	bool is_above;		/* dirfd is to be closed */
+};
+
+static int posix_name_find(const struct vfs *vfs, const char *path,
+			   struct posix_name *ret)
+{
+	const char *slash = strrchr(path, '/');
+	int above = -1, rc;
+
+	if (!((const struct posix_vfs *)vfs)->is_beneath || !slash) {
+		*ret = (struct posix_name){ posix_dirfd(vfs), path, false };
+		return 0;
+	}
+	rc = posix_open_above(vfs, path, &above);
+	if (rc == 0)
+		*ret = (struct posix_name){ above, slash + 1, true };
+	return rc;
+}
+
+/* Leaves errno. */
+static void posix_name_release(struct posix_name *name)
+{
+	int sys = errno;
+
+	if (name->is_above)
+		close(name->dirfd);
+	errno = sys;
+}
+
+static int posix_names_find(const struct vfs *vfs, const char *path,
+			    const struct vfs *other, const char *other_path,
+			    struct posix_name ret[2])
+{
+	int rc = posix_name_find(vfs, path, &ret[0]);
+
+	if (rc < 0)
+		return rc;
+	rc = posix_name_find(other, other_path, &ret[1]);
+	if (rc < 0)
+		posix_name_release(&ret[0]);
+	return rc;
+}
+
+static void posix_names_release(struct posix_name names[2])
+{
+	posix_name_release(&names[0]);
+	posix_name_release(&names[1]);
+}
+
+static int posix_rename(struct vfs *vfs, const char *from, const char *to)
+{
+	struct posix_name at[2];
+	int rc = posix_names_find(vfs, from, vfs, to, at);
+
+	if (rc < 0)
+		return rc;
+	rc = renameat(at[0].dirfd, at[0].name, at[1].dirfd, at[1].name);
+	posix_names_release(at);
+	return rc < 0 ? err_set_errno(errno, "renaming %s to %s", from, to) : 0;
+}
+
+static int posix_remove(struct vfs *vfs, const char *path, int flags,
+			const char *what)
+{
+	struct posix_name at;
+	int rc = posix_name_find(vfs, path, &at);
+
+	if (rc < 0)
+		return rc;
+	rc = unlinkat(at.dirfd, at.name, flags);
+	posix_name_release(&at);
+	return rc < 0 ? err_set_errno(errno, "removing %s%s", what, path) : 0;
+}
+
+static int posix_unlink(struct vfs *vfs, const char *path)
+{
+	return posix_remove(vfs, path, 0, "");
 }
 
 static int posix_mkdir(struct vfs *vfs, const char *path)
@@ -338,16 +406,20 @@ static int posix_mkdir(struct vfs *vfs, const char *path)
 
 static int posix_rmdir(struct vfs *vfs, const char *path)
 {
-	if (unlinkat(posix_dirfd(vfs), path, AT_REMOVEDIR) < 0)
-		return err_set_errno(errno, "removing directory %s", path);
-	return 0;
+	return posix_remove(vfs, path, AT_REMOVEDIR, "directory ");
 }
 
 static int posix_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)
 {
+	struct posix_name at;
 	struct stat st;
+	int rc = posix_name_find(vfs, path, &at);
 
-	if (fstatat(posix_dirfd(vfs), path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (rc < 0)
+		return rc;
+	rc = fstatat(at.dirfd, at.name, &st, AT_SYMLINK_NOFOLLOW);
+	posix_name_release(&at);
+	if (rc < 0)
 		return err_set_errno(errno, "looking at %s", path);
 	*ret = S_ISREG(st.st_mode) ? VFS_IS_FILE :
 	       S_ISDIR(st.st_mode) ? VFS_IS_DIRECTORY : VFS_IS_OTHER;
@@ -364,8 +436,13 @@ static bool is_no_way(int sys)
 static int posix_link(struct vfs *vfs, const char *path, struct vfs *to_vfs,
 		      const char *to, bool *ret_is_linked)
 {
-	int rc = linkat(posix_dirfd(vfs), path, posix_dirfd(to_vfs), to, 0);
+	struct posix_name at[2];
+	int rc = posix_names_find(vfs, path, to_vfs, to, at);
 
+	if (rc < 0)
+		return rc;
+	rc = linkat(at[0].dirfd, at[0].name, at[1].dirfd, at[1].name, 0);
+	posix_names_release(at);
 	if (rc < 0 && !is_no_way(errno))
 		return err_set_errno(errno, "linking %s to %s", path, to);
 	*ret_is_linked = rc == 0;

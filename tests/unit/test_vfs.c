@@ -474,6 +474,39 @@ TEST(between_kinds, "what lies on two kinds of disks is copied and not linked")
 	end_posix();
 }
 
+/* Names are looked at, removed, renamed and linked without a link on the way, too. */
+static void names_stay_beneath(const char *own, struct vfs *below)
+{
+	char outside[] = "/tmp/vfs-out.XXXXXX", path[300];
+	enum vfs_kind kind;
+	bool is_linked;
+
+	CHECK(mkdtemp(outside));
+	snprintf(path, sizeof(path), "%s/away", own);
+	CHECK_EQ(symlink(outside, path), 0);
+	file_make(below, "in/own", "text");
+	snprintf(path, sizeof(path), "%s/d", outside);
+	CHECK_EQ(mkdir(path, 0700), 0);
+	CHECK_OK(vfs_kind(below, "away", &kind));
+	CHECK_EQ(kind, VFS_IS_OTHER);
+	CHECK_EQ(vfs_kind(below, "away/d", &kind), AEDB_INVALID);
+	CHECK_EQ(vfs_rmdir(below, "away/d"), AEDB_INVALID);
+	CHECK_EQ(vfs_unlink(below, "away/d"), AEDB_INVALID);
+	CHECK_EQ(vfs_rename(below, "in/own", "away/f"), AEDB_INVALID);
+	CHECK_EQ(vfs_rename(below, "away/d", "in/d"), AEDB_INVALID);
+	CHECK_EQ(vfs_link(below, "in/own", below, "away/f", &is_linked),
+		 AEDB_INVALID);
+	CHECK_EQ(vfs_link(below, "away/d", below, "in/d", &is_linked),
+		 AEDB_INVALID);
+	CHECK_EQ(rmdir(path), 0);
+	CHECK_EQ(rmdir(outside), 0);
+	CHECK_OK(vfs_rename(below, "in/own", "in/other"));
+	CHECK_OK(vfs_kind(below, "in/other", &kind));
+	CHECK_EQ(kind, VFS_IS_FILE);
+	CHECK_OK(vfs_unlink(below, "in/other"));
+	CHECK_OK(vfs_unlink(below, "away"));
+}
+
 TEST(beneath, "a vfs that stays beneath its directory passes no link that is put there")
 {
 	char own[] = "/tmp/vfs.XXXXXX", path[300];
@@ -493,6 +526,7 @@ TEST(beneath, "a vfs that stays beneath its directory passes no link that is put
 		 AEDB_INVALID);
 	CHECK(access("/tmp/vfs.made", F_OK) < 0);
 	CHECK_OK(below->ops->mkdir(below, "in"));
+	names_stay_beneath(own, below);
 	CHECK_OK(vfs_file_open(below, "in/file", VFS_CREATE, &file));
 	vfs_file_close(file);
 	CHECK_OK(vfs_unlink(below, "in/file"));

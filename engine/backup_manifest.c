@@ -113,16 +113,12 @@ static int room_have(void **at, size_t n, size_t *room, size_t bytes)
 	return 0;
 }
 
-int backup_manifest_add_file(struct backup_manifest *m,
-			     const struct backup_file *file)
+static int file_insert(struct backup_manifest *m, size_t at,
+		       const struct backup_file *file)
 {
-	size_t at = file_place(m, file);
-	int rc;
+	int rc = room_have((void **)&m->files, m->n_files, &m->files_room,
+			   sizeof(*m->files));
 
-	if (at < m->n_files && !file_compare(&m->files[at], file))
-		return err_set(AEDB_CORRUPT, "%s is named twice", file->path);
-	rc = room_have((void **)&m->files, m->n_files, &m->files_room,
-		       sizeof(*m->files));
 	if (rc < 0)
 		return rc;
 	memmove(m->files + at + 1, m->files + at,
@@ -131,25 +127,61 @@ int backup_manifest_add_file(struct backup_manifest *m,
 	return 0;
 }
 
-int backup_manifest_add_snapshot(struct backup_manifest *m,
-				 const struct manifest_snapshot *snapshot)
+int backup_manifest_add_file(struct backup_manifest *m,
+			     const struct backup_file *file)
 {
-	size_t at = m->n_snapshots;
-	int rc;
+	size_t at = file_place(m, file);
 
-	while (at && strcmp(m->snapshots[at - 1].name, snapshot->name) >= 0)
-		at--;
-	if (at < m->n_snapshots && !strcmp(m->snapshots[at].name, snapshot->name))
-		return err_set(AEDB_CORRUPT, "snapshot %s is named twice",
-			       snapshot->name);
-	rc = room_have((void **)&m->snapshots, m->n_snapshots, &m->snapshots_room,
-		       sizeof(*m->snapshots));
+	if (at < m->n_files && !file_compare(&m->files[at], file))
+		return err_set(AEDB_CORRUPT, "%s is named twice", file->path);
+	return file_insert(m, at, file);
+}
+
+int backup_manifest_append_file(struct backup_manifest *m,
+				const struct backup_file *file)
+{
+	if (m->n_files && file_compare(&m->files[m->n_files - 1], file) >= 0)
+		return err_set(AEDB_CORRUPT, "%s is named twice, or not in order",
+			       file->path);
+	return file_insert(m, m->n_files, file);
+}
+
+static int snapshot_insert(struct backup_manifest *m, size_t at,
+			   const struct manifest_snapshot *snapshot)
+{
+	int rc = room_have((void **)&m->snapshots, m->n_snapshots,
+			   &m->snapshots_room, sizeof(*m->snapshots));
+
 	if (rc < 0)
 		return rc;
 	memmove(m->snapshots + at + 1, m->snapshots + at,
 		(m->n_snapshots++ - at) * sizeof(*m->snapshots));
 	m->snapshots[at] = *snapshot;
 	return 0;
+}
+
+int backup_manifest_add_snapshot(struct backup_manifest *m,
+				 const struct manifest_snapshot *snapshot)
+{
+	size_t at = m->n_snapshots;
+
+	while (at && strcmp(m->snapshots[at - 1].name, snapshot->name) >= 0)
+		at--;
+	if (at < m->n_snapshots && !strcmp(m->snapshots[at].name, snapshot->name))
+		return err_set(AEDB_CORRUPT, "snapshot %s is named twice",
+			       snapshot->name);
+	return snapshot_insert(m, at, snapshot);
+}
+
+int backup_manifest_append_snapshot(struct backup_manifest *m,
+				    const struct manifest_snapshot *snapshot)
+{
+	size_t n = m->n_snapshots;
+
+	if (n && strcmp(m->snapshots[n - 1].name, snapshot->name) >= 0)
+		return err_set(AEDB_CORRUPT, "snapshot %s is named twice, or not "
+			       "in order", snapshot->name);
+	return snapshot_insert(m, n, snapshot);
 }
 
 const struct backup_file *backup_manifest_find(const struct backup_manifest *m,

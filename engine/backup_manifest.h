@@ -78,6 +78,11 @@ int backup_manifest_add_file(struct backup_manifest *m,
 			     const struct backup_file *file);
 int backup_manifest_add_snapshot(struct backup_manifest *m,
 				 const struct manifest_snapshot *snapshot);
+/* The same behind all others; AEDB_CORRUPT if it does not belong there. */
+int backup_manifest_append_file(struct backup_manifest *m,
+				const struct backup_file *file);
+int backup_manifest_append_snapshot(struct backup_manifest *m,
+				    const struct manifest_snapshot *snapshot);
 /* NULL: there is none. Borrowed until a file is added. */
 const struct backup_file *backup_manifest_find(const struct backup_manifest *m,
 					       const char *path);

@@ -333,7 +333,7 @@ static int read_file(const json_t *object, struct backup_manifest *m)
 	read_plain(&r, "stored", file.stored, sizeof(file.stored));
 	if (!strcmp(file.stored, "here"))
 		file.stored[0] = '\0';
-	return r.rc < 0 ? r.rc : backup_manifest_add_file(m, &file);
+	return r.rc < 0 ? r.rc : backup_manifest_append_file(m, &file);
 }
 
 static int read_snapshot(const json_t *object, struct backup_manifest *m)
@@ -344,7 +344,7 @@ static int read_snapshot(const json_t *object, struct backup_manifest *m)
 	read_plain(&r, "name", snapshot.name, sizeof(snapshot.name));
 	snapshot.seq = read_number(&r, "seq");
 	snapshot.time_us = read_time(&r, "time");
-	return r.rc < 0 ? r.rc : backup_manifest_add_snapshot(m, &snapshot);
+	return r.rc < 0 ? r.rc : backup_manifest_append_snapshot(m, &snapshot);
 }
 
 static void read_list(struct reader *r, const char *name, struct backup_manifest *m,

@@ -462,6 +462,50 @@ TEST(log_limits, "what cannot be is refused in the manifest of an incremental ba
 	backup_manifest_release(&m);
 }
 
+/* The text with two neighbouring lines, of which the first begins so, swapped. */
+static char *lines_swap(const char *text, const char *first)
+{
+	const char *one = strstr(text, first), *two, *end;
+	char *swapped, *forged;
+
+	CHECK(one);
+	two = strchr(one, '\n') + 1;
+	end = strchr(two, '\n') + 1;
+	CHECK(two[-2] == ',' && end[-2] == ',');
+	CHECK(asprintf(&swapped, "%.*s%.*s%.*s%s", (int)(one - text), text,
+		       (int)(end - two), two, (int)(two - one), one, end) > 0);
+	forged = text_forge(swapped, strlen(swapped));
+	free(swapped);
+	return forged;
+}
+
+static void lines_refuse(const char *text, const char *first)
+{
+	char *swapped = lines_swap(text, first);
+
+	CHECK_EQ(text_decode(swapped, NULL), AEDB_CORRUPT);
+	CHECK(strstr(err_message(), "named twice, or not in order"));
+	free(swapped);
+}
+
+TEST(unsorted, "files and snapshots that are not in order are refused where the first is met")
+{
+	struct backup_manifest m;
+	char *text;
+	size_t n;
+
+	fixed_make(&m, true, AEDB_BACKUP_FILES);
+	text = text_make(&m, NULL, &n);
+	lines_refuse(text, "{\"path\":\"seg/");
+	free(text);
+	backup_manifest_release(&m);
+	fixed_make(&m, false, AEDB_BACKUP_LOG);
+	text = text_make(&m, NULL, &n);
+	lines_refuse(text, "{\"name\":\"a\"");
+	free(text);
+	backup_manifest_release(&m);
+}
+
 TEST(not_written, "a manifest that could not be read again is not written")
 {
 	struct backup_manifest m;

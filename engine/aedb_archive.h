@@ -55,13 +55,14 @@ struct aedb_archive_options {
 	const char *const *paths;
 	size_t n_paths;
 	const char *last;	/* NULL: none */
+	/* Waiting for the stream ends with AEDB_CANCELED when there is something to
+	 * be read from this; NULL: none. */
+	const int *cancel_fd;
 	/* Of unpacking. */
 	const char *only;	/* the one file that is written; the others are
 				 * verified only. NULL: all */
 	bool may_be_plain;	/* an archive that is not encrypted is taken as if
 				 * there were no key */
-	const int *cancel_fd;	/* reading ends with AEDB_CANCELED when there is
-				 * something to be read from this; NULL: none */
 	/* Each entry, in the archive's order, when all of it is written (packing)
 	 * or verified and at its place (unpacking). NULL: not asked for; then of
 	 * what is encrypted no SHA-256 is made, which takes longer than all

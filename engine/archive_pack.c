@@ -241,6 +241,8 @@ int archive_pack(struct vfs *vfs, int fd,
 	int rc;
 
 	archive_stream_init(&pack.stream, fd);
+	if (options->cancel_fd)
+		pack.stream.cancel_fd = *options->cancel_fd;
 	if (options->paths)
 		rc = archive_list_given(&pack.list, vfs, options->paths,
 					options->n_paths);

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -16,15 +18,34 @@
 
 void archive_stream_init(struct archive_stream *stream, int fd)
 {
+	struct stat st;
+
 	*stream = (struct archive_stream){ .fd = fd, .cancel_fd = -1 };
+	stream->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 }
 
+/* Until it can be read (POLLIN) or written (POLLOUT). */
+static int wait_ready(const struct archive_stream *stream, short how)
+{
+	const char *what = how == POLLIN ? "reading" : "writing";
+	struct pollfd fds[] = { { .fd = stream->fd, .events = how },
+				{ .fd = stream->cancel_fd, .events = POLLIN } };
+
+	if (stream->cancel_fd < 0)
+		return 0;
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return err_set_errno(errno, "%s the archive", what);
+	return fds[1].revents ?
+		       err_set(AEDB_CANCELED, "%s the archive was canceled", what) :
+		       0;
+}
+
 /* As much of the front as is written at once; returns its pieces. */
-static int front_of(const struct iovec *iov, int n,
+static int front_of(const struct iovec *iov, int n, size_t left,
 		    struct iovec ret[ARCHIVE_PIECES_MAX])
 {
-	size_t left = ARCHIVE_WRITE_BYTES;
 	int pieces = 0;
 
 	while (pieces < n && left > 0) {
@@ -51,13 +72,45 @@ static int advance(struct iovec **iov, int n, size_t k)
 	return n;
 }
 
+/* Without waiting for whoever reads. Where the system cannot say that it would
+ * have to, as little as a pipe that is ready has room for. */
+static ssize_t write_ready(struct archive_stream *stream, const struct iovec *iov,
+			   int n)
+{
+	struct iovec front[ARCHIVE_PIECES_MAX];
+	int pieces = front_of(iov, n, ARCHIVE_WRITE_BYTES, front);
+	ssize_t k;
+
+	if (!stream->has_no_nowait) {
+		k = pwritev2(stream->fd, front, pieces, -1, RWF_NOWAIT);
+		if (k >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+			return k;
+		stream->has_no_nowait = true;
+	}
+	pieces = front_of(iov, n, PIPE_BUF, front);
+	return writev(stream->fd, front, pieces);
+}
+
+static ssize_t write_some(struct archive_stream *stream, const struct iovec *iov,
+			  int n)
+{
+	struct iovec front[ARCHIVE_PIECES_MAX];
+
+	if (!stream->is_file && stream->cancel_fd >= 0)
+		return write_ready(stream, iov, n);
+	n = front_of(iov, n, ARCHIVE_WRITE_BYTES, front);
+	return writev(stream->fd, front, n);
+}
+
 int archive_stream_write(struct archive_stream *stream, struct iovec *iov, int n)
 {
 	while (n > 0) {
-		struct iovec front[ARCHIVE_PIECES_MAX];
-		ssize_t k = writev(stream->fd, front, front_of(iov, n, front));
+		int rc = wait_ready(stream, POLLOUT);
+		ssize_t k = rc < 0 ? rc : write_some(stream, iov, n);
 
-		if (k < 0 && errno == EINTR)
+		if (rc < 0)
+			return rc;
+		if (k < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (k <= 0)
 			return err_set_errno(k < 0 ? errno : EIO,
@@ -68,21 +121,6 @@ int archive_stream_write(struct archive_stream *stream, struct iovec *iov, int n
 	return 0;
 }
 
-/* Until something comes, or the stream ends. */
-static int wait_readable(const struct archive_stream *stream)
-{
-	struct pollfd fds[] = { { .fd = stream->fd, .events = POLLIN },
-				{ .fd = stream->cancel_fd, .events = POLLIN } };
-
-	if (stream->cancel_fd < 0)
-		return 0;
-	while (poll(fds, 2, -1) < 0)
-		if (errno != EINTR)
-			return err_set_errno(errno, "reading the archive");
-	return fds[1].revents ?
-		       err_set(AEDB_CANCELED, "reading the archive was canceled") : 0;
-}
-
 /* Up to n bytes, fewer only at the end. */
 static int read_some(struct archive_stream *stream, uint8_t *bytes, size_t n,
 		     size_t *ret)
@@ -90,7 +128,7 @@ static int read_some(struct archive_stream *stream, uint8_t *bytes, size_t n,
 	size_t got = 0;
 
 	while (got < n) {
-		int rc = wait_readable(stream);
+		int rc = wait_ready(stream, POLLIN);
 		ssize_t k = rc < 0 ? rc : read(stream->fd, bytes + got, n - got);
 
 		if (rc < 0)

@@ -7,6 +7,7 @@
 #ifndef ARCHIVE_STREAM_H
 #define ARCHIVE_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -19,8 +20,10 @@
 
 struct archive_stream {
 	int fd;			/* the caller's */
-	int cancel_fd;		/* ends reading when there is something; -1 */
+	int cancel_fd;		/* ends it when there is something; -1 */
 	uint64_t bytes;		/* that went through */
+	bool is_file;		/* nobody has to take what is written */
+	bool has_no_nowait;	/* the system has no writes that do not wait */
 };
 
 /* Makes a pipe's room larger, if it is one. */

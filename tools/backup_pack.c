@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,12 @@
 #include "aedb_backup_archive.h"
 #include "backup.h"
 #include "failure.h"
+#include "interrupt.h"
 #include "output.h"
 #include "sync_path.h"
 #include "text.h"
+
+#define LOOK_MS 100		/* between two looks at a pipe */
 
 struct archive_file {
 	const char *path;	/* "-": standard output */
@@ -34,6 +38,23 @@ static int file_failure(const struct archive_file *file, int err)
 			   "standard output" : file->path, "%s", strerror(err));
 }
 
+/* A named pipe is opened when somebody reads it, or not at all. */
+static int special_open(const char *path)
+{
+	int fd;
+
+	while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
+	       errno == ENXIO) {
+		struct pollfd ended = { .fd = *interrupt_fd(), .events = POLLIN };
+
+		if (poll(&ended, 1, LOOK_MS) > 0) {
+			errno = EINTR;
+			return -1;
+		}
+	}
+	return fd >= 0 && fcntl(fd, F_SETFL, 0) < 0 ? -1 : fd;
+}
+
 /* A pipe or a device is written to as it is. */
 static int file_open(const char *path, struct archive_file *ret)
 {
@@ -48,7 +69,7 @@ static int file_open(const char *path, struct archive_file *ret)
 		return 0;
 	}
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		file.fd = open(path, O_WRONLY | O_CLOEXEC);
+		file.fd = special_open(path);
 	else if (asprintf(&file.temporary, "%s.XXXXXX", path) < 0)
 		return failure_system(ENOMEM, "%s", path);
 	else
@@ -111,6 +132,7 @@ int backup_pack(const char *backup, const char *path)
 	struct aedb_backup_archive_options options = {
 		.key = backup_key(),
 		.watch = backup_watch(&progress),
+		.cancel_fd = interrupt_fd(),
 	};
 	struct archive_file file = { .path = path };
 	int rc = file_open(path, &file);

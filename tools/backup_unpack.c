@@ -83,10 +83,12 @@ static const char *name_of(const char *archive)
 
 static int open_archive(const char *archive, int *ret)
 {
-	int fd = strcmp(archive, "-") ? open(archive, O_RDONLY | O_CLOEXEC) :
-					STDIN_FILENO;
+	/* a named pipe is not waited for here, where nothing ends it */
+	int fd = strcmp(archive, "-") ?
+			 open(archive, O_RDONLY | O_NONBLOCK | O_CLOEXEC) :
+			 STDIN_FILENO;
 
-	if (fd < 0)
+	if (fd < 0 || (fd != STDIN_FILENO && fcntl(fd, F_SETFL, 0) < 0))
 		return failure_system(errno, "%s", archive);
 	*ret = fd;
 	return 0;

@@ -200,6 +200,54 @@ keys() {
 	[ -z "$(find . -name '.r.*')" ]
 }
 
+# holds DESCRIPTOR: as much stands in the pipe as the smallest has room for.
+holds() {
+	python3 -c "import array, fcntl, termios
+n = array.array('i', [0])
+fcntl.ioctl($1, termios.FIONREAD, n)
+raise SystemExit(n[0] < 60000)"
+}
+
+# ends STATUS PID
+ends() {
+	local status=0
+	wait "$2" || status=$?
+	[ "$status" = "$1" ]
+}
+
+@test "an archive that nobody takes ends with a signal, and so does a named pipe nobody reads" {
+	fill db
+	aedb backup full db a
+	mkfifo pipe
+	exec {in}<>pipe
+	aedb backup archive db.backups/a - >pipe 3>&- &
+	packer=$!
+	wait_for 20 holds "$in"
+	kill -TERM $packer
+	ends 143 $packer
+	exec {in}>&-
+	# one that nobody has opened yet
+	aedb backup full --archive=pipe db 3>&- &
+	packer=$!
+	wait_for 20 eval '[ "$(find db.backups -name backup.json | wc -l)" = 2 ]'
+	kill -TERM $packer
+	ends 143 $packer
+	aedb restore pipe --to=r 3>&- &
+	restorer=$!
+	wait_for 20 eval '[ -n "$(find . -path "./.r.archives*/1")" ]'
+	kill -INT $restorer || true
+	kill -TERM $restorer
+	ends 143 $restorer
+	[ "$(aedb backup list --json db | jq -r .backup)" = a ]
+	[ "$(find db.backups -mindepth 1 -maxdepth 1 | sort | xargs)" = 'db.backups/LOCK db.backups/a' ]
+	[ -z "$(find . -name '.r.*')" ]
+	# and both are used when somebody comes
+	aedb backup full --archive=pipe db 3>&- &
+	aedb restore pipe --to=r
+	[ "$(keys r)" = 'k random' ]
+	wait
+}
+
 @test "a mounted database is backed up by its daemon, listed, verified and archived" {
 	mount_start -o backup_dir="$DIR/the backups"
 	mkdir -p mnt/p/s

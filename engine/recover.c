@@ -8,6 +8,7 @@
  * synced, for the log's copied tail will count as durable. What the last
  * checkpoint wrote into segments is not executed again.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,6 +314,28 @@ static int log_repeat(struct recovery *recovery)
 	return rc;
 }
 
+/* Whether the log ended where it has to. */
+static int log_end_check(const struct aedb *db, struct wal_reader *reader)
+{
+	const struct wal_end *want = db->until.log_end;
+	struct wal_end end;
+	int rc;
+
+	if (!want || db->is_until)
+		return 0;
+	rc = wal_reader_end_of(reader, &end);
+	if (rc < 0)
+		return rc;
+	if (end.lsn != want->lsn)
+		return err_set(AEDB_CORRUPT,
+			       "the log ends at %" PRIu64 ", want %" PRIu64,
+			       end.lsn, want->lsn);
+	if (memcmp(end.digest, want->digest, WAL_DIGEST_BYTES))
+		return err_set(AEDB_CORRUPT, "the log has another digest than the "
+			       "one it has to end with");
+	return 0;
+}
+
 int recover_run(struct aedb *db, struct wal_reader **ret)
 {
 	const struct manifest_state *state = manifest_state(db->manifest);
@@ -337,6 +360,8 @@ int recover_run(struct aedb *db, struct wal_reader **ret)
 	rc = log_repeat(&recovery);
 	if (rc == 0)
 		rc = findings_copy(db, recovery.reader);
+	if (rc == 0)
+		rc = log_end_check(db, recovery.reader);
 	/* the log's copied tail will count as durable: so must what it names */
 	if (rc == 0 && db->options.mode != AEDB_OPEN_READ_ONLY)
 		rc = file_set_sync_earlier(values_files(db->values),

@@ -29,6 +29,7 @@ struct restore {
 	struct vfs *directory;		/* borrowed */
 	struct vfs *to;			/* owned: the staging directory */
 	char staging[STAGING_BYTES];	/* its name */
+	bool has_log;			/* of the place */
 	struct aedb_transfer transfer;
 	struct vfs_watch watch;
 	struct aedb_restore_info info;
@@ -168,20 +169,31 @@ static int log_header(struct vfs *vfs, const uint8_t *uuid, file_id_t number,
 			 rc < 0 ? rc : 0;
 }
 
-/* The first file goes on from the base. */
-static int log_begin_check(struct restore *r, file_id_t first)
+static bool ends_are_same(const struct wal_end *a, const struct wal_end *b)
 {
-	const struct backup_manifest *base = &base_of(r)->manifest;
-	struct wal_header header;
-	int rc = log_header(r->to, base->db_uuid, first, &header);
+	return a->lsn == b->lsn &&
+	       memcmp(a->digest, b->digest, WAL_DIGEST_BYTES) == 0;
+}
 
-	if (rc < 0)
+/* What a backup's log goes on from, or where it stays if there is none, is where
+ * its parent's ends. */
+static int log_begin_check(struct restore *r, size_t i)
+{
+	const struct backup_manifest *parent = &r->chain.at[i - 1]->manifest;
+	const struct backup_manifest *m = &r->chain.at[i]->manifest;
+	struct wal_end begin = m->log_end;
+	struct wal_header header;
+	int rc = 0;
+
+	if (m->log_first) {
+		rc = log_header(r->to, m->db_uuid, m->log_first, &header);
+		begin.lsn = header.start_lsn;
+		memcpy(begin.digest, header.prev_digest, WAL_DIGEST_BYTES);
+	}
+	if (rc < 0 || ends_are_same(&begin, &parent->log_end))
 		return rc;
-	if (header.start_lsn != base->log_end.lsn ||
-	    memcmp(header.prev_digest, base->log_end.digest, WAL_DIGEST_BYTES))
-		return err_set(AEDB_CORRUPT, "the log that follows backup %s does "
-			       "not go on from it", base->name);
-	return 0;
+	return err_set(AEDB_CORRUPT, "the log of backup %s does not go on where "
+		       "that of its parent %s ends", m->name, parent->name);
 }
 
 /* The last file was cut to what was written: it gets the size that it says. */
@@ -207,24 +219,23 @@ static int log_end_extend(struct restore *r, file_id_t last)
 static int log_attach(struct restore *r, struct manifest_state *state)
 {
 	file_id_t first = 0, last = 0;
-	int rc;
+	int rc = 0;
 
-	for (size_t i = r->place.base + 1; i <= r->place.last; i++) {
+	for (size_t i = r->place.base + 1; i <= r->place.last && rc == 0; i++) {
 		const struct backup_manifest *m = &r->chain.at[i]->manifest;
 
 		if (m->log_first && !first)
 			first = m->log_first;
 		if (m->log_last)
 			last = m->log_last;
+		rc = log_begin_check(r, i);
 	}
-	if (!first)
-		return 0;
-	rc = log_begin_check(r, first);
-	if (rc == 0)
-		rc = log_end_extend(r, last);
+	if (!first || rc < 0)
+		return rc;
+	r->has_log = true;
 	state->numbers[MANIFEST_WAL_FIRST] = first;
 	state->numbers[MANIFEST_WAL_NEWEST] = last;
-	return rc;
+	return log_end_extend(r, last);
 }
 
 /* Named snapshots of what is restored. */
@@ -254,6 +265,19 @@ static struct manifest_key key_of(const struct restore *r)
 	return (struct manifest_key){ r->options->key.bytes, r->options->key.n };
 }
 
+/* The database that the files are has the head that its backup says. */
+static int base_check(const struct restore *r, const struct manifest_state *state)
+{
+	const struct backup_manifest *m = &base_of(r)->manifest;
+
+	if (!memcmp(state->db_uuid, m->db_uuid, FILE_UUID_BYTES) &&
+	    state->numbers[MANIFEST_CHECKPOINT_SEQ] == m->head_seq &&
+	    ends_are_same(&state->wal_end, &m->log_end))
+		return 0;
+	return err_set(AEDB_CORRUPT, "backup %s: MANIFEST-1 is of another state than "
+		       "the one that was backed up", m->name);
+}
+
 /* Of the base's manifest one of what was copied. */
 static int manifest_make(struct restore *r, bool *ret_has_history)
 {
@@ -265,6 +289,8 @@ static int manifest_make(struct restore *r, bool *ret_has_history)
 		return rc;
 	rc = manifest_state_copy(manifest_state(base), &state);
 	manifest_close(base);
+	if (rc == 0)
+		rc = base_check(r, &state);
 	if (rc == 0)
 		rc = log_attach(r, &state);
 	if (rc == 0)
@@ -323,7 +349,7 @@ static int database_finish(struct restore *r, struct aedb *db)
 static int database_make(struct restore *r)
 {
 	/* its segments were compacted less than the log's database's */
-	struct db_until until = { r->place.seq, r->place.time_us, true };
+	struct db_until until = { r->place.seq, r->place.time_us, true, NULL };
 	struct aedb_options options;
 	bool has_history = false;
 	struct aedb *db;
@@ -341,9 +367,13 @@ static int database_make(struct restore *r)
 		return rc;
 	}
 	open_options(r, has_history, &options);
+	if (r->has_log)
+		until.log_end = &last_of(r)->log_end;
 	rc = db_open_until(vfs, r->staging, &options, &until, &db);
 	if (rc < 0)
-		return rc;
+		return rc != AEDB_CORRUPT ? rc :
+		       err_set(rc, "backup %s: %s", last_of(r)->name,
+			       err_message());
 	rc = database_finish(r, db);
 	if (rc < 0) {
 		char message[ERR_MESSAGE_BYTES];

@@ -58,6 +58,7 @@ struct wal_reader {
 	struct wal_assembly commit;
 	struct wal_place kept, kept_before;	/* before: the last commit returned */
 	struct wal_place end_place;	/* valid once ended */
+	bool is_closed;		/* a closing frame stands there */
 	seq_t last_seq;
 	bool is_ended, is_rewound;
 };
@@ -351,6 +352,7 @@ static int reader_advance(struct wal_reader *r)
 	}
 	if ((f.flags & FRAME_CLOSED) && !reader_next_header(r)) {
 		reader_end(r);
+		r->is_closed = true;
 		return 0;
 	}
 	return reader_step(r, &f);
@@ -525,6 +527,44 @@ int wal_reader_link_behind(struct wal_reader *r, struct wal_link *ret,
 						       header->start_lsn;
 	*ret = link;
 	*ret_tail = tail;
+	return 0;
+}
+
+/* Takes the closing frame, at the end of what was read last, into a link: a file
+ * that goes on from this one begins behind it. */
+static int reader_link_closed(struct wal_reader *r, struct wal_link *link)
+{
+	const struct wal_header *header = &r->scan.files[r->end_place.file];
+	lsn_t lsn = r->end_place.lsn;
+	enum frame_fault fault;
+	struct frame f;
+	int rc = wal_window_frame(&r->window, lsn, &f, &fault);
+
+	if (rc == 0 && fault != FRAME_GOOD)
+		rc = err_set(AEDB_IO, "%s: %s, but it was good before",
+			     r->window.file->path, frame_fault_text(fault));
+	r->sums.n = r->end_place.sums_n;
+	if (rc == 0)
+		rc = sums_add(&r->sums, wal_window_checksum(&r->window, lsn));
+	if (rc == 0)
+		rc = sums_digest(&r->sums, r->sums.n, header, link->prev_digest);
+	r->sums.n = r->end_place.sums_n;
+	if (rc == 0)
+		link->start_lsn = wal_window_behind(&r->window, lsn, &f);
+	return rc;
+}
+
+int wal_reader_end_of(struct wal_reader *r, struct wal_end *ret)
+{
+	struct wal_link link;
+	int rc = reader_link_at(r, &r->end_place, &link);
+
+	if (rc == 0 && r->is_closed)
+		rc = reader_link_closed(r, &link);
+	if (rc < 0)
+		return rc;
+	ret->lsn = link.start_lsn;
+	memcpy(ret->digest, link.prev_digest, WAL_DIGEST_BYTES);
 	return 0;
 }
 

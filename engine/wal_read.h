@@ -95,6 +95,10 @@ struct wal_tail {
 int wal_reader_link_behind(struct wal_reader *reader, struct wal_link *ret,
 			   struct wal_tail *ret_tail);
 
+/* Where the log that was read ends, a closing frame included; of one that has
+ * files, at its end and before it is rewound. */
+int wal_reader_end_of(struct wal_reader *reader, struct wal_end *ret);
+
 /* What was cut or lost, one message each; borrowed until close. */
 size_t wal_reader_findings(const struct wal_reader *reader,
 			   const char *const **ret);

@@ -121,8 +121,8 @@ TEST(number, "a database opens as it was after any commit, and goes on from ther
 {
 	past_make(4 << 20);
 	for (size_t i = 0; i <= COMMITS; i++) {
-		check_until((struct db_until){ past.seqs[i], UINT64_MAX, false }, i);
-		check_until((struct db_until){ SEQ_MAX, past.times_us[i], false }, i);
+		check_until((struct db_until){ past.seqs[i], UINT64_MAX, false, NULL }, i);
+		check_until((struct db_until){ SEQ_MAX, past.times_us[i], false, NULL }, i);
 	}
 	past_end();
 }
@@ -138,8 +138,8 @@ TEST(between, "between two commits it is as after the first of them")
 		CHECK_OK(txn_put_text(txn, past.f.scope, "many", "x"));
 	CHECK_OK(txn_end(txn));
 	last = db_visible(past.f.db);
-	check_until((struct db_until){ last - 1, UINT64_MAX, false }, COMMITS);
-	check_until((struct db_until){ past.seqs[COMMITS] + 1, UINT64_MAX, false },
+	check_until((struct db_until){ last - 1, UINT64_MAX, false, NULL }, COMMITS);
+	check_until((struct db_until){ past.seqs[COMMITS] + 1, UINT64_MAX, false, NULL },
 		    COMMITS);
 	past_end();
 }
@@ -149,7 +149,7 @@ TEST(little_memory, "also when the log does not fit into memory")
 	past_make(16 << 20);
 	past.f.options.memory_bytes = 16 << 10;
 	for (size_t i = 0; i <= COMMITS; i += 3)
-		check_until((struct db_until){ past.seqs[i], UINT64_MAX, false }, i);
+		check_until((struct db_until){ past.seqs[i], UINT64_MAX, false, NULL }, i);
 	past_end();
 }
 

@@ -114,7 +114,7 @@ struct aedb_options {
 	enum aedb_durability durability;
 	enum aedb_recovery recovery;
 	enum aedb_maintenance maintenance;
-	uint32_t sync_interval_ms;	/* 1..60,000; AEDB_BATCH only */
+	uint32_t sync_interval_ms;	/* of AEDB_BATCH; 1..60,000 */
 	uint32_t key_bytes_max;		/* 1..4,000 */
 	uint64_t value_bytes_max;	/* 0: unlimited */
 	uint64_t txn_bytes_max;		/* keys, small values and attributes of one
@@ -514,9 +514,29 @@ int aedb_txn_read_point(struct aedb_txn *txn, struct aedb_scope *scope,
 int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 			const struct aedb_range *range);
 
-/* Commits with the database's durability. AEDB_CONFLICT, AEDB_EXISTS,
- * AEDB_NOT_FOUND, AEDB_NOT_EMPTY, AEDB_NO_SPACE, AEDB_READ_ONLY: nothing was
- * done. AEDB_UNKNOWN: writing stopped; the commit is not visible, and whether
+/*
+ * When this transaction's commit returns, in place of the database's durability;
+ * without meaning in a batch. Before the commit. In every database:
+ *
+ *	AEDB_FULL	when it is durable. Who waits at the same time is served
+ *			by the same sync.
+ *	AEDB_BATCH	when it is visible; a sync begins within sync_interval_ms.
+ *	AEDB_OS		when it is visible.
+ *
+ * A database opened with AEDB_FULL keeps to what it is: all commits become visible
+ * in their order, those of AEDB_FULL durable first, so the others wait for the
+ * syncs of such that came before them or are in the same group, and for no other.
+ * Whatever is asked, a commit is handed to the system before it returns, so that
+ * killing the process loses none, and recovery finds a prefix of the commits: it
+ * never has one without all before it. AEDB_INVALID: there is none such.
+ */
+int aedb_txn_set_durability(struct aedb_txn *txn,
+			    enum aedb_durability durability);
+
+/* Commits with the transaction's durability, the database's if it was not set.
+ * AEDB_CONFLICT, AEDB_EXISTS, AEDB_NOT_FOUND, AEDB_NOT_EMPTY, AEDB_NO_SPACE,
+ * AEDB_READ_ONLY: nothing was done. AEDB_UNKNOWN: writing stopped; the commit is
+ * not visible, unless AEDB_FULL was asked of a database that is not, and whether
  * recovery will find it is not known. An empty transaction succeeds and takes
  * no number. ret_seq may be NULL. */
 int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq);

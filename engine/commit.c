@@ -6,7 +6,9 @@
  * the requests one by one, in the order they came, on the memtable, under
  * numbers above the visible one, and adds their frames to the log's buffer;
  * then one write; in AEDB_FULL one sync without the lock, while the next group
- * is being written; then all become visible.
+ * is being written; then all become visible. A group there of transactions that
+ * need not be durable becomes visible as soon as all groups before it are. In
+ * AEDB_BATCH and AEDB_OS, who is to be durable waits for that when it is visible.
  *
  * Invariants:
  * 1. The order in the log, of the numbers, of the times and of becoming
@@ -14,6 +16,9 @@
  * 2. Only the holder of the commit lock changes the memtable and appends.
  * 3. A request that fails leaves nothing behind; one whose write failed, or in
  *    AEDB_FULL whose sync, never becomes visible. Nothing is written after it.
+ * 4. In AEDB_FULL what is known durable is visible. Visible and durable number
+ *    are raised under pending_lock there, and nobody waits there for a number
+ *    that is durable.
  */
 #include <sched.h>
 #include <time.h>
@@ -183,6 +188,8 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 		if (rc > 0)
 			continue;
 		group->last_seq = r->seq;
+		group->has_full |= r->txn->durability == AEDB_FULL;
+		group->has_batch |= r->txn->durability == AEDB_BATCH;
 		counter_add(&db->counters.commits, 1);
 	}
 }
@@ -206,11 +213,40 @@ static int log_write(struct aedb *db) REQUIRES(db->commits.lock)
 	return 0;
 }
 
+static void visible_raise(struct aedb *db, const struct commit_group *group)
+{
+	atomic_store_explicit(&db->visible_keys, group->keys,
+			      memory_order_relaxed);
+	atomic_store_explicit(&db->visible_seq, group->last_seq,
+			      memory_order_release);
+}
+
+static void written_raise(struct aedb *db, const struct commit_group *group)
+{
+	atomic_store_explicit(&db->commits.written_seq, group->last_seq,
+			      memory_order_release);
+}
+
+/* AEDB_FULL: the group waits for a sync, or is visible if neither it nor one
+ * before it needs one. */
+static void group_line_up(struct aedb *db, struct commit_group *group)
+	REQUIRES(db->commits.lock)
+{
+	struct commit_queue *queue = &db->commits;
+
+	lock_acquire(&queue->pending_lock);
+	if (group->has_full || queue->pending)
+		group_add_pending(queue, group);
+	written_raise(db, group);
+	if (!group->is_pending)
+		visible_raise(db, group);
+	lock_release(&queue->pending_lock);
+}
+
 /* One write for the whole group. */
 static int group_write(struct aedb *db, struct commit_group *group)
 	REQUIRES(db->commits.lock)
 {
-	bool is_full = db->options.durability == AEDB_FULL;
 	int rc = sync_before_write(db);
 
 	if (rc == 0)
@@ -221,19 +257,16 @@ static int group_write(struct aedb *db, struct commit_group *group)
 		return rc;
 	}
 	group->keys = atomic_load(&db->keys);
-	if (is_full)
-		group_add_pending(&db->commits, group);
-	atomic_store_explicit(&db->commits.written_seq, group->last_seq,
-			      memory_order_release);
+	if (db->options.durability == AEDB_FULL) {
+		group_line_up(db, group);
+	} else {
+		written_raise(db, group);
+		visible_raise(db, group);
+	}
+	if (group->has_batch && !group->is_pending)
+		atomic_store_explicit(&db->syncer.wants_sync, true,
+				      memory_order_relaxed);
 	return 0;
-}
-
-static void visible_raise(struct aedb *db, const struct commit_group *group)
-{
-	atomic_store_explicit(&db->visible_keys, group->keys,
-			      memory_order_relaxed);
-	atomic_store_explicit(&db->visible_seq, group->last_seq,
-			      memory_order_release);
 }
 
 /* Whether commits left nothing to drop since settle was last called. */
@@ -314,25 +347,29 @@ static void groups_finish(struct commit_group *groups, int rc)
 
 void commit_publish_durable(struct aedb *db, seq_t durable)
 {
-	struct commit_group *newest = NULL;
-	struct commit_group *groups = groups_take_pending(&db->commits, durable,
-							  &newest);
+	struct commit_queue *queue = &db->commits;
+	struct commit_group *newest = NULL, *groups;
 
+	lock_acquire(&queue->pending_lock);
+	groups = groups_take_pending(queue, durable, &newest);
 	/* in this order: what is known durable is visible, and who is woken
 	 * finds both; without groups it is others who raise the visible one */
-	if (groups)
+	if (newest)
 		visible_raise(db, newest);
 	atomic_store_explicit(&db->syncer.durable_seq, durable,
 			      memory_order_release);
+	lock_release(&queue->pending_lock);
 	groups_finish(groups, 0);
 }
 
 void commit_fail_pending(struct aedb *db)
 {
-	struct commit_group *newest;
+	struct commit_group *newest, *groups;
 
-	groups_finish(groups_take_pending(&db->commits, SEQ_MAX, &newest),
-		      AEDB_UNKNOWN);
+	lock_acquire(&db->commits.pending_lock);
+	groups = groups_take_pending(&db->commits, SEQ_MAX, &newest);
+	lock_release(&db->commits.pending_lock);
+	groups_finish(groups, AEDB_UNKNOWN);
 }
 
 /* Who holds the lock is done in about a microsecond, if it runs. */
@@ -357,10 +394,8 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
-	if (group->last_seq && db->options.durability != AEDB_FULL) {
-		visible_raise(db, group);
+	if (group->last_seq && !group->is_pending)
 		settle(db, WORK_A_COMMIT);
-	}
 	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
 			      memory_order_relaxed);
 	counter_add(&db->counters.commit_groups, 1);
@@ -381,8 +416,8 @@ static void groups_sync(struct aedb *db)
 	} while (!groups_end_sync(queue, ++round >= SYNC_ROUNDS_MAX));
 }
 
-/* AEDB_FULL: returns when the group was synced, by whomever. An heir syncs also
- * when its group was meanwhile, for others may wait. */
+/* Returns when the group was synced, or needed no sync, by whomever. An heir syncs
+ * also when its group was meanwhile, for others may wait. */
 static void group_wait_durable(struct aedb *db, struct commit_group *group)
 {
 	if (!group->is_heir)
@@ -396,9 +431,30 @@ static void group_wait_durable(struct aedb *db, struct commit_group *group)
 		sched_yield();
 }
 
+int commit_wait_durable(struct aedb *db, seq_t seq)
+{
+	struct commit_queue *queue = &db->commits;
+	struct commit_request request;
+	struct commit_group group = { .requests = &request, .leader = &request,
+				      .last_seq = seq, .has_full = true,
+				      .is_bare = true };
+
+	if (aedb_durable_seq(db) >= seq)
+		return 0;
+	request_init(&request, NULL);
+	request.next = NULL;
+	lock_acquire(&queue->pending_lock);
+	if (aedb_durable_seq(db) < seq)
+		group_add_pending(queue, &group);
+	lock_release(&queue->pending_lock);
+	if (group.is_pending)
+		group_wait_durable(db, &group);
+	return request.rc < 0 ? sync_failed_error(db) : 0;
+}
+
 static void group_finish(struct aedb *db, struct commit_group *group)
 {
-	if (group->last_seq && db->options.durability == AEDB_FULL) {
+	if (group->is_pending) {
 		group_wait_durable(db, group);
 		return;
 	}
@@ -438,7 +494,10 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 	if (txn->once)
 		once_tell(txn->once, request.is_repeat);
 	*ret = request.seq;
-	/* the group that has it may not be on the disk yet */
-	return request.is_repeat && db->options.durability == AEDB_FULL ?
-		       sync_wait(db, request.seq) : 0;
+	/* of a repeated one, the group that has it may not be on the disk yet */
+	if (txn->durability == AEDB_FULL &&
+	    (request.is_repeat || db->options.durability != AEDB_FULL) &&
+	    commit_wait_durable(db, request.seq) < 0)
+		return err_set(AEDB_UNKNOWN, "%s", err_message());
+	return 0;
 }

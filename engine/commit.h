@@ -9,7 +9,7 @@
 #include "db.h"
 #include "txn.h"
 
-/* Commits with the database's durability; *ret is the commit's number. The
+/* Commits with the transaction's durability; *ret is the commit's number. The
  * errors are those of aedb_txn_commit; nothing was done then, or AEDB_UNKNOWN. */
 int commit_run(struct aedb_txn *txn, seq_t *ret);
 
@@ -19,6 +19,10 @@ uint64_t commit_time_next(struct aedb *db, uint64_t wanted_us);
 
 /* The same, taken: no commit gets it any more. Commit lock not held. */
 uint64_t commit_time_take(struct aedb *db);
+
+/* Returns when every commit up to seq, which is visible, is durable; one sync
+ * serves all who wait. AEDB_IO: writing stopped. No lock held. */
+int commit_wait_durable(struct aedb *db, seq_t seq);
 
 /* Notes that all up to `durable` is on the disk: makes the groups up to it
  * visible and wakes those who wait for them; fails and wakes all. Sync lock. */

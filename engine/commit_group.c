@@ -6,6 +6,8 @@
  *    that will take them.
  * 2. While groups wait for a sync, exactly one thread is syncing, or has been
  *    woken to.
+ * 3. The first group that waits needs a sync: one that does not is taken with
+ *    those before it.
  */
 #include <linux/futex.h>
 #include <sched.h>
@@ -105,31 +107,28 @@ void group_wake(struct commit_group *group)
 
 void group_add_pending(struct commit_queue *queue, struct commit_group *group)
 {
-	lock_acquire(&queue->pending_lock);
+	group->is_pending = true;
 	group->next = NULL;
 	*queue->pending_end = group;
 	queue->pending_end = &group->next;
 	group->is_heir = !queue->is_syncing;
 	queue->is_syncing = true;
-	lock_release(&queue->pending_lock);
 }
 
 struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
 					 struct commit_group **ret_newest)
 {
-	struct commit_group *taken, **end = &taken;
+	struct commit_group *taken = queue->pending, **end = &taken;
 
-	lock_acquire(&queue->pending_lock);
-	taken = queue->pending;
-	while (*end && (*end)->last_seq <= upto) {
-		*ret_newest = *end;
+	while (*end && ((*end)->last_seq <= upto || !(*end)->has_full)) {
+		if (!(*end)->is_bare)
+			*ret_newest = *end;
 		end = &(*end)->next;
 	}
 	queue->pending = *end;
 	if (!queue->pending)
 		queue->pending_end = &queue->pending;
 	*end = NULL;
-	lock_release(&queue->pending_lock);
 	return taken;
 }
 

@@ -27,8 +27,8 @@ struct commit_queue {
 	seq_t settled_seq;		/* guarded by lock: mem_settle was told this */
 	bool has_work;			/* guarded by lock: mem_work has more to do */
 	struct lock pending_lock;
-	/* guarded by pending_lock: written groups that wait for a sync, oldest
-	 * first (AEDB_FULL) */
+	/* guarded by pending_lock: groups that wait for a sync, oldest first:
+	 * written ones (AEDB_FULL) and bare ones */
 	struct commit_group *pending, **pending_end;
 	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
 	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
@@ -47,7 +47,8 @@ struct syncer {
 	struct lock wake_lock;
 	pthread_cond_t wake;
 	bool is_stopping;	/* guarded by wake_lock */
-	_Atomic bool is_dirty;	/* atomic: commits since the thread last looked */
+	_Atomic bool is_dirty;	/* atomic: commits since the thread last looked, */
+	_Atomic bool wants_sync;	/* atomic: and some that it is to sync */
 	pthread_t thread;	/* constant after open */
 	bool has_thread;	/* constant after open */
 };

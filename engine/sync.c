@@ -162,7 +162,7 @@ static void *sync_thread(void *arg)
 		atomic_store(&db->syncer.is_dirty, false);
 		if (atomic_load(&db->commits.is_failed))
 			continue;
-		if (db->options.durability == AEDB_BATCH)
+		if (atomic_exchange(&db->syncer.wants_sync, false))
 			sync_wait(db, atomic_load(&db->commits.written_seq));
 		if (is_all_durable(db))
 			durable_note(db);
@@ -212,5 +212,5 @@ int aedb_wait_durable(struct aedb *db, aedb_seq_t seq)
 		return err_set(AEDB_RANGE,
 			       "number %llu is ahead of the newest commit",
 			       (unsigned long long)seq);
-	return db->wal ? sync_wait(db, seq) : 0;
+	return db->wal ? commit_wait_durable(db, seq) : 0;
 }

@@ -29,6 +29,7 @@ void txn_init(struct aedb_txn *txn, struct aedb *db)
 	txn->payload = txn->inlined;
 	txn->payload_max = TXN_INLINE_BYTES;
 	txn->only_deletes = true;
+	txn->durability = (uint8_t)db->options.durability;
 	txn->base = db_visible(db);
 }
 
@@ -592,6 +593,15 @@ int txn_remove_mark(struct aedb *db, uint64_t scope_id)
 		rc = commit_run(&txn, &seq);
 	txn_release(&txn);
 	return rc;
+}
+
+int aedb_txn_set_durability(struct aedb_txn *txn, enum aedb_durability durability)
+{
+	if (durability > AEDB_OS)
+		return err_set(AEDB_INVALID, "durability %u: there is none such",
+			       (unsigned)durability);
+	txn->durability = (uint8_t)durability;
+	return 0;
 }
 
 void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq)

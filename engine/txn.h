@@ -43,6 +43,7 @@ struct aedb_txn {
 	bool has_refs;		/* some value lies in value files */
 	bool has_record;	/* of once */
 	bool only_deletes;	/* no operation adds anything */
+	uint8_t durability;	/* enum aedb_durability: when its commit returns */
 	seq_t base;
 	uint64_t time_us;	/* wanted; 0: any */
 	struct txn_read *reads;	/* owned */

@@ -74,6 +74,7 @@ struct model {
 	size_t n_states, states_room;	/* the last one is the newest */
 	size_t n_borrowed;	/* the first ones are another model's */
 	size_t n_durable;	/* states[n_durable - 1] was promised durable */
+	bool is_last_durable;	/* the last step was a commit that was to return so */
 	struct model_names names;
 	struct model_names names_wanted;	/* also possible after a crash */
 	uint8_t **values;	/* all that were made */

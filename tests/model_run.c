@@ -94,8 +94,10 @@ static int transaction(struct model_run *run)
 	if (rc < 0)
 		return rc;
 	run->n_acknowledged = run->model->n_states;
-	if (run->options.durability == AEDB_FULL)
+	if (run->model->is_last_durable) {
+		CHECK_EQ(aedb_durable_seq(run->db), aedb_visible_seq(run->db));
 		model_note_durable(run->model);
+	}
 	return 0;
 }
 

@@ -115,6 +115,9 @@ static void places_add(struct step *step)
 static void step_make_transaction(struct step *step)
 {
 	CHECK_OK(aedb_txn_begin(step->db, &step->txn));
+	if (below(4) == 0)
+		CHECK_OK(aedb_txn_set_durability(
+			step->txn, (enum aedb_durability)below(AEDB_OS + 1)));
 	if (step->model->n_states == 1) {
 		places_add(step);
 	} else if (below(24) == 0) {
@@ -257,6 +260,7 @@ static void state_end(struct step *step, size_t n_ops, int rc)
 int model_step(struct model *model, struct aedb *db)
 {
 	struct step step = { .model = model, .db = db };
+	unsigned durability;
 	size_t n_ops;
 	int rc;
 
@@ -269,7 +273,9 @@ int model_step(struct model *model, struct aedb *db)
 	else if (!step.disk_error)
 		step_make_transaction(&step);
 	n_ops = step.txn ? step.txn->n_ops : step.n_calls;
+	durability = step.txn ? step.txn->durability : db->options.durability;
 	rc = step_commit(&step);
+	model->is_last_durable = rc == 0 && n_ops && durability == AEDB_FULL;
 	state_end(&step, n_ops, rc);
 	scopes_close(&step);
 	/* some values are written for long */

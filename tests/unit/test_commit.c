@@ -77,7 +77,8 @@ static void account_read(struct bank *bank, struct aedb_txn *txn,
 }
 
 /* Moves money from one account to another, as long as a conflict lets it
- * be decided anew; one transfer in four is read from a snapshot. */
+ * be decided anew; one transfer in four is read from a snapshot, and one in eight
+ * has a durability of its own. */
 static int transfer(struct committer *w, aedb_seq_t *ret_seq)
 {
 	struct bank *bank = w->bank;
@@ -87,7 +88,11 @@ static int transfer(struct committer *w, aedb_seq_t *ret_seq)
 	int amount = (int)(random_next(w) % 100), have = 0, there = 0, rc;
 	struct aedb_snapshot *snapshot = NULL;
 	struct aedb_txn *txn = txn_of(bank->f.db);
+	enum aedb_durability durability = bank->f.options.durability;
 
+	if (random_next(w) % 8 == 0)
+		durability = (enum aedb_durability)(random_next(w) % 3);
+	CHECK_OK(aedb_txn_set_durability(txn, durability));
 	if (random_next(w) % 4 == 0) {
 		CHECK_OK(aedb_snapshot_open(bank->f.db, &snapshot));
 		aedb_txn_set_base(txn, aedb_snapshot_seq(snapshot));
@@ -101,6 +106,8 @@ static int transfer(struct committer *w, aedb_seq_t *ret_seq)
 	rc = aedb_txn_commit(txn, ret_seq);
 	if (rc < 0)
 		aedb_txn_abort(txn);
+	else if (durability == AEDB_FULL)
+		CHECK(aedb_durable_seq(bank->f.db) >= *ret_seq);
 	aedb_snapshot_close(snapshot);
 	return rc;
 }
@@ -149,9 +156,7 @@ static void *writer_run(void *arg)
 		CHECK(seq <= aedb_visible_seq(bank->f.db));
 		last = seq;
 		bank->commits[atomic_fetch_add(&bank->ordered, 1)] = seq;
-		if (bank->f.options.durability == AEDB_FULL)
-			CHECK(aedb_durable_seq(bank->f.db) >= seq);
-		else if (i % 40 == 0)
+		if (i % 40 == 0)
 			CHECK_OK(aedb_wait_durable(bank->f.db, seq));
 		if (i % 20 == 0)
 			scope_cycle(w, i / 20);

@@ -479,6 +479,36 @@ void compaction_progress(const struct aedb *db, uint64_t *ret_done,
 				 0;
 }
 
+static int full_try(struct aedb *db)
+{
+	int rc;
+
+	lock_acquire(&db->compaction_lock);
+	rc = full_run(db);
+	lock_release(&db->compaction_lock);
+	storage_clean(db);
+	return rc;
+}
+
+/* Files that were emptied stay for what memory may refer to: where there is no
+ * room for more, it lets go of them first. */
+static int full_rounds(struct aedb *db)
+{
+	int rc = full_try(db), rounds = 0;
+	seq_t seq;
+
+	while ((rc == 0 || rc == AEDB_NO_SPACE) && rounds++ < FULL_ROUNDS_MAX &&
+	       atomic_load(&db->dead_bytes)) {
+		bool is_done = rc == 0;
+
+		rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
+		if (rc < 0 || is_done)
+			return rc;
+		rc = full_try(db);
+	}
+	return rc;
+}
+
 int aedb_compact(struct aedb *db)
 {
 	seq_t seq;
@@ -489,14 +519,8 @@ int aedb_compact(struct aedb *db)
 	/* values in the file that is written to could not be moved out of it */
 	values_cut(db->values);
 	rc = checkpoint_run(db, CHECKPOINT_KEEP, &seq);
-	if (rc < 0)
-		return rc;
-	lock_acquire(&db->compaction_lock);
-	rc = full_run(db);
-	lock_release(&db->compaction_lock);
-	storage_clean(db);
-	if (rc == 0 && atomic_load(&db->dead_bytes))
-		rc = checkpoint_run(db, CHECKPOINT_ROTATE, &seq);
+	if (rc == 0)
+		rc = full_rounds(db);
 	return rc == AEDB_BUSY ? err_set(AEDB_BUSY, "the database is closing") :
 				 rc;
 }

@@ -211,6 +211,15 @@ static int step_try(struct full *f)
 	return rc;
 }
 
+/* Also where there is no room for all of it, what it emptied is given back. */
+static void compact(struct full *f)
+{
+	upkeep(f, aedb_compact(f->db));
+	CHECK_THAT(f->is_failed || !atomic_load(&f->db->dead_bytes),
+		   "%" PRIu64 " bytes of dead files stay",
+		   atomic_load(&f->db->dead_bytes));
+}
+
 /* The same after upkeep, where it does not fit. */
 static int step_make(struct full *f)
 {
@@ -219,7 +228,7 @@ static int step_make(struct full *f)
 	if (step_try(f) == 0)
 		return 0;
 	upkeep(f, aedb_checkpoint(f->db, &seq));
-	upkeep(f, aedb_compact(f->db));
+	compact(f);
 	return step_try(f);
 }
 

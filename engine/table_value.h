@@ -33,6 +33,7 @@ int table_value_check(const struct aedb_value *v, const char *what);
 /* Besides, that its type is this one; NULL passes. */
 int table_value_check_type(const struct aedb_value *v, enum aedb_type type,
 			   const char *what);
+bool table_value_is_finite(double real);
 /* v as it is stored: -0 becomes 0. */
 struct aedb_value table_value_stored(struct aedb_value v);
 

@@ -247,9 +247,11 @@ struct aedb_query {
 	const struct aedb_condition *where;	/* NULL: all rows */
 	const uint32_t *select;	/* numbers of columns; NULL: all of them */
 	size_t n_select;
-	const struct aedb_order *order;	/* equal rows, and all without it, by key */
+	/* Rows that are equal in all of these, and all rows without it, come in
+	 * an order that is the same each time for one state. */
+	const struct aedb_order *order;
 	size_t n_order;
-	uint64_t limit;		/* rows; 0: no limit */
+	uint64_t limit;		/* rows given, behind the cursor; 0: no limit */
 	uint64_t examined_max;	/* rows and index entries looked at: AEDB_TOO_LARGE;
 				 * 0: no limit */
 	uint64_t memory_max;	/* bytes for sorting: AEDB_TOO_LARGE; 0: 64 MiB */
@@ -277,8 +279,9 @@ int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret);
  * borrowed until the next call; changed ones are AEDB_INVALID. AEDB_NOT_FOUND:
  * there is no further row. */
 int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret);
-/* How it is done, one line: "key", "index NAME" or "scan", how many conditions
- * narrow it, and whether it sorts; borrowed until aedb_rows_close. */
+/* How it is done, in one line: "key by 1 column", "index NAME by 2 columns" (by as
+ * many as the condition narrows it), "index NAME" (for its order or its rows) or
+ * "scan"; and then ", backward" and ", sorts". Borrowed until aedb_rows_close. */
 const char *aedb_rows_plan(const struct aedb_rows *rows);
 /* Rows and index entries looked at so far. */
 uint64_t aedb_rows_examined(const struct aedb_rows *rows);

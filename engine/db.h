@@ -15,6 +15,7 @@
 
 #include "budget.h"
 #include "catalog.h"
+#include "cursor_key.h"
 #include "db_counters.h"
 #include "db_parts.h"
 #include "deferred.h"
@@ -34,7 +35,8 @@ struct aedb {
 	struct aedb_options options;	/* constant after open */
 	struct db_until until;		/* these two are constant after open */
 	bool is_until;		/* there was more in the log */
-	uint8_t hmac_key[64];		/* constant after open */
+	uint8_t hmac_key[64];		/* these two are constant after open */
+	uint8_t cursor_key[CURSOR_KEY_BYTES];
 	struct vfs *vfs;		/* these are constant after open, too */
 	struct vfs_file *lock_file;
 	struct manifest *manifest;

@@ -390,7 +390,10 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 		db->options.hmac_key = db->hmac_key;
 	}
 	commits_init(db);
-	rc = epoch_open(&db->epoch);
+	rc = cursor_key_init(db->cursor_key, db->options.hmac_key,
+			     db->options.hmac_key_bytes);
+	if (rc == 0)
+		rc = epoch_open(&db->epoch);
 	if (rc < 0)
 		return rc;
 	deferred_init(&db->deferred, db->epoch);

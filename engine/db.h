@@ -17,6 +17,7 @@
 #include "catalog.h"
 #include "cursor_key.h"
 #include "db_counters.h"
+#include "db_open.h"
 #include "db_parts.h"
 #include "deferred.h"
 #include "manifest.h"
@@ -92,16 +93,6 @@ struct aedb {
 	_Atomic seq_t visible_seq;	/* atomic: readers of the latest see this */
 	char **findings;		/* constant after open; NULL-terminated */
 };
-
-/* Opens on a vfs, which the database owns from then on, also on failure. The
- * name is used in messages. What aedb_open does once it has the directory. */
-int db_open(struct vfs *vfs, const char *name,
-	    const struct aedb_options *options, struct aedb **ret);
-/* The same with some of the log. What is in segments stays, and so do named
- * snapshots: none may be above. */
-int db_open_until(struct vfs *vfs, const char *name,
-		  const struct aedb_options *options,
-		  const struct db_until *until, struct aedb **ret);
 
 uint64_t db_clock_ns(void);	/* monotonic */
 

@@ -76,19 +76,6 @@ struct dead_file {
 	uint64_t memtables_made;	/* when it was found dead */
 };
 
-/* What recovery goes back to: commits up to this number and time. The first that
- * is above either is left out, with all that follow, for good. */
-struct db_until {
-	seq_t seq;
-	uint64_t time_us;
-	bool keeps_marks;	/* as of apply */
-	/* Where the log, which is not closed, must end if none is left out; NULL:
-	 * anywhere. Borrowed until the database is open. */
-	const struct wal_end *log_end;
-};
-
-#define DB_UNTIL_END ((struct db_until){ SEQ_MAX, UINT64_MAX, false, NULL })
-
 /* What stays for the next backup (backup_keep.h). */
 struct backup_keep {
 	seq_t seq;		/* commits above this one ... */

@@ -676,6 +676,9 @@ enum aedb_change_of {
 	AEDB_OF_PLACE,		/* a project or scope */
 	AEDB_OF_KEY,
 	AEDB_OF_DIRECTORY,	/* a record of aedb_scope_dirs */
+	AEDB_OF_TABLE,		/* of a table (aedb_table.h) its name or columns and
+				 * indexes, */
+	AEDB_OF_ROW,		/* and one of its rows */
 };
 
 /* Something a batch changed, or what it changed and others did, too. */
@@ -688,7 +691,9 @@ struct aedb_change {
 				 * value, not attributes alone */
 	/* Its names in the view; of what is not there any more, in the base. */
 	struct aedb_place place;
-	const void *key;	/* NULL: of a place */
+	const char *table;	/* in that place; NULL: of none */
+	const void *key;	/* NULL: of a place or a table's name; of a row as it
+				 * is stored */
 	size_t key_bytes;
 	uint64_t id;		/* in the view, or else in the base; 0: neither */
 	uint64_t base_id;	/* of a diff: in the base; 0: it was not there */
@@ -816,6 +821,8 @@ struct aedb_feed_key {
  * feed. */
 struct aedb_feed_change {
 	enum aedb_feed_kind kind;
+	enum aedb_change_of of;	/* what is beside a table's rows is told of as
+				 * AEDB_OF_TABLE, but for its indexes */
 	aedb_seq_t seq;		/* of the operation */
 	aedb_seq_t commit;	/* of its commit, that of its last operation */
 	int64_t time_ns;	/* the commit's, since 1970 */
@@ -824,6 +831,7 @@ struct aedb_feed_change {
 	/* Of a change of places, their names then. Of a change of keys, what the
 	 * keys' scopes are called now; NULL: they are gone. */
 	struct aedb_place place, to_place;
+	const char *table, *to_table;	/* in those places; NULL: of none, or gone */
 };
 
 struct aedb_feed;

@@ -62,6 +62,18 @@ static void files_note(struct apply *apply, const struct op *op)
 		file_set_note_seq(files, extent.file, apply->seq);
 }
 
+/* A table's schema: who goes by one that he read asks for its number. */
+static void schema_note(const struct apply *apply, struct space *space,
+			const struct op *op)
+{
+	struct aedb_scope *scope = (struct aedb_scope *)space;
+
+	if ((op->flags & OP_OF_TABLE) && !op->key.n &&
+	    op->key.tree % 2 == PLANE_DIRS)
+		atomic_store_explicit(&scope->state->schema_seq, apply->seq,
+				      memory_order_release);
+}
+
 /* Levels that are known to lack the key which the operation puts, or 0. */
 static uint64_t absent_levels(const struct apply *apply)
 {
@@ -106,6 +118,7 @@ static int apply_put(struct apply *apply, const struct op *op)
 						    AEDB_MTIME_NONE;
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
+	schema_note(apply, space, op);
 	return apply_version(apply, space, &entry, !exists);
 }
 
@@ -286,6 +299,7 @@ static int apply_object(struct apply *apply, const struct op *op)
 		return rc < 0 ? rc : 0;
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
+	schema_note(apply, space, op);
 	return apply_version_over(apply, space, &entry,
 				  !(op->flags & OP_IS_THERE));
 }

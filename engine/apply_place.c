@@ -1,6 +1,8 @@
 /*
- * Operations on projects and scopes -> versions in the catalog.
+ * Operations on projects, scopes and tables -> versions in the catalog.
  */
+#include <string.h>
+
 #include "apply_inner.h"
 #include "db.h"
 #include "err.h"
@@ -31,12 +33,16 @@ static int place_version_add(struct apply *apply, const struct catalog_key *key,
 				   key->n, entry);
 }
 
+static const char *kind_of(const struct op_place *place)
+{
+	return place->table.n ? "table" : place->scope.n ? "scope" : "project";
+}
+
 static int place_missing(const struct op_place *place)
 {
 	char name[CATALOG_PLACE_TEXT];
 
-	return err_set(AEDB_NOT_FOUND, "no %s %s",
-		       place->scope.n ? "scope" : "project",
+	return err_set(AEDB_NOT_FOUND, "no %s %s", kind_of(place),
 		       catalog_place_text(place, name));
 }
 
@@ -44,12 +50,23 @@ static int place_exists(const struct op_place *place)
 {
 	char name[CATALOG_PLACE_TEXT];
 
-	return err_set(AEDB_EXISTS, "%s %s exists",
-		       place->scope.n ? "scope" : "project",
+	return err_set(AEDB_EXISTS, "%s %s exists", kind_of(place),
 		       catalog_place_text(place, name));
 }
 
-/* The place must be free, and its project there. */
+/* What a scope or table lies in. */
+static struct op_place place_above(const struct op_place *place)
+{
+	struct op_place above = *place;
+
+	if (place->table.n)
+		above.table.n = 0;
+	else
+		above.scope.n = 0;
+	return above;
+}
+
+/* The place must be free, and what it is to lie in there. */
 static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
@@ -61,8 +78,11 @@ static int place_check_free(struct apply *apply, const struct op_place *place,
 		return rc;
 	if (rc)
 		return place_exists(place);
-	if (ret_key->n == 0)
-		return place_missing(&(struct op_place){ place->project, { 0 } });
+	if (ret_key->n == 0) {
+		struct op_place above = place_above(place);
+
+		return place_missing(&above);
+	}
 	return 0;
 }
 
@@ -123,7 +143,7 @@ static int scope_shows_content(struct scope_state *state)
 }
 
 /* Whether a scope holds a key, or a directory record other than its own. */
-static int scope_has_content(struct scope_state *state)
+static int scope_has_keys(struct scope_state *state)
 {
 	struct space *dirs = &state->planes[PLANE_DIRS].space;
 	struct entry own;
@@ -135,6 +155,37 @@ static int scope_has_content(struct scope_state *state)
 		return own_count;
 	return apply_scope_keys(state) > 0 ||
 	       atomic_load(&dirs->live) > (uint64_t)own_count;
+}
+
+/* The first name above `key` that begins with its CATALOG_HEAD_BYTES, which takes
+ * its place, and the id it is of: 1, or 0: there is none. */
+static int name_next(struct apply *apply, struct catalog_key *key,
+		     uint64_t *ret_id)
+{
+	struct space_walk names;
+	int rc;
+
+	space_walk_init(&names, &apply->catalog->names, SEQ_MAX);
+	rc = space_walk_first(&names, key->bytes, key->n, CATALOG_HEAD_BYTES);
+	if (rc > 0) {
+		const struct entry *entry = space_walk_entry(&names);
+
+		memcpy(key->bytes, entry->key, entry->key_bytes);
+		key->n = entry->key_bytes;
+		*ret_id = entry->id;
+	}
+	space_walk_release(&names);
+	return rc;
+}
+
+/* A scope with a table is not empty, either. */
+static int scope_has_content(struct apply *apply, struct scope_state *state)
+{
+	struct catalog_key key;
+	uint64_t id;
+
+	catalog_tables_prefix(state->id, &key);
+	return scope_has_keys(state) ?: name_next(apply, &key, &id);
 }
 
 /* The scope leaves the state, and a mark says to compaction that its keys may. */
@@ -156,10 +207,11 @@ static int scope_drop(struct apply *apply, struct scope_state *state)
 				   sizeof(key), &mark);
 }
 
-static int scope_check_drop(const struct op *op, struct scope_state *state)
+static int scope_check_drop(struct apply *apply, const struct op *op,
+			    struct scope_state *state)
 {
 	char name[CATALOG_PLACE_TEXT];
-	int rc = op->flags & OP_DROP_FULL ? 0 : scope_has_content(state);
+	int rc = op->flags & OP_DROP_FULL ? 0 : scope_has_content(apply, state);
 
 	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
 				catalog_place_text(&op->place, name)) : rc;
@@ -170,45 +222,75 @@ static int project_check_drop(struct apply *apply, const struct op *op,
 			      uint64_t id)
 {
 	char name[CATALOG_PLACE_TEXT];
-	struct catalog_key prefix;
-	struct space_walk scopes;
+	struct catalog_key key;
 	int rc;
 
-	catalog_scopes_prefix(id, &prefix);
-	space_walk_init(&scopes, &apply->catalog->names, SEQ_MAX);
-	rc = space_walk_first(&scopes, prefix.bytes, prefix.n, prefix.n);
-	space_walk_release(&scopes);
+	catalog_scopes_prefix(id, &key);
+	rc = name_next(apply, &key, &id);
 	return rc > 0 ? err_set(AEDB_NOT_EMPTY, "%s is not empty",
 				catalog_place_text(&op->place, name)) : rc;
 }
 
+static int name_remove(struct apply *apply, const struct catalog_key *key)
+{
+	struct entry tombstone = { .is_tombstone = true, .id = apply->seq,
+				   .mtime_ns = AEDB_MTIME_NONE };
+
+	return place_version_add(apply, key, &tombstone);
+}
+
+/* What a scope has, with it. */
+static int tables_drop(struct apply *apply, uint64_t scope_id)
+{
+	struct scope_state *state;
+	struct catalog_key key;
+	uint64_t id;
+	int rc;
+
+	catalog_tables_prefix(scope_id, &key);
+	while ((rc = name_next(apply, &key, &id)) > 0) {
+		rc = catalog_find(apply->catalog, id, &state);
+		if (rc == 0)
+			rc = name_remove(apply, &key);
+		if (rc == 0)
+			rc = scope_drop(apply, state);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
+/* A scope or a table, whose name goes as well. */
+static int state_drop(struct apply *apply, const struct op *op, uint64_t id)
+{
+	struct scope_state *state;
+	int rc = catalog_find(apply->catalog, id, &state);
+
+	if (rc == 0 && !op->place.table.n)
+		rc = scope_check_drop(apply, op, state);
+	if (rc == 0 && !op->place.table.n)
+		rc = tables_drop(apply, id);
+	return rc < 0 ? rc : scope_drop(apply, state);
+}
+
 int apply_drop(struct apply *apply, const struct op *op)
 {
-	struct entry entry, tombstone = { .is_tombstone = true,
-					  .mtime_ns = AEDB_MTIME_NONE };
-	struct scope_state *state = NULL;
 	struct catalog_key key;
+	struct entry entry;
 	int rc = place_check_there(apply, &op->place, &entry, &key);
 
 	if (rc < 0)
 		return rc;
-	if (!op->place.scope.n)
-		rc = project_check_drop(apply, op, entry.id);
-	else if ((rc = catalog_find(apply->catalog, entry.id, &state)) == 0)
-		rc = scope_check_drop(op, state);
-	if (rc < 0)
-		return rc;
 	superseded_note(apply, &entry);
-	tombstone.id = apply->seq;
-	rc = place_version_add(apply, &key, &tombstone);
-	return rc < 0 || !state ? rc : scope_drop(apply, state);
+	rc = op->place.scope.n ? state_drop(apply, op, entry.id) :
+				 project_check_drop(apply, op, entry.id);
+	return rc < 0 ? rc : name_remove(apply, &key);
 }
 
 int apply_rename(struct apply *apply, const struct op *op)
 {
-	struct entry entry, tombstone = { .is_tombstone = true,
-					  .mtime_ns = AEDB_MTIME_NONE };
 	struct catalog_key from, to;
+	struct entry entry;
 	int rc = place_check_there(apply, &op->place, &entry, &from);
 
 	if (rc >= 0)
@@ -218,8 +300,7 @@ int apply_rename(struct apply *apply, const struct op *op)
 	superseded_note(apply, &entry);
 	apply_mtime_keep(apply, &entry);
 	rc = place_version_add(apply, &to, &entry);
-	tombstone.id = apply->seq;
-	return rc < 0 ? rc : place_version_add(apply, &from, &tombstone);
+	return rc < 0 ? rc : name_remove(apply, &from);
 }
 
 /* The entry of a place; the database's own comes into being when it is first

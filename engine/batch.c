@@ -223,6 +223,25 @@ void batch_scan_end(struct aedb_batch *batch)
 		mem_sweep(batch->branch.memtable);
 }
 
+/* Tables. */
+
+int batch_note_table(struct aedb_batch *batch, uint64_t table_id)
+{
+	struct scope_state *state;
+	int rc = catalog_find(&batch->catalog, table_id, &state);
+
+	if (rc == 0)
+		state->is_table = true;
+	return rc;
+}
+
+seq_t batch_schema_seq(struct aedb_batch *batch, uint64_t table_id)
+{
+	struct scope_state *state = catalog_there(&batch->catalog, table_id);
+
+	return state ? atomic_load(&state->schema_seq) : 0;
+}
+
 /* Transactions. */
 
 /* Drops what was replaced and no scan shows. */

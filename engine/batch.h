@@ -33,9 +33,9 @@ struct batch_guard {
 struct batch_names;
 struct batch_merges;
 
-/* Names of a change that is given out. */
+/* The name in a change that is given out. */
 struct batch_text {
-	char project[AEDB_NAME_BYTES_MAX + 1], scope[AEDB_NAME_BYTES_MAX + 1];
+	char name[AEDB_NAME_BYTES_MAX + 1];
 };
 
 struct aedb_batch {
@@ -77,5 +77,10 @@ bool batch_has_made(struct aedb_batch *batch, uint64_t scope_id);
 /* From begin to end versions that this number shows are kept. */
 void batch_scan_begin(struct aedb_batch *batch, seq_t seq);
 void batch_scan_end(struct aedb_batch *batch);
+
+/* A transaction writes rows of this table. */
+int batch_note_table(struct aedb_batch *batch, uint64_t table_id);
+/* The batch wrote no schema of it above this number. */
+seq_t batch_schema_seq(struct aedb_batch *batch, uint64_t table_id);
 
 #endif

@@ -90,7 +90,7 @@ static int object_add(struct build *build, const struct batch_delta *delta,
 	const struct entry *own = &delta->own;
 
 	op->kind = OP_OBJECT;
-	op->flags = OP_HAS_ID;
+	op->flags |= OP_HAS_ID;
 	op->id = own->id;
 	if (own->attr_bytes) {
 		op->flags |= OP_HAS_ATTR;
@@ -103,7 +103,7 @@ static int object_add(struct build *build, const struct batch_delta *delta,
 	/* made on both sides it is one */
 	if (delta->has_base)
 		op->flags |= OP_IS_THERE;
-	else if (op->key.tree % 2 == PLANE_DIRS)
+	else if (op->key.tree % 2 == PLANE_DIRS && !delta->state->is_table)
 		op->flags |= OP_IF_ABSENT;
 	op_fill_value(build, op, own);
 	return txn_add(&build->txn, op);
@@ -115,6 +115,7 @@ static int touch_add(struct build *build, const struct batch_delta *delta,
 	if (!delta->is_raised && !delta->has_set_mtime)
 		return 0;
 	op->kind = OP_TOUCH;
+	op->flags = 0;
 	if (delta->has_set_mtime) {
 		op->flags |= OP_HAS_MTIME;
 		op->mtime_ns = delta->own.mtime_ns;
@@ -128,6 +129,7 @@ static int attr_add(struct build *build, const struct batch_delta *delta,
 	int rc;
 
 	op->kind = OP_SET_ATTR;
+	op->flags = 0;
 	if (delta->has_new_attr) {
 		op->flags |= OP_HAS_ATTR;
 		op->attr = (struct op_bytes){ delta->own.attr,
@@ -147,6 +149,7 @@ static int delta_add(struct build *build, const struct batch_delta *delta)
 {
 	struct op op = {
 		.kind = OP_DELETE,
+		.flags = delta->state->is_table ? OP_OF_TABLE : 0,
 		.key = { batch_merge_tree(build->batch, delta->space->id),
 			 delta->own.key, delta->own.key_bytes },
 	};

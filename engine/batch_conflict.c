@@ -8,7 +8,8 @@
  * Keys conflict when they have another version. Directory records and names do
  * when they are another object or have other attributes that are not settled, for
  * their times change with whatever is in them. A record made on both sides is one, a
- * project or scope if its attributes are the same, too.
+ * project or scope if its attributes are the same, too. What a table has beside its
+ * rows conflicts as keys do; and who writes rows has read their schema.
  *
  * The payload and the keys looked at are of what the batch's becomes (batch_merge.h);
  * conflicts are listed as the batch has it.
@@ -270,65 +271,72 @@ static int dropped_check(struct check *check, struct scope_state *beneath)
 
 /* Names. */
 
-/* A project that gets a scope must be there. */
-static int parent_check(struct check *check, uint64_t project)
+/* What gets a scope or table must be there, and so must what that lies in. */
+static int parent_check(struct check *check, uint64_t parent)
 {
-	const struct batch_name *name = batch_names_find(check->batch->names,
-							 project);
 	struct subject s = { .space = &check->batch->db->catalog.names,
 			     .kind = AEDB_CHANGED, .must_be = SAME_ID };
-	struct catalog_key key;
+	int rc = 0;
 
-	if (!name || !name->side[BATCH_BASE].is_there)
-		return 0;
-	catalog_project_key((struct op_bytes){
-		name->side[BATCH_BASE].name,
-		strlen(name->side[BATCH_BASE].name) }, &key);
-	s.key = key.bytes;
-	s.key_bytes = key.n;
-	return point_check(check, &s);
+	while (rc == 0 && parent) {
+		const struct batch_name *name =
+			batch_names_find(check->batch->names, parent);
+		struct catalog_key key;
+
+		if (!name || !name->side[BATCH_BASE].is_there)
+			return 0;
+		batch_names_key(name, BATCH_BASE, &key);
+		s.key = key.bytes;
+		s.key_bytes = key.n;
+		rc = point_check(check, &s);
+		parent = name->side[BATCH_BASE].parent;
+	}
+	return rc;
 }
 
-/* A scope of a project that goes: it was there, and the batch took it away. */
-static int child_check(struct check *check, uint64_t project,
-		       const struct entry *scope)
+/* What lies in something that goes: it was there, and the batch took it away. */
+static int child_check(struct check *check, uint64_t parent,
+		       const struct entry *child)
 {
 	struct entry base;
-	int rc = space_get_live(&check->batch->db->catalog.names, scope->key,
-				scope->key_bytes, check->base, &base);
+	int rc = space_get_live(&check->batch->db->catalog.names, child->key,
+				child->key_bytes, check->base, &base);
 
 	if (rc)
 		return rc < 0 ? rc : 0;
 	return conflict_add(check, &(struct batch_conflict){
 		.kind = AEDB_REMOVED,
-		.id = project,
-		.seq = scope->seq,
-		.key = (void *)scope->key,
-		.key_bytes = scope->key_bytes,
+		.id = parent,
+		.seq = child->seq,
+		.key = (void *)child->key,
+		.key_bytes = child->key_bytes,
 	});
 }
 
-/* A project that goes must have got no scope. */
-static int children_check(struct check *check, uint64_t project)
+/* A project that goes must have got no scope, a scope no table. */
+static int children_check(struct check *check, const struct batch_name *name)
 {
 	struct space *names = &check->batch->db->catalog.names;
-	struct space_walk scopes;
+	struct space_walk children;
 	struct catalog_key prefix;
 	int rc;
 
-	catalog_scopes_prefix(project, &prefix);
-	space_walk_init(&scopes, names, check->limit);
-	rc = space_walk_first(&scopes, prefix.bytes, prefix.n, prefix.n);
+	if (name->level == CATALOG_PROJECT)
+		catalog_scopes_prefix(name->id, &prefix);
+	else
+		catalog_tables_prefix(name->id, &prefix);
+	space_walk_init(&children, names, check->limit);
+	rc = space_walk_first(&children, prefix.bytes, prefix.n, prefix.n);
 	while (rc > 0) {
-		const struct entry *scope = space_walk_entry(&scopes);
+		const struct entry *child = space_walk_entry(&children);
 
-		if (scope->key_bytes < prefix.n ||
-		    memcmp(scope->key, prefix.bytes, prefix.n) != 0)
+		if (child->key_bytes < prefix.n ||
+		    memcmp(child->key, prefix.bytes, prefix.n) != 0)
 			break;
-		rc = child_check(check, project, scope);
-		rc = rc < 0 ? rc : space_walk_next(&scopes);
+		rc = child_check(check, name->id, child);
+		rc = rc < 0 ? rc : space_walk_next(&children);
 	}
-	space_walk_release(&scopes);
+	space_walk_release(&children);
 	return rc < 0 ? rc : 0;
 }
 
@@ -378,8 +386,8 @@ static int made_check(struct check *check, const struct subject *s,
 	return rc < 0 ? rc : 1;
 }
 
-/* A project under whose name there is something else. */
-static int project_check(struct check *check, const struct subject *s)
+/* A project or scope that goes, under whose name there may be something else. */
+static int gone_check(struct check *check, const struct subject *s)
 {
 	const struct batch_name *name;
 	struct entry base;
@@ -389,8 +397,10 @@ static int project_check(struct check *check, const struct subject *s)
 	if (rc <= 0)
 		return rc;
 	name = batch_names_find(check->batch->names, base.id);
-	return name && !name->side[BATCH_VIEW].is_there ?
-		       children_check(check, base.id) : 0;
+	if (!name || name->side[BATCH_VIEW].is_there ||
+	    name->level == CATALOG_TABLE)
+		return 0;
+	return children_check(check, name);
 }
 
 static int name_check(struct check *check, const struct batch_guard *guard)
@@ -407,20 +417,20 @@ static int name_check(struct check *check, const struct batch_guard *guard)
 	};
 	const struct batch_name *name = batch_names_find(batch->names,
 							 guard->id);
-	uint64_t project = 0;
+	uint64_t parent = 0;
 	int rc = 0;
 
 	memcpy(key.bytes, guard->key, key.n);
 	batch_merge_key(batch, key.bytes, key.n);
-	catalog_key_is_scope((struct op_bytes){ guard->key, key.n }, &project);
+	catalog_key_level((struct op_bytes){ guard->key, key.n }, &parent);
 	if (name)
-		rc = made_check(check, &s, name, batch_merge_id(batch, project),
+		rc = made_check(check, &s, name, batch_merge_id(batch, parent),
 				guard);
 	if (rc == 0)
 		rc = point_check(check, &s);
-	if (rc < 0)
-		return rc;
-	return project ? parent_check(check, project) : project_check(check, &s);
+	if (rc >= 0)
+		rc = parent_check(check, parent);
+	return rc < 0 ? rc : gone_check(check, &s);
 }
 
 /* Operations. */
@@ -475,7 +485,7 @@ static int key_op_check(struct check *check, const struct op *op)
 
 	if (rc < 0 || !s.space)
 		return rc;
-	if (space_has_keys(s.space->id))
+	if (space_has_keys(s.space->id) || (op->flags & OP_OF_TABLE))
 		s.must_be = WHOLE_VERSION;
 	else
 		s.must_be = op->flags & OP_IF_ABSENT ? NEW_OR_ANY : SAME_OBJECT;
@@ -525,6 +535,34 @@ static int expect_check(struct check *check, const struct batch_expect *expect)
 		return rc;
 	return expect->is_range ? range_check(check, s.space, expect) :
 				  point_check(check, &s);
+}
+
+/* Who wrote rows has read what they are like. */
+static int schema_check(struct check *check, const struct scope_state *state)
+{
+	struct subject s = { .key = "", .kind = AEDB_CHANGED,
+			     .must_be = WHOLE_VERSION };
+	int rc;
+
+	if (!state->is_table || !state->beneath ||
+	    atomic_load(&state->dropped_seq) != SEQ_MAX)
+		return 0;
+	rc = space_of(check, state->planes[PLANE_DIRS].space.id, &s.space);
+	return rc < 0 || !s.space ? rc : point_check(check, &s);
+}
+
+static int schemas_check(struct check *check)
+{
+	struct scope_state **states;
+	size_t n;
+	int rc = catalog_list(&check->batch->catalog, &states, &n);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = schema_check(check, states[i]);
+	free(states);
+	return rc;
 }
 
 static bool is_untouched(const struct scope_state *state, seq_t base)
@@ -582,6 +620,8 @@ int batch_conflict_check(struct aedb_batch *batch, const void *payload,
 	}
 	for (size_t i = 0; i < batch->n_expects && rc == 0; i++)
 		rc = expect_check(&check, &batch->expects[i]);
+	if (rc == 0)
+		rc = schemas_check(&check);
 	if (rc < 0 || !check.n)
 		return rc;
 	return err_set(AEDB_CONFLICT,

@@ -37,24 +37,24 @@ struct aedb_batch_diff {
 /* The place that a key of the catalog's names is of. */
 static void name_place(const struct aedb_batch *batch, struct op_bytes key,
 		       enum batch_side side, struct batch_text *text,
-		       struct aedb_place *ret)
+		       struct aedb_change *ret)
 {
-	struct aedb_place project = { NULL, NULL };
-	const char *name = key.at;
-	uint64_t id;
+	uint64_t parent;
+	enum catalog_level level = catalog_key_level(key, &parent);
+	size_t head = level == CATALOG_PROJECT ? 1 : CATALOG_HEAD_BYTES;
 
-	*ret = project;
-	if (catalog_key_is_scope(key, &id)) {
-		if (!batch_names_place(batch->names, id, side, &project))
-			project.project = "";
-		memcpy(text->scope, name + 9, key.n - 9);
-		text->scope[key.n - 9] = 0;
-		*ret = (struct aedb_place){ project.project, text->scope };
-	} else if (key.n > 1) {
-		memcpy(text->project, name + 1, key.n - 1);
-		text->project[key.n - 1] = 0;
-		ret->project = text->project;
-	}
+	memcpy(text->name, (const char *)key.at + head, key.n - head);
+	text->name[key.n - head] = 0;
+	if (level != CATALOG_PROJECT &&
+	    !batch_names_place(batch->names, parent, side, &ret->place,
+			       &ret->table))
+		ret->place = (struct aedb_place){ "", NULL };
+	if (level == CATALOG_TABLE)
+		ret->table = text->name;
+	else if (level == CATALOG_SCOPE)
+		ret->place.scope = text->name;
+	else if (key.n > 1)
+		ret->place.project = text->name;
 }
 
 /* Fills in of what the change is; kind is set. */
@@ -66,12 +66,18 @@ static void change_of(const struct aedb_batch *batch, uint64_t tree,
 							   BATCH_VIEW;
 
 	if (tree == CATALOG_NAMES) {
-		ret->of = AEDB_OF_PLACE;
-		name_place(batch, key, side, text, &ret->place);
+		name_place(batch, key, side, text, ret);
+		ret->of = ret->table ? AEDB_OF_TABLE : AEDB_OF_PLACE;
 		return;
 	}
+	batch_names_place(batch->names, tree / 2, BATCH_VIEW, &ret->place,
+			  &ret->table);
 	ret->of = space_has_keys(tree) ? AEDB_OF_KEY : AEDB_OF_DIRECTORY;
-	batch_names_place(batch->names, tree / 2, BATCH_VIEW, &ret->place);
+	if (ret->table)
+		ret->of = space_has_keys(tree) ? AEDB_OF_ROW : AEDB_OF_TABLE;
+	/* an index that both wrote to: nothing more is said */
+	if (ret->of == AEDB_OF_TABLE && key.n)
+		return;
 	ret->key = key.at;
 	ret->key_bytes = key.n;
 }
@@ -97,7 +103,7 @@ int aedb_batch_conflict(struct aedb_batch *batch, size_t i,
 		  (struct op_bytes){ conflict->key, conflict->key_bytes },
 		  &batch->text, &change);
 	if (conflict->is_place) {
-		change.of = AEDB_OF_PLACE;
+		change.of = change.table ? AEDB_OF_TABLE : AEDB_OF_PLACE;
 		change.key = NULL;
 	}
 	*ret = change;
@@ -143,10 +149,19 @@ void aedb_batch_diff_without_replaced(struct aedb_batch_diff *diff)
 	diff->walk.passes_replaced = true;
 }
 
+/* Whether it is an entry of an index: their rows are listed. */
+static bool is_of_index(const struct batch_delta *delta)
+{
+	return delta->state && delta->state->is_table && delta->space &&
+	       !space_has_keys(delta->space->id) && delta->own.key_bytes;
+}
+
 /* Whether a difference is listed: scopes are by their names. */
 static bool is_listed(const struct aedb_batch_diff *diff,
 		      const struct batch_delta *delta, struct aedb_change *ret)
 {
+	if (is_of_index(delta))
+		return false;
 	switch (delta->kind) {
 	case DELTA_ADDED:
 		ret->kind = AEDB_ADDED;

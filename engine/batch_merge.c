@@ -64,29 +64,29 @@ uint64_t batch_merge_tree(const struct aedb_batch *batch, uint64_t tree)
 	return batch_merge_id(batch, tree / 2) * 2 + tree % 2;
 }
 
-static void project_replace(void *key, uint64_t project)
+static void parent_replace(void *key, uint64_t parent)
 {
-	catalog_number_key(project, (uint8_t *)key + 1);
+	catalog_number_key(parent, (uint8_t *)key + 1);
 }
 
 void batch_merge_key(const struct aedb_batch *batch, void *key, size_t n)
 {
-	uint64_t project;
+	uint64_t parent;
 
-	if (catalog_key_is_scope((struct op_bytes){ key, n }, &project))
-		project_replace(key, batch_merge_id(batch, project));
+	if (catalog_key_level((struct op_bytes){ key, n }, &parent))
+		parent_replace(key, batch_merge_id(batch, parent));
 }
 
 void batch_merge_key_back(const struct aedb_batch *batch, void *key, size_t n)
 {
 	const struct batch_merge *merge;
-	uint64_t project;
+	uint64_t parent;
 
-	if (!catalog_key_is_scope((struct op_bytes){ key, n }, &project))
+	if (!catalog_key_level((struct op_bytes){ key, n }, &parent))
 		return;
-	merge = batch_merge_with(batch, project);
+	merge = batch_merge_with(batch, parent);
 	if (merge)
-		project_replace(key, merge->own);
+		parent_replace(key, merge->own);
 }
 
 /* Looking. */
@@ -97,18 +97,18 @@ static void name_key(const struct batch_name *name, uint64_t project,
 	const char *text = name->side[BATCH_VIEW].name;
 	size_t n = strlen(text);
 
-	if (!name->side[BATCH_VIEW].project) {
+	if (!name->side[BATCH_VIEW].parent) {
 		catalog_project_key((struct op_bytes){ text, n }, ret);
 		return;
 	}
 	catalog_scopes_prefix(project, ret);
-	memcpy(ret->bytes + ret->n, text, n);
-	ret->n += n;
+	catalog_key_append(ret, (struct op_bytes){ text, n });
 }
 
+/* Two tables are never one. */
 static bool is_made(const struct batch_name *name)
 {
-	return name->side[BATCH_VIEW].is_there &&
+	return name->level != CATALOG_TABLE && name->side[BATCH_VIEW].is_there &&
 	       !name->side[BATCH_BASE].is_there;
 }
 
@@ -138,7 +138,7 @@ enum taken { PROJECTS, SCOPES };
 
 static enum taken kind_of(const struct batch_name *name)
 {
-	return name->side[BATCH_VIEW].project ? SCOPES : PROJECTS;
+	return name->side[BATCH_VIEW].parent ? SCOPES : PROJECTS;
 }
 
 static int merge_add(struct batch_merges *merges, const struct batch_name *name,
@@ -158,7 +158,7 @@ static int merge_add(struct batch_merges *merges, const struct batch_name *name,
 static int name_take(struct aedb_batch *batch, const struct batch_name *name,
 		     seq_t limit)
 {
-	uint64_t project = name->side[BATCH_VIEW].project;
+	uint64_t project = name->side[BATCH_VIEW].parent;
 	struct entry live;
 	int rc = batch_merge_look(batch, name, batch_merge_id(batch, project),
 				  limit, &live);
@@ -260,7 +260,7 @@ static int twin_look(const struct aedb_batch *batch, uint64_t id, seq_t now,
 
 	if (!name)
 		return 0;
-	project = name->side[BATCH_VIEW].project;
+	project = name->side[BATCH_VIEW].parent;
 	above = batch_names_find(batch->names, project);
 	if (above && is_made(above)) {
 		rc = batch_merge_look(batch, above, 0, now, ret);

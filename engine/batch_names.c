@@ -1,5 +1,5 @@
 /*
- * Names of projects and scopes, by id.
+ * Names of projects, scopes and tables, by id.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,6 @@
 
 #define NAMES_MIN 16
 #define WALK_NAMES 1024	/* in one stay in the epoch */
-#define SCOPE_KEY_HEAD 9	/* "S", and the project's id */
 
 void batch_names_free(struct batch_names *names)
 {
@@ -28,9 +27,9 @@ static int name_add(struct batch_names *names, enum batch_side side,
 		    const struct entry *entry)
 {
 	struct op_bytes key = { entry->key, entry->key_bytes };
-	uint64_t project = 0;
-	bool is_scope = catalog_key_is_scope(key, &project);
-	size_t head = is_scope ? SCOPE_KEY_HEAD : 1;
+	uint64_t parent = 0;
+	enum catalog_level level = catalog_key_level(key, &parent);
+	size_t head = level == CATALOG_PROJECT ? 1 : CATALOG_HEAD_BYTES;
 	struct batch_name *name;
 
 	if (names->n == names->max) {
@@ -44,9 +43,9 @@ static int name_add(struct batch_names *names, enum batch_side side,
 		names->max = max;
 	}
 	name = &names->at[names->n];
-	*name = (struct batch_name){ .id = entry->id };
+	*name = (struct batch_name){ .id = entry->id, .level = level };
 	name->side[side].is_there = true;
-	name->side[side].project = project;
+	name->side[side].parent = parent;
 	name->side[side].name = strndup((const char *)key.at + head,
 					key.n - head);
 	if (!name->side[side].name)
@@ -165,21 +164,43 @@ static enum batch_side side_of(const struct batch_name *name,
 }
 
 bool batch_names_place(const struct batch_names *names, uint64_t id,
-		       enum batch_side side, struct aedb_place *ret)
+		       enum batch_side side, struct aedb_place *ret,
+		       const char **ret_table)
 {
-	const struct batch_name *name = batch_names_find(names, id), *project;
+	const char *texts[CATALOG_TABLE + 1] = { NULL };
 
-	if (!name)
-		return false;
-	side = side_of(name, side);
-	if (!name->side[side].project) {
-		*ret = (struct aedb_place){ name->side[side].name, NULL };
-		return true;
+	for (;;) {
+		const struct batch_name *name = batch_names_find(names, id);
+
+		if (!name)
+			return false;
+		side = side_of(name, side);
+		texts[name->level] = name->side[side].name;
+		if (name->level == CATALOG_PROJECT)
+			break;
+		id = name->side[side].parent;
 	}
-	project = batch_names_find(names, name->side[side].project);
-	if (!project)
-		return false;
-	ret->scope = name->side[side].name;
-	ret->project = project->side[side_of(project, side)].name;
+	*ret = (struct aedb_place){ texts[CATALOG_PROJECT],
+				    texts[CATALOG_SCOPE] };
+	*ret_table = texts[CATALOG_TABLE];
 	return true;
+}
+
+void batch_names_key(const struct batch_name *name, enum batch_side side,
+		     struct catalog_key *ret)
+{
+	const char *text = name->side[side].name;
+
+	switch (name->level) {
+	case CATALOG_PROJECT:
+		catalog_project_key((struct op_bytes){ text, strlen(text) }, ret);
+		return;
+	case CATALOG_SCOPE:
+		catalog_scopes_prefix(name->side[side].parent, ret);
+		break;
+	case CATALOG_TABLE:
+		catalog_tables_prefix(name->side[side].parent, ret);
+		break;
+	}
+	catalog_key_append(ret, (struct op_bytes){ text, strlen(text) });
 }

@@ -1,5 +1,5 @@
 /*
- * Where projects and scopes stand in a batch's view and in its base, by id.
+ * Where projects, scopes and tables stand in a batch's view and in its base, by id.
  *
  * Calling sequence: batch_names_make; lookups; batch_names_free.
  * Threads: as of the batch.
@@ -17,9 +17,10 @@ enum batch_side {
 
 struct batch_name {
 	uint64_t id;
+	enum catalog_level level;
 	struct {
 		bool is_there;
-		uint64_t project;	/* 0: it is one */
+		uint64_t parent;	/* what it lies in; 0: a project */
 		char *name;		/* owned */
 	} side[2];
 };
@@ -29,7 +30,7 @@ struct batch_names {
 	size_t n, max;
 };
 
-/* Of all projects and scopes that the view or the base has, into batch->names,
+/* Of all projects, scopes and tables that the view or the base has, into batch->names,
  * where they stay until the batch changes. Outside the epoch. */
 int batch_names_make(struct aedb_batch *batch);
 /* Takes NULL. */
@@ -38,9 +39,13 @@ void batch_names_free(struct batch_names *names);
 /* NULL: neither side has it. */
 const struct batch_name *batch_names_find(const struct batch_names *names,
 					  uint64_t id);
-/* The place of a project or scope on this side, or else on the other. False:
- * nowhere. Borrowed until batch_names_free. */
+/* The catalog's key of a name on this side. */
+void batch_names_key(const struct batch_name *name, enum batch_side side,
+		     struct catalog_key *ret);
+/* The place of a project, scope or table on this side, or else on the other, and the
+ * table's name, or NULL. False: nowhere. Borrowed until batch_names_free. */
 bool batch_names_place(const struct batch_names *names, uint64_t id,
-		       enum batch_side side, struct aedb_place *ret);
+		       enum batch_side side, struct aedb_place *ret,
+		       const char **ret_table);
 
 #endif

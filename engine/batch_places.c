@@ -2,11 +2,11 @@
  * Names of the base -> names of the view.
  *
  * What leaves a name that something else gets is first renamed to a name that
- * nobody can choose, so the order is the same for all: scopes are dropped;
- * projects give way, are made, get their names; so do scopes; projects are dropped,
- * which are empty by then; attributes and times are set.
+ * nobody can choose, so the order is the same for all: tables and scopes are
+ * dropped; projects give way, are made, get their names; so do scopes, then tables;
+ * projects are dropped, which are empty by then; attributes and times are set.
  *
- * Invariant: `now` has what a project or scope of the base is called after the
+ * Invariant: `now` has where a project, scope or table of the base lies after the
  * operations added so far.
  */
 #include <inttypes.h>
@@ -21,12 +21,17 @@
 
 #define TEMPORARY_BYTES 24
 
+/* Where something lies. */
+struct now {
+	const char *name;	/* borrowed from the next or from the names */
+	uint64_t parent;
+};
+
 struct placing {
 	struct aedb_batch *batch;
 	struct aedb_txn *txn;
 	const struct batch_names *names;
-	const char **now;	/* owned; of each name, borrowed from the next or
-				 * from the names */
+	struct now *now;	/* owned; of each name */
 	char (*temporary)[TEMPORARY_BYTES];	/* owned */
 };
 
@@ -40,20 +45,34 @@ static size_t index_of(const struct placing *p, uint64_t id)
 	return (size_t)(batch_names_find(p->names, id) - p->names->at);
 }
 
-/* A name in a project that goes by what it is called now; project 0: none. */
-static struct op_place place_now(const struct placing *p, uint64_t project,
+/* A name in a project or scope that goes by what it is called now; parent 0: it is
+ * a project's. */
+static struct op_place place_now(const struct placing *p, uint64_t parent,
 				 const char *name)
 {
-	if (!project)
-		return (struct op_place){ text_bytes(name), { NULL, 0 } };
-	return (struct op_place){ text_bytes(p->now[index_of(p, project)]),
-				  text_bytes(name) };
+	struct op_bytes own = text_bytes(name);
+	const struct now *in;
+
+	if (!parent)
+		return (struct op_place){ .project = own };
+	in = &p->now[index_of(p, parent)];
+	if (!in->parent)
+		return (struct op_place){ .project = text_bytes(in->name),
+					  .scope = own };
+	return (struct op_place){
+		.project = text_bytes(p->now[index_of(p, in->parent)].name),
+		.scope = text_bytes(in->name),
+		.table = own };
+}
+
+static uint8_t flag_of(const struct batch_name *name)
+{
+	return name->level == CATALOG_TABLE ? OP_HAS_TABLE : 0;
 }
 
 static bool is_project(const struct batch_name *name)
 {
-	return !name->side[BATCH_BASE].project &&
-	       !name->side[BATCH_VIEW].project;
+	return name->level == CATALOG_PROJECT;
 }
 
 static bool is_in_both(const struct batch_name *name)
@@ -68,24 +87,10 @@ static bool leaves_name(const struct batch_name *name)
 	if (!name->side[BATCH_BASE].is_there)
 		return false;
 	return !name->side[BATCH_VIEW].is_there ||
-	       name->side[BATCH_BASE].project !=
-		       name->side[BATCH_VIEW].project ||
+	       name->side[BATCH_BASE].parent !=
+		       name->side[BATCH_VIEW].parent ||
 	       strcmp(name->side[BATCH_BASE].name,
 		      name->side[BATCH_VIEW].name) != 0;
-}
-
-static void view_key(const struct batch_name *name, enum batch_side side,
-		     struct catalog_key *ret)
-{
-	struct op_bytes text = text_bytes(name->side[side].name);
-
-	if (!name->side[side].project) {
-		catalog_project_key(text, ret);
-		return;
-	}
-	catalog_scopes_prefix(name->side[side].project, ret);
-	memcpy(ret->bytes + ret->n, text.at, text.n);
-	ret->n += text.n;
 }
 
 /* What the view has under a key that the batch wrote: 1, or 0: it did not. */
@@ -100,17 +105,16 @@ static int own_get(const struct placing *p, const struct catalog_key *key,
 
 /* Operations. */
 
-static int rename_add(struct placing *p, size_t i, uint64_t to_project,
+static int rename_add(struct placing *p, size_t i, uint64_t to_parent,
 		      const char *to)
 {
-	uint64_t project = p->names->at[i].side[BATCH_BASE].project;
-	struct op op = { .kind = OP_RENAME,
-			 .place = place_now(p, project, p->now[i]),
-			 .to_place = place_now(p, to_project, to) };
+	struct op op = { .kind = OP_RENAME, .flags = flag_of(&p->names->at[i]),
+			 .place = place_now(p, p->now[i].parent, p->now[i].name),
+			 .to_place = place_now(p, to_parent, to) };
 	int rc = txn_add(p->txn, &op);
 
 	if (rc == 0)
-		p->now[i] = to;
+		p->now[i] = (struct now){ to, to_parent };
 	return rc;
 }
 
@@ -121,44 +125,45 @@ static int way_make(struct placing *p, size_t i)
 	struct catalog_key key;
 	struct entry taken;
 
-	/* scopes that go are gone by now */
+	/* scopes and tables that go are gone by now */
 	if (!leaves_name(name) || !(is_project(name) || is_in_both(name)))
 		return 0;
-	view_key(name, BATCH_BASE, &key);
+	batch_names_key(name, BATCH_BASE, &key);
 	if (!own_get(p, &key, &taken))
 		return 0;
 	snprintf(p->temporary[i], TEMPORARY_BYTES, ".%" PRIu64, name->id);
-	return rename_add(p, i, name->side[BATCH_BASE].project,
+	return rename_add(p, i, name->side[BATCH_BASE].parent,
 			  p->temporary[i]);
 }
 
 static int create_add(struct placing *p, size_t i)
 {
 	const struct batch_name *name = &p->names->at[i];
-	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID,
+	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID | flag_of(name),
 			 .id = name->id };
+	struct now now = { name->side[BATCH_VIEW].name,
+			   name->side[BATCH_VIEW].parent };
 	struct catalog_key key;
 	struct entry own;
 	int rc;
 
 	if (name->side[BATCH_BASE].is_there || !name->side[BATCH_VIEW].is_there)
 		return 0;
-	view_key(name, BATCH_VIEW, &key);
+	batch_names_key(name, BATCH_VIEW, &key);
 	if (!own_get(p, &key, &own))
 		return 0;
 	if (batch_merge_of(p->batch, name->id)) {
-		p->now[i] = name->side[BATCH_VIEW].name;
+		p->now[i] = now;
 		return 0;
 	}
-	op.place = place_now(p, name->side[BATCH_VIEW].project,
-			     name->side[BATCH_VIEW].name);
+	op.place = place_now(p, now.parent, now.name);
 	if (own.attr_bytes) {
 		op.flags |= OP_HAS_ATTR;
 		op.attr = (struct op_bytes){ own.attr, own.attr_bytes };
 	}
 	rc = txn_add(p->txn, &op);
 	if (rc == 0)
-		p->now[i] = name->side[BATCH_VIEW].name;
+		p->now[i] = now;
 	return rc;
 }
 
@@ -168,20 +173,20 @@ static int name_take(struct placing *p, size_t i)
 
 	if (!is_in_both(name) || !leaves_name(name))
 		return 0;
-	return rename_add(p, i, name->side[BATCH_VIEW].project,
+	return rename_add(p, i, name->side[BATCH_VIEW].parent,
 			  name->side[BATCH_VIEW].name);
 }
 
 static int drop_add(struct placing *p, size_t i)
 {
 	const struct batch_name *name = &p->names->at[i];
-	struct op op = { .kind = OP_DROP };
+	struct op op = { .kind = OP_DROP, .flags = flag_of(name) };
 
 	if (!name->side[BATCH_BASE].is_there || name->side[BATCH_VIEW].is_there)
 		return 0;
 	if (!is_project(name))
-		op.flags = OP_DROP_FULL;
-	op.place = place_now(p, name->side[BATCH_BASE].project, p->now[i]);
+		op.flags |= OP_DROP_FULL;
+	op.place = place_now(p, p->now[i].parent, p->now[i].name);
 	return txn_add(p->txn, &op);
 }
 
@@ -250,11 +255,12 @@ static int attr_add(struct placing *p, size_t i, const struct entry *own,
 		    const struct entry *base)
 {
 	const struct batch_name *name = &p->names->at[i];
-	struct op op = { .kind = OP_PLACE_ATTR, .flags = OP_HAS_ATTR };
+	struct op op = { .kind = OP_PLACE_ATTR,
+			 .flags = OP_HAS_ATTR | flag_of(name) };
 
 	if (!attr_is_new(p, own, base, &op.attr))
 		return 0;
-	op.place = place_now(p, name->side[BATCH_VIEW].project, p->now[i]);
+	op.place = place_now(p, p->now[i].parent, p->now[i].name);
 	return txn_add(p->txn, &op);
 }
 
@@ -268,14 +274,14 @@ static int rest_add(struct placing *p, size_t i)
 
 	if (!name->side[BATCH_VIEW].is_there)
 		return 0;
-	view_key(name, BATCH_VIEW, &key);
+	batch_names_key(name, BATCH_VIEW, &key);
 	if (!own_get(p, &key, &own))
 		return 0;
 	if (batch_merge_of(p->batch, name->id))
 		return touch_add(p, &key);
 	if (!name->side[BATCH_BASE].is_there)
 		return times_add(p, &key, &own, NULL);
-	view_key(name, BATCH_BASE, &base_key);
+	batch_names_key(name, BATCH_BASE, &base_key);
 	rc = space_get_live(&p->batch->db->catalog.names, base_key.bytes,
 			    base_key.n, p->batch->branch.base_seq, &base);
 	if (rc <= 0)
@@ -311,20 +317,13 @@ static int root_add(struct placing *p)
 	return txn_add(p->txn, &op);
 }
 
-enum whom {
-	SCOPES,
-	PROJECTS,
-	BOTH,
-};
-
-static int each(struct placing *p, enum whom whom,
+static int each(struct placing *p, enum catalog_level level,
 		int (*add)(struct placing *p, size_t i))
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < p->names->n && rc == 0; i++)
-		if (whom == BOTH ||
-		    is_project(&p->names->at[i]) == (whom == PROJECTS))
+		if (p->names->at[i].level == level)
 			rc = add(p, i);
 	return rc;
 }
@@ -332,21 +331,24 @@ static int each(struct placing *p, enum whom whom,
 static int all_add(struct placing *p)
 {
 	static const struct {
-		enum whom whom;
+		enum catalog_level level;
 		int (*add)(struct placing *p, size_t i);
 	} steps[] = {
-		{ SCOPES, drop_add },
-		{ PROJECTS, way_make }, { PROJECTS, create_add },
-		{ PROJECTS, name_take },
-		{ SCOPES, way_make }, { SCOPES, create_add },
-		{ SCOPES, name_take },
-		{ PROJECTS, drop_add },
-		{ BOTH, rest_add },
+		{ CATALOG_TABLE, drop_add }, { CATALOG_SCOPE, drop_add },
+		{ CATALOG_PROJECT, way_make }, { CATALOG_PROJECT, create_add },
+		{ CATALOG_PROJECT, name_take },
+		{ CATALOG_SCOPE, way_make }, { CATALOG_SCOPE, create_add },
+		{ CATALOG_SCOPE, name_take },
+		{ CATALOG_TABLE, way_make }, { CATALOG_TABLE, create_add },
+		{ CATALOG_TABLE, name_take },
+		{ CATALOG_PROJECT, drop_add },
+		{ CATALOG_PROJECT, rest_add }, { CATALOG_SCOPE, rest_add },
+		{ CATALOG_TABLE, rest_add },
 	};
 	int rc = root_add(p);
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && rc == 0; i++)
-		rc = each(p, steps[i].whom, steps[i].add);
+		rc = each(p, steps[i].level, steps[i].add);
 	return rc;
 }
 
@@ -361,7 +363,9 @@ int batch_places_add(struct aedb_batch *batch, struct aedb_txn *txn)
 	p.temporary = calloc(n, sizeof(*p.temporary));
 	if (p.now && p.temporary) {
 		for (size_t i = 0; i < batch->names->n; i++)
-			p.now[i] = batch->names->at[i].side[BATCH_BASE].name;
+			p.now[i] = (struct now){
+				batch->names->at[i].side[BATCH_BASE].name,
+				batch->names->at[i].side[BATCH_BASE].parent };
 		rc = all_add(&p);
 	} else {
 		rc = err_set(AEDB_NO_MEMORY, "no memory to commit a batch");

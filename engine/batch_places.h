@@ -1,6 +1,6 @@
 /*
- * The operations by which the projects and scopes of a batch's base become those
- * of its view.
+ * The operations by which the projects, scopes and tables of a batch's base become
+ * those of its view.
  *
  * Threads: as of the batch. Errors: those of txn_add and of reading segments.
  */

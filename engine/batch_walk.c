@@ -111,16 +111,17 @@ static int64_t mtime_of(const struct entry *entry)
 }
 
 /* Directory records and names: their times conflict with nothing. */
-static bool is_listing(const struct space *space)
+static bool is_listing(const struct batch_delta *delta)
 {
-	return !space_has_keys(space->id);
+	return !space_has_keys(delta->space->id) &&
+	       !(delta->state && delta->state->is_table);
 }
 
 /* Both are there: 1 if they differ. */
 static int both_compare(struct batch_walk *w, struct batch_delta *delta)
 {
 	const struct entry *own = &delta->own, *base = &delta->base;
-	bool is_listed = is_listing(delta->space);
+	bool is_listed = is_listing(delta);
 	int same;
 
 	delta->is_raised = own->mtime_ns == AEDB_MTIME_NONE ||

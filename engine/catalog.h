@@ -2,8 +2,9 @@
  * Projects and scopes: names -> key spaces.
  *
  * Names and attributes are entries of space 0, versioned like any key:
- * "P" project name, and "S" project id (8 bytes, big endian) scope name; the
- * entry's id is the object's. The key "P" alone is the database itself. Space 1
+ * "P" project name, "S" project id (8 bytes, big endian) scope name, and "T"
+ * scope id table name; the entry's id is the object's. A table has key spaces as a
+ * scope has, of rows and of its schema and indexes (table.h). The key "P" alone is the database itself. Space 1
  * holds how many live keys a space has (by id, 8 bytes big endian), as of the
  * last checkpoint, and exists in segments only. Space 2 holds a mark for each
  * dropped scope (by scope id), until compaction has removed its keys; the scope's
@@ -59,6 +60,11 @@ struct scope_state {
 					 * handle; NULL: the batch made it */
 	_Atomic bool is_committed;	/* atomic: its creation was applied */
 	_Atomic seq_t dropped_seq;	/* atomic: SEQ_MAX while it is not dropped */
+	/* Of a table: */
+	_Atomic seq_t schema_seq;	/* atomic: no schema was put above this number
+					 * since it is in the table of scopes */
+	_Atomic bool is_changing;	/* atomic: somebody makes or removes an index */
+	bool is_table;			/* in a batch: it wrote rows; the batch's */
 	unsigned handles;		/* guarded by catalog.lock */
 	struct scope_state *next;	/* guarded by catalog.lock: same bucket */
 };
@@ -113,7 +119,7 @@ void catalog_reap(struct catalog *catalog, seq_t oldest);
 bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq);
 
 /* Finds a place's entry in the space of names as of limit, and its key: 1, or 0:
- * not there; then ret_key is set if the project is there. Inside an epoch. */
+ * not there; then ret_key is set if what it lies in is there. Inside an epoch. */
 int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key);
 

@@ -21,14 +21,14 @@ uint64_t catalog_key_number(const uint8_t *key)
 	return number;
 }
 
-bool catalog_key_is_scope(struct op_bytes key, uint64_t *ret_project)
+enum catalog_level catalog_key_level(struct op_bytes key, uint64_t *ret_parent)
 {
 	const uint8_t *at = key.at;
 
-	if (key.n <= 9 || at[0] != 'S')
-		return false;
-	*ret_project = catalog_key_number(at + 1);
-	return true;
+	if (key.n <= CATALOG_HEAD_BYTES || (at[0] != 'S' && at[0] != 'T'))
+		return CATALOG_PROJECT;
+	*ret_parent = catalog_key_number(at + 1);
+	return at[0] == 'S' ? CATALOG_SCOPE : CATALOG_TABLE;
 }
 
 void catalog_project_key(struct op_bytes name, struct catalog_key *ret)
@@ -39,11 +39,27 @@ void catalog_project_key(struct op_bytes name, struct catalog_key *ret)
 	ret->n = 1 + name.n;
 }
 
+static void prefix_set(uint8_t kind, uint64_t id, struct catalog_key *ret)
+{
+	ret->bytes[0] = kind;
+	catalog_number_key(id, ret->bytes + 1);
+	ret->n = CATALOG_HEAD_BYTES;
+}
+
 void catalog_scopes_prefix(uint64_t project_id, struct catalog_key *ret)
 {
-	ret->bytes[0] = 'S';
-	catalog_number_key(project_id, ret->bytes + 1);
-	ret->n = 9;
+	prefix_set('S', project_id, ret);
+}
+
+void catalog_tables_prefix(uint64_t scope_id, struct catalog_key *ret)
+{
+	prefix_set('T', scope_id, ret);
+}
+
+void catalog_key_append(struct catalog_key *key, struct op_bytes name)
+{
+	memcpy(key->bytes + key->n, name.at, name.n);
+	key->n += name.n;
 }
 
 const char *catalog_place_text(const struct op_place *place, char *text)
@@ -54,12 +70,15 @@ const char *catalog_place_text(const struct op_place *place, char *text)
 		*at++ = '/';
 		at = mempcpy(at, place->scope.at, place->scope.n);
 	}
+	if (place->table.n) {
+		at = stpcpy(at, ".tables/");
+		at = mempcpy(at, place->table.at, place->table.n);
+	}
 	*at = 0;
 	return text;
 }
 
-static int name_check(const char *what, const char *name,
-		      struct op_bytes *ret)
+int catalog_check_name(const char *what, const char *name, struct op_bytes *ret)
 {
 	size_t n = strlen(name);
 
@@ -86,9 +105,9 @@ int catalog_check_place(struct aedb_place place, struct op_place *ret)
 		return err_set(AEDB_INVALID, "scope \"%s\" without a project",
 			       place.scope);
 	if (place.project)
-		rc = name_check("project", place.project, &checked.project);
+		rc = catalog_check_name("project", place.project, &checked.project);
 	if (rc == 0 && place.scope)
-		rc = name_check("scope", place.scope, &checked.scope);
+		rc = catalog_check_name("scope", place.scope, &checked.scope);
 	if (rc == 0)
 		*ret = checked;
 	return rc;

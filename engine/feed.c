@@ -1,7 +1,7 @@
 /*
  * The feed of commits: operations as the log has them.
  *
- * Names of scopes are looked up by id, in a table made of the catalog as it is when
+ * Names of scopes and tables are looked up by id, in a table made of the catalog as it is when
  * one is met that the table does not have, or after places changed.
  */
 #include <stdlib.h>
@@ -9,13 +9,15 @@
 
 #include "db.h"
 #include "err.h"
+#include "read.h"
 #include "wal_follow.h"
 
-/* What a scope is called. */
+/* What a scope or table is called. */
 struct scope_name {
 	uint64_t id;
 	char project[AEDB_NAME_BYTES_MAX + 1];
 	char scope[AEDB_NAME_BYTES_MAX + 1];
+	char table[AEDB_NAME_BYTES_MAX + 1];	/* "": a scope */
 };
 
 struct scope_names {
@@ -31,7 +33,7 @@ struct aedb_feed {
 	struct byte_reader rest;	/* operations of it not yet told */
 	seq_t seq;			/* of the one told last */
 	struct scope_names names;
-	char place[2][2][AEDB_NAME_BYTES_MAX + 1];	/* of the last change told */
+	char place[2][3][AEDB_NAME_BYTES_MAX + 1];	/* of the last change told */
 };
 
 static struct wal_extent extent_now(struct aedb *db)
@@ -94,11 +96,9 @@ void aedb_feed_close(struct aedb_feed *c)
 
 /* Names of scopes. */
 
-static int names_add(struct scope_names *names, const char *project,
-		     const struct aedb_entry *scope)
+/* One more, to be filled in. */
+static int names_grow(struct scope_names *names, struct scope_name **ret)
 {
-	struct scope_name *name;
-
 	if (names->n == names->max) {
 		size_t max = names->max ? names->max * 2 : 16;
 		struct scope_name *more = realloc(names->at,
@@ -109,11 +109,7 @@ static int names_add(struct scope_names *names, const char *project,
 		names->at = more;
 		names->max = max;
 	}
-	name = &names->at[names->n++];
-	name->id = scope->id;
-	strcpy(name->project, project);
-	memcpy(name->scope, scope->key, scope->key_bytes);
-	name->scope[scope->key_bytes] = '\0';
+	*ret = &names->at[names->n++];
 	return 0;
 }
 
@@ -122,6 +118,43 @@ static void name_copy(const struct aedb_entry *entry, char *ret)
 {
 	memcpy(ret, entry->key, entry->key_bytes);
 	ret[entry->key_bytes] = '\0';
+}
+
+static int names_add(struct scope_names *names, const char *project,
+		     const struct aedb_entry *scope)
+{
+	struct scope_name *name;
+	int rc = names_grow(names, &name);
+
+	if (rc < 0)
+		return rc;
+	name->id = scope->id;
+	strcpy(name->project, project);
+	name_copy(scope, name->scope);
+	name->table[0] = '\0';
+	return 0;
+}
+
+/* The tables of the scope that was added last. */
+static int names_add_tables(struct aedb_feed *c)
+{
+	struct scope_name scope = c->names.at[c->names.n - 1], *name;
+	struct aedb_entry entry;
+	int rc;
+
+	while ((rc = read_table_next(c->db, NULL, scope.id, scope.table,
+				     &entry)) == 0) {
+		name_copy(&entry, scope.table);
+		rc = names_grow(&c->names, &name);
+		if (rc == 0) {
+			*name = scope;
+			name->id = entry.id;
+		}
+		aedb_unpin(&entry);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == AEDB_NOT_FOUND ? 0 : rc;
 }
 
 static int names_add_project(struct aedb_feed *c, const char *project)
@@ -134,6 +167,8 @@ static int names_add_project(struct aedb_feed *c, const char *project)
 		rc = names_add(&c->names, project, &entry);
 		name_copy(&entry, after);
 		aedb_unpin(&entry);
+		if (rc == 0)
+			rc = names_add_tables(c);
 		if (rc < 0)
 			return rc;
 	}
@@ -179,8 +214,8 @@ static const struct scope_name *names_find(const struct scope_names *names,
 				  name_order) : NULL;
 }
 
-static int scope_place(struct aedb_feed *c, uint64_t id,
-		       struct aedb_place *ret)
+static int scope_place(struct aedb_feed *c, uint64_t id, struct aedb_place *ret,
+		       const char **ret_table)
 {
 	const struct scope_name *name;
 
@@ -191,15 +226,18 @@ static int scope_place(struct aedb_feed *c, uint64_t id,
 			return rc;
 	}
 	name = names_find(&c->names, id);
-	if (name)
-		*ret = (struct aedb_place){ name->project, name->scope };
+	if (!name)
+		return 0;
+	*ret = (struct aedb_place){ name->project, name->scope };
+	*ret_table = name->table[0] ? name->table : NULL;
 	return 0;
 }
 
 /* Operations -> changes. */
 
 static int key_set(struct aedb_feed *c, const struct op_key *key,
-		   struct aedb_feed_key *ret, struct aedb_place *ret_place)
+		   struct aedb_feed_key *ret, struct aedb_place *ret_place,
+		   const char **ret_table)
 {
 	*ret = (struct aedb_feed_key){
 		.bytes = key->at,
@@ -207,7 +245,7 @@ static int key_set(struct aedb_feed *c, const struct op_key *key,
 		.scope_id = key->tree / 2,
 		.is_directory = key->tree % 2 == PLANE_DIRS,
 	};
-	return scope_place(c, ret->scope_id, ret_place);
+	return scope_place(c, ret->scope_id, ret_place, ret_table);
 }
 
 static const char *name_set(struct op_bytes name, char *to)
@@ -220,10 +258,11 @@ static const char *name_set(struct op_bytes name, char *to)
 }
 
 static void place_set(struct aedb_feed *c, const struct op_place *place,
-		      int i, struct aedb_place *ret)
+		      int i, struct aedb_place *ret, const char **ret_table)
 {
 	ret->project = name_set(place->project, c->place[i][0]);
 	ret->scope = name_set(place->scope, c->place[i][1]);
+	*ret_table = name_set(place->table, c->place[i][2]);
 	c->names.is_stale = true;
 }
 
@@ -242,10 +281,28 @@ static bool op_is_of_place(const struct op *op)
 	return op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH;
 }
 
+/* Entries of indexes: their rows are told. */
+static bool op_is_of_index(const struct op *op)
+{
+	return !op_is_of_place(op) && (op->flags & OP_OF_TABLE) &&
+	       op->key.tree % 2 == PLANE_DIRS && op->key.n;
+}
+
+static enum aedb_change_of of_op(const struct op *op)
+{
+	bool is_record = op->key.tree % 2 == PLANE_DIRS;
+
+	if (op_is_of_place(op))
+		return op->place.table.n ? AEDB_OF_TABLE : AEDB_OF_PLACE;
+	if (op->flags & OP_OF_TABLE)
+		return is_record ? AEDB_OF_TABLE : AEDB_OF_ROW;
+	return is_record ? AEDB_OF_DIRECTORY : AEDB_OF_KEY;
+}
+
 /* Whether users know what the operation did. */
 static bool op_is_told(const struct op *op)
 {
-	if (op->kind == OP_NOTHING)
+	if (op->kind == OP_NOTHING || op_is_of_index(op))
 		return false;
 	return op->key.tree / 2 >= SPACE_SCOPES_FIRST / 2 || op_is_of_place(op);
 }
@@ -271,6 +328,7 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 
 	*ret = (struct aedb_feed_change){
 		.kind = kinds[op->kind],
+		.of = of_op(op),
 		.seq = c->seq,
 		.commit = c->commit.first_seq + c->commit.op_count - 1,
 		.time_ns = (int64_t)c->commit.time_us * 1000,
@@ -278,14 +336,16 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 				       value_bytes(op) : 0,
 	};
 	if (op_is_of_place(op)) {
-		place_set(c, &op->place, 0, &ret->place);
+		place_set(c, &op->place, 0, &ret->place, &ret->table);
 		if (op->kind == OP_RENAME)
-			place_set(c, &op->to_place, 1, &ret->to_place);
+			place_set(c, &op->to_place, 1, &ret->to_place,
+				  &ret->to_table);
 		return 0;
 	}
-	rc = key_set(c, &op->key, &ret->key, &ret->place);
+	rc = key_set(c, &op->key, &ret->key, &ret->place, &ret->table);
 	if (rc == 0 && (op->kind == OP_MOVE || op->kind == OP_EXCHANGE))
-		rc = key_set(c, &op->to_key, &ret->to_key, &ret->to_place);
+		rc = key_set(c, &op->to_key, &ret->to_key, &ret->to_place,
+			     &ret->to_table);
 	return rc;
 }
 

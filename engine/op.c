@@ -28,27 +28,31 @@ static const struct {
 	uint8_t flags, parts;
 } kinds[] = {
 	[OP_PUT] = { "put", OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_IS_REF |
-			    OP_MUST_BE_NEW, PART_KEY | PART_VALUE },
-	[OP_DELETE] = { "delete", 0, PART_KEY },
+			    OP_MUST_BE_NEW | OP_OF_TABLE,
+		     PART_KEY | PART_VALUE },
+	[OP_DELETE] = { "delete", OP_OF_TABLE, PART_KEY },
 	[OP_SET_ATTR] = { "set-attr", OP_HAS_MTIME | OP_HAS_ATTR, PART_KEY },
 	[OP_TOUCH] = { "touch", OP_HAS_MTIME, PART_KEY },
 	[OP_MOVE] = { "move", 0, PART_KEY | PART_TO_KEY },
 	[OP_EXCHANGE] = { "exchange", 0, PART_KEY | PART_TO_KEY },
-	[OP_CREATE] = { "create", OP_HAS_ID | OP_HAS_ATTR, PART_PLACE },
-	[OP_DROP] = { "drop", OP_DROP_FULL, PART_PLACE },
-	[OP_RENAME] = { "rename", 0, PART_PLACE | PART_TO_PLACE },
-	[OP_PLACE_ATTR] = { "place-attr", OP_HAS_MTIME | OP_HAS_ATTR,
-			    PART_PLACE },
-	[OP_PLACE_TOUCH] = { "place-touch", 0, PART_PLACE },
+	[OP_CREATE] = { "create", OP_HAS_ID | OP_HAS_ATTR | OP_HAS_TABLE,
+			PART_PLACE },
+	[OP_DROP] = { "drop", OP_DROP_FULL | OP_HAS_TABLE, PART_PLACE },
+	[OP_RENAME] = { "rename", OP_HAS_TABLE, PART_PLACE | PART_TO_PLACE },
+	[OP_PLACE_ATTR] = { "place-attr", OP_HAS_MTIME | OP_HAS_ATTR |
+					  OP_HAS_TABLE, PART_PLACE },
+	[OP_PLACE_TOUCH] = { "place-touch", OP_HAS_TABLE, PART_PLACE },
 	[OP_OBJECT] = { "object", OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR |
-				  OP_IS_REF | OP_IF_ABSENT | OP_IS_THERE,
+				  OP_IS_REF | OP_IF_ABSENT | OP_IS_THERE |
+				  OP_OF_TABLE,
 			PART_KEY | PART_VALUE },
 	[OP_NOTHING] = { "nothing", 0, PART_KEY | PART_VALUE },
 };
 
 static size_t place_bytes_max(const struct op_place *place)
 {
-	return 2 * BYTES_VARINT_MAX + place->project.n + place->scope.n;
+	return 3 * BYTES_VARINT_MAX + place->project.n + place->scope.n +
+	       place->table.n;
 }
 
 size_t op_bytes_max(const struct op *op)
@@ -73,9 +77,17 @@ static uint8_t *put_key(uint8_t *at, const struct op_key *key)
 	return put_bytes(at, (struct op_bytes){ key->at, key->n });
 }
 
-static uint8_t *put_place(uint8_t *at, const struct op_place *place)
+static bool has_table(const struct op *op)
 {
-	return put_bytes(put_bytes(at, place->project), place->scope);
+	return (kinds[op->kind].parts & PART_PLACE) &&
+	       (op->flags & OP_HAS_TABLE);
+}
+
+static uint8_t *put_place(uint8_t *at, const struct op *op,
+			  const struct op_place *place)
+{
+	at = put_bytes(put_bytes(at, place->project), place->scope);
+	return has_table(op) ? put_bytes(at, place->table) : at;
 }
 
 uint8_t *op_encode(const struct op *op, uint8_t *at)
@@ -89,9 +101,9 @@ uint8_t *op_encode(const struct op *op, uint8_t *at)
 	if (parts & PART_TO_KEY)
 		at = put_key(at, &op->to_key);
 	if (parts & PART_PLACE)
-		at = put_place(at, &op->place);
+		at = put_place(at, op, &op->place);
 	if (parts & PART_TO_PLACE)
-		at = put_place(at, &op->to_place);
+		at = put_place(at, op, &op->to_place);
 	if (op->flags & OP_HAS_ID)
 		at = bytes_store_varint(at, op->id);
 	if (op->flags & OP_HAS_MTIME) {
@@ -125,14 +137,18 @@ static struct op_key take_key(struct byte_reader *r)
 	return (struct op_key){ tree, bytes.at, bytes.n };
 }
 
-static struct op_place take_place(struct byte_reader *r)
+static struct op_place take_place(struct byte_reader *r, const struct op *op)
 {
-	struct op_place place;
+	struct op_place place = { .project = take_bytes(r) };
 
-	place.project = take_bytes(r);
 	place.scope = take_bytes(r);
+	if (has_table(op)) {
+		place.table = take_bytes(r);
+		r->is_bad |= !place.scope.n || !place.table.n;
+	}
 	if (place.project.n > AEDB_NAME_BYTES_MAX ||
-	    place.scope.n > AEDB_NAME_BYTES_MAX)
+	    place.scope.n > AEDB_NAME_BYTES_MAX ||
+	    place.table.n > AEDB_NAME_BYTES_MAX)
 		r->is_bad = true;
 	return place;
 }
@@ -166,9 +182,9 @@ static void take_parts(struct byte_reader *r, struct op *op)
 	if (parts & PART_TO_KEY)
 		op->to_key = take_key(r);
 	if (parts & PART_PLACE)
-		op->place = take_place(r);
+		op->place = take_place(r, op);
 	if (parts & PART_TO_PLACE)
-		op->to_place = take_place(r);
+		op->to_place = take_place(r, op);
 	if (op->flags & OP_HAS_ID)
 		op->id = byte_reader_varint(r);
 	if (op->flags & OP_HAS_MTIME)
@@ -276,6 +292,9 @@ static void show_place(const char *before, const struct op_place *place,
 	fprintf(out, "%s %.*s/%.*s", before, (int)place->project.n,
 		(const char *)place->project.at, (int)place->scope.n,
 		(const char *)place->scope.at);
+	if (place->table.n)
+		fprintf(out, " table %.*s", (int)place->table.n,
+			(const char *)place->table.at);
 }
 
 static void show_value(const struct op *op, FILE *out)
@@ -314,11 +333,13 @@ void op_show(const struct op *op, FILE *out)
 		show_value(op, out);
 	if (op->flags & OP_MUST_BE_NEW)
 		fputs(" new", out);
-	if (op->flags & OP_DROP_FULL)
+	if (op->kind == OP_DROP && (op->flags & OP_DROP_FULL))
 		fputs(" with its keys", out);
+	if ((parts & PART_KEY) && (op->flags & OP_OF_TABLE))
+		fputs(" of a table", out);
 	if (op->flags & OP_IF_ABSENT)
 		fputs(" unless there is one", out);
-	if (op->flags & OP_IS_THERE)
+	if (op->kind == OP_OBJECT && (op->flags & OP_IS_THERE))
 		fputs(" in place of another", out);
 	fputc('\n', out);
 }

@@ -11,10 +11,10 @@
  *	PLACE_ATTR  place, [mtime], [attr]	PLACE_TOUCH  place
  *	OBJECT   key, id, [mtime], [attr], value | reference + extents
  *	NOTHING  as PUT
- * key = varint tree, varint bytes, bytes; place = project name, scope name,
- * each varint bytes, bytes, 0 bytes for none; id = varint; mtime = le64; attr
- * and value = varint bytes, bytes; extents = varint count, then varint file,
- * offset, bytes each.
+ * key = varint tree, varint bytes, bytes; place = project name, scope name and,
+ * with HAS_TABLE, table name, each varint bytes, bytes, 0 bytes for none; id =
+ * varint; mtime = le64; attr and value = varint bytes, bytes; extents = varint
+ * count, then varint file, offset, bytes each.
  *
  * Errors: decoding gives AEDB_CORRUPT for what cannot have been encoded,
  * AEDB_NEWER_FORMAT for a kind or flag it does not know.
@@ -54,6 +54,8 @@ enum op_flags {
 	OP_DROP_FULL = 32,	/* DROP: with what the scope holds */
 	OP_IF_ABSENT = 64,	/* OBJECT: one that is there stays, and is touched */
 	OP_IS_THERE = 128,	/* OBJECT: the key is there; without it, it is not */
+	OP_HAS_TABLE = 128,	/* of places: they are a table's */
+	OP_OF_TABLE = 32,	/* PUT, DELETE, OBJECT: a row, or what goes with rows */
 };
 
 struct op_bytes {
@@ -69,7 +71,7 @@ struct op_key {
 };
 
 struct op_place {
-	struct op_bytes project, scope;	/* n 0: none */
+	struct op_bytes project, scope, table;	/* n 0: none */
 };
 
 /* One operation; all pointers are borrowed from the payload it was decoded

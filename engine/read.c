@@ -331,30 +331,27 @@ static int names_prefix(struct aedb *db, const struct aedb_snapshot *snapshot,
 		catalog_project_key(project, ret);
 		return rc;
 	}
-	rc = place_find(db, snapshot, &(struct op_place){ project, { 0 } },
+	rc = place_find(db, snapshot, &(struct op_place){ .project = project },
 			&entry, &key);
 	if (rc > 0)
 		catalog_scopes_prefix(entry.id, ret);
 	return rc;
 }
 
-/* The first name above `after`; 1, or 0 at the end. */
+/* The first name above `after` with this prefix, which has room for that; 1, or 0 at
+ * the end. */
 static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
-		     struct op_bytes project, const char *after,
+		     struct catalog_key key, const char *after,
 		     struct aedb_entry *ret)
 {
-	size_t after_bytes = strnlen(after, AEDB_NAME_BYTES_MAX), prefix_bytes;
+	size_t prefix_bytes = key.n;
 	const struct entry *entry;
 	struct space_walk names;
-	struct catalog_key key;
 	struct space room;
-	int rc = names_prefix(db, snapshot, project, &key);
+	int rc;
 
-	if (rc <= 0)
-		return rc;
-	prefix_bytes = key.n;
-	memcpy(key.bytes + key.n, after, after_bytes);
-	key.n += after_bytes;
+	catalog_key_append(&key, (struct op_bytes){
+		after, strnlen(after, AEDB_NAME_BYTES_MAX) });
 	space_walk_init(&names, snapshot_space(snapshot,
 					       &names_of(db, snapshot)->names,
 					       &room), snapshot->seq);
@@ -375,6 +372,7 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	struct op_bytes name = { project, project ? strlen(project) : 0 };
 	struct aedb_snapshot now = { .db = db };
 	struct aedb_entry found;
+	struct catalog_key key;
 	int rc;
 
 	if (name.n > AEDB_NAME_BYTES_MAX || (project && !name.n))
@@ -383,7 +381,10 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	if (!snapshot && (rc = snapshot_add(db, &now.seq)) < 0)
 		return rc;
 	epoch_enter(db->epoch);
-	rc = name_next(db, snapshot ? snapshot : &now, name, after, &found);
+	rc = names_prefix(db, snapshot ? snapshot : &now, name, &key);
+	if (rc > 0)
+		rc = name_next(db, snapshot ? snapshot : &now, key, after,
+			       &found);
 	if (!snapshot)
 		snapshot_remove(db, now.seq);
 	if (rc > 0) {
@@ -392,4 +393,61 @@ int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	}
 	epoch_leave(db->epoch);
 	return rc < 0 ? rc : AEDB_NOT_FOUND;
+}
+
+int read_table_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    uint64_t scope_id, const char *after,
+		    struct aedb_entry *ret)
+{
+	struct aedb_snapshot now = { .db = db };
+	struct aedb_entry found;
+	struct catalog_key key;
+	int rc;
+
+	if (!snapshot && (rc = snapshot_add(db, &now.seq)) < 0)
+		return rc;
+	catalog_tables_prefix(scope_id, &key);
+	epoch_enter(db->epoch);
+	rc = name_next(db, snapshot ? snapshot : &now, key, after, &found);
+	if (!snapshot)
+		snapshot_remove(db, now.seq);
+	if (rc > 0) {
+		*ret = found;
+		return 0;
+	}
+	epoch_leave(db->epoch);
+	return rc < 0 ? rc : AEDB_NOT_FOUND;
+}
+
+/* Without a snapshot as place_find. */
+static int table_find(struct aedb *db, const struct aedb_snapshot *snapshot,
+		      const struct catalog_key *key, struct entry *ret)
+{
+	struct space room, *names = snapshot_space(
+		snapshot, &names_of(db, snapshot)->names, &room);
+	seq_t limit;
+	int rc;
+
+	do {
+		limit = snapshot ? snapshot->seq : db_visible(db);
+		rc = space_get_live(names, key->bytes, key->n, limit, ret);
+	} while (rc >= 0 && !snapshot && db_visible(db) != limit);
+	return rc;
+}
+
+int read_table_id(struct aedb *db, const struct aedb_snapshot *snapshot,
+		  uint64_t scope_id, struct op_bytes name, uint64_t *ret)
+{
+	struct catalog_key key;
+	struct entry entry;
+	int rc;
+
+	catalog_tables_prefix(scope_id, &key);
+	catalog_key_append(&key, name);
+	epoch_enter(db->epoch);
+	rc = table_find(db, snapshot, &key, &entry);
+	if (rc > 0)
+		*ret = entry.id;
+	epoch_leave(db->epoch);
+	return rc > 0 ? 0 : rc < 0 ? rc : AEDB_NOT_FOUND;
 }

@@ -26,6 +26,15 @@ int read_find_in_scope(struct aedb_scope *scope,
 		       const struct aedb_snapshot *snapshot, const void *key,
 		       size_t key_bytes, struct entry *ret);
 
+/* The first table of a scope whose name is above `after`, as aedb_place_next; and a
+ * table by name, which has AEDB_NAME_BYTES_MAX at most. AEDB_NOT_FOUND. Outside the
+ * epoch. */
+int read_table_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    uint64_t scope_id, const char *after,
+		    struct aedb_entry *ret);
+int read_table_id(struct aedb *db, const struct aedb_snapshot *snapshot,
+		  uint64_t scope_id, struct op_bytes name, uint64_t *ret);
+
 /* What the entry says of itself, without pin; a large value is left out. */
 void read_entry_fill(const struct entry *from, struct aedb_entry *ret);
 

@@ -220,10 +220,14 @@ static int space_begin(struct counts *c, uint64_t space)
 	return rc;
 }
 
-static bool is_scope_name(const struct entry *entry)
+/* Scopes and tables have key spaces. */
+static bool has_spaces(const struct entry *entry)
 {
-	return entry->key_bytes > SPACE_PREFIX_BYTES &&
-	       ((const uint8_t *)entry->key)[SPACE_PREFIX_BYTES] == 'S';
+	struct op_bytes key = { (const uint8_t *)entry->key + SPACE_PREFIX_BYTES,
+				entry->key_bytes - SPACE_PREFIX_BYTES };
+	uint64_t parent;
+
+	return catalog_key_level(key, &parent) != CATALOG_PROJECT;
 }
 
 /* The newest version of a key. */
@@ -240,7 +244,7 @@ static int key_take(struct counts *c, const struct entry *entry)
 	c->has_key = true;
 	c->live += !entry->is_tombstone;
 	if (rc == 0 && space == CATALOG_NAMES && !entry->is_tombstone &&
-	    is_scope_name(entry))
+	    has_spaces(entry))
 		rc = id_add(c, entry->id);
 	if (rc == 0 && space == HISTORY_SPACE)
 		rc = verify_history_take(&c->history, entry,

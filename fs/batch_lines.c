@@ -79,7 +79,9 @@ static int compare(const void *a, const void *b)
 
 	if (order)
 		return order;
-	return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? -1 : 1;
+	return x->sign - y->sign;
 }
 
 /* Paths. */
@@ -154,6 +156,25 @@ static size_t path_of_place(struct aedb_place place, char *ret)
 			       place.scope ? "/" : "");
 }
 
+static size_t path_of_table(const struct aedb_change *change, char *ret)
+{
+	return (size_t)sprintf(ret, "%s/%s.tables/%s", change->place.project,
+			       change->place.scope, change->table);
+}
+
+/* Whatever is changed in a table is one line, or two if its name is, too. */
+static int add_table(struct batch_lines *lines, const struct aedb_change *change)
+{
+	char path[3 * AEDB_NAME_BYTES_MAX + 16];
+	size_t n = path_of_table(change, path);
+	struct line line = { path, n,
+			     change->key ? '~' : (char)change->kind };
+
+	if (lines->n && compare(&lines->at[lines->n - 1], &line) == 0)
+		return 0;
+	return add(lines, line.sign, path, n);
+}
+
 /* A directory of which times alone are changed is not listed. */
 static int is_of_times(const struct batch_lines *lines,
 		       const struct aedb_change *change)
@@ -178,6 +199,8 @@ static int add_change(struct batch_lines *lines, const struct aedb_change *chang
 	size_t n;
 	int rc = 0;
 
+	if (change->table)
+		return add_table(lines, change);
 	if (change->of == AEDB_OF_PLACE) {
 		rc = is_of_times(lines, change);
 		n = path_of_place(change->place, path);
@@ -239,13 +262,21 @@ int batch_lines_step(struct batch_lines *lines)
 	return rc == AEDB_NOT_FOUND ? 0 : rc < 0 ? rc : 1;
 }
 
+/* Of a table that is new or renamed it is not said that it changed. */
+static bool is_told(const struct line *before, const struct line *line)
+{
+	return line->sign == '~' && before->bytes == line->bytes &&
+	       memcmp(before->path, line->path, line->bytes) == 0;
+}
+
 void batch_lines_print(struct batch_lines *lines, FILE *out)
 {
 	if (lines->n)
 		qsort(lines->at, lines->n, sizeof(*lines->at), compare);
 	for (size_t i = 0; i < lines->n; i++)
-		text_write_change(out, lines->at[i].sign, lines->at[i].path,
-				  lines->at[i].bytes);
+		if (!i || !is_told(&lines->at[i - 1], &lines->at[i]))
+			text_write_change(out, lines->at[i].sign,
+					  lines->at[i].path, lines->at[i].bytes);
 }
 
 void batch_lines_close(struct batch_lines *lines)
@@ -264,6 +295,8 @@ static size_t path_of_conflict(const struct aedb_change *change, char *path)
 	struct aedb_change shown = *change;
 	const char *key = change->key;
 
+	if (change->table)
+		return path_of_table(change, path);
 	if (change->of == AEDB_OF_PLACE || !key)
 		return path_of_place(change->place, path);
 	if (!change->place.project)

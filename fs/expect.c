@@ -325,6 +325,8 @@ static int change_see(struct expecting *e, const struct aedb_change *change)
 	struct settle settle = { e->db, e->batch, e->base, e->view, NULL };
 	int rc;
 
+	if (change->table)
+		return 0;
 	if (change->of == AEDB_OF_PLACE)
 		return settle_directory(&settle, change);
 	rc = enter_scope(e, &change->place);

@@ -37,9 +37,10 @@ void feed_lines_close(struct feed_lines *lines)
 	free(lines);
 }
 
-/* PROJECT, PROJECT/SCOPE, or what is beneath; nothing when the scope is gone. */
+/* PROJECT, PROJECT/SCOPE, what is beneath, or PROJECT/SCOPE.tables/TABLE, also of its
+ * rows; nothing when the scope is gone. */
 static int add_path(json_t *object, const char *name,
-		    const struct aedb_place *place,
+		    const struct aedb_place *place, const char *table,
 		    const struct aedb_feed_key *key)
 {
 	char path[2 * (AEDB_NAME_BYTES_MAX + 1) + PATH_BYTES_MAX];
@@ -47,6 +48,11 @@ static int add_path(json_t *object, const char *name,
 
 	if (!place->project)
 		return 0;
+	if (table) {
+		n = (size_t)sprintf(path, "%s/%s.tables/%s", place->project,
+				    place->scope, table);
+		return json_add_bytes(object, name, path, n);
+	}
 	n = (size_t)sprintf(path, "%s%s%s", place->project,
 			    place->scope ? "/" : "",
 			    place->scope ? place->scope : "");
@@ -77,10 +83,11 @@ static int line_make(struct feed_lines *lines, struct aedb_feed_change *change)
 	record_to_key(&change->key);
 	record_to_key(&change->to_key);
 	if (rc == 0)
-		rc = add_path(object, "path", &change->place, &change->key);
+		rc = add_path(object, "path", &change->place, change->table,
+			      &change->key);
 	if (rc == 0)
 		rc = add_path(object, "to_path", &change->to_place,
-			      &change->to_key);
+			      change->to_table, &change->to_key);
 	free(lines->line);
 	lines->line = rc == 0 ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);

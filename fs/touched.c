@@ -531,6 +531,9 @@ static int take_changes(struct touched *t)
 	/* A node is of another object, whether that was replaced or not. */
 	aedb_batch_diff_without_replaced(diff);
 	while ((rc = aedb_batch_diff_next(diff, &change)) == 0) {
+		/* tables have no names here */
+		if (change.table)
+			continue;
 		rc = change.of == AEDB_OF_PLACE ? take_place(t, &change) :
 						  take_in_scope(t, &change);
 		if (rc < 0)

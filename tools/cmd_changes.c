@@ -23,7 +23,8 @@ struct changes_options {
 static void print_place(const json_t *change, const char *prefix)
 {
 	static const char *const members[] = { "key", "key_base64", "directory",
-					       "directory_base64" };
+					       "directory_base64", "row",
+					       "row_base64" };
 	char name[32];
 	const char *text;
 
@@ -34,6 +35,10 @@ static void print_place(const json_t *change, const char *prefix)
 	text = json_string_value(json_object_get(change, name));
 	if (text)
 		printf("/%s", text);
+	snprintf(name, sizeof(name), "%stable", prefix);
+	text = json_string_value(json_object_get(change, name));
+	if (text)
+		printf(".tables/%s", text);
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		json_t *key;
 

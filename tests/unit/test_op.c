@@ -8,19 +8,20 @@
 #define BUFFER_BYTES 8192
 
 static const uint8_t kind_flags[] = {
-	[OP_PUT] = OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_MUST_BE_NEW,
-	[OP_DELETE] = 0,
+	[OP_PUT] = OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_MUST_BE_NEW |
+		   OP_OF_TABLE,
+	[OP_DELETE] = OP_OF_TABLE,
 	[OP_SET_ATTR] = OP_HAS_MTIME | OP_HAS_ATTR,
 	[OP_TOUCH] = OP_HAS_MTIME,
 	[OP_MOVE] = 0,
 	[OP_EXCHANGE] = 0,
-	[OP_CREATE] = OP_HAS_ID | OP_HAS_ATTR,
-	[OP_DROP] = OP_DROP_FULL,
-	[OP_RENAME] = 0,
-	[OP_PLACE_ATTR] = OP_HAS_MTIME | OP_HAS_ATTR,
-	[OP_PLACE_TOUCH] = 0,
+	[OP_CREATE] = OP_HAS_ID | OP_HAS_ATTR | OP_HAS_TABLE,
+	[OP_DROP] = OP_DROP_FULL | OP_HAS_TABLE,
+	[OP_RENAME] = OP_HAS_TABLE,
+	[OP_PLACE_ATTR] = OP_HAS_MTIME | OP_HAS_ATTR | OP_HAS_TABLE,
+	[OP_PLACE_TOUCH] = OP_HAS_TABLE,
 	[OP_OBJECT] = OP_HAS_ID | OP_HAS_MTIME | OP_HAS_ATTR | OP_IF_ABSENT |
-		      OP_IS_THERE,
+		      OP_IS_THERE | OP_OF_TABLE,
 	[OP_NOTHING] = 0,
 };
 
@@ -41,10 +42,27 @@ static struct op_key key_random(void)
 				bytes.at, bytes.n };
 }
 
-static struct op_place place_random(void)
+static struct op_bytes name_random(void)
 {
-	return (struct op_place){ bytes_random(AEDB_NAME_BYTES_MAX),
-				  bytes_random(AEDB_NAME_BYTES_MAX) };
+	return (struct op_bytes){ text + check_random() % 50,
+				  1 + check_random() % AEDB_NAME_BYTES_MAX };
+}
+
+static struct op_place place_random(bool has_table)
+{
+	struct op_place place = { .project = bytes_random(AEDB_NAME_BYTES_MAX),
+				  .scope = bytes_random(AEDB_NAME_BYTES_MAX) };
+
+	if (has_table) {
+		place.scope = name_random();
+		place.table = name_random();
+	}
+	return place;
+}
+
+static bool is_of_place(const struct op *op)
+{
+	return op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH;
 }
 
 static struct op op_random(void)
@@ -54,8 +72,8 @@ static struct op op_random(void)
 	op.flags = (uint8_t)check_random() & kind_flags[op.kind];
 	op.key = key_random();
 	op.to_key = key_random();
-	op.place = place_random();
-	op.to_place = place_random();
+	op.place = place_random(is_of_place(&op) && op.flags & OP_HAS_TABLE);
+	op.to_place = place_random(op.place.table.n);
 	op.id = 1 + (check_random() >> (13 + check_random() % 40));
 	op.mtime_ns = (int64_t)check_random();
 	op.attr = bytes_random(200);
@@ -81,6 +99,7 @@ static void places_equal(const struct op_place *a, const struct op_place *b)
 {
 	bytes_equal(a->project, b->project);
 	bytes_equal(a->scope, b->scope);
+	bytes_equal(a->table, b->table);
 }
 
 /* Whatever the kind carries is equal. */

@@ -26,8 +26,8 @@ static int add_member(json_t *object, const char *prefix, const char *name,
 
 /* One of the two places that a change is about. */
 static int add_place(json_t *object, const char *prefix,
-		     const struct aedb_place *place,
-		     const struct aedb_feed_key *key)
+		     const struct aedb_place *place, const char *table,
+		     const struct aedb_feed_key *key, enum aedb_change_of of)
 {
 	char name[32];
 	int rc = 0;
@@ -41,9 +41,12 @@ static int add_place(json_t *object, const char *prefix,
 	if (rc == 0 && place->scope)
 		rc = add_member(object, prefix, "scope",
 				json_string(place->scope));
-	if (rc < 0 || !key->bytes)
+	if (rc == 0 && table)
+		rc = add_member(object, prefix, "table", json_string(table));
+	if (rc < 0 || !key->bytes || of == AEDB_OF_TABLE)
 		return rc;
 	snprintf(name, sizeof(name), "%s%s", prefix,
+		 of == AEDB_OF_ROW ? "row" :
 		 key->is_directory ? "directory" : "key");
 	return json_add_bytes(object, name, key->bytes, key->n);
 }
@@ -68,10 +71,11 @@ json_t *feed_json(const struct aedb_feed_change *change)
 		rc = json_object_set_new(object, "op",
 					 json_string(op_names[change->kind]));
 	if (rc == 0)
-		rc = add_place(object, "", &change->place, &change->key);
+		rc = add_place(object, "", &change->place, change->table,
+			       &change->key, change->of);
 	if (rc == 0 && has_second(change))
 		rc = add_place(object, "to_", &change->to_place,
-			       &change->to_key);
+			       change->to_table, &change->to_key, change->of);
 	if (rc == 0 && change->kind == AEDB_FEED_PUT)
 		rc = json_add_number(object, "value_bytes",
 				     change->value_bytes);

@@ -6,7 +6,9 @@
  *	op		"put", "delete", "attr", "move", "exchange", "touch",
  *			"create", "drop", "rename"
  *	project, scope	absent when the scope is gone: scope_id then
- *	key, or directory, or neither; with to_ for the other place
+ *	table		of a table, its columns and indexes, or its rows
+ *	key, directory, row (its key as it is stored), or none; with to_ for the
+ *			other place
  *	value_bytes	of "put"
  *
  * Threads: any. Errors: NULL when there is no memory.

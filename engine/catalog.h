@@ -4,13 +4,13 @@
  * Names and attributes are entries of space 0, versioned like any key:
  * "P" project name, "S" project id (8 bytes, big endian) scope name, and "T"
  * scope id table name; the entry's id is the object's. A table has key spaces as a
- * scope has, of rows and of its schema and indexes (table.h). The key "P" alone is the database itself. Space 1
- * holds how many live keys a space has (by id, 8 bytes big endian), as of the
- * last checkpoint, and exists in segments only. Space 2 holds a mark for each
- * dropped scope (by scope id), until compaction has removed its keys; the scope's
- * counts go with it. Space 3 holds the pieces of the kept history
- * (history_piece.h), in segments only. Beside them a table holds the spaces of
- * scopes by id: a scope's come into it when somebody first asks for it.
+ * scope has, of rows and of its schema and indexes (table.h). The key "P" alone is
+ * the database itself. Space 1 holds how many live keys a space has (by id, 8 bytes
+ * big endian), as of the last checkpoint, and exists in segments only. Space 2
+ * holds a mark for each dropped scope (by scope id), until compaction has removed
+ * its keys; the scope's counts go with it. Space 3 holds the pieces of the kept
+ * history (history_piece.h), in segments only. Beside them a hash table holds the
+ * spaces of scopes by id: a scope's come into it when somebody first asks for it.
  *
  * Threads: what writes needs the commit lock; lookups are lock-free inside an
  * epoch, the table has a lock of its own.
@@ -23,6 +23,7 @@
 
 #include "catalog_key.h"
 #include "lock.h"
+#include "scope_state.h"
 #include "space.h"
 #include "types.h"
 
@@ -38,36 +39,6 @@ enum catalog_space {
 };
 
 #define CATALOG_ONCE 'I'	/* keys of names begin so that are records of once.h */
-
-enum plane {
-	PLANE_KEYS = 0,
-	PLANE_DIRS = 1,
-};
-
-struct scope_state;
-
-struct aedb_scope {
-	struct space space;		/* its id is scope id * 2 + plane */
-	struct scope_state *state;	/* constant after creation */
-};
-
-/* A scope's key spaces. In the table as long as somebody has a handle, or
- * memory holds anything of it. */
-struct scope_state {
-	struct aedb_scope planes[2];
-	uint64_t id;			/* constant, as is: */
-	struct scope_state *beneath;	/* in a batch: the database's, with a
-					 * handle; NULL: the batch made it */
-	_Atomic bool is_committed;	/* atomic: its creation was applied */
-	_Atomic seq_t dropped_seq;	/* atomic: SEQ_MAX while it is not dropped */
-	/* Of a table: */
-	_Atomic seq_t schema_seq;	/* atomic: no schema was put above this number
-					 * since it is in the table of scopes */
-	_Atomic bool is_changing;	/* atomic: somebody makes or removes an index */
-	bool is_table;			/* in a batch: it wrote rows; the batch's */
-	unsigned handles;		/* guarded by catalog.lock */
-	struct scope_state *next;	/* guarded by catalog.lock: same bucket */
-};
 
 struct catalog {
 	struct aedb *db;		/* constant after init, as is: */

@@ -98,7 +98,8 @@ struct aedb_condition {
 	size_t n_parts;
 };
 #define AEDB_CONDITION_DEPTH_MAX 32
-#define AEDB_CONDITION_PARTS_MAX 10000	/* with all parts of parts */
+#define AEDB_CONDITION_PARTS_MAX 10000	/* of all those that have none themselves;
+					 * AEDB_IF_BETWEEN is an AEDB_IF_ALL of two */
 #define AEDB_CONDITION_VALUES_MAX 10000	/* of one AEDB_IF_IN */
 #define AEDB_LIKE_BYTES_MAX 256
 

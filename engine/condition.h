@@ -5,10 +5,12 @@
  * that say so take no other:
  * 1. ALL and ANY have at least two parts, none of their own kind, unless they have
  *    none at all (which is true, and false).
- * 2. NOT is not of a NOT, nor of a comparison: that is turned around.
- * 3. The values of IN are in order, none twice, NULL first; IN has at least one.
- * 4. No value is -0.
- * It means the same as what it was made of, in all three truths.
+ * 2. NOT is of IN, NULL or LIKE only.
+ * 3. There is no BETWEEN: it is two comparisons.
+ * 4. The values of IN are in order, none twice, NULL first; IN has at least one.
+ * 5. No value is -0.
+ * It means the same as what it was made of, in all three truths, and condition_check
+ * allows it as well.
  *
  * Calling sequence: condition_check, condition_copy; then condition_evaluate for
  * each row. Everything of a copy lies in the arena given.
@@ -36,6 +38,12 @@ static inline void column_set_add(struct column_set *set, uint32_t column)
 static inline bool column_set_has(const struct column_set *set, uint32_t column)
 {
 	return set->words[column / 64] >> column % 64 & 1;
+}
+
+/* ALL, ANY and NOT have parts, all others a column. */
+static inline bool condition_has_parts(const struct aedb_condition *condition)
+{
+	return condition->kind >= AEDB_IF_ALL;
 }
 
 /* That it keeps the limits of aedb_table.h, is well formed, and compares columns

@@ -265,6 +265,32 @@ int table_key_take(struct byte_reader *r, enum aedb_type type, uint8_t **room,
 	return 0;
 }
 
+int table_key_take_any(struct byte_reader *r, struct arena *arena,
+		       struct aedb_value *ret)
+{
+	size_t n = byte_reader_left(r);
+	uint8_t tag = n ? *r->at : 0;
+	enum aedb_type type = (enum aedb_type)(tag - TABLE_KEY_TAG(0));
+	struct byte_reader ahead = *r;
+	struct aedb_value v;
+	void *room;
+	int rc;
+
+	if (r->is_bad || tag < TABLE_KEY_TAG(0) || !table_type_name(type))
+		return damaged();
+	rc = table_key_take(&ahead, type, NULL, NULL);
+	if (rc == 0)
+		rc = arena_take(arena, (size_t)(ahead.at - r->at), &room);
+	if (rc < 0)
+		return rc;
+	table_key_take(r, type, (uint8_t **)&room, &v);
+	if (table_type_is_bytes(v.type))
+		rc = arena_copy(arena, v.bytes.at, v.bytes.n, &v.bytes.at);
+	if (rc == 0)
+		*ret = v;
+	return rc;
+}
+
 size_t table_key_successor(uint8_t *bytes, size_t n)
 {
 	while (n > 0 && bytes[n - 1] == 0xff)

@@ -12,6 +12,7 @@
 #define TABLE_KEY_H
 
 #include "aedb_table.h"
+#include "arena.h"
 #include "bytes.h"
 
 /* The first byte of an encoded value; never ff. NULL's is the least. */
@@ -33,6 +34,11 @@ void table_key_put_prefix(struct byte_writer *w, enum aedb_type type,
  */
 int table_key_take(struct byte_reader *r, enum aedb_type type, uint8_t **room,
 		   struct aedb_value *ret);
+
+/* Takes a value of whatever type it is; its bytes are a copy in the arena. Also
+ * AEDB_NO_MEMORY. */
+int table_key_take_any(struct byte_reader *r, struct arena *arena,
+		       struct aedb_value *ret);
 
 /* Turns n bytes, in place, into the least that is above all that begin with them
  * and returns how many bytes that has, n at most; 0: nothing is above, they are

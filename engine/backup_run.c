@@ -319,18 +319,6 @@ static int file_copy(struct backup_run *run, struct backup_file *file)
 			     file->bytes, &run->watch, file->sha256);
 }
 
-static int path_sync(struct vfs *vfs, const char *path)
-{
-	struct vfs_file *file;
-	int rc = vfs_file_open(vfs, path, VFS_READ, &file);
-
-	if (rc < 0)
-		return rc;
-	rc = vfs_file_sync(file);
-	vfs_file_close(file);
-	return rc;
-}
-
 /* All that is here, its names too. It is done last: a file system's journal is
  * then written once, and not for each link. */
 static int content_sync(struct backup_run *run)
@@ -341,7 +329,7 @@ static int content_sync(struct backup_run *run)
 
 	for (size_t i = 0; rc == 0 && i < m->n_files; i++)
 		if (!m->files[i].stored[0])
-			rc = path_sync(run->to, m->files[i].path);
+			rc = vfs_sync_path(run->to, m->files[i].path);
 	for (int i = 0; rc == 0 && i < 4; i++)
 		rc = vfs_sync_dir(run->to, directories[i]);
 	return rc;

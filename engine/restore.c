@@ -141,6 +141,7 @@ static int files_verify(struct restore *r)
 	return rc;
 }
 
+/* Synced when all are there: till then the disk works beside the copying. */
 static int files_take(struct restore *r)
 {
 	static const char *const directories[] = { "seg", "val", "wal" };
@@ -151,6 +152,9 @@ static int files_take(struct restore *r)
 		rc = r->to->ops->mkdir(r->to, directories[i]);
 	for (size_t i = 0; i < r->files.n && rc == 0; i++)
 		rc = file_take(r, &r->files.at[i]);
+	for (size_t i = 0; i < r->files.n && rc == 0; i++)
+		if (is_of_database(r->files.at[i].file))
+			rc = vfs_sync_path(r->to, r->files.at[i].file->path);
 	for (size_t i = 0; i < 3 && rc == 0; i++)
 		rc = vfs_sync_dir(r->to, directories[i]);
 	return rc;

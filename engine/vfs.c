@@ -73,6 +73,12 @@ int vfs_file_sync(struct vfs_file *file)
 	return file->vfs->ops->sync(file);
 }
 
+void vfs_file_sync_ahead(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	if (file->vfs->ops->sync_ahead)
+		file->vfs->ops->sync_ahead(file, offset, n);
+}
+
 int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n)
 {
 	return file->vfs->ops->allocate(file, offset, n);
@@ -106,6 +112,18 @@ int vfs_rmdir(struct vfs *vfs, const char *path)
 int vfs_sync_dir(struct vfs *vfs, const char *path)
 {
 	return vfs->ops->sync_dir(vfs, path);
+}
+
+int vfs_sync_path(struct vfs *vfs, const char *path)
+{
+	struct vfs_file *file;
+	int rc = vfs_file_open(vfs, path, VFS_READ, &file);
+
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_sync(file);
+	vfs_file_close(file);
+	return rc;
 }
 
 int vfs_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret)

@@ -48,6 +48,9 @@ struct vfs_ops {
 		     uint64_t offset);
 	/* Data and the metadata needed to read it back are on the disk. */
 	int (*sync)(struct vfs_file *file);
+	/* Begins to bring n bytes that were written there, as a hint: so that a
+	 * later sync waits less. NULL: there is no such way. */
+	void (*sync_ahead)(struct vfs_file *file, uint64_t offset, uint64_t n);
 	/* Reserves disk space; the file is then at least offset + n long. */
 	int (*allocate)(struct vfs_file *file, uint64_t offset, uint64_t n);
 	/* The same without a change of its size, as a hint: so that writes behind
@@ -123,6 +126,7 @@ int vfs_write_all(struct vfs_file *file, const void *buf, size_t n,
 
 int vfs_file_truncate(struct vfs_file *file, uint64_t size);
 int vfs_file_sync(struct vfs_file *file);
+void vfs_file_sync_ahead(struct vfs_file *file, uint64_t offset, uint64_t n);
 int vfs_file_allocate(struct vfs_file *file, uint64_t offset, uint64_t n);
 int vfs_file_allocate_ahead(struct vfs_file *file, uint64_t offset, uint64_t n);
 int vfs_file_size(struct vfs_file *file, uint64_t *ret);
@@ -130,6 +134,8 @@ int vfs_rename(struct vfs *vfs, const char *from, const char *to);
 int vfs_unlink(struct vfs *vfs, const char *path);
 int vfs_rmdir(struct vfs *vfs, const char *path);	/* AEDB_NOT_EMPTY */
 int vfs_sync_dir(struct vfs *vfs, const char *path);
+/* As vfs_file_sync, of a file that is not open. */
+int vfs_sync_path(struct vfs *vfs, const char *path);
 int vfs_kind(struct vfs *vfs, const char *path, enum vfs_kind *ret);
 int vfs_space(struct vfs *vfs, uint64_t *ret_all, uint64_t *ret_free);
 

@@ -100,6 +100,8 @@ static int pieces_pass(struct vfs_file *from, struct vfs_file *to, uint64_t byte
 	for (uint64_t at = 0, n; at < bytes && rc == 0; at += n) {
 		n = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
 		rc = piece_pass(from, to, at, n, digest);
+		if (rc == 0 && to)
+			vfs_file_sync_ahead(to, at, n);
 		if (rc == 0)
 			rc = watch_tell(watch, from->path, n);
 	}
@@ -160,7 +162,7 @@ static int content_pass(struct vfs_file *from, struct vfs_file *to,
 		rc = clone_pass(from, to, bytes, watch, ret_sha256);
 	else if (rc == 0)
 		rc = pieces_pass(from, to, bytes, watch, ret_sha256);
-	return rc < 0 ? rc : vfs_file_sync(to);
+	return rc;
 }
 
 int vfs_copy_file(struct vfs_end from, struct vfs_end to, uint64_t bytes,

@@ -37,9 +37,9 @@ struct vfs_end {
 };
 
 /* Makes `to`, which must not exist (AEDB_EXISTS), of the first bytes of `from`: a
- * clone or a copy. Its content is on the disk on return, its name is not; after
- * a failure it is removed. SHA-256 of the content, read for that; NULL: not
- * wanted. */
+ * clone or a copy. It is on its way to the disk on return, and is to be synced, as
+ * is its name; after a failure it is removed. SHA-256 of the content, read for
+ * that; NULL: not wanted. */
 int vfs_copy_file(struct vfs_end from, struct vfs_end to, uint64_t bytes,
 		  const struct vfs_watch *watch, uint8_t *ret_sha256);
 /* SHA-256 of a file's first bytes. */

@@ -237,6 +237,13 @@ static int posix_sync(struct vfs_file *file)
 	return 0;
 }
 
+static void posix_sync_ahead(struct vfs_file *file, uint64_t offset, uint64_t n)
+{
+	/* what does not work will be told by the sync itself */
+	(void)!sync_file_range(posix_fd(file), (off64_t)offset, (off64_t)n,
+			       SYNC_FILE_RANGE_WRITE);
+}
+
 static int posix_size(struct vfs_file *file, uint64_t *ret)
 {
 	struct stat st;
@@ -635,6 +642,7 @@ static const struct vfs_ops posix_ops = {
 	.read = posix_read,
 	.write = posix_write,
 	.sync = posix_sync,
+	.sync_ahead = posix_sync_ahead,
 	.allocate = posix_allocate,
 	.allocate_ahead = posix_allocate_ahead,
 	.truncate = posix_truncate,

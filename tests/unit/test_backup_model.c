@@ -152,6 +152,9 @@ static void head_check(struct life *life, const struct made *made)
 	struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
 
 	CHECK_OK(restore_try(life, made, &options));
+	/* what was restored is on the disk; an open database would fail */
+	if (!life->run.db)
+		simdisk_crash(life->run.disk, check_random(), SIMDISK_DROP_ALL);
 	restored_check(life, &made->names, made->state);
 }
 

@@ -8,7 +8,7 @@
 #include "db_fixture.h"
 
 #define KEYS 50
-#define COMMITS_MAX 4000
+#define COMMITS_MAX 16000
 
 /* One operation as it was committed. */
 struct told {

@@ -23,6 +23,7 @@
 #define SEGMENT_BYTES (UINT64_C(64) << 20)
 #define WALK_KEYS 1024		/* in one stay in the epoch */
 #define MOVED_MIN 64
+#define HASTENED_BYTES (512u << 10)
 
 static int segment_end(struct flush *flush)
 {
@@ -90,6 +91,23 @@ static int moved_note(struct flush *flush, struct space *space,
 	return 0;
 }
 
+/* The disk begins with what was moved while more is. */
+static void moved_hasten(struct flush *flush, const struct page_ref *page)
+{
+	uint64_t end = page->offset + page->stored_bytes;
+
+	if (page->file != flush->ahead_file) {
+		flush->ahead_file = page->file;
+		flush->ahead_offset = page->offset;
+	}
+	/* other threads' values lie between: offsets need not ascend */
+	if (end < flush->ahead_offset + HASTENED_BYTES)
+		return;
+	values_sync_ahead(flush->db->values, page->file, flush->ahead_offset,
+			  end - flush->ahead_offset);
+	flush->ahead_offset = end;
+}
+
 /* Puts a value that is too large to lie beside its key into a value file. */
 static int value_move(struct flush *flush, struct space *space,
 		      struct entry *entry, uint8_t *ref)
@@ -104,6 +122,7 @@ static int value_move(struct flush *flush, struct space *space,
 				 entry->value_bytes, &page);
 	if (rc < 0)
 		return rc;
+	moved_hasten(flush, &page);
 	page_ref_encode(&page, ref);
 	rc = moved_note(flush, space, entry, ref);
 	entry->value = ref;

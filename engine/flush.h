@@ -40,6 +40,8 @@ struct flush {
 	size_t n_moved, moved_max;
 	/* while it runs */
 	struct segment_writer *writer;
+	file_id_t ahead_file;		/* the value file that is moved to, */
+	uint64_t ahead_offset;		/* and from where on it is not hastened */
 };
 
 /* Fill in what to write, the rest zero. On failure no segment stays. */

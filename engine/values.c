@@ -256,6 +256,17 @@ int values_sync(struct values *values)
 	return file_set_sync(values->files);
 }
 
+void values_sync_ahead(struct values *values, file_id_t number, uint64_t offset,
+		       uint64_t n)
+{
+	struct page_file *file;
+
+	if (file_set_use(values->files, number, &file) < 0)
+		return;
+	vfs_file_sync_ahead(file->handle, offset, n);
+	file_set_unuse(values->files, file);
+}
+
 struct staged *values_staged(struct values *values)
 {
 	return &values->staged;

@@ -66,6 +66,9 @@ uint64_t values_file_bytes(const struct values *values);
 
 /* Every page whose append had returned is on the disk. */
 int values_sync(struct values *values);
+/* Begins with n bytes of a file, as a hint. */
+void values_sync_ahead(struct values *values, file_id_t file, uint64_t offset,
+		       uint64_t n);
 /* The next append begins a new file. */
 void values_cut(struct values *values);
 /* A later append may go to this file. */

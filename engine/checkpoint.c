@@ -329,6 +329,16 @@ static int checkpoint_try(struct aedb *db, enum checkpoint_kind kind)
 	return rc < 0 ? rc : checkpoint_next(db, kind);
 }
 
+/* Log files that were removed take their room until they are closed. The thread
+ * of checkpoints does so within a second, and is not told to do it at once: what
+ * waits for the disk now would wait for that, too. */
+static void log_close_removed(struct aedb *db)
+{
+	if (db->wal && (db->options.maintenance != AEDB_BACKGROUND ||
+			room_is_short(&db->room)))
+		wal_close_removed(db->wal);
+}
+
 int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 {
 	int rc;
@@ -336,6 +346,7 @@ int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 	lock_acquire(&db->checkpoint_lock);
 	rc = checkpoint_try(db, kind);
 	if (rc == AEDB_NO_SPACE && backup_keep_let_go(db)) {
+		wal_close_removed(db->wal);
 		storage_clean(db);
 		rc = checkpoint_try(db, kind);
 	}
@@ -347,6 +358,7 @@ int checkpoint_run(struct aedb *db, enum checkpoint_kind kind, seq_t *ret)
 	if (rc == 0 && db->wal)
 		backup_keep_trim(db);
 	lock_release(&db->checkpoint_lock);
+	log_close_removed(db);
 	if (rc == 0)
 		storage_clean(db);
 	return rc;

@@ -209,6 +209,8 @@ static void *checkpoint_thread(void *arg)
 	while (worker_wait(worker, SECOND_NS)) {
 		uint64_t start = db_clock_ns();
 
+		if (db->wal)
+			wal_close_removed(db->wal);
 		snapshot_history_age(db);
 		if (checkpoint_if_due(db) < 0)
 			worker_pause(worker, SECOND_NS);

@@ -244,7 +244,12 @@ int wal_cut_file(struct wal *wal, file_id_t *ret)
 int wal_remove_before(struct wal *wal, file_id_t number, uint64_t keep_bytes)
 {
 	return wal_files_remove_before(wal->vfs, wal->options.db_uuid, number,
-				       keep_bytes);
+				       keep_bytes, &wal->removed);
+}
+
+void wal_close_removed(struct wal *wal)
+{
+	wal_removed_close(&wal->removed);
 }
 
 int wal_sync(struct wal *wal, lsn_t upto)
@@ -323,6 +328,7 @@ void wal_close(struct wal *wal)
 	for (size_t i = 0; i < wal->parts_n; i++)
 		wal_file_close(&wal->parts[i].file);
 	wal_spare_release(&wal->spare);
+	wal_removed_release(&wal->removed);
 	free(wal->parts);
 	free(wal->group.bytes);
 	wal_chain_free(wal->chain);

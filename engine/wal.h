@@ -83,8 +83,11 @@ int wal_cut(struct wal *wal);
 int wal_cut_file(struct wal *wal, file_id_t *ret);
 /* Removes files below `number`, with which the log begins from now on, but for the
  * last keep_bytes of their frames: the manifest says so, durably. What a failure or a
- * crash leaves of them is removed by a later call. */
+ * crash leaves of them is removed by a later call. They are open until
+ * wal_close_removed, or wal_close, and take room. */
 int wal_remove_before(struct wal *wal, file_id_t number, uint64_t keep_bytes);
+/* Any thread. Takes milliseconds for a large file. */
+void wal_close_removed(struct wal *wal);
 
 /* Syncs all, notes it and closes the last file for good, so that the next open
  * knows nothing follows; only wal_end_of and wal_close may come after. */

@@ -199,17 +199,17 @@ static bool name_is_temporary(const char *name)
 	return n > suffix && !strcmp(name + n - suffix, TEMPORARY_SUFFIX);
 }
 
-static int file_remove(struct vfs *vfs, const char *name)
-{
-	char path[sizeof(WAL_DIRECTORY) + 256];
+#define NAME_PATH_BYTES (sizeof(WAL_DIRECTORY) + 256)
 
-	snprintf(path, sizeof(path), WAL_DIRECTORY "/%s", name);
-	return vfs_unlink(vfs, path);
+static const char *name_path(const char *name, char *ret)
+{
+	snprintf(ret, NAME_PATH_BYTES, WAL_DIRECTORY "/%s", name);
+	return ret;
 }
 
 int wal_files_sweep(struct vfs *vfs)
 {
-	char **names;
+	char **names, path[NAME_PATH_BYTES];
 	size_t n;
 	int rc = vfs->ops->list(vfs, WAL_DIRECTORY, &names, &n);
 
@@ -217,7 +217,7 @@ int wal_files_sweep(struct vfs *vfs)
 		return rc;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		if (name_is_temporary(names[i]))
-			rc = file_remove(vfs, names[i]);
+			rc = vfs_unlink(vfs, name_path(names[i], path));
 	vfs_free_names(names, n);
 	return rc;
 }
@@ -286,9 +286,10 @@ static int files_keep(struct vfs *vfs, const uint8_t *db_uuid, file_id_t number,
 }
 
 int wal_files_remove_before(struct vfs *vfs, const uint8_t *db_uuid,
-			    file_id_t number, uint64_t keep_bytes)
+			    file_id_t number, uint64_t keep_bytes,
+			    struct wal_removed *removed)
 {
-	char **names;
+	char **names, path[NAME_PATH_BYTES];
 	size_t n;
 	int rc = keep_bytes ?
 			 files_keep(vfs, db_uuid, number, keep_bytes, &number) :
@@ -302,7 +303,8 @@ int wal_files_remove_before(struct vfs *vfs, const uint8_t *db_uuid,
 		file_id_t found = wal_name_number(names[i]);
 
 		if (found && found < number)
-			rc = file_remove(vfs, names[i]);
+			rc = wal_removed_unlink(removed, vfs,
+						name_path(names[i], path));
 	}
 	vfs_free_names(names, n);
 	return rc;

@@ -17,6 +17,7 @@
 #include "frame.h"
 #include "types.h"
 #include "vfs.h"
+#include "wal_removed.h"
 
 #define WAL_DIRECTORY "wal"
 #define WAL_DIGEST_BYTES 32
@@ -85,8 +86,9 @@ void wal_file_discard(struct wal_file *file);
 int wal_files_sweep(struct vfs *vfs);
 /* Removes published files of numbers below that of `number`, which is there, but
  * for those that lead to it with keep_bytes of frames at most; what was reserved in
- * these and not used is given back. */
+ * these and not used is given back. Those removed stay in `removed`. */
 int wal_files_remove_before(struct vfs *vfs, const uint8_t *db_uuid,
-			    file_id_t number, uint64_t keep_bytes);
+			    file_id_t number, uint64_t keep_bytes,
+			    struct wal_removed *removed);
 
 #endif

@@ -13,6 +13,7 @@
 #include "lock.h"
 #include "wal.h"
 #include "wal_chain.h"
+#include "wal_removed.h"
 #include "wal_spare.h"
 
 #define WAL_NOTE_BYTES FRAME_HEADER_BYTES
@@ -60,6 +61,7 @@ struct wal {
 	struct wal_failure failure;
 
 	struct wal_spare spare;
+	struct wal_removed removed;
 	_Atomic uint64_t file_bytes;	/* atomic: read alone */
 	_Atomic file_id_t newest;	/* atomic: of the parts */
 	_Atomic file_id_t published;	/* atomic: under its own name */

@@ -26,6 +26,7 @@ static int wal_new(struct vfs *vfs, const struct wal_options *options,
 		return err_set(AEDB_NO_MEMORY, "log: out of memory");
 	lock_init(&wal->lock, LOCK_RANK_WAL);
 	wal_spare_init(&wal->spare);
+	wal_removed_init(&wal->removed);
 	wal->vfs = vfs;
 	wal->options = *options;
 	atomic_init(&wal->file_bytes, file_bytes);

@@ -328,13 +328,16 @@ TEST(closed, "a closed log goes on where it ended, without any file of it")
 		struct simdisk *disk = closed_log(&run);
 		struct wal_end end = run.end;
 		file_id_t newest = run.newest;
+		struct wal_removed removed;
 		struct wal_header header;
 		struct wal_found found;
 
 		simdisk_crash(disk, 1, SIMDISK_DROP_ALL);
+		wal_removed_init(&removed);
 		if (!are_there)
-			CHECK_OK(wal_files_remove_before(run.vfs, NULL,
-							 run.first, 0));
+			CHECK_OK(wal_files_remove_before(run.vfs, NULL, run.first,
+							 0, &removed));
+		wal_removed_release(&removed);
 		CHECK_OK(wal_run_reopen(&run, WAL_STRICT, &found));
 		CHECK_EQ(found.commits, 30);
 		CHECK_EQ(found.read, 0);

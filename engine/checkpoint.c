@@ -110,15 +110,19 @@ static int checkpoint_begin_locked(struct aedb *db, enum checkpoint_kind kind,
 	return rc;
 }
 
-/* As much as can be done without the commit lock, so that commits wait little.
- * On a disk that is nearly full the cut makes do with a smaller file. */
+/* As much as can be done without the commit lock, so that commits wait little:
+ * the second time only what was written during the first is synced, and the cut
+ * has to sync what was written during the second. On a disk that is nearly full
+ * the cut makes do with a smaller file. */
 static int log_prepare(struct aedb *db)
 {
-	int rc = sync_wait(db, atomic_load(&db->commits.written_seq));
+	int rc = wal_prepare_cut(db->wal);
 
-	if (rc == 0)
-		rc = wal_prepare_cut(db->wal);
-	return rc == AEDB_NO_SPACE ? 0 : rc;
+	if (rc == AEDB_NO_SPACE)
+		rc = 0;
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = sync_wait(db, atomic_load(&db->commits.written_seq));
+	return rc;
 }
 
 /* *ret is NULL when there is nothing to do. */

@@ -26,6 +26,9 @@ extern "C" {
 #define AEDB_BACKUP_MANIFEST "backup.json"
 /* Behind a database's path: its directory of backups, if none is named. */
 #define AEDB_BACKUP_SUFFIX ".backups"
+/* How names begin, in an empty directory that is restored into, which do not
+ * count: of backups that were unpacked for that. */
+#define AEDB_RESTORE_UNPACKED ".unpacked-"
 #define AEDB_BACKUP_ID_BYTES 32		/* hexadecimal digits */
 
 /* Signs what is made and is required of what is read; the database's own

@@ -18,6 +18,10 @@
 #include "vfs.h"
 
 #define BACKUP_LOCK "LOCK"
+/* In the place of a database that is restored, or beside it as .NAME.restoring;
+ * and what marks it (restore_stage.h). */
+#define BACKUP_RESTORE_STAGE ".restoring"
+#define BACKUP_RESTORING "RESTORING"
 #define BACKUP_DIR_PATH_BYTES (MANIFEST_NAME_BYTES_MAX + 12)
 
 /* ".NAME.partial" and ".NAME.removing"; return `ret`. */

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 
+#include "backup_dir.h"
 #include "err.h"
 #include "file_numbers.h"
 
@@ -108,4 +109,20 @@ int leftovers_remove(struct file_set *segments, struct file_set *values,
 	rc = values_remove(values, &referred, 1);
 	file_numbers_release(&referred);
 	return rc;
+}
+
+int leftovers_remove_restore(struct vfs *vfs)
+{
+	enum vfs_kind kind;
+	int rc = vfs_kind(vfs, BACKUP_RESTORE_STAGE, &kind);
+
+	if (rc < 0 || kind != VFS_IS_DIRECTORY)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	rc = vfs_kind(vfs, BACKUP_RESTORE_STAGE "/" BACKUP_RESTORING, &kind);
+	if (rc == 0)
+		return backup_tree_remove(vfs, BACKUP_RESTORE_STAGE);
+	/* without what marks it: only if there is nothing */
+	if (rc == AEDB_NOT_FOUND)
+		rc = vfs_rmdir(vfs, BACKUP_RESTORE_STAGE);
+	return rc == AEDB_NOT_EMPTY ? 0 : rc;
 }

@@ -35,4 +35,8 @@ int leftovers_remove(struct file_set *segments, struct file_set *values,
 int leftovers_remove_unnamed(struct file_set *segments, struct file_set *values,
 			     const struct manifest_state *state);
 
+/* Removes what a restore that was whole, and killed then, left in the database's
+ * directory. */
+int leftovers_remove_restore(struct vfs *vfs);
+
 #endif

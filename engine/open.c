@@ -244,6 +244,8 @@ static int open_note(struct aedb *db)
 	if (rc == 0)
 		rc = leftovers_remove(db->segments, values_files(db->values),
 				      manifest_state(db->manifest));
+	if (rc == 0)
+		rc = leftovers_remove_restore(db->vfs);
 	/* nobody waits for anything whose outcome is unknown */
 	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
 }

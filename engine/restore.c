@@ -1,10 +1,10 @@
 /*
  * Making a database of backups.
  *
- * It comes into being beside its place, in .NAME.restoring: files are copied and
- * checked on the way, a manifest is written that makes them a database whose log
- * is what the incremental backups have, and recovery, which ends where it is
- * wanted, does the rest. After a checkpoint it is closed and gets its name.
+ * It comes into being beside its place, or hidden in it (restore_stage.h): files are
+ * copied and checked on the way, a manifest is written that makes them a database
+ * whose log is what the incremental backups have, and recovery, which ends where it
+ * is wanted, does the rest. After a checkpoint it is closed and put in its place.
  */
 #include "restore.h"
 
@@ -15,9 +15,9 @@
 #include "db.h"
 #include "err.h"
 #include "restore_chain.h"
+#include "restore_stage.h"
 #include "vfs_copy.h"
 
-#define STAGING_BYTES 300
 /* Of the log that the open which restores writes, and nobody needs. */
 #define RESTORE_WAL_BYTES (64u << 10)
 
@@ -26,9 +26,7 @@ struct restore {
 	struct restore_chain chain;
 	struct restore_place place;
 	struct restore_files files;
-	struct vfs *directory;		/* borrowed */
-	struct vfs *to;			/* owned: the staging directory */
-	char staging[STAGING_BYTES];	/* its name */
+	struct restore_stage stage;
 	bool has_log;			/* of the place */
 	struct aedb_transfer transfer;
 	struct vfs_watch watch;
@@ -117,7 +115,7 @@ static int file_take(struct restore *r, const struct restore_file *file)
 	rc = size_check(file);
 	if (rc == 0)
 		rc = vfs_copy_file((struct vfs_end){ file->part->vfs, f->path },
-				   (struct vfs_end){ r->to, f->path }, f->bytes,
+				   (struct vfs_end){ r->stage.to, f->path }, f->bytes,
 				   &r->watch, sha256);
 	if (rc == 0 && memcmp(sha256, f->sha256, sizeof(sha256)))
 		rc = damaged(file, "has another content");
@@ -149,14 +147,14 @@ static int files_take(struct restore *r)
 
 	phase(r, "copy", r->files.bytes);
 	for (size_t i = 0; i < 3 && rc == 0; i++)
-		rc = r->to->ops->mkdir(r->to, directories[i]);
+		rc = r->stage.to->ops->mkdir(r->stage.to, directories[i]);
 	for (size_t i = 0; i < r->files.n && rc == 0; i++)
 		rc = file_take(r, &r->files.at[i]);
 	for (size_t i = 0; i < r->files.n && rc == 0; i++)
 		if (is_of_database(r->files.at[i].file))
 			rc = vfs_sync_path(r->to, r->files.at[i].file->path);
 	for (size_t i = 0; i < 3 && rc == 0; i++)
-		rc = vfs_sync_dir(r->to, directories[i]);
+		rc = vfs_sync_dir(r->stage.to, directories[i]);
 	return rc;
 }
 
@@ -190,7 +188,7 @@ static int log_begin_check(struct restore *r, size_t i)
 	int rc = 0;
 
 	if (m->log_first) {
-		rc = log_header(r->to, m->db_uuid, m->log_first, &header);
+		rc = log_header(r->stage.to, m->db_uuid, m->log_first, &header);
 		begin.lsn = header.start_lsn;
 		memcpy(begin.digest, header.prev_digest, WAL_DIGEST_BYTES);
 	}
@@ -207,10 +205,10 @@ static int log_end_extend(struct restore *r, file_id_t last)
 	struct wal_header header;
 	struct vfs_file *file;
 	uint64_t size;
-	int rc = log_header(r->to, last_of(r)->db_uuid, last, &header);
+	int rc = log_header(r->stage.to, last_of(r)->db_uuid, last, &header);
 
 	if (rc == 0)
-		rc = vfs_file_open(r->to, wal_path(last, path), VFS_WRITE, &file);
+		rc = vfs_file_open(r->stage.to, wal_path(last, path), VFS_WRITE, &file);
 	if (rc < 0)
 		return rc;
 	rc = vfs_file_size(file, &size);
@@ -300,7 +298,7 @@ static int manifest_make(struct restore *r, bool *ret_has_history)
 	if (rc == 0)
 		rc = snapshots_set(r, &state);
 	if (rc == 0)
-		rc = manifest_create_of(r->to, &state, key_of(r));
+		rc = manifest_create_of(r->stage.to, &state, key_of(r));
 	*ret_has_history = state.numbers[MANIFEST_HISTORY_FROM];
 	manifest_state_release(&state);
 	return rc;
@@ -361,7 +359,7 @@ static int database_make(struct restore *r)
 	int rc = manifest_make(r, &has_history);
 
 	if (rc == 0)
-		rc = vfs_under(r->directory, r->staging, &vfs);
+		rc = vfs_under(r->stage.to, ".", &vfs);
 	if (rc < 0)
 		return rc;
 	phase(r, "recover", 0);
@@ -373,7 +371,7 @@ static int database_make(struct restore *r)
 	open_options(r, has_history, &options);
 	if (r->has_log)
 		until.log_end = &last_of(r)->log_end;
-	rc = db_open_until(vfs, r->staging, &options, &until, &db);
+	rc = db_open_until(vfs, r->stage.path, &options, &until, &db);
 	if (rc < 0)
 		return rc != AEDB_CORRUPT ? rc :
 		       err_set(rc, "backup %s: %s", last_of(r)->name,
@@ -389,33 +387,12 @@ static int database_make(struct restore *r)
 	return aedb_close(db);
 }
 
-/* The staging directory. */
-
-/* Removes what there is of a restoring that failed, and says why it did. */
-static int staging_drop(struct restore *r, int rc)
-{
-	char reason[ERR_MESSAGE_BYTES];
-
-	snprintf(reason, sizeof(reason), "%s", err_message());
-	backup_tree_remove(r->directory, r->staging);
-	return err_set(rc, "%s", reason);
-}
-
-static int staging_make(struct restore *r)
-{
-	int rc = backup_tree_remove(r->directory, r->staging);
-
-	if (rc == 0 || rc == AEDB_NOT_FOUND)
-		rc = r->directory->ops->mkdir(r->directory, r->staging);
-	return rc < 0 ? rc : vfs_under(r->directory, r->staging, &r->to);
-}
-
 static int bytes_count(struct restore *r)
 {
 	static const char *const directories[] = { "seg", "val" };
 
 	for (size_t i = 0; i < 2; i++) {
-		struct vfs *vfs = r->to;
+		struct vfs *vfs = r->stage.to;
 		char **names;
 		size_t n;
 		int rc = vfs->ops->list(vfs, directories[i], &names, &n);
@@ -440,54 +417,35 @@ static int bytes_count(struct restore *r)
 	return 0;
 }
 
-static int staging_fill(struct restore *r)
+static int stage_fill(struct restore *r)
 {
-	int rc = staging_make(r);
+	int rc = restore_stage_make(&r->stage);
 
 	if (rc == 0)
 		rc = files_take(r);
 	if (rc == 0)
 		rc = database_make(r);
 	if (rc == 0)
-		rc = vfs_sync_dir(r->to, ".");
+		rc = vfs_sync_dir(r->stage.to, ".");
 	return rc < 0 ? rc : bytes_count(r);
 }
 
-/* Missing, or an empty directory. */
-static int target_check(struct vfs *directory, const char *name)
+static int restore_make(struct restore *r)
 {
-	enum vfs_kind kind;
-	char **names;
-	size_t n;
-	int rc = directory->ops->kind(directory, name, &kind);
+	int rc = restore_files_collect(&r->chain, &r->place, &r->files);
 
-	if (rc < 0)
-		return rc == AEDB_NOT_FOUND ? 0 : rc;
-	if (kind != VFS_IS_DIRECTORY)
-		return err_set(AEDB_EXISTS, "exists and is no directory");
-	rc = directory->ops->list(directory, name, &names, &n);
-	if (rc < 0)
-		return rc;
-	vfs_free_names(names, n);
-	return n ? err_set(AEDB_NOT_EMPTY, "not an empty directory") : 0;
-}
-
-static int restore_make(struct restore *r, const char *name)
-{
-	int rc = target_check(r->directory, name);
-
-	if (rc == 0)
-		rc = restore_files_collect(&r->chain, &r->place, &r->files);
 	if (rc == 0)
 		rc = restore_names_check(&r->chain, &r->place, &r->files);
 	if (rc < 0)
 		return rc;
 	if (r->options->is_dry_run)
 		return files_verify(r);
-	rc = staging_fill(r);
+	rc = stage_fill(r);
 	if (rc == 0)
-		rc = vfs_rename(r->directory, r->staging, name);
-	return rc < 0 ? staging_drop(r, rc) : vfs_sync_dir(r->directory, ".");
+		rc = restore_stage_finish(&r->stage);
+	if (rc < 0)
+		restore_stage_drop(&r->stage);
+	return rc;
 }
 
 int restore_run(const struct restore_shelf *shelf, const struct restore_part *part,
@@ -495,20 +453,20 @@ int restore_run(const struct restore_shelf *shelf, const struct restore_part *pa
 		const struct aedb_restore_options *options,
 		struct aedb_restore_info *ret)
 {
-	struct restore r = { .options = options, .directory = directory };
+	struct restore r = { .options = options };
 	int rc = restore_chain_open(shelf, part, &r.chain);
 
 	if (rc < 0)
 		return rc;
 	r.watch = (struct vfs_watch){ tell, &r };
-	snprintf(r.staging, sizeof(r.staging), ".%.255s.restoring", name);
 	rc = restore_chain_find(&r.chain, options, &r.place);
 	if (rc == 0)
-		rc = restore_make(&r, name);
+		rc = restore_stage_look(directory, name, &r.stage);
+	if (rc == 0)
+		rc = restore_make(&r);
 	if (rc == 0 && ret)
 		*ret = r.info;
-	if (r.to)
-		vfs_close(r.to);
+	restore_stage_release(&r.stage);
 	free(r.files.at);
 	restore_chain_release(&r.chain);
 	return rc;

@@ -93,7 +93,8 @@ struct aedb_backup_options {
 };
 
 /* Backs up the state of the newest commit, or a later one, into `directory`, which
- * is made if it is missing (its own directory is not). ret_info may be NULL.
+ * is made if it is missing (its own directory is not), and may not be or lie in a
+ * database or a backup, nor lie in a directory of them. ret_info may be NULL.
  * AEDB_EXISTS, AEDB_NOT_FOUND (incremental: no parent), AEDB_BUSY, AEDB_INVALID,
  * AEDB_NAME_TOO_LONG, AEDB_CORRUPT, AEDB_NO_SPACE, AEDB_IO, AEDB_NO_MEMORY,
  * AEDB_CANCELED: nothing is left of it. Of a dry run ret_info says what would be
@@ -210,14 +211,15 @@ struct aedb_restore_info {
 				 * time are 0 unless they are a backup's own */
 };
 
-/* Makes the database `to`, which must not exist or be an empty directory, of a
- * backup (its path). What that needs of the backup and its parents is verified
- * before, and that nothing else lies in them. Parents are looked for beside it,
- * and among the other paths. ret may be NULL. AEDB_RANGE: the target
- * is not among what can be restored, which the message names; AEDB_NOT_EMPTY,
- * AEDB_NOT_FOUND (a backup, a parent), AEDB_CORRUPT, AEDB_ACCESS,
- * AEDB_NEWER_FORMAT, AEDB_NO_SPACE, AEDB_IO, AEDB_NO_MEMORY, AEDB_CANCELED:
- * nothing of it is left. */
+/* Makes the database `to`, which must not exist or be an empty directory (with
+ * lost+found perhaps, or somebody's mount), of a backup (its path). What that needs
+ * of the backup and its parents is verified before, and that nothing else lies in
+ * them. Parents are looked for beside it, and among the other paths. ret may be
+ * NULL. AEDB_RANGE: the target is not among what can be restored, which the message
+ * names; AEDB_INVALID: `to` lies in a database, a backup or a directory of them;
+ * AEDB_BUSY: it is being restored; AEDB_EXISTS, AEDB_NOT_EMPTY, AEDB_NOT_FOUND (a
+ * backup, a parent), AEDB_CORRUPT, AEDB_ACCESS, AEDB_NEWER_FORMAT, AEDB_NO_SPACE,
+ * AEDB_IO, AEDB_NO_MEMORY, AEDB_CANCELED: nothing of it is left. */
 int aedb_restore(const char *const *backups, size_t n, const char *to,
 		 const struct aedb_restore_options *options,
 		 struct aedb_restore_info *ret);

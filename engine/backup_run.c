@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_place.h"
 #include "backup_set.h"
 #include "backup_source.h"
 #include "err.h"
@@ -567,9 +568,14 @@ int aedb_backup(struct aedb *db, const char *directory,
 		const struct aedb_backup_options *options,
 		struct aedb_backup_info *ret_info)
 {
+	char path[BACKUP_PLACE_BYTES];
 	struct vfs *vfs = NULL;
-	int rc = options->is_dry_run ? 0 : vfs_posix_make(directory);
+	int rc = backup_place_resolve(directory, path);
 
+	if (rc == 0)
+		rc = backup_place_check(path);
+	if (rc == 0 && !options->is_dry_run)
+		rc = vfs_posix_make(directory);
 	if (rc == AEDB_EXISTS)
 		rc = 0;
 	if (rc == 0)

@@ -4,48 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_place.h"
 #include "err.h"
 #include "restore.h"
-
-#define PATH_BYTES 4096
-
-/* The directory that a path lies in, and its name there, copied. */
-static int parent_open(const char *path, char ret_name[PATH_BYTES],
-		       struct vfs **ret)
-{
-	char text[PATH_BYTES];
-	size_t n = strlen(path);
-	const char *name;
-	struct vfs *vfs;
-	int rc;
-
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	if (n == 0 || n >= PATH_BYTES)
-		return err_set(AEDB_INVALID, "\"%s\" is no path", path);
-	memcpy(text, path, n);
-	text[n] = '\0';
-	rc = vfs_posix_open_parent(text, &vfs, &name);
-	if (rc < 0)
-		return rc;
-	if (!*name || !strcmp(name, ".") || !strcmp(name, "..") ||
-	    !strcmp(name, "/")) {
-		vfs_close(vfs);
-		return err_set(AEDB_INVALID, "%s has no name of its own", path);
-	}
-	strcpy(ret_name, name);
-	*ret = vfs;
-	return 0;
-}
 
 /* Adds the backup, and all that lie beside it. */
 static int path_add(struct restore_shelf *shelf, const char *path,
 		    const struct aedb_backup_key *key, size_t *ret)
 {
-	char name[PATH_BYTES];
+	char resolved[BACKUP_PLACE_BYTES];
 	struct vfs *directory;
-	int rc = parent_open(path, name, &directory);
+	const char *name;
+	int rc = backup_place_resolve(path, resolved);
 
+	if (rc == 0)
+		rc = backup_place_open(resolved, &name, &directory);
 	if (rc < 0)
 		return rc;
 	rc = restore_shelf_add(shelf, directory, name, key, ret);
@@ -105,25 +78,37 @@ static int shelf_fill(struct restore_shelf *shelf, const char *const *backups,
 	return rc;
 }
 
+/* Refuses where no database belongs, before anything is read. */
+static int target_open(const char *to, char path[BACKUP_PLACE_BYTES],
+		       const char **ret_name, struct vfs **ret)
+{
+	int rc = backup_place_resolve(to, path);
+
+	if (rc == 0)
+		rc = backup_place_check_above(path);
+	return rc < 0 ? rc : backup_place_open(path, ret_name, ret);
+}
+
 int aedb_restore(const char *const *backups, size_t n, const char *to,
 		 const struct aedb_restore_options *options,
 		 struct aedb_restore_info *ret)
 {
 	struct restore_shelf shelf = { .n = 0 };
 	const struct restore_part *last = NULL;
+	char path[BACKUP_PLACE_BYTES];
 	struct vfs *directory;
-	char name[PATH_BYTES];
+	const char *name;
 	int rc;
 
 	if (n == 0)
 		return err_set(AEDB_INVALID, "no backup is given");
+	rc = target_open(to, path, &name, &directory);
+	if (rc < 0)
+		return rc;
 	rc = shelf_fill(&shelf, backups, n, &options->key, &last);
 	if (rc == 0)
-		rc = parent_open(to, name, &directory);
-	if (rc == 0) {
 		rc = restore_run(&shelf, last, directory, name, options, ret);
-		vfs_close(directory);
-	}
+	vfs_close(directory);
 	restore_shelf_release(&shelf);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /*
  * Backups in archives: unpacked to be restored, or verified.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,34 +30,6 @@ bool backup_path_is_archive(const char *path)
 
 /* The directory. */
 
-static int make_directory(const char *parent, const char *name,
-			  struct backup_staging *ret)
-{
-	*ret = (struct backup_staging){ .is_encrypted = true };
-	if (asprintf(&ret->path, "%s/.%.200s.archives-XXXXXX", parent, name) < 0) {
-		ret->path = NULL;
-		return failure_system(ENOMEM, "%s", parent);
-	}
-	if (mkdtemp(ret->path))
-		return 0;
-	failure_system(errno, "%s", ret->path);
-	free(ret->path);
-	ret->path = NULL;
-	return AEDB_IO;
-}
-
-int backup_staging_make(const char *to, struct backup_staging *ret)
-{
-	char *parent = strdup(to), *name = strdup(to);
-	int rc = parent && name ?
-			 make_directory(dirname(parent), basename(name), ret) :
-			 failure_system(ENOMEM, "%s", to);
-
-	free(parent);
-	free(name);
-	return rc;
-}
-
 static int remove_one(const char *path, const struct stat *st, int type,
 		      struct FTW *walk)
 {
@@ -65,11 +39,102 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
+static void directory_remove(const char *path)
+{
+	nftw(path, remove_one, OPEN_MAX_WALK, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Locked as long as somebody works in the directory. -1: it cannot be. */
+static int lock_open(const char *directory, int how)
+{
+	struct stat st;
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "%s/LOCK", directory) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | how, 0600);
+	free(path);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void leftover_remove(const char *parent, const char *name)
+{
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "%s/%s", parent, name) < 0)
+		return;
+	fd = lock_open(path, 0);
+	if (fd >= 0) {
+		directory_remove(path);
+		close(fd);
+	}
+	free(path);
+}
+
+/* What programs that were killed left there. */
+static void leftovers_remove(const char *parent)
+{
+	const char *prefix = AEDB_RESTORE_UNPACKED;
+	DIR *directory = opendir(parent);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (!strncmp(entry->d_name, prefix, strlen(prefix)))
+			leftover_remove(parent, entry->d_name);
+	if (directory)
+		closedir(directory);
+}
+
+static int make_directory(const char *parent, struct backup_staging *ret)
+{
+	*ret = (struct backup_staging){ .is_encrypted = true, .lock = -1 };
+	leftovers_remove(parent);
+	if (asprintf(&ret->path, "%s/" AEDB_RESTORE_UNPACKED "XXXXXX",
+		     parent) < 0) {
+		ret->path = NULL;
+		return failure_system(ENOMEM, "%s", parent);
+	}
+	if (mkdtemp(ret->path)) {
+		ret->lock = lock_open(ret->path, O_CREAT | O_EXCL);
+		if (ret->lock >= 0)
+			return 0;
+	}
+	failure_system(errno, "%s", ret->path);
+	rmdir(ret->path);
+	free(ret->path);
+	ret->path = NULL;
+	return AEDB_IO;
+}
+
+/* Where the database's directory is there already, in it. */
+int backup_staging_make(const char *to, struct backup_staging *ret)
+{
+	char *parent = strdup(to);
+	struct stat st;
+	int rc;
+
+	if (!parent)
+		return failure_system(ENOMEM, "%s", to);
+	rc = make_directory(stat(to, &st) == 0 ? to : dirname(parent),
+			    ret);
+	free(parent);
+	return rc;
+}
+
 void backup_staging_remove(struct backup_staging *staging)
 {
 	if (!staging->path)
 		return;
-	nftw(staging->path, remove_one, OPEN_MAX_WALK, FTW_DEPTH | FTW_PHYS);
+	directory_remove(staging->path);
+	close(staging->lock);
 	free(staging->path);
 	staging->path = NULL;
 }
@@ -118,7 +183,7 @@ static int unpack(const char *archive, const char *directory, bool only_verify,
 /* An empty directory for the next one. Owned (free). */
 static int next_directory(struct backup_staging *staging, char **ret)
 {
-	if (asprintf(ret, "%s/%u", staging->path, ++staging->n) < 0)
+	if (asprintf(ret, "%s/.%u", staging->path, ++staging->n) < 0)
 		return failure_system(ENOMEM, "%s", staging->path);
 	if (mkdir(*ret, 0700) == 0)
 		return 0;
@@ -171,7 +236,7 @@ int backup_verify_archive(const char *archive, struct aedb_backup_report *sum)
 	const char *temporary = getenv("TMPDIR");
 	struct backup_staging staging;
 	int rc = make_directory(temporary && *temporary ? temporary : "/tmp",
-				"aedb", &staging);
+				&staging);
 
 	if (rc < 0)
 		return rc;

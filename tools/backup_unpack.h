@@ -14,6 +14,7 @@
 
 struct backup_staging {
 	char *path;		/* owned; NULL: none was made */
+	int lock;		/* descriptor: held until it is removed */
 	unsigned n;		/* archives in it */
 	bool is_encrypted;	/* all of them are */
 	bool is_signed;		/* one of them is */
@@ -22,7 +23,8 @@ struct backup_staging {
 /* What is no directory is an archive. */
 bool backup_path_is_archive(const char *path);
 
-/* Beside a database that is to be made, on its file system. */
+/* Beside a database that is to be made, or in its directory if that is there: on
+ * its file system. What killed programs left there goes. */
 int backup_staging_make(const char *to, struct backup_staging *ret);
 /* Unpacks one, and verifies it. *ret: its directory; owned (free). */
 int backup_staging_add(struct backup_staging *staging, const char *archive,

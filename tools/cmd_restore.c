@@ -193,7 +193,7 @@ static int print_info(const struct work *work, const struct aedb_restore_info *i
 	return output_check();
 }
 
-/* Before much is read; the library looks again. */
+/* Before much is read; the library looks again, and more closely. */
 static int target_look(const char *to)
 {
 	DIR *directory = opendir(to);
@@ -201,8 +201,8 @@ static int target_look(const char *to)
 	bool is_empty = true;
 
 	while (directory && (entry = readdir(directory)))
-		is_empty &= !strcmp(entry->d_name, ".") ||
-			    !strcmp(entry->d_name, "..");
+		is_empty &= entry->d_name[0] == '.' ||
+			    !strcmp(entry->d_name, "lost+found");
 	if (directory)
 		closedir(directory);
 	return is_empty ? 0 : failure_set(STATUS_NO, to,

@@ -81,7 +81,7 @@ keys() {
 	fails 1 parent aedb restore second --to=none
 	fails 2 'once only' aedb restore - - --to=none
 	[ ! -e none ]
-	[ -z "$(find . -name '.*archives*')" ]
+	[ -z "$(find . -name '.unpacked-*')" ]
 }
 
 @test "a backup that is there is archived, and verified as an archive" {
@@ -190,14 +190,14 @@ keys() {
 	restorer=$!
 	exec {out}>pipe
 	head -c 1500000 file >&"$out"
-	wait_for 20 eval '[ -n "$(find . -path "./.r.archives*/seg")" ]'
+	wait_for 20 eval '[ -n "$(find . -path "./.unpacked-*/seg")" ]'
 	kill -TERM $restorer
 	status=0
 	wait $restorer || status=$?
 	exec {out}>&-
 	[ "$status" = 143 ]
 	[ ! -e r ]
-	[ -z "$(find . -name '.r.*')" ]
+	[ -z "$(find . -name '.unpacked-*')" ]
 }
 
 # holds DESCRIPTOR: as much stands in the pipe as the smallest has room for.
@@ -234,13 +234,13 @@ ends() {
 	ends 143 $packer
 	aedb restore pipe --to=r 3>&- &
 	restorer=$!
-	wait_for 20 eval '[ -n "$(find . -path "./.r.archives*/1")" ]'
+	wait_for 20 eval '[ -n "$(find . -path "./.unpacked-*/.1")" ]'
 	kill -INT $restorer || true
 	kill -TERM $restorer
 	ends 143 $restorer
 	[ "$(aedb backup list --json db | jq -r .backup)" = a ]
 	[ "$(find db.backups -mindepth 1 -maxdepth 1 | sort | xargs)" = 'db.backups/LOCK db.backups/a' ]
-	[ -z "$(find . -name '.r.*')" ]
+	[ -z "$(find . -name '.unpacked-*')" ]
 	# and both are used when somebody comes
 	aedb backup full --archive=pipe db 3>&- &
 	aedb restore pipe --to=r

@@ -42,7 +42,8 @@
  * left behind by what commits supersede, and not to be noticed in its time. */
 #define WORK_A_COMMIT 32
 #define WORK_A_SLICE 512
-#define WRITES_A_TIMED 16	/* of so many writes to the log one is timed */
+/* Of so many commits of a thread, groups, and writes to the log, one is timed. */
+#define TIMED_EACH 16
 
 uint64_t db_clock_ns(void)
 {
@@ -178,14 +179,9 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 				 sync_failed_error(db) :
 				 request_execute(db, apply, r);
 
-		if (rc < 0) {
+		if (rc < 0)
 			request_fail(r, rc);
-			atomic_fetch_add(rc == AEDB_CONFLICT ?
-						 &db->counters.conflicts :
-						 &db->counters.commit_errors, 1);
-			continue;
-		}
-		if (rc > 0)
+		if (rc != 0)
 			continue;
 		group->last_seq = r->seq;
 		group->has_full |= r->txn->durability == AEDB_FULL;
@@ -199,7 +195,7 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 static int log_write(struct aedb *db) REQUIRES(db->commits.lock)
 {
 	struct counters *counters = &db->counters;
-	bool is_timed = atomic_load(&counters->wal_writes) % WRITES_A_TIMED == 0;
+	bool is_timed = atomic_load(&counters->wal_writes) % TIMED_EACH == 0;
 	uint64_t start = is_timed ? db_clock_ns() : 0;
 	int rc = wal_write_group(db->wal);
 
@@ -384,11 +380,29 @@ static void commit_lock_acquire(struct commit_queue *queue)
 	lock_acquire(&queue->lock);
 }
 
+/* 0: this one is not timed. */
+static uint64_t group_timing_start(const struct counters *counters)
+{
+	return atomic_load(&counters->commit_groups) % TIMED_EACH ?
+		       0 : db_clock_ns();
+}
+
+static void group_timing_end(struct counters *counters, uint64_t start_ns)
+{
+	if (!start_ns)
+		return;
+	counter_add(&counters->group_timed_ns, db_clock_ns() - start_ns);
+	counter_add(&counters->group_timed, 1);
+}
+
 /* Executes and writes what waits; with AEDB_FULL the group is still to be
  * synced. */
 static void group_lead(struct aedb *db, struct commit_group *group)
 {
+	uint64_t start;
+
 	commit_lock_acquire(&db->commits);
+	start = group_timing_start(&db->counters);
 	settle(db, WORK_A_COMMIT);
 	group->requests = requests_take(&db->commits);
 	group_execute(db, group);
@@ -398,6 +412,7 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 		settle(db, WORK_A_COMMIT);
 	atomic_store_explicit(&db->active_bytes, memtable_bytes(db->memtable),
 			      memory_order_relaxed);
+	group_timing_end(&db->counters, start);
 	counter_add(&db->counters.commit_groups, 1);
 	lock_release(&db->commits.lock);
 	maintenance_note(db);
@@ -463,7 +478,7 @@ static void group_finish(struct aedb *db, struct commit_group *group)
 	group_wake(group);
 }
 
-int commit_run(struct aedb_txn *txn, seq_t *ret)
+static int commit_make(struct aedb_txn *txn, seq_t *ret)
 {
 	struct aedb *db = txn->db;
 	struct commit_request request;
@@ -500,4 +515,46 @@ int commit_run(struct aedb_txn *txn, seq_t *ret)
 	    commit_wait_durable(db, request.seq) < 0)
 		return err_set(AEDB_UNKNOWN, "%s", err_message());
 	return 0;
+}
+
+/* What a commit was refused for is its own doing, or counts as an error only. */
+static void failure_count(struct counters *counters, int rc)
+{
+	atomic_fetch_add(rc == AEDB_CONFLICT ? &counters->conflicts :
+					       &counters->commit_errors, 1);
+	switch (rc) {
+	case AEDB_ASSERTION:
+		atomic_fetch_add(&counters->assertions, 1);
+		break;
+	case AEDB_ACCESS:
+		atomic_fetch_add(&counters->forbidden_commits, 1);
+		break;
+	case AEDB_INVALID:
+	case AEDB_RANGE:
+	case AEDB_TOO_LARGE:
+	case AEDB_NAME_TOO_LONG:
+	case AEDB_NOT_FOUND:
+	case AEDB_EXISTS:
+	case AEDB_NOT_EMPTY:
+	case AEDB_NOT_DIRECTORY:
+		atomic_fetch_add(&counters->invalid_commits, 1);
+		break;
+	}
+}
+
+int commit_run(struct aedb_txn *txn, seq_t *ret)
+{
+	static __thread unsigned int made;
+	struct counters *counters = &txn->db->counters;
+	uint64_t start = made++ % TIMED_EACH ? 0 : db_clock_ns();
+	int rc = commit_make(txn, ret);
+
+	if (rc < 0)
+		failure_count(counters, rc);
+	if (start) {
+		atomic_fetch_add(&counters->commit_timed_ns,
+				 db_clock_ns() - start);
+		atomic_fetch_add(&counters->commit_timed, 1);
+	}
+	return rc;
 }

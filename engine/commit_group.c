@@ -149,3 +149,30 @@ bool groups_end_sync(struct commit_queue *queue, bool may_go)
 	lock_release(&queue->pending_lock);
 	return is_ended;
 }
+
+static void pending_look(struct commit_queue *queue, struct commit_backlog *ret)
+{
+	const struct commit_group *group;
+
+	lock_acquire(&queue->pending_lock);
+	for (group = queue->pending; group; group = group->next) {
+		ret->groups++;
+		for (const struct commit_request *r = group->requests; r;
+		     r = r->next)
+			ret->group_requests++;
+	}
+	lock_release(&queue->pending_lock);
+}
+
+void commit_backlog_look(struct commit_queue *queue, struct commit_backlog *ret)
+{
+	const struct commit_request *request = atomic_load_explicit(
+		&queue->newest, memory_order_acquire);
+
+	*ret = (struct commit_backlog){ 0 };
+	for (; request; request = request->next) {
+		ret->requests++;
+		ret->bytes += request->txn->payload_bytes;
+	}
+	pending_look(queue, ret);
+}

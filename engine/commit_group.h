@@ -49,6 +49,12 @@ struct commit_group {
 	struct commit_group *next;	/* guarded by pending_lock */
 };
 
+/* What waits at one moment. */
+struct commit_backlog {
+	uint64_t requests, bytes;	/* on the stack, and of their payloads */
+	uint64_t groups, group_requests;	/* that wait for a sync */
+};
+
 /* Its message is none yet, and not cleared. */
 static inline void request_init(struct commit_request *request,
 				struct aedb_txn *txn)
@@ -66,6 +72,9 @@ void request_fail(struct commit_request *request, int rc);
 bool request_push(struct commit_queue *queue, struct commit_request *request);
 /* Takes all that wait, oldest first. */
 struct commit_request *requests_take(struct commit_queue *queue);
+/* Nothing is taken meanwhile; what comes need not be in it. */
+void commit_backlog_look(struct commit_queue *queue, struct commit_backlog *ret)
+	REQUIRES(queue->lock);
 /* Returns when the request is REQUEST_DONE or REQUEST_SYNCS. */
 void request_wait(struct commit_request *request);
 void request_wake(struct commit_request *request, enum request_state state);

@@ -287,6 +287,7 @@ static int log_start(struct aedb *db, struct wal_reader *reader)
 
 static int db_recover(struct aedb *db)
 {
+	uint64_t start = db_clock_ns();
 	struct wal_reader *reader;
 	int rc = values_start(db);
 
@@ -296,6 +297,7 @@ static int db_recover(struct aedb *db)
 		rc = recover_run(db, &reader);
 	if (rc < 0)
 		return rc;
+	db->counters.recovery_ns = db_clock_ns() - start;
 	rc = snapshots_check(db);
 	db->log_file = wal_reader_newest(reader);
 	if (db->commits.last_time_us < snapshots_newest_time_us(db))
@@ -419,6 +421,7 @@ static int db_serve(struct aedb *db)
 	atomic_store(&db->commits.written_seq, seq);
 	atomic_store(&db->syncer.durable_seq, seq);
 	db->commits.settled_seq = seq;
+	db->counters.recovered_seq = seq;
 	snapshot_history_start(db);
 	values_set_least_bytes(db->values, db->room.value_file_bytes);
 	staged_set_max(values_staged(db->values), db->budget.staged_bytes);

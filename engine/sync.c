@@ -54,6 +54,7 @@ static int cycle_run(struct aedb *db) REQUIRES(db->syncer.lock)
 		return rc;
 	}
 	atomic_fetch_add(&db->counters.wal_sync_ns, db_clock_ns() - start);
+	counter_add(&db->counters.sync_cycles, 1);
 	commit_publish_durable(db, seq);
 	return 0;
 }
@@ -206,11 +207,25 @@ aedb_seq_t aedb_durable_seq(const struct aedb *db)
 				    memory_order_acquire);
 }
 
+static void wait_note(struct counters *counters, uint64_t start_ns)
+{
+	atomic_fetch_add(&counters->durable_wait_ns, db_clock_ns() - start_ns);
+	atomic_fetch_add(&counters->durable_waits, 1);
+}
+
 int aedb_wait_durable(struct aedb *db, aedb_seq_t seq)
 {
+	uint64_t start;
+	int rc;
+
 	if (seq > db_visible(db))
 		return err_set(AEDB_RANGE,
 			       "number %llu is ahead of the newest commit",
 			       (unsigned long long)seq);
-	return db->wal ? commit_wait_durable(db, seq) : 0;
+	if (!db->wal || aedb_durable_seq(db) >= seq)
+		return 0;
+	start = db_clock_ns();
+	rc = commit_wait_durable(db, seq);
+	wait_note(&db->counters, start);
+	return rc;
 }

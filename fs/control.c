@@ -203,10 +203,8 @@ void control_note_nodes(struct control *control, int more, size_t bytes)
 static void figures_print(struct control *control, FILE *out)
 {
 	uint64_t nodes, node_bytes;
-	struct aedb_stats stats;
 
-	aedb_stats(control->config.db, &stats);
-	metrics_print(&stats, out);
+	metrics_print(control->config.db, out);
 	forest_count(control->config.forest, &nodes, &node_bytes);
 	nodes += atomic_load(&control->nodes);
 	node_bytes += atomic_load(&control->node_bytes);

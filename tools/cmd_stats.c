@@ -164,14 +164,39 @@ static int add_levels(json_t *object, const struct aedb_stats *s)
 	return output_json_result(rc);
 }
 
-static int print_json(const struct aedb_stats *s)
+/* Whole numbers are printed as such. */
+static json_t *metric_json(const struct aedb_metric *metric)
 {
+	return metric->kind == AEDB_QUOTIENT ?
+		       json_real(metric->value) :
+		       json_integer((json_int_t)metric->value);
+}
+
+static int add_metrics(json_t *object, const struct metrics *all)
+{
+	json_t *metrics = json_object();
+	int rc = metrics ? 0 : -1;
+
+	for (size_t i = 0; i < all->n && rc == 0; i++)
+		rc = json_object_set_new(metrics, all->named[i].name,
+					 metric_json(&all->named[i]));
+	if (rc == 0)
+		rc = json_object_set(object, "metrics", metrics);
+	json_decref(metrics);
+	return output_json_result(rc);
+}
+
+static int print_json(const struct metrics *all)
+{
+	const struct aedb_stats *s = &all->stats;
 	struct quotients q = quotients_of(s);
 	json_t *object = json_object();
 	int rc = add_numbers(object, s);
 
 	if (rc == 0)
 		rc = add_levels(object, s);
+	if (rc == 0)
+		rc = add_metrics(object, all);
 	if (rc == 0)
 		rc = add_quotient(object, "space_amplification", q.space);
 	if (rc == 0)
@@ -185,18 +210,18 @@ static int print_json(const struct aedb_stats *s)
 	return output_json_line(object);
 }
 
-static int stats_closed(const char *path, struct aedb_stats *ret)
+static int stats_closed(const char *path, struct metrics *ret)
 {
 	struct target target;
 	int rc = target_open(path, TARGET_INSPECT, &target);
 
 	if (rc < 0)
 		return rc;
-	aedb_stats(target.db, ret);
+	metrics_take(target.db, ret);
 	return target_close(&target, 0);
 }
 
-static int stats_mounted(const char *path, struct aedb_stats *ret)
+static int stats_mounted(const char *path, struct metrics *ret)
 {
 	struct mount_control control;
 	FILE *in;
@@ -219,15 +244,15 @@ static int stats_mounted(const char *path, struct aedb_stats *ret)
 int cmd_stats(int argc, char **argv)
 {
 	static const struct option options[] = { COMMAND_DATABASE_OPTIONS };
-	struct aedb_stats stats;
+	struct metrics all;
 	int rc = command_one_argument(argc, argv, options);
 
 	if (rc == 0)
 		rc = target_is_mounted(argv[optind]);
 	if (rc >= 0)
-		rc = rc ? stats_mounted(argv[optind], &stats) :
-			  stats_closed(argv[optind], &stats);
+		rc = rc ? stats_mounted(argv[optind], &all) :
+			  stats_closed(argv[optind], &all);
 	if (rc < 0)
 		return rc;
-	return output_is_json() ? print_json(&stats) : print_text(&stats);
+	return output_is_json() ? print_json(&all) : print_text(&all.stats);
 }

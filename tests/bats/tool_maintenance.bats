@@ -76,6 +76,9 @@ reads_well() {
 		.space_amplification >= 1 and .value_live_bytes > 320000 and
 		(.levels | length) == 7 and .levels[0].segments == 1 and
 		.wal_disk_bytes > 0 and .memory_bytes > 0' json
+	jq -e '.metrics.visible_head_seq == .visible_seq and
+		.metrics.startup_recovered_seq == .visible_seq and
+		.metrics.estimated_memory_bytes > 0' json
 }
 
 @test "verify finds nothing in a whole database, at every stage of its life" {
@@ -191,7 +194,8 @@ damage() {
 	aedb stats "$MNT" | grep -qx 'keys  *4'
 	aedb stats --json "$MNT" | jq -e --argjson seq "$newest" \
 		'.visible_seq == $seq and .checkpoint_seq == $seq and .segments == 1 and
-		(.levels | map(.segments) | add) == 1'
+		(.levels | map(.segments) | add) == 1 and .metrics.current_seq == $seq and
+		.metrics.commits_total > 0 and .metrics.avg_wal_append_micros > 0'
 	aedb status --json "$MNT" |
 		jq -e '.commands | map(.state) == ["done", "done", "done", "done"]'
 	mkdir "$DIR/part"

@@ -1,11 +1,17 @@
-/* Figures as Prometheus's text. */
+/*
+ * Figures as Prometheus's text: those of aedb_stats that are of use under names
+ * that follow Prometheus's habits, then those of aedb_metrics that have no such
+ * name, under theirs.
+ */
 #include "metrics.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LINE_BYTES 256
+#define QUOTIENT_DIGITS 4
 
 struct metric {
 	const char *name;
@@ -123,7 +129,27 @@ static void levels_print(const char *name, const char *help,
 			(unsigned long long)levels[i]);
 }
 
-void metrics_print(const struct aedb_stats *stats, FILE *out)
+static bool is_printed(const char *name)
+{
+	for (size_t i = 0; i < METRICS_COUNT; i++)
+		if (strcmp(metrics[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void named_print(const struct aedb_metric *metric, FILE *out)
+{
+	bool is_counter = metric->kind == AEDB_COUNTER;
+
+	head_print(&(struct metric){ metric->name,
+				     is_counter ? "counter" : "gauge",
+				     metric->help, 0 }, out);
+	fprintf(out, "aedb_%s %.*f\n", metric->name,
+		metric->kind == AEDB_QUOTIENT ? QUOTIENT_DIGITS : 0,
+		metric->value);
+}
+
+static void stats_print(const struct aedb_stats *stats, FILE *out)
 {
 	for (size_t i = 0; i < METRICS_COUNT; i++)
 		number_print(&metrics[i],
@@ -137,6 +163,28 @@ void metrics_print(const struct aedb_stats *stats, FILE *out)
 		     stats->level_segments, out);
 	levels_print(LEVEL_BYTES, "Bytes of a level's segments.",
 		     stats->level_bytes, out);
+}
+
+void metrics_print(const struct aedb *db, FILE *out)
+{
+	struct aedb_metric named[AEDB_METRICS_MAX];
+	size_t n = aedb_metrics(db, named);
+	struct aedb_stats stats;
+
+	aedb_stats(db, &stats);
+	stats_print(&stats, out);
+	for (size_t i = 0; i < n; i++)
+		if (!is_printed(named[i].name))
+			named_print(&named[i], out);
+}
+
+void metrics_take(const struct aedb *db, struct metrics *ret)
+{
+	if (db)
+		aedb_stats(db, &ret->stats);
+	else
+		memset(&ret->stats, 0, sizeof(ret->stats));
+	ret->n = aedb_metrics(db, ret->named);
 }
 
 void metrics_print_gauge(const char *name, const char *help, uint64_t n,
@@ -158,29 +206,38 @@ static void level_parse(const char *line, const char *name, uint64_t *levels)
 		levels[level] = value;
 }
 
-static void line_parse(const char *line, struct aedb_stats *stats)
+/* What stands behind a name; NULL: it is another's line. */
+static const char *value_find(const char *line, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(line, name, n) == 0 && line[n] == ' ' ? line + n : NULL;
+}
+
+static void line_parse(const char *line, struct metrics *ret)
 {
 	static const char prefix[] = "aedb_";
-	size_t n;
+	const char *value;
 
 	if (strncmp(line, prefix, sizeof(prefix) - 1) != 0)
 		return;
 	line += sizeof(prefix) - 1;
-	level_parse(line, LEVEL_SEGMENTS, stats->level_segments);
-	level_parse(line, LEVEL_BYTES, stats->level_bytes);
-	for (size_t i = 0; i < METRICS_COUNT; i++) {
-		n = strlen(metrics[i].name);
-		if (strncmp(line, metrics[i].name, n) == 0 && line[n] == ' ')
-			*(uint64_t *)((char *)stats + metrics[i].offset) =
-				strtoull(line + n, NULL, 10);
-	}
+	level_parse(line, LEVEL_SEGMENTS, ret->stats.level_segments);
+	level_parse(line, LEVEL_BYTES, ret->stats.level_bytes);
+	for (size_t i = 0; i < METRICS_COUNT; i++)
+		if ((value = value_find(line, metrics[i].name)))
+			*(uint64_t *)((char *)&ret->stats + metrics[i].offset) =
+				strtoull(value, NULL, 10);
+	for (size_t i = 0; i < ret->n; i++)
+		if ((value = value_find(line, ret->named[i].name)))
+			ret->named[i].value = strtod(value, NULL);
 }
 
-void metrics_parse(FILE *in, struct aedb_stats *ret)
+void metrics_parse(FILE *in, struct metrics *ret)
 {
 	char line[LINE_BYTES];
 
-	memset(ret, 0, sizeof(*ret));
+	metrics_take(NULL, ret);
 	while (fgets(line, sizeof(line), in))
 		line_parse(line, ret);
 }

@@ -9,13 +9,22 @@
 
 #include <stdio.h>
 
-#include "aedb.h"
+#include "aedb_metrics.h"
 
-void metrics_print(const struct aedb_stats *stats, FILE *out);
+/* All figures. */
+struct metrics {
+	struct aedb_stats stats;
+	struct aedb_metric named[AEDB_METRICS_MAX];
+	size_t n;
+};
+
+void metrics_print(const struct aedb *db, FILE *out);
+/* Without a database all are 0. */
+void metrics_take(const struct aedb *db, struct metrics *ret);
 /* One more, which can go up and down, of a name that the others do not have. */
 void metrics_print_gauge(const char *name, const char *help, uint64_t n,
 			 FILE *out);
 /* Reads to the end; what is not there is 0, and other figures are passed over. */
-void metrics_parse(FILE *in, struct aedb_stats *ret);
+void metrics_parse(FILE *in, struct metrics *ret);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "model_step.h"
 
+#include "aedb_kv.h"
 #include "txn.h"
 #include "unit/check.h"
 
@@ -10,6 +11,7 @@
 #define LARGE_BYTES_MAX 180000
 #define GAP_BYTES_MAX 400000
 #define CHANGES_MAX 3		/* to a value being written, before it is put */
+#define MANY_MAX 6		/* puts that are one call */
 
 /* Half of them can be compressed. */
 static struct model_value value_random(struct model *model)
@@ -346,13 +348,53 @@ static void call_put(struct step *step, size_t space, size_t key)
 					   k->n, value.bytes, value.n));
 }
 
+/* Now and then with another version than the key has. */
+static void call_swap(struct step *step, size_t space, size_t key)
+{
+	struct model_entry *entry = step_entry(step, space, key);
+	struct model_value value = value_random(step->model);
+	aedb_seq_t version = entry->version + (below(4) == 0);
+	struct aedb_put put = put_of(step, key);
+
+	if (entry->is_there && !entry->version) {
+		call_put(step, space, key);
+		return;
+	}
+	put.value = value.bytes;
+	put.value_bytes = value.n;
+	if (version != entry->version)
+		step->want = AEDB_ASSERTION;
+	else
+		entry_put(entry, value);
+	step_note_operation(step, aedb_compare_and_swap(step_scope(step, space),
+							&put, version, NULL));
+}
+
+static void call_put_many(struct step *step, size_t space, size_t key)
+{
+	struct aedb_put puts[MANY_MAX];
+	size_t n = 1 + below(MANY_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct model_value value = value_random(step->model);
+
+		puts[i] = put_of(step, key);
+		puts[i].value = value.bytes;
+		puts[i].value_bytes = value.n;
+		entry_put(step_entry(step, space, key), value);
+		key = key_random(step, space);
+	}
+	step_note_operation(step, aedb_put_many(step_scope(step, space), puts, n,
+						NULL));
+}
+
 void step_key_call(struct step *step)
 {
 	static void (*const calls[])(struct step *, size_t, size_t) = {
-		call_put, call_put, call_put, op_delete, op_move,
+		call_put, call_put, op_delete, op_move, call_swap, call_put_many,
 	};
 	size_t space = step_random_space(step);
 
 	if (space < MODEL_SPACES)
-		calls[below(5)](step, space, key_random(step, space));
+		calls[below(6)](step, space, key_random(step, space));
 }

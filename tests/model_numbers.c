@@ -24,32 +24,63 @@ static void number_store(uint64_t v, uint8_t *ret)
 		ret[i] = (uint8_t)v;
 }
 
-/* What a result beyond the bounds comes to: 1 it is written, 0 nothing is, or an
- * error. */
-static int beyond(enum aedb_if_beyond what, uint64_t bound, uint64_t *ret)
+/* A number of the kind, wide enough for any sum of two. */
+static __int128 wide(const struct aedb_compute *c, uint64_t bits)
 {
-	*ret = bound;
-	return what == AEDB_BEYOND_FAILS ? AEDB_RANGE : what == AEDB_BEYOND_STOPS;
+	return c->number == AEDB_I64 ? (__int128)(int64_t)bits : (__int128)bits;
 }
 
-static int expect_number(const struct aedb_compute *c, bool is_there,
-			 uint64_t now, uint64_t *ret)
+/* Of what a result may be. */
+static void bounds(const struct aedb_compute *c, __int128 *ret_min,
+		   __int128 *ret_max)
 {
-	uint64_t x = number_load(c->operand);
+	bool is_signed = c->number == AEDB_I64;
 
-	*ret = x;
-	if (c->how == AEDB_ADD) {
-		*ret = now + x;
-		return now + x < x ? beyond(c->above, UINT64_MAX, ret) : 1;
+	*ret_min = is_signed ? INT64_MIN : 0;
+	*ret_max = is_signed ? (__int128)INT64_MAX : (__int128)UINT64_MAX;
+	if (c->min)
+		*ret_min = wide(c, number_load(c->min));
+	if (c->max)
+		*ret_max = wide(c, number_load(c->max));
+}
+
+static __int128 combine(const struct aedb_compute *c, bool is_there,
+			__int128 now, __int128 x)
+{
+	switch (c->how) {
+	case AEDB_ADD:
+		return now + x;
+	case AEDB_SUBTRACT:
+		return now - x;
+	case AEDB_MIN:
+		return is_there && now < x ? now : x;
+	case AEDB_MAX:
+		return is_there && now > x ? now : x;
+	case AEDB_SET:
+		break;
 	}
-	if (c->how == AEDB_SUBTRACT) {
-		*ret = now - x;
-		return x > now ? beyond(c->below, 0, ret) : 1;
+	return x;
+}
+
+/* What the key gets: 1, 0 nothing, or an error. */
+static int expect_number(const struct aedb_compute *c, bool is_there,
+			 uint64_t bits, uint64_t *ret)
+{
+	__int128 now = wide(c, bits), min, max;
+	__int128 result = combine(c, is_there, now,
+				  wide(c, number_load(c->operand)));
+	bool is_chosen = c->how == AEDB_MIN || c->how == AEDB_MAX;
+	enum aedb_if_beyond beyond;
+
+	bounds(c, &min, &max);
+	if (result < min || result > max) {
+		beyond = result < min ? c->below : c->above;
+		if (beyond != AEDB_BEYOND_STOPS)
+			return beyond == AEDB_BEYOND_FAILS ? AEDB_RANGE : 0;
+		result = result < min ? min : max;
 	}
-	if (c->how == AEDB_SET || !is_there)
-		return 1;
-	*ret = (c->how == AEDB_MIN) == (now < x) ? now : x;
-	return *ret != now;
+	*ret = (uint64_t)result;
+	return !(is_chosen && is_there && result == now);
 }
 
 /* As expect_number, of a key with whatever value. */
@@ -80,13 +111,17 @@ void step_compute(struct step *step, size_t space, size_t key)
 {
 	static const uint64_t operands[] = { 0, 1, 7, UINT64_MAX,
 					     UINT64_MAX / 2 };
+	static const uint8_t low[NUMBER_BYTES] = { 0 };
+	static const uint8_t high[NUMBER_BYTES] = { [6] = 3 };
 	const struct model_key *k = &step->model->keys[key];
 	struct model_entry *entry = step_entry(step, space, key);
 	uint8_t operand[NUMBER_BYTES];
 	struct aedb_compute c = {
-		.key = k->bytes, .key_bytes = k->n, .number = AEDB_U64,
+		.key = k->bytes, .key_bytes = k->n,
+		.number = dice(2) ? AEDB_U64 : AEDB_I64,
 		.how = dice(5), .missing = dice(2), .above = dice(3),
 		.below = dice(3), .operand = operand,
+		.min = dice(4) ? NULL : low, .max = dice(4) ? NULL : high,
 	};
 	uint64_t v;
 	int rc;

@@ -63,6 +63,7 @@ static int batch_init(struct aedb_batch *batch, struct aedb *db)
 	if (rc < 0)
 		return rc;
 	batch->db = db;
+	batch->number = atomic_fetch_add(&db->cursors.batches, 1) + 1;
 	batch->view = (struct aedb_snapshot){
 		.db = db, .seq = base, .time_ns = AEDB_MTIME_NONE,
 		.batch = batch };

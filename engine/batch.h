@@ -40,6 +40,7 @@ struct batch_text {
 
 struct aedb_batch {
 	struct aedb *db;
+	uint64_t number;	/* of all batches since the database was opened */
 	struct aedb_snapshot view;	/* its number: the newest of the batch */
 	struct branch branch;
 	struct catalog catalog;

@@ -5,10 +5,10 @@
  * (names -> scopes), apply.c (operations -> versions), conflict.c (read sets),
  * commit.c and commit_group.c (queue -> log), sync.c (log -> disk), checkpoint.c
  * and flush.c (memory -> segments), storage.c (segments -> levels and manifest),
- * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c and
- * scan.c (keys -> values), value_api.c (values in parts), txn.c and single.c
- * (calls -> operations), branch.c and batch*.c (batches), feed.c (log ->
- * changes), scope.c (handles), stats.c, recover.c and open.c.
+ * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c,
+ * scan.c and listing.c (keys -> values), value_api.c (values in parts), txn.c
+ * and single.c (calls -> operations), branch.c and batch*.c (batches), feed.c
+ * (log -> changes), scope.c (handles), stats.c, recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H
@@ -38,6 +38,7 @@ struct aedb {
 	bool is_until;		/* there was more in the log */
 	uint8_t hmac_key[64];		/* these two are constant after open */
 	uint8_t cursor_key[CURSOR_KEY_BYTES];
+	struct db_cursors cursors;
 	struct vfs *vfs;		/* these are constant after open, too */
 	struct vfs_file *lock_file;
 	struct manifest *manifest;
@@ -66,8 +67,7 @@ struct aedb {
 	_Atomic uint64_t dead_bytes;	/* atomic: of them, kept for memory's sake, */
 	_Atomic uint64_t dead_bytes_max;	/* atomic: and how many may be */
 	_Atomic bool has_once;	/* atomic: there may be records of once.h */
-	_Atomic uint64_t buried_bytes;	/* atomic: of values that commits since the
-					 * last checkpoint replaced or deleted */
+	_Atomic uint64_t buried_bytes;	/* atomic: of values superseded since a checkpoint */
 	_Atomic uint64_t memtables_made;	/* atomic: under commits.lock */
 	_Atomic seq_t memtable_first_seq;	/* atomic: the active one holds none
 					 * up to it; under commits.lock */

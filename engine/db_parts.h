@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "apply.h"
+#include "db_cursors.h"
 #include "history.h"
 #include "lock.h"
 #include "types.h"

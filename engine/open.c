@@ -20,6 +20,7 @@
 #include "compaction.h"
 #include "err.h"
 #include "leftovers.h"
+#include "listing_cursor.h"
 #include "maintenance.h"
 #include "mem_settle.h"
 #include "open_options.h"
@@ -396,6 +397,8 @@ static int db_init(struct aedb *db, const struct aedb_options *options)
 	commits_init(db);
 	rc = cursor_key_init(db->cursor_key, db->options.hmac_key,
 			     db->options.hmac_key_bytes);
+	if (rc == 0)
+		rc = listing_cursors_init(db);
 	if (rc == 0)
 		rc = epoch_open(&db->epoch);
 	if (rc < 0)

@@ -152,7 +152,7 @@ static int files_take(struct restore *r)
 		rc = file_take(r, &r->files.at[i]);
 	for (size_t i = 0; i < r->files.n && rc == 0; i++)
 		if (is_of_database(r->files.at[i].file))
-			rc = vfs_sync_path(r->to, r->files.at[i].file->path);
+			rc = vfs_sync_path(r->stage.to, r->files.at[i].file->path);
 	for (size_t i = 0; i < 3 && rc == 0; i++)
 		rc = vfs_sync_dir(r->stage.to, directories[i]);
 	return rc;

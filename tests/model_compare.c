@@ -2,6 +2,7 @@
  * Comparing a state of the model with a database: by key, by scans, by readers,
  * name by name. After an error of the disk what is left is compared all the same.
  */
+#include "aedb_listing.h"
 #include "model.h"
 
 #include "unit/check.h"
@@ -157,6 +158,59 @@ static int scan_compare(struct model *model, const struct model_entry *entries,
 	return 0;
 }
 
+/* The entries of one listing, from the i-th key on; returns the next one. */
+static size_t listing_compare(struct model *model,
+			      const struct model_entry *entries, size_t i,
+			      const struct aedb_listing *listing, bool with_values)
+{
+	CHECK(!listing->is_truncated == !listing->cursor);
+	for (size_t k = 0; k < listing->n; k++) {
+		const struct aedb_entry *got = &listing->entries[k];
+
+		i = next_there(entries, i, AEDB_FORWARD);
+		CHECK(i < MODEL_KEYS);
+		key_compare(&model->keys[i], got);
+		attributes_compare(&entries[i], got);
+		if (with_values)
+			CHECK_MEM(got->value, entries[i].value.bytes,
+				  got->value_bytes);
+		i++;
+	}
+	CHECK_EQ(listing->is_truncated,
+		 next_there(entries, i, AEDB_FORWARD) < MODEL_KEYS);
+	return i;
+}
+
+/* All keys in parts of some size, each going on where the one before ended. */
+static int listings_compare(struct model *model,
+			    const struct model_entry *entries,
+			    struct aedb_scope *scope,
+			    const struct aedb_snapshot *snapshot)
+{
+	struct aedb_listing_query query = {
+		.entries_max = (uint32_t)(1 + model_random_below(MODEL_KEYS)),
+		.with_values = model_random_below(2),
+	};
+	uint8_t cursor[AEDB_CURSOR_BYTES_MAX];
+	struct aedb_listing *listing;
+	size_t i = 0;
+	int rc;
+
+	do {
+		rc = aedb_listing_open(scope, snapshot, &query, &listing);
+		if (model_checked(model, rc) < 0)
+			return rc;
+		i = listing_compare(model, entries, i, listing,
+				    query.with_values);
+		query.cursor_bytes = listing->cursor_bytes;
+		if (listing->cursor)
+			query.cursor = memcpy(cursor, listing->cursor,
+					      listing->cursor_bytes);
+		aedb_listing_close(listing);
+	} while (query.cursor_bytes);
+	return 0;
+}
+
 static int space_compare(struct model *model, const struct model_entry *entries,
 			 struct aedb_scope *scope,
 			 const struct aedb_snapshot *snapshot)
@@ -164,6 +218,8 @@ static int space_compare(struct model *model, const struct model_entry *entries,
 	int rc = scan_compare(model, entries, scope, snapshot,
 			      model_random_below(2) ? AEDB_FORWARD :
 						      AEDB_BACKWARD);
+
+	rc = first_of(rc, listings_compare(model, entries, scope, snapshot));
 
 	for (size_t i = 0; i < MODEL_KEYS; i++)
 		rc = first_of(rc, model_compare_key(model, &entries[i], i,

@@ -151,6 +151,10 @@ struct aedb_options {
 	const void *hmac_key;		/* signs the manifest; NULL: unsigned */
 	size_t hmac_key_bytes;		/* 16..64; copied by aedb_open. 0 without */
 	bool must_have_key;		/* AEDB_INVALID without hmac_key */
+	bool is_secure;			/* projects, scopes, keys, transactions,
+					 * batches and the feed are there for
+					 * callers only: aedb_access.h. AEDB_ACCESS
+					 * without one. Wants hmac_key */
 };
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited

@@ -13,6 +13,8 @@
  */
 #include <string.h>
 
+#include "access_apply.h"
+#include "access_key.h"
 #include "apply_inner.h"
 #include "db.h"
 #include "err.h"
@@ -304,8 +306,16 @@ static int apply_object(struct apply *apply, const struct op *op)
 				  !(op->flags & OP_IS_THERE));
 }
 
+/* Of a caller's transaction what it does with places is decided here. */
 static int apply_op(struct apply *apply, const struct op *op)
 {
+	int rc = apply->caller.n ? access_apply_check(apply, op) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (op->key.tree == CATALOG_NAMES &&
+	    access_key_is_record((struct op_bytes){ op->key.at, op->key.n }))
+		access_apply_note(apply);
 	switch ((enum op_kind)op->kind) {
 	case OP_PUT:
 		return apply_put(apply, op);

@@ -33,6 +33,8 @@ struct undo {
 struct apply {
 	struct aedb *db;		/* these two are constant */
 	struct catalog *catalog;	/* of what it changes */
+	struct op_bytes caller;	/* borrowed: of the payload; set before. None: it may
+				 * do everything */
 	uint64_t time_us;
 	seq_t first_seq;	/* of the payload's first operation */
 	seq_t seq;		/* of the operation being executed */

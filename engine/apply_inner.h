@@ -64,7 +64,12 @@ int apply_newest(struct space *space, const void *key, size_t key_bytes,
  * payload. */
 int apply_version(struct apply *apply, struct space *space,
 		  struct entry *entry, int live);
-/* The same of one whose value the operation does not list: the files it lies in
+/* The same of a key in a buffer that will not last: the note takes the memtable's
+ * copy. */
+int apply_version_copied(struct apply *apply, struct space *space,
+			 const struct op_key *key, struct entry *entry,
+			 int live);
+/* As apply_version, of one whose value the operation does not list: the files it lies in
  * stay until this version, too, is in segments. */
 int apply_version_over(struct apply *apply, struct space *space,
 		       struct entry *entry, int live);

@@ -3,34 +3,19 @@
  */
 #include <string.h>
 
+#include "access_apply.h"
 #include "apply_inner.h"
 #include "db.h"
 #include "err.h"
 #include "space_walk.h"
 #include "superseded.h"
 
-/* As version_add, for a key of the catalog in a buffer that will not last: the
- * note takes the memtable's copy. */
-static int catalog_version_add(struct apply *apply, struct space *space,
-			       const void *key, size_t n, struct entry *entry)
-{
-	struct entry added;
-	int rc;
-
-	entry->key = key;
-	entry->key_bytes = (uint32_t)n;
-	rc = apply_version(apply, space, entry, 0);
-	if (rc == 0 && mem_get(atomic_load(&space->tree), key, n, SEQ_MAX,
-			       &added, NULL))
-		apply->undos[apply->n_undos - 1].key = added.key;
-	return rc;
-}
-
 static int place_version_add(struct apply *apply, const struct catalog_key *key,
 			     struct entry *entry)
 {
-	return catalog_version_add(apply, &apply->catalog->names, key->bytes,
-				   key->n, entry);
+	return apply_version_copied(apply, &apply->catalog->names,
+				    &(struct op_key){ CATALOG_NAMES, key->bytes,
+						      key->n }, entry, 0);
 }
 
 static const char *kind_of(const struct op_place *place)
@@ -203,8 +188,9 @@ static int scope_drop(struct apply *apply, struct scope_state *state)
 	atomic_fetch_sub(&apply->db->keys, apply_scope_keys(state));
 	atomic_store(&apply->catalog->wants_reap, true);
 	catalog_number_key(state->id, key);
-	return catalog_version_add(apply, &apply->catalog->drops, key,
-				   sizeof(key), &mark);
+	return apply_version_copied(apply, &apply->catalog->drops,
+				    &(struct op_key){ CATALOG_DROPS, key,
+						      sizeof(key) }, &mark, 0);
 }
 
 static int scope_check_drop(struct apply *apply, const struct op *op,
@@ -284,7 +270,19 @@ int apply_drop(struct apply *apply, const struct op *op)
 	superseded_note(apply, &entry);
 	rc = op->place.scope.n ? state_drop(apply, op, entry.id) :
 				 project_check_drop(apply, op, entry.id);
+	if (rc == 0)
+		rc = access_apply_drop(apply, entry.id);
 	return rc < 0 ? rc : name_remove(apply, &key);
+}
+
+static bool is_to_other_project(const struct catalog_key *from,
+				const struct catalog_key *to)
+{
+	uint64_t old = 0, now = 0;
+
+	catalog_key_level((struct op_bytes){ from->bytes, from->n }, &old);
+	catalog_key_level((struct op_bytes){ to->bytes, to->n }, &now);
+	return old != now;
 }
 
 int apply_rename(struct apply *apply, const struct op *op)
@@ -300,6 +298,8 @@ int apply_rename(struct apply *apply, const struct op *op)
 	superseded_note(apply, &entry);
 	apply_mtime_keep(apply, &entry);
 	rc = place_version_add(apply, &to, &entry);
+	if (is_to_other_project(&from, &to))
+		access_apply_note(apply);
 	return rc < 0 ? rc : name_remove(apply, &from);
 }
 

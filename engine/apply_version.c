@@ -120,6 +120,21 @@ int apply_version(struct apply *apply, struct space *space,
 	return 0;
 }
 
+int apply_version_copied(struct apply *apply, struct space *space,
+			 const struct op_key *key, struct entry *entry, int live)
+{
+	struct entry added;
+	int rc;
+
+	entry->key = key->at;
+	entry->key_bytes = (uint32_t)key->n;
+	rc = apply_version(apply, space, entry, live);
+	if (rc == 0 && mem_get(atomic_load(&space->tree), key->at, key->n,
+			       SEQ_MAX, &added, NULL))
+		apply->undos[apply->n_undos - 1].key = added.key;
+	return rc;
+}
+
 int apply_version_over(struct apply *apply, struct space *space,
 		       struct entry *entry, int live)
 {

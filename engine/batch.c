@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access.h"
 #include "batch.h"
 #include "batch_conflict.h"
 #include "batch_merge.h"
@@ -79,7 +80,7 @@ static int batch_init(struct aedb_batch *batch, struct aedb *db)
 	return 0;
 }
 
-int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret)
+int batch_new(struct aedb *db, struct aedb_batch **ret)
 {
 	struct aedb_batch *batch;
 	int rc;
@@ -98,6 +99,27 @@ int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret)
 		return rc;
 	}
 	*ret = batch;
+	return 0;
+}
+
+int aedb_batch_begin(struct aedb *db, struct aedb_batch **ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : batch_new(db, ret);
+}
+
+int aedb_batch_set_owner(struct aedb_batch *batch, const void *owner,
+			 size_t owner_bytes)
+{
+	int rc = access_id_check(owner, owner_bytes);
+
+	if (rc == 0 && batch->caller)
+		rc = err_set(AEDB_INVALID, "the batch is somebody's");
+	if (rc < 0)
+		return rc;
+	memcpy(batch->owner_bytes, owner, owner_bytes);
+	batch->owner = (struct op_bytes){ batch->owner_bytes, owner_bytes };
 	return 0;
 }
 
@@ -150,11 +172,13 @@ const struct aedb_snapshot *aedb_batch_view(const struct aedb_batch *batch)
 int aedb_txn_begin_in(struct aedb_batch *batch, struct aedb_txn **ret)
 {
 	struct aedb_txn *txn;
-	int rc = aedb_txn_begin(batch->db, &txn);
+	int rc = txn_new(batch->db, &txn);
 
 	if (rc < 0)
 		return rc;
 	txn->batch = batch;
+	txn->caller = batch->caller;
+	txn->access_stamp = ACCESS_NO_STAMP;
 	txn->base = batch->view.seq;
 	*ret = txn;
 	return 0;

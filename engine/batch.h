@@ -8,6 +8,7 @@
 #ifndef BATCH_H
 #define BATCH_H
 
+#include "aedb_access.h"
 #include "branch.h"
 #include "db.h"
 #include "snapshot.h"
@@ -41,6 +42,10 @@ struct batch_text {
 struct aedb_batch {
 	struct aedb *db;
 	uint64_t number;	/* of all batches since the database was opened */
+	struct aedb_caller *caller;	/* whose it is; NULL: it may do everything */
+	/* who owns the projects and scopes it makes; n 0: nobody */
+	struct op_bytes owner;
+	uint8_t owner_bytes[AEDB_CALLER_BYTES_MAX];
 	struct aedb_snapshot view;	/* its number: the newest of the batch */
 	struct branch branch;
 	struct catalog catalog;
@@ -62,6 +67,8 @@ struct aedb_batch {
 	struct batch_text text;	/* of the conflict given last */
 };
 
+/* As aedb_batch_begin, for whomever. */
+int batch_new(struct aedb *db, struct aedb_batch **ret);
 /* Executes a transaction in its batch; *ret is the number of its last operation.
  * On failure nothing was done. */
 int batch_apply(struct aedb_txn *txn, seq_t *ret);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch_conflict.h"
 #include "batch_merge.h"
 #include "batch_names.h"
@@ -266,6 +267,8 @@ static int build_init(struct build *build, struct aedb_batch *batch)
 	batch_settled_sort(batch);
 	txn_init(&build->txn, batch->db);
 	build->txn.whole = batch;
+	build->txn.caller = batch->caller;
+	build->txn.access_stamp = ACCESS_NO_STAMP;
 	if (atomic_load(&batch->catalog.names.tree))
 		rc = names_make(batch);
 	if (rc == 0)
@@ -401,6 +404,9 @@ static int point_expect(struct aedb_batch *batch, struct aedb_scope *scope,
 {
 	int rc = txn_key_check(batch->db, scope, expect->from_bytes);
 
+	if (rc == 0)
+		rc = aedb_scope_may(scope, AEDB_KV_READ, key,
+				    expect->from_bytes);
 	return rc < 0 ? rc : expect_copy(batch, scope, expect, key, NULL);
 }
 
@@ -434,7 +440,9 @@ int aedb_batch_expect_range(struct aedb_batch *batch, struct aedb_scope *scope,
 		return rc;
 	expect.from_bytes = bounds.from_bytes;
 	expect.to_bytes = bounds.to_bytes;
-	rc = expect_copy(batch, scope, &expect, bounds.from, bounds.to);
+	rc = access_check_range(scope, &bounds);
+	if (rc == 0)
+		rc = expect_copy(batch, scope, &expect, bounds.from, bounds.to);
 	range_bounds_release(&bounds);
 	return rc;
 }

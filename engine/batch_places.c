@@ -18,6 +18,7 @@
 #include "batch_places.h"
 #include "batch_settle.h"
 #include "err.h"
+#include "txn_grant.h"
 
 #define TEMPORARY_BYTES 24
 
@@ -162,6 +163,8 @@ static int create_add(struct placing *p, size_t i)
 		op.attr = (struct op_bytes){ own.attr, own.attr_bytes };
 	}
 	rc = txn_add(p->txn, &op);
+	if (rc == 0 && p->batch->owner.n)
+		rc = txn_grant_own(p->txn, name->id, p->batch->owner);
 	if (rc == 0)
 		p->now[i] = now;
 	return rc;

@@ -35,6 +35,8 @@
 #include "snapshot_history.h"
 #include "storage.h"
 #include "sync.h"
+#include "txn_access.h"
+#include "txn_grant.h"
 
 /* Syncs one thread runs for the groups that wait, its own group's included. */
 #define SYNC_ROUNDS_MAX 4
@@ -112,6 +114,7 @@ static int request_apply(struct aedb *db, struct apply *apply,
 	apply->absent = txn->absent;
 	apply->guards = txn->guards;
 	apply->guarded = txn->payload;
+	apply->caller = txn->caller ? txn->caller->id : (struct op_bytes){ 0 };
 	return apply_payload(apply, txn->payload, txn->payload_bytes,
 			     commit->first_seq, commit->time_us);
 }
@@ -145,6 +148,10 @@ static int request_execute(struct aedb *db, struct apply *apply,
 	rc = txn->once ? once_look(db, txn->once, commit_time_next(db, 0),
 				   &request->seq) : 0;
 	request->is_repeat = rc > 0;
+	if (rc == 0 && txn->caller && !access_counts(db, txn->access_stamp))
+		rc = txn_access_decide(db, txn);
+	if (rc == 0 && txn->grant)
+		rc = txn_grant_decide(db, txn->grant);
 	if (rc == 0)
 		rc = conflict_check(txn);
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "db.h"
 #include "err.h"
 #include "read.h"
@@ -28,6 +29,7 @@ struct scope_names {
 
 struct aedb_feed {
 	struct aedb *db;
+	struct aedb_caller *caller;	/* borrowed: who is told; NULL: everybody */
 	struct wal_follow *follow;	/* owned */
 	struct wal_commit commit;	/* that `rest` is of */
 	struct byte_reader rest;	/* operations of it not yet told */
@@ -59,8 +61,7 @@ static int range_check(const struct aedb_feed *c, seq_t from,
 		       (unsigned long long)first);
 }
 
-int aedb_feed_open(struct aedb *db, aedb_seq_t from,
-		      struct aedb_feed **ret)
+static int feed_open(struct aedb *db, aedb_seq_t from, struct aedb_feed **ret)
 {
 	struct aedb_feed *c = calloc(1, sizeof(*c));
 	struct wal_extent extent = extent_now(db);
@@ -163,7 +164,7 @@ static int names_add_project(struct aedb_feed *c, const char *project)
 	struct aedb_entry entry;
 	int rc;
 
-	while ((rc = aedb_place_next(c->db, NULL, project, after, &entry)) == 0) {
+	while ((rc = read_place_next(c->db, NULL, project, after, &entry)) == 0) {
 		rc = names_add(&c->names, project, &entry);
 		name_copy(&entry, after);
 		aedb_unpin(&entry);
@@ -189,7 +190,7 @@ static int names_load(struct aedb_feed *c)
 	int rc;
 
 	c->names.n = 0;
-	while ((rc = aedb_place_next(c->db, NULL, NULL, project, &entry)) == 0) {
+	while ((rc = read_place_next(c->db, NULL, NULL, project, &entry)) == 0) {
 		name_copy(&entry, project);
 		aedb_unpin(&entry);
 		rc = names_add_project(c, project);
@@ -373,13 +374,114 @@ static int op_take(struct aedb_feed *c, struct op *ret)
 	return rc;
 }
 
+/* What a caller is told of. */
+
+/* Whether it may read a key that a change names: 1, or 0. */
+static int key_is_told(struct aedb_feed *c, const struct op_key *key)
+{
+	struct access_where where = { .scope = key->tree / 2 };
+	struct rights *rights;
+	struct aedb_place place;
+	struct aedb_entry entry;
+	int rc = scope_place(c, where.scope, &place);
+
+	if (rc < 0)
+		return rc;
+	if (place.project) {
+		rc = read_place_stat(c->db, NULL, (struct aedb_place){
+			place.project, NULL }, &entry);
+		if (rc < 0 && rc != AEDB_NOT_FOUND)
+			return rc;
+		where.project = rc == 0 ? entry.id : 0;
+		if (rc == 0)
+			aedb_unpin(&entry);
+	}
+	rc = access_rights_at(c->caller, &where, &rights);
+	if (rc < 0)
+		return rc;
+	rc = rights_hold(rights, AEDB_KV_READ, key->at, key->n);
+	rights_free(rights);
+	return rc;
+}
+
+static int place_is_told(struct aedb_feed *c)
+{
+	static const struct access_where all;
+	struct rights *rights;
+	int rc = access_rights_at(c->caller, &all, &rights);
+
+	if (rc < 0)
+		return rc;
+	rc = rights_hold_all(rights, AEDB_GLOBAL_ADMIN);
+	rights_free(rights);
+	return rc;
+}
+
+/* One key of two: it went away, or something came. */
+static void op_halve(struct op *op, bool is_told, bool is_to_told)
+{
+	bool is_gone = is_told && op->kind == OP_MOVE;
+
+	if (is_to_told)
+		op->key = op->to_key;
+	op->kind = is_gone ? OP_DELETE : OP_PUT;
+	op->flags = 0;
+	op->value = (struct op_bytes){ 0 };
+}
+
+/* Leaves of an operation what the caller is told: 1, or 0: nothing. */
+static int op_reduce(struct aedb_feed *c, struct op *op)
+{
+	int is_told, is_to_told;
+
+	if (op_is_of_place(op))
+		return place_is_told(c);
+	is_told = key_is_told(c, &op->key);
+	if (is_told < 0 || (op->kind != OP_MOVE && op->kind != OP_EXCHANGE))
+		return is_told;
+	is_to_told = key_is_told(c, &op->to_key);
+	if (is_to_told < 0)
+		return is_to_told;
+	if (is_told != is_to_told)
+		op_halve(op, is_told, is_to_told);
+	return is_told || is_to_told;
+}
+
+static int op_filter(struct aedb_feed *c, struct op *op)
+{
+	if (!op_is_told(op))
+		return 0;
+	return c->caller ? op_reduce(c, op) : 1;
+}
+
 int aedb_feed_next(struct aedb_feed *c, struct aedb_feed_change *ret)
 {
+	int is_told = 0, rc = 0;
 	struct op op;
-	int rc;
 
-	do
+	while (rc == 0 && !is_told) {
 		rc = op_take(c, &op);
-	while (rc == 0 && !op_is_told(&op));
+		if (rc == 0)
+			is_told = op_filter(c, &op);
+		if (is_told < 0)
+			return is_told;
+	}
 	return rc < 0 ? rc : change_of_op(c, &op, ret);
+}
+
+int aedb_feed_open(struct aedb *db, aedb_seq_t from, struct aedb_feed **ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : feed_open(db, from, ret);
+}
+
+int aedb_feed_open_as(struct aedb_caller *caller, aedb_seq_t from,
+		      struct aedb_feed **ret)
+{
+	int rc = feed_open(caller->db, from, ret);
+
+	if (rc == 0 && !caller->is_system)
+		(*ret)->caller = caller;
+	return rc;
 }

@@ -10,16 +10,22 @@
 #include "once.h"
 #include "snapshot.h"
 #include "txn.h"
+#include "txn_access.h"
 
-/* Scopes and lengths of the keys that it is about. */
-static int keys_check(const struct aedb *db, const struct aedb_assertion *a)
+/* Scopes and lengths of the keys that it is about, and whether they may be read. */
+static int keys_check(struct aedb_txn *txn, const struct aedb_assertion *a)
 {
+	struct aedb_scope *scope = a->scope;
 	int rc = 0;
 
-	if (a->kind <= AEDB_ASSERT_VALUE)
-		return txn_key_check(db, a->scope, a->key_bytes);
+	if (a->kind <= AEDB_ASSERT_VALUE) {
+		rc = txn_key_check(txn->db, scope, a->key_bytes);
+		return rc < 0 ? rc : txn_may(txn, &scope,
+					     RIGHT_BIT(AEDB_KV_READ), a->key,
+					     a->key_bytes);
+	}
 	for (size_t i = 0; i < a->n_parts && rc == 0; i++)
-		rc = keys_check(db, &a->parts[i]);
+		rc = keys_check(txn, &a->parts[i]);
 	return rc;
 }
 
@@ -29,7 +35,7 @@ int aedb_txn_assert(struct aedb_txn *txn, const struct aedb_assertion *assertion
 
 	/* only now is it known to be one, and not too deep */
 	if (rc == 0)
-		rc = keys_check(txn->db, assertion);
+		rc = keys_check(txn, assertion);
 	else
 		return rc;
 	if (rc < 0)
@@ -62,8 +68,14 @@ int aedb_txn_compute(struct aedb_txn *txn, struct aedb_scope *scope,
 		.value = zeros,
 		.value_bytes = number_bytes(compute->number),
 	};
-	int rc = guards_add_compute(&txn->guards, txn->n_ops, compute);
+	struct aedb_scope *read = scope;
+	int rc = txn_key_check(txn->db, scope, compute->key_bytes);
 
+	if (rc == 0 && compute->result)
+		rc = txn_may(txn, &read, RIGHT_BIT(AEDB_KV_READ), compute->key,
+			     compute->key_bytes);
+	if (rc == 0)
+		rc = guards_add_compute(&txn->guards, txn->n_ops, compute);
 	if (rc < 0)
 		return rc;
 	if (txn->once)
@@ -135,7 +147,7 @@ int aedb_compare_and_swap(struct aedb_scope *scope, const struct aedb_put *put,
 	};
 	struct aedb_txn *txn;
 	seq_t now = 0;
-	int rc = aedb_txn_begin(scope->space.db, &txn);
+	int rc = txn_new(scope->space.db, &txn);
 
 	if (rc < 0)
 		return rc;
@@ -161,7 +173,7 @@ int aedb_put_many(struct aedb_scope *scope, const struct aedb_put *puts,
 
 	if (n == 0)
 		return err_set(AEDB_INVALID, "no keys to put");
-	rc = aedb_txn_begin(scope->space.db, &txn);
+	rc = txn_new(scope->space.db, &txn);
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n && rc == 0; i++)

@@ -88,6 +88,9 @@ static int check_together(const struct aedb_options *o)
 	if (o->must_have_key && !o->hmac_key)
 		return err_set(AEDB_INVALID, "option must_have_key is set, and "
 			       "there is no hmac_key");
+	if (o->is_secure && !o->hmac_key)
+		return err_set(AEDB_INVALID, "option is_secure is set, and there "
+			       "is no hmac_key");
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch.h"
 #include "err.h"
 #include "read.h"
@@ -57,12 +58,34 @@ static int read_find(struct view *view, bool is_held, const void *key,
 	}
 }
 
+/* A caller's handle: if it may read the key. Grants may change while it is looked
+ * for, and what is found be put after that. */
+static int read_find_as(struct aedb_scope *scope,
+			const struct aedb_snapshot *snapshot, const void *key,
+			size_t key_bytes, struct entry *ret)
+{
+	struct access *access = scope->access;
+	seq_t stamp;
+	int found, rc = access_check(access, AEDB_KV_READ, key, key_bytes,
+				     &stamp);
+
+	if (rc < 0)
+		return rc;
+	found = read_find_in_scope(access_scope(scope), snapshot, key,
+				   key_bytes, ret);
+	if (!access_counts(scope->space.db, stamp))
+		rc = access_check(access, AEDB_KV_READ, key, key_bytes, &stamp);
+	return rc < 0 ? rc : found;
+}
+
 int read_find_in_scope(struct aedb_scope *scope,
 		       const struct aedb_snapshot *snapshot, const void *key,
 		       size_t key_bytes, struct entry *ret)
 {
 	struct view view;
 
+	if (scope->access)
+		return read_find_as(scope, snapshot, key, key_bytes, ret);
 	if (!read_view(scope, snapshot, &view))
 		return AEDB_NOT_FOUND;
 	return read_find(&view, snapshot, key, key_bytes, ret);
@@ -291,7 +314,7 @@ static int place_find(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return rc;
 }
 
-int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
+int read_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    struct aedb_place place, struct aedb_entry *ret)
 {
 	struct catalog_key key;
@@ -365,7 +388,7 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return rc;
 }
 
-int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+int read_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    const char *project, const char *after,
 		    struct aedb_entry *ret)
 {
@@ -450,4 +473,21 @@ int read_table_id(struct aedb *db, const struct aedb_snapshot *snapshot,
 		*ret = entry.id;
 	epoch_leave(db->epoch);
 	return rc > 0 ? 0 : rc < 0 ? rc : AEDB_NOT_FOUND;
+}
+
+int aedb_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    struct aedb_place place, struct aedb_entry *ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : read_place_stat(db, snapshot, place, ret);
+}
+
+int aedb_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    const char *project, const char *after,
+		    struct aedb_entry *ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : read_place_next(db, snapshot, project, after, ret);
 }

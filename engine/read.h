@@ -34,6 +34,12 @@ int read_table_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    struct aedb_entry *ret);
 int read_table_id(struct aedb *db, const struct aedb_snapshot *snapshot,
 		  uint64_t scope_id, struct op_bytes name, uint64_t *ret);
+/* As aedb_place_stat and aedb_place_next, for whomever. */
+int read_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    struct aedb_place place, struct aedb_entry *ret);
+int read_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    const char *project, const char *after,
+		    struct aedb_entry *ret);
 
 /* What the entry says of itself, without pin; a large value is left out. */
 void read_entry_fill(const struct entry *from, struct aedb_entry *ret);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch.h"
 #include "err.h"
 #include "range.h"
@@ -43,6 +44,8 @@ struct aedb_scan {
 	int outcome;		/* once it ended: AEDB_NOT_FOUND, or an error */
 	bool is_staying;	/* in the epoch */
 	int32_t stay_left;	/* 0 outside */
+	struct access *access;	/* of a caller's handle; NULL: all keys are shown */
+	struct access_readable readable;	/* of a caller's handle */
 	uint8_t *key;		/* owned; see invariant 2 */
 	size_t key_bytes, key_room;
 };
@@ -103,13 +106,17 @@ int aedb_scan_open(struct aedb_scope *scope,
 	scan->key = NULL;
 	scan->key_bytes = scan->key_room = 0;
 	scan->db = scope->space.db;
+	scan->access = scope->access;
 	scan->direction = range->direction;
 	rc = range_bounds_init(&scan->bounds, range);
 	if (rc < 0) {
 		free(scan);
 		return rc;
 	}
-	rc = scan_init(scan, scope, snapshot);
+	if (scan->access)
+		rc = access_readable_take(scan->access, &scan->readable);
+	if (rc == 0)
+		rc = scan_init(scan, access_scope(scope), snapshot);
 	if (rc < 0) {
 		aedb_scan_close(scan);
 		return rc;
@@ -130,6 +137,8 @@ void aedb_scan_close(struct aedb_scan *scan)
 	if (scan->batch)
 		batch_scan_end(scan->batch);
 	range_bounds_release(&scan->bounds);
+	if (scan->access)
+		access_readable_release(&scan->readable);
 	free(scan->key);
 	free(scan);
 }
@@ -261,6 +270,67 @@ static int scan_settle(struct aedb_scan *scan, int rc)
 	return rc;
 }
 
+/* To where the next keys may begin that the caller may read: MERGE_END if there are
+ * none. */
+static int seek_readable(struct aedb_scan *scan, const struct entry *entry)
+{
+	const struct access_prefixes *some = &scan->readable.some;
+	size_t i = access_prefixes_find(some, entry->key, entry->key_bytes);
+	uint8_t end[AEDB_GRANT_PREFIX_BYTES_MAX];
+	size_t n;
+
+	if (scan->stay_left <= 0) {
+		int rc = stay_begin(scan);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (scan->direction == AEDB_FORWARD)
+		return i < some->n ? scan_seek(scan, MEM_SEEK_GE, some->at[i].at,
+					       some->at[i].n) : MERGE_END;
+	if (i == 0)
+		return MERGE_END;
+	/* it is below the key, and so is all that begins with it */
+	n = some->at[i - 1].n;
+	memcpy(end, some->at[i - 1].at, n);
+	n = range_prefix_end(end, n);
+	return scan_seek(scan, MEM_SEEK_LT, end, n);
+}
+
+/* Whether the caller may read what the scan came to: 1, 0, or AEDB_ACCESS: not any
+ * more. */
+static int is_readable(struct aedb_scan *scan, const struct entry *entry)
+{
+	int rc;
+
+	if (!scan->readable.is_all &&
+	    !access_prefixes_hold(&scan->readable.some, entry->key,
+				  entry->key_bytes))
+		return 0;
+	if (access_counts(scan->db, scan->readable.stamp))
+		return 1;
+	rc = aedb_scope_may(&scan->access->planes[0], AEDB_KV_READ, entry->key,
+			    entry->key_bytes);
+	return rc < 0 ? rc : 1;
+}
+
+/* Goes on to what the caller may read: as scan_settle. */
+static int scan_pass(struct aedb_scan *scan)
+{
+	for (;;) {
+		const struct entry *entry = space_walk_entry(&scan->walk);
+		int rc = is_readable(scan, entry);
+
+		if (rc > 0)
+			return rc;
+		if (rc == 0)
+			rc = seek_readable(scan, entry);
+		rc = scan_settle(scan, rc);
+		if (rc <= 0)
+			return rc;
+	}
+}
+
 int aedb_scan_next(struct aedb_scan *scan, struct aedb_entry *ret)
 {
 	const struct entry *entry;
@@ -271,6 +341,8 @@ int aedb_scan_next(struct aedb_scan *scan, struct aedb_entry *ret)
 	else
 		rc = scan_turn(scan);
 	if (rc != MERGE_ENTRY && scan_settle(scan, rc) <= 0)
+		return scan->outcome;
+	if (scan->access && scan_pass(scan) <= 0)
 		return scan->outcome;
 	entry = space_walk_entry(&scan->walk);
 	scan->state = SCAN_ON_ENTRY;

@@ -1,9 +1,12 @@
 /*
  * Scope handles.
  */
+#include "access.h"
 #include "batch.h"
 #include "db.h"
 #include "err.h"
+#include "read.h"
+#include "scope.h"
 
 /* The table has a scope that only a batch has made as one to be made. */
 static int state_ref(struct aedb *db, const struct aedb_snapshot *snapshot,
@@ -14,9 +17,8 @@ static int state_ref(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return catalog_find_and_ref(&db->catalog, id, ret);
 }
 
-int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
-		       const char *project, const char *name,
-		       struct aedb_scope **ret)
+int scope_open(struct aedb *db, const struct aedb_snapshot *snapshot,
+	       const char *project, const char *name, struct aedb_scope **ret)
 {
 	struct aedb_place place = { project, name };
 	struct scope_state *state;
@@ -25,7 +27,7 @@ int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
 
 	if (!project || !name)
 		return err_set(AEDB_INVALID, "a scope has a project and a name");
-	rc = aedb_place_stat(db, snapshot, place, &entry);
+	rc = read_place_stat(db, snapshot, place, &entry);
 	if (rc == AEDB_NOT_FOUND)
 		return err_set(AEDB_NOT_FOUND, "no scope %s/%s", project, name);
 	if (rc < 0)
@@ -38,6 +40,15 @@ int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return 0;
 }
 
+int aedb_scope_open_at(struct aedb *db, const struct aedb_snapshot *snapshot,
+		       const char *project, const char *name,
+		       struct aedb_scope **ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : scope_open(db, snapshot, project, name, ret);
+}
+
 int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 		    struct aedb_scope **ret)
 {
@@ -46,13 +57,16 @@ int aedb_scope_open(struct aedb *db, const char *project, const char *name,
 
 void aedb_scope_close(struct aedb_scope *scope)
 {
-	if (scope)
+	if (scope && scope->access)
+		access_close(scope->access);
+	else if (scope)
 		catalog_unref(&scope->space.db->catalog, scope->state);
 }
 
 struct aedb_scope *aedb_scope_dirs(struct aedb_scope *scope)
 {
-	return &scope->state->planes[PLANE_DIRS];
+	return scope->access ? &scope->access->planes[PLANE_DIRS] :
+			       &scope->state->planes[PLANE_DIRS];
 }
 
 uint64_t aedb_scope_id(const struct aedb_scope *scope)

@@ -18,10 +18,12 @@ enum plane {
 };
 
 struct scope_state;
+struct access;
 
 struct aedb_scope {
 	struct space space;		/* its id is scope id * 2 + plane */
-	struct scope_state *state;	/* constant after creation */
+	struct scope_state *state;	/* these two are constant after creation */
+	struct access *access;	/* of a caller's handle; NULL: unrestricted */
 };
 
 /* A scope's key spaces. In the table as long as somebody has a handle, or

@@ -1,6 +1,7 @@
 /*
  * Operations that are a commit of their own, in a transaction on the stack.
  */
+#include "access.h"
 #include "commit.h"
 #include "txn.h"
 
@@ -47,23 +48,35 @@ int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
 int aedb_create(struct aedb *db, struct aedb_place place)
 {
 	struct aedb_txn txn;
+	int rc;
 
 	txn_init(&txn, db);
-	return txn_run(&txn, aedb_txn_create(&txn, place, NULL, 0, NULL));
+	rc = access_check_open(db);
+	if (rc == 0)
+		rc = aedb_txn_create(&txn, place, NULL, 0, NULL);
+	return txn_run(&txn, rc);
 }
 
 int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how)
 {
 	struct aedb_txn txn;
+	int rc;
 
 	txn_init(&txn, db);
-	return txn_run(&txn, aedb_txn_drop(&txn, place, how));
+	rc = access_check_open(db);
+	if (rc == 0)
+		rc = aedb_txn_drop(&txn, place, how);
+	return txn_run(&txn, rc);
 }
 
 int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to)
 {
 	struct aedb_txn txn;
+	int rc;
 
 	txn_init(&txn, db);
-	return txn_run(&txn, aedb_txn_rename(&txn, from, to));
+	rc = access_check_open(db);
+	if (rc == 0)
+		rc = aedb_txn_rename(&txn, from, to);
+	return txn_run(&txn, rc);
 }

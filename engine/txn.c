@@ -17,9 +17,13 @@
 #include "once.h"
 #include "range.h"
 #include "txn.h"
+#include "txn_access.h"
+#include "txn_grant.h"
 #include "value_api.h"
 
 #define TXN_ARRAY_STEP 16
+#define READ RIGHT_BIT(AEDB_KV_READ)
+#define WRITE RIGHT_BIT(AEDB_KV_WRITE)
 #define STAGE_SUM_BYTES (64u << 10)
 
 void txn_init(struct aedb_txn *txn, struct aedb *db)
@@ -56,7 +60,7 @@ void txn_release(struct aedb_txn *txn)
 	once_free(txn->once);
 }
 
-int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
+int txn_new(struct aedb *db, struct aedb_txn **ret)
 {
 	struct aedb_txn *txn = malloc(sizeof(*txn));
 
@@ -65,6 +69,13 @@ int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
 	txn_init(txn, db);
 	*ret = txn;
 	return 0;
+}
+
+int aedb_txn_begin(struct aedb *db, struct aedb_txn **ret)
+{
+	int rc = access_check_open(db);
+
+	return rc < 0 ? rc : txn_new(db, ret);
 }
 
 void aedb_txn_abort(struct aedb_txn *txn)
@@ -386,9 +397,11 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 
 	if (rc == 0)
 		rc = attr_check(put->attr_bytes);
+	if (rc == 0)
+		rc = id_check(txn->db, put->id);
 	if (rc < 0)
 		return rc;
-	rc = id_check(txn->db, put->id);
+	rc = txn_may(txn, &scope, WRITE, put->key, put->key_bytes);
 	if (rc < 0)
 		return rc;
 	op.key = op_key_put(txn, scope, put->key, put->key_bytes);
@@ -411,11 +424,15 @@ static int key_op_add(struct aedb_txn *txn, enum op_kind kind,
 		      size_t key_bytes)
 {
 	enum entry_wanted wanted = kind == OP_DELETE ? ENTRY_SIZES : ENTRY_WHOLE;
-	struct op op = { .kind = (uint8_t)kind,
-			 .key = op_key(txn, scope, key, key_bytes, wanted) };
+	struct op op = { .kind = (uint8_t)kind };
 	int rc = txn_key_check(txn->db, scope, key_bytes);
 
-	return rc < 0 ? rc : txn_add(txn, &op);
+	if (rc == 0)
+		rc = txn_may(txn, &scope, WRITE, key, key_bytes);
+	if (rc < 0)
+		return rc;
+	op.key = op_key(txn, scope, key, key_bytes, wanted);
+	return txn_add(txn, &op);
 }
 
 int aedb_txn_delete(struct aedb_txn *txn, struct aedb_scope *scope,
@@ -433,34 +450,59 @@ int aedb_txn_touch(struct aedb_txn *txn, struct aedb_scope *dirs,
 int aedb_txn_set_attr(struct aedb_txn *txn, struct aedb_scope *scope,
 		      const struct aedb_put *put)
 {
-	struct op op = { .kind = OP_SET_ATTR,
-			 .key = op_key(txn, scope, put->key, put->key_bytes,
-				       ENTRY_WHOLE) };
+	struct op op = { .kind = OP_SET_ATTR };
 	int rc = txn_key_check(txn->db, scope, put->key_bytes);
 
 	if (rc == 0)
 		rc = attr_check(put->attr_bytes);
+	if (rc == 0)
+		rc = txn_may(txn, &scope, WRITE, put->key, put->key_bytes);
 	if (rc < 0)
 		return rc;
+	op.key = op_key(txn, scope, put->key, put->key_bytes, ENTRY_WHOLE);
 	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
 	return txn_add(txn, &op);
 }
 
-static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
-			  struct aedb_scope *a, struct aedb_scope *b,
-			  const struct op_key keys[2])
+/* One key of an operation on two: what it asks of the object there, and of the
+ * caller. */
+struct named_key {
+	struct aedb_scope *scope;
+	struct op_bytes key;
+	enum entry_wanted wanted;
+	unsigned int rights;
+};
+
+static int named_key_check(struct aedb_txn *txn, struct named_key *named)
 {
-	struct op op = { .kind = (uint8_t)kind, .key = keys[0],
-			 .to_key = keys[1] };
-	int rc = txn_key_check(txn->db, a, keys[0].n);
+	int rc = txn_key_check(txn->db, named->scope, named->key.n);
+
+	return rc < 0 ? rc : txn_may(txn, &named->scope, named->rights,
+				     named->key.at, named->key.n);
+}
+
+static struct op_key named_op_key(const struct aedb_txn *txn,
+				  const struct named_key *named)
+{
+	return op_key(txn, named->scope, named->key.at, named->key.n,
+		      named->wanted);
+}
+
+static int two_key_op_add(struct aedb_txn *txn, enum op_kind kind,
+			  struct named_key *a, struct named_key *b)
+{
+	struct op op = { .kind = (uint8_t)kind };
+	int rc = named_key_check(txn, a);
 
 	if (rc == 0)
-		rc = txn_key_check(txn->db, b, keys[1].n);
+		rc = named_key_check(txn, b);
 	if (rc < 0)
 		return rc;
-	if ((a->space.id ^ b->space.id) & PLANE_DIRS)
+	if ((a->scope->space.id ^ b->scope->space.id) & PLANE_DIRS)
 		return err_set(AEDB_INVALID,
 			       "keys and directory records do not mix");
+	op.key = named_op_key(txn, a);
+	op.to_key = named_op_key(txn, b);
 	return txn_add(txn, &op);
 }
 
@@ -468,24 +510,24 @@ int aedb_txn_move(struct aedb_txn *txn, struct aedb_scope *from,
 		  const void *from_key, size_t from_bytes,
 		  struct aedb_scope *to, const void *to_key, size_t to_bytes)
 {
-	struct op_key keys[2] = {
-		op_key(txn, from, from_key, from_bytes, ENTRY_WHOLE),
-		op_key(txn, to, to_key, to_bytes, ENTRY_SIZES),
-	};
+	/* what is moved is read where it comes to be */
+	struct named_key a = { from, { from_key, from_bytes }, ENTRY_WHOLE,
+			       READ | WRITE };
+	struct named_key b = { to, { to_key, to_bytes }, ENTRY_SIZES, WRITE };
 
-	return two_key_op_add(txn, OP_MOVE, from, to, keys);
+	return two_key_op_add(txn, OP_MOVE, &a, &b);
 }
 
 int aedb_txn_exchange(struct aedb_txn *txn, struct aedb_scope *a,
 		      const void *a_key, size_t a_bytes, struct aedb_scope *b,
 		      const void *b_key, size_t b_bytes)
 {
-	struct op_key keys[2] = {
-		op_key(txn, a, a_key, a_bytes, ENTRY_WHOLE),
-		op_key(txn, b, b_key, b_bytes, ENTRY_WHOLE),
-	};
+	struct named_key one = { a, { a_key, a_bytes }, ENTRY_WHOLE,
+				 READ | WRITE };
+	struct named_key other = { b, { b_key, b_bytes }, ENTRY_WHOLE,
+				   READ | WRITE };
 
-	return two_key_op_add(txn, OP_EXCHANGE, a, b, keys);
+	return two_key_op_add(txn, OP_EXCHANGE, &one, &other);
 }
 
 /* The database itself cannot be made, dropped or renamed. */
@@ -496,12 +538,53 @@ static int place_check_named(struct aedb_place place, struct op_place *ret)
 	return catalog_check_place(place, ret);
 }
 
+/* How much a transaction had, to have no more than that again. */
+struct added {
+	size_t payload_bytes;
+	uint32_t n_ops;
+};
+
+static struct added added_note(const struct aedb_txn *txn)
+{
+	return (struct added){ txn->payload_bytes, txn->n_ops };
+}
+
+static void added_forget(struct aedb_txn *txn, const struct added *before)
+{
+	txn->payload_bytes = before->payload_bytes;
+	txn->n_ops = before->n_ops;
+}
+
+/* In no request's sum: another attempt has another id. */
+static int owner_add(struct aedb_txn *txn, uint64_t id, struct op_bytes owner)
+{
+	struct once *once = txn->once;
+	int rc;
+
+	txn->once = NULL;
+	rc = txn_grant_own(txn, id, owner);
+	txn->once = once;
+	return rc;
+}
+
+static bool bytes_are(const struct op_bytes *a, const struct op_bytes *b)
+{
+	return a->n == b->n && (!a->n || memcmp(a->at, b->at, a->n) == 0);
+}
+
+static bool place_is(const struct op_place *a, const struct op_place *b)
+{
+	return bytes_are(&a->project, &b->project) &&
+	       bytes_are(&a->scope, &b->scope);
+}
+
 int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 		    const void *attr, size_t attr_bytes,
 		    struct aedb_scope **ret_scope)
 {
 	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID };
 	struct scope_state *state = NULL;
+	const struct added before = added_note(txn);
 	int rc = place_check_named(place, &op.place);
 
 	if (rc == 0)
@@ -518,10 +601,57 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 			return rc;
 	}
 	rc = txn_add(txn, &op);
+	if (rc == 0 && txn->caller && !txn->batch)
+		rc = owner_add(txn, op.id, txn->caller->id);
+	if (rc < 0)
+		added_forget(txn, &before);
 	if (rc < 0 && state)
 		catalog_unref(&txn->db->catalog, state);
-	if (rc == 0 && ret_scope)
-		*ret_scope = &state->planes[PLANE_KEYS];
+	if (rc < 0 || !ret_scope)
+		return rc;
+	*ret_scope = &state->planes[PLANE_KEYS];
+	return txn->caller ? access_open(txn->caller, state, NULL, ret_scope) : 0;
+}
+
+/* Id of what the transaction makes under a name. */
+static int made_find(const struct aedb_txn *txn, const struct op_place *place,
+		     uint64_t *ret)
+{
+	struct byte_reader r;
+	struct op op;
+	bool is_found = false;
+	int rc = 0;
+
+	byte_reader_init(&r, txn->payload, txn->payload_bytes);
+	while (rc == 0 && byte_reader_left(&r)) {
+		rc = op_decode(&r, &op);
+		if (rc < 0 || op.kind != OP_CREATE ||
+		    !place_is(&op.place, place))
+			continue;
+		*ret = op.id;
+		is_found = true;
+	}
+	return rc < 0 || is_found ? rc : AEDB_NOT_FOUND;
+}
+
+int aedb_txn_set_owner(struct aedb_txn *txn, struct aedb_place place,
+		       const void *owner, size_t owner_bytes)
+{
+	const struct added before = added_note(txn);
+	struct op_place checked;
+	uint64_t id;
+	int rc = access_id_check(owner, owner_bytes);
+
+	if (rc == 0)
+		rc = place_check_named(place, &checked);
+	if (rc == 0 && (txn->caller || txn->batch))
+		rc = err_set(AEDB_INVALID, "the transaction is somebody's");
+	if (rc == 0)
+		rc = made_find(txn, &checked, &id);
+	if (rc == 0)
+		rc = owner_add(txn, id, (struct op_bytes){ owner, owner_bytes });
+	if (rc < 0)
+		added_forget(txn, &before);
 	return rc;
 }
 
@@ -653,22 +783,22 @@ static int read_copy(struct aedb_txn *txn, struct txn_read *read,
 int aedb_txn_read_point(struct aedb_txn *txn, struct aedb_scope *scope,
 			const void *key, size_t key_bytes)
 {
-	struct txn_read read = { .scope = scope, .from_bytes = key_bytes };
+	struct txn_read read = { .from_bytes = key_bytes };
 	int rc = txn_key_check(txn->db, scope, key_bytes);
 
+	if (rc == 0)
+		rc = txn_may(txn, &scope, READ, key, key_bytes);
+	read.scope = scope;
 	return rc < 0 ? rc : read_copy(txn, &read, key, NULL);
 }
 
-int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
-			const struct aedb_range *range)
+static int range_add(struct aedb_txn *txn, struct aedb_scope *scope,
+		     const struct aedb_range *range)
 {
 	struct txn_read read = { .scope = scope, .is_range = true };
 	struct range_bounds bounds;
-	int rc;
+	int rc = range_bounds_init(&bounds, range);
 
-	if (scope->space.db != txn->db)
-		return err_set(AEDB_INVALID, "the scope is another database's");
-	rc = range_bounds_init(&bounds, range);
 	if (rc < 0)
 		return rc;
 	read.from_bytes = bounds.from_bytes;
@@ -676,6 +806,18 @@ int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 	rc = read_copy(txn, &read, bounds.from, bounds.to);
 	range_bounds_release(&bounds);
 	return rc;
+}
+
+int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
+			const struct aedb_range *range)
+{
+	int rc = txn_key_check(txn->db, scope, 0);
+
+	if (rc < 0)
+		return rc;
+	if (scope->access || txn->caller)
+		return txn_access_range(txn, &scope, range, range_add);
+	return range_add(txn, scope, range);
 }
 
 int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,

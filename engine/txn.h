@@ -36,6 +36,9 @@ struct txn_files {
 struct aedb_txn {
 	struct aedb *db;
 	struct aedb_batch *batch;	/* it goes into; NULL: the database */
+	struct aedb_caller *caller;	/* whose it is; NULL: it may do everything */
+	seq_t access_stamp;	/* txn_access.h */
+	const struct txn_grant *grant;	/* borrowed: it is one; NULL */
 	struct aedb_batch *whole;	/* all of it is committed by this; or NULL */
 	uint8_t *payload;	/* owned unless it is `inlined` */
 	size_t payload_bytes, payload_max;
@@ -67,6 +70,8 @@ int txn_add(struct aedb_txn *txn, const struct op *op);
 /* Takes away the mark of a dropped scope, by a commit of its own. */
 int txn_remove_mark(struct aedb *db, uint64_t scope_id);
 
+/* As aedb_txn_begin, for whomever. */
+int txn_new(struct aedb *db, struct aedb_txn **ret);
 /* In the caller's memory, for a single operation; txn_release follows. */
 void txn_init(struct aedb_txn *txn, struct aedb *db);
 void txn_release(struct aedb_txn *txn);

@@ -1,0 +1,27 @@
+/*
+ * Permissions where operations are executed: whether a caller's operation on a
+ * project or scope is let pass, and what becomes of grants.
+ *
+ * Threads: as apply.h.
+ */
+#ifndef ACCESS_APPLY_H
+#define ACCESS_APPLY_H
+
+#include "apply_inner.h"
+
+/* The operation being executed changes grants: whatever was computed of them
+ * before does not count once it is visible. */
+static inline void access_apply_note(struct apply *apply)
+{
+	atomic_store_explicit(&apply->catalog->grants_seq, apply->seq,
+			      memory_order_release);
+}
+
+/* Whether apply->caller may do this to places. AEDB_ACCESS; and what reading
+ * segments says. */
+int access_apply_check(struct apply *apply, const struct op *op);
+
+/* An object goes, and what was granted on it with it. */
+int access_apply_drop(struct apply *apply, uint64_t object);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * Rights of a transaction's caller.
+ *
+ * Invariant: while catalog.grants_seq is the transaction's stamp, all that was
+ * added to it was allowed, and still is.
+ */
+#include "txn_access.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "err.h"
+#include "range.h"
+
+#define READ RIGHT_BIT(AEDB_KV_READ)
+#define WRITE RIGHT_BIT(AEDB_KV_WRITE)
+
+/* The transaction is the caller's of this handle. */
+static int caller_take(struct aedb_txn *txn, const struct aedb_scope *scope)
+{
+	if (!scope->access || (txn->caller &&
+			       txn->caller != scope->access->caller))
+		return err_set(AEDB_INVALID,
+			       "the scope was not opened for the caller whose "
+			       "transaction it is");
+	if (txn->caller)
+		return 0;
+	/* what was added before was nobody's */
+	if (txn->n_ops || txn->n_reads || txn->guards)
+		txn->access_stamp = ACCESS_NO_STAMP;
+	else
+		txn->access_stamp = atomic_load_explicit(
+			&txn->db->catalog.grants_seq, memory_order_acquire);
+	txn->caller = scope->access->caller;
+	return 0;
+}
+
+static void stamp_note(struct aedb_txn *txn, seq_t stamp)
+{
+	if (txn->access_stamp != stamp)
+		txn->access_stamp = ACCESS_NO_STAMP;
+}
+
+static bool rights_hold_each(const struct rights *has, unsigned int rights,
+			     const void *key, size_t n)
+{
+	if (!has)
+		return true;
+	if ((rights & READ) && !rights_hold(has, AEDB_KV_READ, key, n))
+		return false;
+	return !(rights & WRITE) || rights_hold(has, AEDB_KV_WRITE, key, n);
+}
+
+int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
+		   unsigned int rights, const void *key, size_t n)
+{
+	struct epoch *epoch = txn->db->epoch;
+	const struct rights *has;
+	seq_t stamp;
+	int rc = caller_take(txn, *scope);
+
+	if (rc < 0)
+		return rc;
+	epoch_enter(epoch);
+	rc = access_rights((*scope)->access, &has, &stamp);
+	if (rc == 0 && !rights_hold_each(has, rights, key, n))
+		rc = access_denied();
+	epoch_leave(epoch);
+	if (rc < 0)
+		return rc;
+	stamp_note(txn, stamp);
+	*scope = access_scope(*scope);
+	return 0;
+}
+
+/* Ranges. */
+
+/* The part of the range whose keys begin with the prefix, too: whether there is
+ * any. */
+static bool range_narrow(const struct aedb_range *range,
+			 const struct op_bytes *prefix, struct aedb_range *ret)
+{
+	size_t common = prefix->n < range->prefix_bytes ? prefix->n :
+							  range->prefix_bytes;
+
+	if (common && memcmp(prefix->at, range->prefix, common) != 0)
+		return false;
+	*ret = *range;
+	if (prefix->n > range->prefix_bytes) {
+		ret->prefix = prefix->at;
+		ret->prefix_bytes = prefix->n;
+	}
+	return true;
+}
+
+int txn_access_range(struct aedb_txn *txn, struct aedb_scope **scope,
+		     const struct aedb_range *range,
+		     int (*add)(struct aedb_txn *txn, struct aedb_scope *scope,
+				const struct aedb_range *range))
+{
+	struct access_readable readable;
+	struct aedb_range part;
+	int rc = caller_take(txn, *scope);
+
+	if (rc < 0)
+		return rc;
+	rc = access_readable_take((*scope)->access, &readable);
+	stamp_note(txn, readable.stamp);
+	*scope = access_scope(*scope);
+	if (rc == 0 && readable.is_all)
+		rc = add(txn, *scope, range);
+	for (size_t i = 0; i < readable.some.n && rc == 0; i++)
+		if (range_narrow(range, &readable.some.at[i], &part))
+			rc = add(txn, *scope, &part);
+	access_readable_release(&readable);
+	return rc;
+}
+
+/* Deciding. */
+
+struct known {
+	uint64_t scope;
+	struct rights *rights;	/* owned; NULL: everything */
+};
+
+struct deciding {
+	const struct aedb_txn *txn;
+	struct known *known;	/* owned */
+	size_t n, last;
+};
+
+/* The commit lock is held by who has all decided. */
+static int rights_get(struct deciding *d, uint64_t scope,
+		      const struct rights **ret) NO_LOCK_ANALYSIS
+{
+	struct known *grown;
+	int rc;
+
+	if (d->last >= d->n || d->known[d->last].scope != scope)
+		for (d->last = 0; d->last < d->n; d->last++)
+			if (d->known[d->last].scope == scope)
+				break;
+	if (d->last == d->n) {
+		grown = reallocarray(d->known, d->n + 1, sizeof(*grown));
+		if (!grown)
+			return err_set(AEDB_NO_MEMORY,
+				       "no memory for what a caller may");
+		d->known = grown;
+		rc = access_rights_newest(d->txn->db, d->txn->caller,
+					  scope, &grown[d->n].rights);
+		if (rc < 0)
+			return rc;
+		grown[d->n++].scope = scope;
+	}
+	*ret = d->known[d->last].rights;
+	return 0;
+}
+
+static int key_decide(struct deciding *d, uint64_t tree, const void *key,
+		      size_t n, unsigned int rights)
+{
+	const struct rights *has;
+	int rc;
+
+	/* of places apply.h decides; the database writes the rest itself */
+	if (tree < SPACE_SCOPES_FIRST)
+		return 0;
+	rc = rights_get(d, tree / 2, &has);
+	if (rc == 0 && !rights_hold_each(has, rights, key, n))
+		rc = access_denied();
+	return rc;
+}
+
+static int op_decide(struct deciding *d, const struct op *op)
+{
+	bool has_two = op->kind == OP_MOVE || op->kind == OP_EXCHANGE;
+	int rc = key_decide(d, op->key.tree, op->key.at, op->key.n,
+			    has_two ? READ | WRITE : WRITE);
+
+	if (rc < 0 || !has_two)
+		return rc;
+	return key_decide(d, op->to_key.tree, op->to_key.at, op->to_key.n,
+			  op->kind == OP_MOVE ? WRITE : READ | WRITE);
+}
+
+static int payload_decide(struct deciding *d)
+{
+	struct byte_reader r;
+	struct op op;
+	int rc = 0;
+
+	byte_reader_init(&r, d->txn->payload, d->txn->payload_bytes);
+	while (rc == 0 && byte_reader_left(&r)) {
+		rc = op_decode(&r, &op);
+		if (rc == 0)
+			rc = op_decide(d, &op);
+	}
+	return rc;
+}
+
+static int reads_decide(struct deciding *d)
+{
+	const struct rights *has;
+	int rc = 0;
+
+	for (size_t i = 0; i < d->txn->n_reads && rc == 0; i++) {
+		const struct txn_read *read = &d->txn->reads[i];
+		struct op_bytes from = { read->from, read->from_bytes };
+		struct op_bytes to = { read->to, read->to_bytes };
+
+		rc = rights_get(d, read->scope->state->id, &has);
+		if (rc < 0 || !has)
+			continue;
+		if (read->is_range ?
+			    !rights_hold_range(has, AEDB_KV_READ, from,
+					       read->to ? &to : NULL) :
+			    !rights_hold(has, AEDB_KV_READ, from.at, from.n))
+			rc = access_denied();
+	}
+	return rc;
+}
+
+static int assertion_decide(struct deciding *d, const struct aedb_assertion *a)
+{
+	int rc = 0;
+
+	if (a->kind <= AEDB_ASSERT_VALUE)
+		return key_decide(d, a->scope->space.id, a->key, a->key_bytes,
+				  READ);
+	for (size_t i = 0; i < a->n_parts && rc == 0; i++)
+		rc = assertion_decide(d, &a->parts[i]);
+	return rc;
+}
+
+/* The key of a computation that gives a result: of the operation it is before. */
+static int result_decide(struct deciding *d, uint32_t at)
+{
+	struct byte_reader r;
+	struct op op = { 0 };
+	int rc = 0;
+
+	byte_reader_init(&r, d->txn->payload, d->txn->payload_bytes);
+	for (uint32_t i = 0; i <= at && rc == 0; i++)
+		rc = op_decode(&r, &op);
+	return rc < 0 ? rc : key_decide(d, op.key.tree, op.key.at, op.key.n,
+					READ);
+}
+
+static int guards_decide(struct deciding *d)
+{
+	const struct guards *guards = d->txn->guards;
+	int rc = 0;
+
+	for (size_t i = 0; guards && i < guards->n && rc == 0; i++) {
+		const struct guard *guard = &guards->at[i];
+
+		if (guard->assertion)
+			rc = assertion_decide(d, guard->assertion);
+		else if (guard->compute.result)
+			rc = result_decide(d, guard->at);
+	}
+	return rc;
+}
+
+int txn_access_decide(struct aedb *db, const struct aedb_txn *txn)
+{
+	struct deciding d = { .txn = txn };
+	int rc = payload_decide(&d);
+
+	assert(txn->db == db);
+	if (rc == 0)
+		rc = reads_decide(&d);
+	if (rc == 0)
+		rc = guards_decide(&d);
+	for (size_t i = 0; i < d.n; i++)
+		rights_free(d.known[i].rights);
+	free(d.known);
+	return rc;
+}

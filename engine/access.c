@@ -2,7 +2,7 @@
  * Callers and their handles.
  *
  * Invariants:
- * 1. Rights with a stamp count while catalog.grants_seq is that number: it is set
+ * 1. Rights with a stamp count while commits.grants_seq is that number: it is set
  *    when an operation is executed, before the state that has it is visible, and
  *    what was computed as of a state from that number on knows the operation.
  * 2. While an operation on grants is executed and not visible, rights count for
@@ -241,7 +241,7 @@ static int rights_now(struct aedb_caller *caller, struct access_where *where,
 		      struct catalog_key *name, struct rights **ret)
 {
 	struct aedb *db = caller->db;
-	seq_t stamp = atomic_load_explicit(&db->catalog.grants_seq,
+	seq_t stamp = atomic_load_explicit(&db->commits.grants_seq,
 					   memory_order_acquire);
 	struct rights *rights = NULL;
 	seq_t now;
@@ -283,10 +283,10 @@ static bool is_current(const struct aedb *db, const struct rights *rights)
 }
 
 /* Frees those that nobody sees any more. */
-static void left_collect(struct access *access)
-	REQUIRES(access->caller->lock)
+static void left_collect(struct aedb_caller *caller, struct access *access)
+	REQUIRES(caller->lock)
 {
-	uint64_t oldest = epoch_oldest(access->caller->db->epoch);
+	uint64_t oldest = epoch_oldest(caller->db->epoch);
 	struct rights **at = &access->left;
 
 	while (*at) {
@@ -302,9 +302,9 @@ static void left_collect(struct access *access)
 }
 
 /* Has what was made count, unless somebody else made newer ones meanwhile. */
-static void rights_take(struct access *access, struct rights *made,
-			const struct catalog_key *name, struct rights **ret)
-	REQUIRES(access->caller->lock)
+static void rights_take(struct aedb_caller *caller, struct access *access,
+			struct rights *made, struct rights **ret)
+	REQUIRES(caller->lock)
 {
 	struct rights *old = atomic_load_explicit(&access->rights,
 						  memory_order_acquire);
@@ -314,14 +314,13 @@ static void rights_take(struct access *access, struct rights *made,
 		*ret = old;
 		return;
 	}
-	access->name = *name;
 	atomic_store_explicit(&access->rights, made, memory_order_release);
 	if (old) {
 		old->left_at = epoch_stamp();
 		old->next = access->left;
 		access->left = old;
 	}
-	left_collect(access);
+	left_collect(caller, access);
 	*ret = made;
 }
 
@@ -341,7 +340,8 @@ static int rights_renew(struct access *access, struct rights **ret)
 	if (rc < 0)
 		return rc;
 	lock_acquire(&caller->lock);
-	rights_take(access, made, &name, ret);
+	access->name = name;
+	rights_take(caller, access, made, ret);
 	lock_release(&caller->lock);
 	return 0;
 }

@@ -4,7 +4,7 @@
  * A caller's handle has a pair of scopes of its own, by whose `access` it is
  * known: every function that is given a scope looks there first, and goes on with
  * the scope itself (access_scope) once the caller may. What it may is computed when
- * it is asked first, as of some state; catalog.grants_seq, the number of the newest
+ * it is asked first, as of some state; commits.grants_seq, the number of the newest
  * operation on grants, tells whether that still counts.
  *
  * Calling sequence: access_open; access_check…; access_close.
@@ -63,7 +63,7 @@ static inline struct aedb_scope *access_scope(struct aedb_scope *scope)
 #define ACCESS_NO_STAMP SEQ_MAX
 
 /* What the caller may in the scope, as of a state no older than any that was
- * visible before the call; *ret_stamp is what catalog.grants_seq is as long as that
+ * visible before the call; *ret_stamp is what commits.grants_seq is as long as that
  * counts. Inside the epoch; borrowed until it is left. *ret NULL: everything, for
  * nobody else knows the scope yet. */
 int access_rights(struct access *access, const struct rights **ret,
@@ -103,7 +103,7 @@ int access_id_check(const void *id, size_t n);
 /* Whether a check's stamp still counts. */
 static inline bool access_counts(const struct aedb *db, seq_t stamp)
 {
-	return atomic_load_explicit(&db->catalog.grants_seq,
+	return atomic_load_explicit(&db->commits.grants_seq,
 				    memory_order_acquire) == stamp;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "access_rights.h"
-#include "db.h"
 #include "err.h"
 #include "space_walk.h"
 #include "superseded.h"
@@ -37,12 +36,15 @@ static int object_find(struct apply *apply, struct op_place place, uint64_t *ret
 static int where_find(struct apply *apply, const struct op_place *place,
 		      struct access_where *ret)
 {
-	int rc = object_find(apply, (struct op_place){ place->project, { 0 } },
+	int rc = object_find(apply,
+			     (struct op_place){ .project = place->project },
 			     &ret->project);
 
 	ret->scope = 0;
 	if (rc == 0 && ret->project && place->scope.n)
-		rc = object_find(apply, *place, &ret->scope);
+		rc = object_find(apply, (struct op_place){
+			.project = place->project, .scope = place->scope },
+			&ret->scope);
 	return rc;
 }
 

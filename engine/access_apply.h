@@ -8,13 +8,15 @@
 #define ACCESS_APPLY_H
 
 #include "apply_inner.h"
+#include "db.h"
 
 /* The operation being executed changes grants: whatever was computed of them
  * before does not count once it is visible. */
 static inline void access_apply_note(struct apply *apply)
 {
-	atomic_store_explicit(&apply->catalog->grants_seq, apply->seq,
-			      memory_order_release);
+	if (!apply->catalog->branch)
+		atomic_store_explicit(&apply->db->commits.grants_seq,
+				      apply->seq, memory_order_release);
 }
 
 /* Whether apply->caller may do this to places. AEDB_ACCESS; and what reading

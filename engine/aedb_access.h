@@ -131,10 +131,10 @@ int aedb_grants_next(struct aedb_caller *by, struct aedb_granted *granted);
 
 /* As aedb_scope_open and aedb_scope_open_at (snapshot NULL: the newest state).
  * AEDB_ACCESS: it may see nothing of the scope; AEDB_NOT_FOUND: something is
- * granted to it on the project, and there is no such scope. The caller's rights are computed when the
- * handle is first used, and when grants changed since: else an operation costs
- * the comparison of two numbers, and where only prefixes are granted a binary
- * search among them. The handle may be used as any other:
+ * granted to it on the project, and there is no such scope. The caller's rights
+ * are computed when the handle is first used, and when grants changed since: else
+ * an operation costs the comparison of two numbers, and where only prefixes are
+ * granted a binary search among them. The handle may be used as any other:
  *  - aedb_get, aedb_stat, aedb_reader_open, read sets, assertions and computations
  *    that give a result need AEDB_KV_READ of the key; writes AEDB_KV_WRITE.
  *  - Moving a key needs both on the key that goes, and AEDB_KV_WRITE on the

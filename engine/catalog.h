@@ -49,8 +49,6 @@ struct catalog {
 	/* the writer's: what catalog_find found last, by id; emptied when
 	 * scopes leave the table */
 	struct scope_state *recent[CATALOG_RECENT];
-	_Atomic seq_t grants_seq;	/* atomic: of the newest operation on grants,
-					 * set before it is visible */
 	_Atomic bool wants_reap;	/* atomic: a scope is unreachable, or will be */
 };
 

@@ -23,6 +23,8 @@ struct commit_queue {
 	struct lock lock;	/* its holder is the one writer of memtable and log */
 	_Atomic(struct commit_request *) newest;	/* atomic: a stack of waiting ones */
 	_Atomic seq_t next_seq;		/* atomic: first number not given away */
+	_Atomic seq_t grants_seq;	/* atomic: of the newest operation on grants,
+					 * set before it is visible */
 	_Atomic uint64_t last_time_us;	/* atomic: written under lock */
 	struct apply apply;		/* guarded by lock */
 	seq_t settled_seq;		/* guarded by lock: mem_settle was told this */

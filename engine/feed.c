@@ -383,7 +383,8 @@ static int key_is_told(struct aedb_feed *c, const struct op_key *key)
 	struct rights *rights;
 	struct aedb_place place;
 	struct aedb_entry entry;
-	int rc = scope_place(c, where.scope, &place);
+	const char *table;
+	int rc = scope_place(c, where.scope, &place, &table);
 
 	if (rc < 0)
 		return rc;

@@ -401,7 +401,7 @@ int aedb_txn_begin_as(struct aedb_caller *caller, struct aedb_txn **ret)
 		return rc;
 	if (!caller->is_system) {
 		txn->caller = caller;
-		txn->access_stamp = atomic_load(&caller->db->catalog.grants_seq);
+		txn->access_stamp = atomic_load(&caller->db->commits.grants_seq);
 	}
 	*ret = txn;
 	return 0;

@@ -1,7 +1,7 @@
 /*
  * Rights of a transaction's caller.
  *
- * Invariant: while catalog.grants_seq is the transaction's stamp, all that was
+ * Invariant: while commits.grants_seq is the transaction's stamp, all that was
  * added to it was allowed, and still is.
  */
 #include "txn_access.h"
@@ -32,7 +32,7 @@ static int caller_take(struct aedb_txn *txn, const struct aedb_scope *scope)
 		txn->access_stamp = ACCESS_NO_STAMP;
 	else
 		txn->access_stamp = atomic_load_explicit(
-			&txn->db->catalog.grants_seq, memory_order_acquire);
+			&txn->db->commits.grants_seq, memory_order_acquire);
 	txn->caller = scope->access->caller;
 	return 0;
 }

@@ -88,8 +88,8 @@ static int rights_check(struct aedb *db, const struct txn_grant *grant)
 		where.scope = grant->object;
 		right = AEDB_SCOPE_ADMIN;
 		rc = catalog_get(&db->catalog.names,
-				 &(struct op_place){ grant->place.project,
-						     { NULL, 0 } },
+				 &(struct op_place){
+					.project = grant->place.project },
 				 SEQ_MAX, &entry, &key);
 		where.project = rc > 0 ? entry.id : 0;
 	}

@@ -147,6 +147,10 @@ int aedb_grants_next(struct aedb_caller *by, struct aedb_granted *granted);
 int aedb_scope_open_as(struct aedb_caller *caller,
 		       const struct aedb_snapshot *snapshot, const char *project,
 		       const char *name, struct aedb_scope **ret);
+/* A caller's handle of a scope that somebody has open without one, whatever is
+ * granted. Owned; aedb_scope_close. */
+int aedb_scope_as(struct aedb_caller *caller, struct aedb_scope *scope,
+		  struct aedb_scope **ret);
 /* Whether the handle's caller has a right: 0, or AEDB_ACCESS. Of the rights on
  * tables the key is the table's id, 8 bytes, the highest first; no bytes: all. Of
  * AEDB_SCOPE_ADMIN it does not count. */
@@ -174,7 +178,12 @@ int aedb_batch_begin_as(struct aedb_caller *caller, struct aedb_batch **ret);
 int aedb_txn_set_owner(struct aedb_txn *txn, struct aedb_place place,
 		       const void *owner, size_t owner_bytes);
 
-/* The same of all that a batch, which is nobody's, makes. */
+/* What was written into a batch that is nobody's, by whichever handles, is decided
+ * at its commit by what this caller may, who owns what it makes. Borrowed until the
+ * batch ends. */
+void aedb_batch_set_caller(struct aedb_batch *batch,
+			   struct aedb_caller *caller);
+/* Who is to own all that a batch, which is nobody's, makes. */
 int aedb_batch_set_owner(struct aedb_batch *batch, const void *owner,
 			 size_t owner_bytes);
 

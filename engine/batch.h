@@ -43,6 +43,7 @@ struct aedb_batch {
 	struct aedb *db;
 	uint64_t number;	/* of all batches since the database was opened */
 	struct aedb_caller *caller;	/* whose it is; NULL: it may do everything */
+	struct aedb_caller *decided_for;	/* at commit; NULL: nobody is asked */
 	/* who owns the projects and scopes it makes; n 0: nobody */
 	struct op_bytes owner;
 	uint8_t owner_bytes[AEDB_CALLER_BYTES_MAX];

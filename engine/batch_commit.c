@@ -267,7 +267,7 @@ static int build_init(struct build *build, struct aedb_batch *batch)
 	batch_settled_sort(batch);
 	txn_init(&build->txn, batch->db);
 	build->txn.whole = batch;
-	build->txn.caller = batch->caller;
+	build->txn.caller = batch->decided_for;
 	build->txn.access_stamp = ACCESS_NO_STAMP;
 	if (atomic_load(&batch->catalog.names.tree))
 		rc = names_make(batch);

@@ -392,6 +392,21 @@ int aedb_scope_open_as(struct aedb_caller *caller,
 	return access_open(caller, scope->state, &key, ret);
 }
 
+int aedb_scope_as(struct aedb_caller *caller, struct aedb_scope *scope,
+		  struct aedb_scope **ret)
+{
+	struct catalog *catalog = &caller->db->catalog;
+	struct scope_state *state;
+	int rc = catalog_find_and_ref(catalog, scope->state->id, &state);
+
+	if (rc < 0)
+		return rc;
+	if (!caller->is_system)
+		return access_open(caller, state, NULL, ret);
+	*ret = &state->planes[PLANE_KEYS];
+	return 0;
+}
+
 int aedb_txn_begin_as(struct aedb_caller *caller, struct aedb_txn **ret)
 {
 	struct aedb_txn *txn;
@@ -414,10 +429,17 @@ int aedb_batch_begin_as(struct aedb_caller *caller, struct aedb_batch **ret)
 
 	if (rc < 0)
 		return rc;
-	if (!caller->is_system) {
+	if (!caller->is_system)
 		batch->caller = caller;
-		batch->owner = caller->id;
-	}
+	aedb_batch_set_caller(batch, caller);
 	*ret = batch;
 	return 0;
+}
+
+void aedb_batch_set_caller(struct aedb_batch *batch, struct aedb_caller *caller)
+{
+	if (caller->is_system)
+		return;
+	batch->decided_for = caller;
+	batch->owner = caller->id;
 }

@@ -561,6 +561,36 @@ TEST(batches, "a batch is its caller's, and decided once more at its commit")
 	people_close(&p);
 }
 
+TEST(batch_of_others, "a batch written by unrestricted handles is decided for whom it is committed")
+{
+	struct aedb_grant write = grant_on(AEDB_KV_WRITE, "p", "s", "a");
+	static const char *const keys[] = { "b", "a" };
+	struct aedb_batch *batch;
+	struct aedb_scope *scope;
+	struct aedb_txn *txn;
+	struct people p;
+
+	people_open(&p);
+	give(&p, write);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(aedb_batch_begin(p.f.db, &batch));
+		aedb_batch_set_caller(batch, p.ann);
+		CHECK_OK(aedb_txn_begin_in(batch, &txn));
+		CHECK_OK(txn_put_text(txn, p.f.scope, keys[i], "9"));
+		CHECK_OK(txn_end(txn));
+		CHECK_EQ(aedb_batch_commit(batch, NULL), i ? 0 : AEDB_ACCESS);
+		if (i == 0)
+			aedb_batch_abort(batch);
+	}
+	CHECK_STR(text_of(p.f.scope, NULL, "a"), "9");
+	CHECK_STR(text_of(p.f.scope, NULL, "b"), "3");
+	CHECK_OK(aedb_scope_as(p.ann, p.f.scope, &scope));
+	CHECK_EQ(put_text(scope, "b", "9"), AEDB_ACCESS);
+	CHECK_OK(put_text(scope, "a", "1"));
+	aedb_scope_close(scope);
+	people_close(&p);
+}
+
 TEST(feed_filtered, "the feed tells a caller of what it may read")
 {
 	struct aedb_feed_change change;

@@ -105,7 +105,8 @@ TEST(failed_sync, "after a write or sync that failed nothing follows it, and the
 	CHECK(failed > 60);
 }
 
-TEST(before_checkpoint, "what was committed before the first checkpoint opens strictly, signed or not")
+TEST(before_checkpoint,
+     "what was committed before the first checkpoint opens strictly, signed or not")
 {
 	static const uint8_t key[32] = { 7 };
 
@@ -226,7 +227,8 @@ TEST(over_files, "what was waited for is durable over any number of log files, a
 	}
 }
 
-TEST(failed_behind, "a sync that fails behind commits is told, and nothing counts as durable after it")
+TEST(failed_behind,
+     "a sync that fails behind commits is told, and nothing counts as durable after it")
 {
 	for (uint64_t call = 1; call < 8; call++) {
 		struct numbered life;

@@ -206,7 +206,8 @@ static void moved_replace(struct aedb *db, const struct flush_moved *moved)
 		mem_tree_replace_value(tree, &entry);
 }
 
-#define REPLACED_AT_ONCE 256
+/* Each may give 64 KiB back to the system, which takes that some microseconds. */
+#define REPLACED_AT_ONCE 8
 
 static void values_replace(struct aedb *db, struct flush *flush)
 {
@@ -215,6 +216,7 @@ static void values_replace(struct aedb *db, struct flush *flush)
 		for (int k = 0; k < REPLACED_AT_ONCE && i < flush->n_moved; k++)
 			moved_replace(db, &flush->moved[i++]);
 		lock_release(&db->commits.lock);
+		commit_give_way(db);
 	}
 }
 

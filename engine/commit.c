@@ -44,6 +44,7 @@
  * left behind by what commits supersede, and not to be noticed in its time. */
 #define WORK_A_COMMIT 32
 #define WORK_A_SLICE 512
+#define YIELDS_TO_COMMITS 200	/* a thread that sleeps has woken by then */
 /* Of so many commits of a thread, groups, and writes to the log, one is timed. */
 #define TIMED_EACH 16
 
@@ -322,6 +323,14 @@ void commit_try_settle(struct aedb *db)
 	lock_release(&db->commits.lock);
 	if (has_work)
 		sync_note_dirty(db);
+}
+
+void commit_give_way(struct aedb *db)
+{
+	for (int i = 0; i < YIELDS_TO_COMMITS &&
+			atomic_load_explicit(&db->commits.newest,
+					     memory_order_relaxed); i++)
+		sched_yield();
 }
 
 bool commit_work(struct aedb *db)

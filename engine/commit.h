@@ -33,6 +33,10 @@ void commit_fail_pending(struct aedb *db);
 void commit_try_settle(struct aedb *db);
 /* Goes on with that for a fraction of a millisecond; true: there is more. */
 bool commit_work(struct aedb *db);
+/* Called without the commit lock by who takes it again at once: a commit that
+ * waits for it would sleep on, so it is let in, as long as that takes a few
+ * yields. */
+void commit_give_way(struct aedb *db);
 
 /* Refuses writes from now on; the calling thread's message is the reason.
  * Any thread. */

@@ -45,7 +45,7 @@ static void heap_free_some(struct mem_heap *heap, unsigned int blocks_more)
 	bool has_garbage = limbo_collect_some(&heap->limbo, blocks_more);
 	size_t bytes, more;
 
-	slab_trim(heap->slab);
+	has_garbage |= slab_trim(heap->slab);
 	bytes = slab_bytes(heap->slab);
 	more = bytes / 16 < COLLECT_BYTES_FEW ? bytes / 16 : COLLECT_BYTES_FEW;
 	if (more < bytes / 128)
@@ -252,7 +252,8 @@ void mem_settle(struct memtable *mt, seq_t visible, seq_t snapshot_newest)
 		return;
 	mem_versions_settle(&mt->versions, visible, snapshot_newest);
 	heap_collect(&mt->heap);
-	slab_trim(mt->heap.slab);
+	if (slab_trim(mt->heap.slab))
+		__atomic_store_n(&mt->heap.has_garbage, true, __ATOMIC_RELAXED);
 }
 
 bool memtable_is_settled(const struct memtable *mt)

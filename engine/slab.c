@@ -48,6 +48,7 @@
 /* From here on huge pages: a large table gets faster, and a small one does not
  * hold 2 MiB for its first entry. */
 #define HUGE_FROM ((size_t)32 << 20)
+#define TRIM_BLOCKS 3		/* returned at once: 8 to 20 us each */
 #define CLASSES 53
 #define CLASS_BYTES_MAX 4096u
 
@@ -452,12 +453,13 @@ static void block_drop(struct slab *s, uint32_t at, unsigned int order)
 	pool_merge(s, at, order);
 }
 
-void slab_trim(struct slab *s)
+bool slab_trim(struct slab *s)
 {
 	size_t spare_max = 2 + s->touched_pages / 64;
+	int blocks = 0;
 
 	if (s->spare_pages <= spare_max)
-		return;
+		return false;
 	for (unsigned int order = ORDER_MAX; order > 0; order--) {
 		uint32_t at = s->free[order][1];
 
@@ -465,11 +467,14 @@ void slab_trim(struct slab *s)
 			uint32_t next = s->units[at].next;
 
 			if (s->spare_pages <= spare_max / 2)
-				return;
+				return false;
+			if (blocks++ == TRIM_BLOCKS)
+				return true;
 			block_drop(s, at, order);
 			at = next;
 		}
 	}
+	return false;
 }
 
 size_t slab_bytes(const struct slab *s)

@@ -10,6 +10,7 @@
 #ifndef SLAB_H
 #define SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,8 +39,9 @@ void slab_free(struct slab *s, ref_t ref, size_t bytes);
 
 /* Makes `bytes` more allocatable without asking the system. AEDB_NO_MEMORY. */
 int slab_reserve(struct slab *s, size_t bytes);
-/* Returns free pages to the system when there are many. */
-void slab_trim(struct slab *s);
+/* Returns free pages to the system when there are many, some blocks of them at
+ * a time. True: there are more to return. */
+bool slab_trim(struct slab *s);
 /* Bytes of memory held: touched pages, free ones included, and what describes
  * them. */
 size_t slab_bytes(const struct slab *s);

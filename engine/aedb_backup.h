@@ -79,7 +79,8 @@ struct aedb_backup_info {
 	uint64_t files, bytes;	/* that it needs, those of its chain too; of the log
 				 * form its own only */
 	uint64_t stored_bytes;	/* in its own directory */
-	char reason[256];	/* "": nothing is known against it */
+	char reason[256];	/* "": nothing is known against it; of a finished one
+				 * the name it was made with, if it is another */
 };
 
 struct aedb_backup_options {

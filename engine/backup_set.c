@@ -4,7 +4,8 @@
  * Invariants:
  * 1. An entry that is finished has a parent that is, or needs none, down to a full
  *    backup: judged from there upward.
- * 2. No two finished entries have the same id.
+ * 2. No two finished entries have the same id, and none lies under the name that
+ *    another one there was made with.
  */
 #include "backup_set.h"
 
@@ -22,6 +23,7 @@ void backup_set_release(struct backup_set *set)
 		if (set->at[i].has_manifest)
 			backup_manifest_release(&set->at[i].m);
 	free(set->at);
+	free(set->by_id);
 	*set = (struct backup_set){ 0 };
 }
 
@@ -117,13 +119,64 @@ struct backup_entry *backup_set_find(const struct backup_set *set,
 	return NULL;
 }
 
+static bool is_renamed(const struct backup_entry *entry)
+{
+	return strcmp(entry->name, entry->m.name) != 0;
+}
+
+static int id_compare(const void *x, const void *y)
+{
+	const struct backup_entry *const *a = x, *const *b = y;
+	int order = strcmp((*a)->m.id, (*b)->m.id);
+
+	return order ? order : is_renamed(*a) - is_renamed(*b);
+}
+
+static int ids_sort(struct backup_set *set)
+{
+	set->by_id = calloc(set->n + 1, sizeof(*set->by_id));
+	if (!set->by_id)
+		return err_set(AEDB_NO_MEMORY, "no memory for %zu backups", set->n);
+	for (size_t i = 0; i < set->n; i++)
+		if (set->at[i].has_manifest)
+			set->by_id[set->n_ids++] = &set->at[i];
+	qsort(set->by_id, set->n_ids, sizeof(*set->by_id), id_compare);
+	return 0;
+}
+
+/* Place of the first one with an id, or of what follows it. */
+static size_t id_place(const struct backup_set *set, const char *id)
+{
+	size_t low = 0, high = set->n_ids;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(set->by_id[mid]->m.id, id) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool has_id(const struct backup_set *set, size_t place, const char *id)
+{
+	return place < set->n_ids && !strcmp(set->by_id[place]->m.id, id);
+}
+
 struct backup_entry *backup_set_find_id(const struct backup_set *set,
 					const char *id)
 {
-	for (size_t i = 0; i < set->n; i++)
-		if (set->at[i].has_manifest && !strcmp(set->at[i].m.id, id))
-			return &set->at[i];
-	return NULL;
+	size_t i = id_place(set, id);
+
+	if (!has_id(set, i, id))
+		return NULL;
+	/* what was not renamed comes first */
+	if (has_id(set, i + 1, id) &&
+	    is_renamed(set->by_id[i]) == is_renamed(set->by_id[i + 1]))
+		return NULL;
+	return set->by_id[i];
 }
 
 int backup_set_chain(struct backup_entry *entry, struct backup_entry ***ret,
@@ -193,14 +246,28 @@ int backup_chain_check(const struct backup_manifest *m,
 	return rc;
 }
 
-/* The first of two with one id keeps it. */
-static int id_check(const struct backup_set *set, struct backup_entry *entry)
+static int id_check(const struct backup_set *set, const struct backup_entry *entry)
 {
-	const struct backup_entry *first = backup_set_find_id(set, entry->m.id);
+	const struct backup_entry *meant = backup_set_find_id(set, entry->m.id);
+	size_t i = id_place(set, entry->m.id);
 
-	if (first == entry)
+	if (meant == entry)
 		return 0;
-	return err_set(AEDB_CORRUPT, "it has the id of %s", first->name);
+	if (meant)
+		return err_set(AEDB_CORRUPT, "it is a copy of %s, or has its id",
+			       meant->name);
+	return err_set(AEDB_CORRUPT, "it and %s have one id: which is the copy is not "
+		       "known", set->by_id[set->by_id[i] == entry ? i + 1 : i]->name);
+}
+
+/* One may be renamed, but not to stand for another. */
+static int name_check(const struct backup_set *set,
+		      const struct backup_entry *entry)
+{
+	if (is_renamed(entry) && backup_set_find(set, entry->m.name))
+		return err_set(AEDB_CORRUPT, "it was made as %s, which another one "
+			       "is called there", entry->m.name);
+	return 0;
 }
 
 /* Its parents up to it are judged. */
@@ -230,8 +297,13 @@ static int entry_judge(const struct backup_set *set, struct backup_entry *entry)
 	const struct backup_entry *parent = entry->parent;
 	int rc = id_check(set, entry);
 
+	if (rc == 0)
+		rc = name_check(set, entry);
 	if (rc < 0 || !*entry->m.parent)
 		return rc;
+	if (!parent && has_id(set, id_place(set, entry->m.parent), entry->m.parent))
+		return err_set(AEDB_CORRUPT, "its parent %s is there more than once",
+			       entry->m.parent);
 	if (!parent)
 		return err_set(AEDB_CORRUPT, "its parent %s is missing",
 			       entry->m.parent);
@@ -270,9 +342,9 @@ static int entry_settle(const struct backup_set *set, struct backup_entry *entry
 
 static int set_judge(struct backup_set *set)
 {
-	int rc = 0;
+	int rc = ids_sort(set);
 
-	for (size_t i = 0; i < set->n; i++) {
+	for (size_t i = 0; i < set->n && rc == 0; i++) {
 		struct backup_entry *entry = &set->at[i];
 
 		entry->is_judged = !entry->has_manifest;
@@ -326,6 +398,8 @@ void backup_info_fill(const struct backup_entry *entry,
 	strcpy(ret->reason, entry->reason);
 	if (!entry->has_manifest)
 		return;
+	if (!*ret->reason && is_renamed(entry))
+		snprintf(ret->reason, sizeof(ret->reason), "made as %s", m->name);
 	strcpy(ret->id, m->id);
 	strcpy(ret->parent, m->parent);
 	uuid_write(m->db_uuid, ret->database);

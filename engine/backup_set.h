@@ -20,7 +20,8 @@ struct backup_entry {
 	int code;				/* and its error */
 	bool has_manifest;	/* of a broken one, too, when it could be read */
 	struct backup_manifest m;
-	struct backup_entry *parent;	/* NULL: none, or not there */
+	struct backup_entry *parent;	/* NULL: none, or not there, or which one it
+					 * is is not known */
 	bool is_judged;			/* while loading */
 };
 
@@ -28,6 +29,8 @@ struct backup_set {
 	struct backup_entry *at;	/* owned; oldest first, those without a
 					 * manifest last */
 	size_t n;
+	struct backup_entry **by_id;	/* owned: those with one, sorted */
+	size_t n_ids;
 };
 
 /* Reads what describes the backups in a directory. A finished one is not broken
@@ -38,8 +41,9 @@ int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
 /* Takes a zeroed one. */
 void backup_set_release(struct backup_set *set);
 
-/* By the name of the directory, and by id, of those with a manifest. NULL: there
- * is none. Borrowed. */
+/* By the name of the directory, and by id, of those with a manifest; of several with
+ * one id, which are copies, the one that has the name it was made with. NULL: there
+ * is none, or which is meant is not known. Borrowed. */
 struct backup_entry *backup_set_find(const struct backup_set *set,
 				     const char *name);
 struct backup_entry *backup_set_find_id(const struct backup_set *set,

@@ -49,12 +49,12 @@ static void phase(struct restore *r, const char *name, uint64_t all_bytes)
 
 static const struct backup_manifest *last_of(const struct restore *r)
 {
-	return &r->chain.at[r->place.last]->manifest;
+	return &r->chain.at[r->place.last].manifest;
 }
 
 static const struct restore_part *base_of(const struct restore *r)
 {
-	return r->chain.at[r->place.base];
+	return &r->chain.at[r->place.base];
 }
 
 static int damaged(const struct restore_file *file, const char *what)
@@ -181,8 +181,8 @@ static bool ends_are_same(const struct wal_end *a, const struct wal_end *b)
  * its parent's ends. */
 static int log_begin_check(struct restore *r, size_t i)
 {
-	const struct backup_manifest *parent = &r->chain.at[i - 1]->manifest;
-	const struct backup_manifest *m = &r->chain.at[i]->manifest;
+	const struct backup_manifest *parent = &r->chain.at[i - 1].manifest;
+	const struct backup_manifest *m = &r->chain.at[i].manifest;
 	struct wal_end begin = m->log_end;
 	struct wal_header header;
 	int rc = 0;
@@ -224,7 +224,7 @@ static int log_attach(struct restore *r, struct manifest_state *state)
 	int rc = 0;
 
 	for (size_t i = r->place.base + 1; i <= r->place.last && rc == 0; i++) {
-		const struct backup_manifest *m = &r->chain.at[i]->manifest;
+		const struct backup_manifest *m = &r->chain.at[i].manifest;
 
 		if (m->log_first && !first)
 			first = m->log_first;
@@ -448,13 +448,13 @@ static int restore_make(struct restore *r)
 	return rc;
 }
 
-int restore_run(const struct restore_shelf *shelf, const struct restore_part *part,
-		struct vfs *directory, const char *name,
+int restore_run(const struct restore_shelf *shelf,
+		const struct restore_entry *last, struct vfs *directory, const char *name,
 		const struct aedb_restore_options *options,
 		struct aedb_restore_info *ret)
 {
 	struct restore r = { .options = options };
-	int rc = restore_chain_open(shelf, part, &r.chain);
+	int rc = restore_chain_open(shelf, last, &options->key, &r.chain);
 
 	if (rc < 0)
 		return rc;

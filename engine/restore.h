@@ -6,10 +6,10 @@
 
 #include "restore_shelf.h"
 
-/* Makes the database `name` in the directory of backup `part` and its parents, all
- * on the shelf. Errors as of aedb_restore. */
-int restore_run(const struct restore_shelf *shelf, const struct restore_part *part,
-		struct vfs *directory, const char *name,
+/* Makes the database `name` in the directory of the backup `last` and its parents,
+ * all on the shelf. Errors as of aedb_restore. */
+int restore_run(const struct restore_shelf *shelf,
+		const struct restore_entry *last, struct vfs *directory, const char *name,
 		const struct aedb_restore_options *options,
 		struct aedb_restore_info *ret);
 

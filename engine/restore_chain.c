@@ -19,29 +19,7 @@
 static const struct backup_manifest *of(const struct restore_chain *chain,
 					size_t i)
 {
-	return &chain->at[i]->manifest;
-}
-
-static int part_add(struct restore_chain *chain, const struct restore_part *part)
-{
-	const struct restore_part **more =
-		realloc(chain->at, (chain->n + 1) * sizeof(*more));
-
-	if (!more)
-		return err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
-	chain->at = more;
-	chain->at[chain->n++] = part;
-	return 0;
-}
-
-static void parts_reverse(struct restore_chain *chain)
-{
-	for (size_t i = 0; i < chain->n / 2; i++) {
-		const struct restore_part *part = chain->at[i];
-
-		chain->at[i] = chain->at[chain->n - 1 - i];
-		chain->at[chain->n - 1 - i] = part;
-	}
+	return &chain->at[i].manifest;
 }
 
 /* Whether the second one goes on from the first. */
@@ -58,44 +36,99 @@ static int link_check(const struct backup_manifest *m,
 	return 0;
 }
 
-int restore_chain_open(const struct restore_shelf *shelf,
-		       const struct restore_part *part, struct restore_chain *ret)
+static int parent_missing(const struct restore_shelf *shelf,
+			  const struct restore_entry *child)
 {
-	struct restore_chain chain = { NULL, 0 };
-	int rc = part_add(&chain, part);
+	if (err_code() != AEDB_NOT_FOUND)
+		return err_set(err_code(), "the parent of backup %s: %s",
+			       child->name, err_message());
+	return err_set(shelf->code ? shelf->code : AEDB_NOT_FOUND,
+		       "the parent %s of backup %s is not there%s", child->parent,
+		       child->name, shelf->reason);
+}
 
-	while (rc == 0 && part->manifest.parent[0]) {
-		const struct restore_part *parent =
-			restore_shelf_find(shelf, part->manifest.parent);
+/* Those that it needs, itself last; *ret owned (free). */
+static int entries_find(const struct restore_shelf *shelf,
+			const struct restore_entry *last,
+			const struct restore_entry ***ret, size_t *ret_n)
+{
+	const struct restore_entry **entries =
+		malloc((shelf->n + 1) * sizeof(*entries));
+	size_t at = shelf->n;
+	int rc = entries ? 0 : err_set(AEDB_NO_MEMORY, "no memory for a chain of "
+				       "backups");
 
-		if (!parent)
-			rc = err_set(shelf->code ? shelf->code : AEDB_NOT_FOUND,
-				     "the parent %s of backup %s is not there%s",
-				     part->manifest.parent, part->manifest.name,
-				     shelf->reason);
-		else if (chain.n > shelf->n)
-			rc = err_set(AEDB_CORRUPT, "backup %s is its own parent",
-				     part->manifest.name);
-		else
-			rc = link_check(&parent->manifest, &part->manifest);
-		if (rc == 0)
-			rc = part_add(&chain, parent);
-		part = parent;
+	while (rc == 0) {
+		const struct restore_entry *entry = last;
+
+		if (at == 0) {
+			rc = err_set(AEDB_CORRUPT, "the parents of backup %s go "
+				     "round in a circle", last->name);
+			break;
+		}
+		entries[--at] = entry;
+		if (!*entry->parent)
+			break;
+		if (restore_shelf_find_parent(shelf, entry, &last) < 0)
+			rc = parent_missing(shelf, entry);
 	}
-	if (rc == 0 && part->manifest.form != AEDB_BACKUP_FILES)
-		rc = err_set(AEDB_CORRUPT, "backup %s has no parent and is none by "
-			     "itself", part->manifest.name);
 	if (rc < 0) {
-		restore_chain_release(&chain);
+		free(entries);
 		return rc;
 	}
-	parts_reverse(&chain);
-	*ret = chain;
+	*ret_n = shelf->n - at;
+	memmove(entries, entries + at, *ret_n * sizeof(*entries));
+	*ret = entries;
 	return 0;
+}
+
+static int parts_open(struct restore_chain *chain,
+		      const struct restore_entry *const *entries, size_t n,
+		      const struct aedb_backup_key *key)
+{
+	int rc = 0;
+
+	chain->at = calloc(n, sizeof(*chain->at));
+	if (!chain->at)
+		return err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
+	for (; chain->n < n && rc == 0; chain->n += rc == 0) {
+		rc = restore_part_open(entries[chain->n], key,
+				       &chain->at[chain->n]);
+		if (rc == 0 && chain->n)
+			rc = link_check(of(chain, chain->n - 1),
+					of(chain, chain->n));
+	}
+	if (rc == 0 && of(chain, 0)->form != AEDB_BACKUP_FILES)
+		rc = err_set(AEDB_CORRUPT, "backup %s has no parent and is none by "
+			     "itself", of(chain, 0)->name);
+	return rc;
+}
+
+int restore_chain_open(const struct restore_shelf *shelf,
+		       const struct restore_entry *last,
+		       const struct aedb_backup_key *key,
+		       struct restore_chain *ret)
+{
+	struct restore_chain chain = { NULL, 0 };
+	const struct restore_entry **entries;
+	size_t n;
+	int rc = entries_find(shelf, last, &entries, &n);
+
+	if (rc < 0)
+		return rc;
+	rc = parts_open(&chain, entries, n, key);
+	free(entries);
+	if (rc < 0)
+		restore_chain_release(&chain);
+	else
+		*ret = chain;
+	return rc;
 }
 
 void restore_chain_release(struct restore_chain *chain)
 {
+	for (size_t i = 0; i < chain->n; i++)
+		restore_part_close(&chain->at[i]);
 	free(chain->at);
 	*chain = (struct restore_chain){ NULL, 0 };
 }
@@ -270,7 +303,7 @@ static int file_locate(const struct restore_chain *chain, size_t i,
 				       "%s, which is none of its parents",
 				       of(chain, i)->name, file->path,
 				       file->stored);
-	*ret = (struct restore_file){ file, chain->at[at], i };
+	*ret = (struct restore_file){ file, &chain->at[at], i };
 	return 0;
 }
 
@@ -339,7 +372,7 @@ int restore_names_check(const struct restore_chain *chain,
 	int rc = 0;
 
 	for (size_t i = 0; i <= place->last && rc == 0; i++) {
-		const struct restore_part *part = chain->at[i];
+		const struct restore_part *part = &chain->at[i];
 
 		if (i >= place->base || is_needed(part, files))
 			rc = backup_names_check(part->vfs, &part->manifest,

@@ -13,8 +13,7 @@
 #include "restore_shelf.h"
 
 struct restore_chain {
-	const struct restore_part **at;	/* owned, parts borrowed: from the full one to
-				 * the last */
+	struct restore_part *at;	/* owned: from the full one to the last */
 	size_t n;
 };
 
@@ -27,7 +26,9 @@ struct restore_place {
 };
 
 int restore_chain_open(const struct restore_shelf *shelf,
-		       const struct restore_part *part, struct restore_chain *ret);
+		       const struct restore_entry *last,
+		       const struct aedb_backup_key *key,
+		       struct restore_chain *ret);
 void restore_chain_release(struct restore_chain *chain);
 int restore_chain_find(const struct restore_chain *chain,
 		       const struct aedb_restore_options *options,

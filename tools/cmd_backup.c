@@ -129,6 +129,8 @@ int backup_print(const struct aedb_backup_info *info)
 	if (info->state != AEDB_BACKUP_FINISHED)
 		printf("  (%s%s%s)", states[info->state],
 		       *info->reason ? ": " : "", info->reason);
+	else if (*info->reason)
+		printf("  (%s)", info->reason);
 	putchar('\n');
 	return output_check();
 }

@@ -112,15 +112,14 @@ static int restore_try(struct life *life, const struct made *made,
 {
 	struct restore_shelf shelf = { .n = 0 };
 	struct aedb_restore_options with_key = *options;
-	const struct restore_part *part;
+	const struct restore_entry *last;
 	struct aedb_restore_info info;
 	int rc;
 
 	with_key.key = key_of(life);
 	CHECK_OK(restore_shelf_add_all(&shelf, life->directory, &with_key.key));
-	part = restore_shelf_find(&shelf, made->info.id);
-	CHECK(part);
-	rc = restore_run(&shelf, part, life->root, "restored", &with_key, &info);
+	CHECK_OK(restore_shelf_find(&shelf, made->info.id, NULL, &last));
+	rc = restore_run(&shelf, last, life->root, "restored", &with_key, &info);
 	restore_shelf_release(&shelf);
 	return rc;
 }

@@ -51,6 +51,7 @@ TEST(recovered, "a backup after a recovery that wrote checkpoints is restored")
 	for (unsigned commits = 1; commits <= COMMITS_MAX; commits++) {
 		struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
 		struct restore_shelf shelf = { .n = 0 };
+		const struct restore_entry *last;
 		struct aedb_restore_info restored;
 		struct aedb_backup_info info;
 		struct vfs *root, *directory;
@@ -64,8 +65,8 @@ TEST(recovered, "a backup after a recovery that wrote checkpoints is restored")
 		root = simdisk_vfs(f.disk);
 		CHECK_OK(vfs_under(root, "backups", &directory));
 		CHECK_OK(restore_shelf_add_all(&shelf, directory, &options.key));
-		CHECK_OK(restore_run(&shelf, restore_shelf_find(&shelf, info.id),
-				     root, "restored", &options, &restored));
+		CHECK_OK(restore_shelf_find(&shelf, info.id, NULL, &last));
+		CHECK_OK(restore_run(&shelf, last, root, "restored", &options, &restored));
 		CHECK_EQ(restored.seq, info.head_seq);
 		restore_shelf_release(&shelf);
 		vfs_close(directory);

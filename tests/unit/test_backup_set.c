@@ -248,6 +248,28 @@ TEST(stored, "a file must be in the parent that is said to have it, exactly that
 	end();
 }
 
+static void name_change(const char *from, const char *to)
+{
+	CHECK_OK(vfs_rename(dir, from, to));
+}
+
+TEST(names, "a backup may be renamed, and not to stand where another one was")
+{
+	begin();
+	name_change("a", "older");
+	is_finished("older");
+	is_finished("c");
+	/* swapped */
+	name_change("older", "temporary");
+	name_change("b", "a");
+	name_change("temporary", "b");
+	is_broken("a", "it was made as b, which another one is called there");
+	is_broken("b", "it was made as a, which another one is called there");
+	is_broken("c", "cannot be used");
+	is_finished("full");
+	end();
+}
+
 TEST(ids, "of two backups with one id, and of those in a circle, none takes part in a chain")
 {
 	char id[AEDB_BACKUP_ID_BYTES + 1];
@@ -256,10 +278,18 @@ TEST(ids, "of two backups with one id, and of those in a circle, none takes part
 	strcpy(id, made[OTHER].id);
 	strcpy(made[OTHER].id, made[FULL].id);
 	rewrite("another", &made[OTHER]);
-	is_broken("another", "it has the id of full");
+	is_broken("another", "it and full have one id");
+	is_broken("full", "it and another have one id");
+	is_broken("a", "is there more than once");
+	is_broken("c", "cannot be used");
+	/* a copy, which has the name it was made with within */
+	rewrite("another", &made[FULL]);
+	is_broken("another", "it is a copy of full");
+	is_finished("full");
 	is_finished("c");
 	strcpy(made[OTHER].id, id);
 	rewrite("another", &made[OTHER]);
+	is_finished("another");
 
 	/* a's parent is c, whose parents lead to a */
 	strcpy(made[A].parent, made[C].id);

@@ -154,6 +154,7 @@ static void restored_check(const struct aedb_backup_info *info)
 {
 	struct aedb_restore_options options = { .target = AEDB_RESTORE_HEAD };
 	struct restore_shelf shelf = { .n = 0 };
+	const struct restore_entry *last;
 	struct vfs *root = simdisk_vfs(busy.f.disk);
 	struct aedb_options open = busy.f.options;
 	struct aedb_restore_info restored;
@@ -162,7 +163,8 @@ static void restored_check(const struct aedb_backup_info *info)
 	struct aedb *db;
 
 	CHECK_OK(restore_shelf_add_all(&shelf, busy.directory, &options.key));
-	CHECK_OK(restore_run(&shelf, restore_shelf_find(&shelf, info->id), root,
+	CHECK_OK(restore_shelf_find(&shelf, info->id, NULL, &last));
+	CHECK_OK(restore_run(&shelf, last, root,
 			     "restored", &options, &restored));
 	restore_shelf_release(&shelf);
 	CHECK_EQ(restored.seq, info->head_seq);

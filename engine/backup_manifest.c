@@ -146,6 +146,17 @@ int backup_manifest_append_file(struct backup_manifest *m,
 	return file_insert(m, m->n_files, file);
 }
 
+void backup_manifest_fit(struct backup_manifest *m)
+{
+	struct backup_file *files =
+		realloc(m->files, (m->n_files + !m->n_files) * sizeof(*files));
+
+	if (files) {
+		m->files = files;
+		m->files_room = m->n_files + !m->n_files;
+	}
+}
+
 static int snapshot_insert(struct backup_manifest *m, size_t at,
 			   const struct manifest_snapshot *snapshot)
 {

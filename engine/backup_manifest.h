@@ -83,6 +83,8 @@ int backup_manifest_append_file(struct backup_manifest *m,
 				const struct backup_file *file);
 int backup_manifest_append_snapshot(struct backup_manifest *m,
 				    const struct manifest_snapshot *snapshot);
+/* Gives back room for files that it does not have. */
+void backup_manifest_fit(struct backup_manifest *m);
 /* NULL: there is none. Borrowed until a file is added. */
 const struct backup_file *backup_manifest_find(const struct backup_manifest *m,
 					       const char *path);

@@ -487,6 +487,7 @@ int backup_manifest_decode(const char *text, size_t n, const char *backup,
 		return err_set(rc, "%s/%s: %s", backup, AEDB_BACKUP_MANIFEST,
 			       err_message());
 	}
+	backup_manifest_fit(&m);
 	*ret = m;
 	return 0;
 }

@@ -536,6 +536,8 @@ static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 	case VERB_BACKUP_FULL:
 	case VERB_BACKUP_INCREMENTAL:
 	case VERB_BACKUP_VERIFY:
+	case VERB_ESTIMATE_FULL:
+	case VERB_ESTIMATE_INCREMENTAL:
 		run_backup(control, number, command, outcome);
 		break;
 	case VERB_CANCEL:

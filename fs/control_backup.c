@@ -31,20 +31,48 @@ static int fail(struct control_backup_job *job, int rc)
 	return rc;
 }
 
+static int run(struct control_backup_job *job,
+	       const struct control_command *command, bool is_dry_run,
+	       struct aedb_backup_info *ret)
+{
+	bool is_full = command->verb == VERB_BACKUP_FULL ||
+		       command->verb == VERB_ESTIMATE_FULL;
+	const struct aedb_backup_options options = {
+		.kind = is_full ? AEDB_BACKUP_FULL : AEDB_BACKUP_INCREMENTAL,
+		.name = *command->name ? command->name : NULL,
+		.is_dry_run = is_dry_run,
+		.watch = watch_of(job),
+	};
+	int rc = aedb_backup(job->db, job->directory, &options, ret);
+
+	return rc < 0 ? fail(job, rc) : 0;
+}
+
+static int estimate(struct control_backup_job *job,
+		    const struct control_command *command)
+{
+	struct aedb_backup_info info;
+	int rc = run(job, command, true, &info);
+
+	if (rc < 0)
+		return rc;
+	snprintf(job->words, sizeof(job->words),
+		 "%s: %s, from commit %llu to commit %llu, %llu bytes", info.name,
+		 info.form == AEDB_BACKUP_LOG ? "log" : "files",
+		 (unsigned long long)info.from_seq,
+		 (unsigned long long)info.head_seq,
+		 (unsigned long long)info.stored_bytes);
+	return 0;
+}
+
 static int make(struct control_backup_job *job,
 		const struct control_command *command)
 {
-	const struct aedb_backup_options options = {
-		.kind = command->verb == VERB_BACKUP_FULL ?
-				AEDB_BACKUP_FULL : AEDB_BACKUP_INCREMENTAL,
-		.name = *command->name ? command->name : NULL,
-		.watch = watch_of(job),
-	};
 	struct aedb_backup_info info;
-	int rc = aedb_backup(job->db, job->directory, &options, &info);
+	int rc = run(job, command, false, &info);
 
 	if (rc < 0)
-		return fail(job, rc);
+		return rc;
 	snprintf(job->words, sizeof(job->words),
 		 "%s: to commit %llu, %llu bytes", info.name,
 		 (unsigned long long)info.head_seq,
@@ -92,6 +120,13 @@ static int verify(struct control_backup_job *job, const char *name)
 int control_backup(struct control_backup_job *job,
 		   const struct control_command *command)
 {
-	return command->verb == VERB_BACKUP_VERIFY ?
-		       verify(job, command->name) : make(job, command);
+	switch (command->verb) {
+	case VERB_BACKUP_VERIFY:
+		return verify(job, command->name);
+	case VERB_ESTIMATE_FULL:
+	case VERB_ESTIMATE_INCREMENTAL:
+		return estimate(job, command);
+	default:
+		return make(job, command);
+	}
 }

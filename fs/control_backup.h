@@ -25,7 +25,7 @@ struct control_backup_job {
 					 * NULL: none */
 };
 
-/* VERB_BACKUP_… */
+/* VERB_BACKUP_…, VERB_ESTIMATE_… */
 int control_backup(struct control_backup_job *job,
 		   const struct control_command *command);
 

@@ -36,6 +36,10 @@ static const struct {
 	{ { "backup", "full" }, VERB_BACKUP_FULL, ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
 	{ { "backup", "incremental" }, VERB_BACKUP_INCREMENTAL, ARGUMENT_NAME_OR_NONE,
 	  CONTROL_AT_ROOT },
+	{ { "estimate", "full" }, VERB_ESTIMATE_FULL, ARGUMENT_NAME_OR_NONE,
+	  CONTROL_AT_ROOT },
+	{ { "estimate", "incremental" }, VERB_ESTIMATE_INCREMENTAL,
+	  ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
 	{ { "backup", "verify" }, VERB_BACKUP_VERIFY, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, CONTROL_AT_ROOT },
@@ -66,6 +70,9 @@ const char *control_command_help(enum control_where where)
 	       "backup incremental [NAME]\n"
 	       "                       what came since the last backup\n"
 	       "backup verify NAME     is all of it there, and as it was made?\n"
+	       "estimate full [NAME]\n"
+	       "estimate incremental [NAME]\n"
+	       "                       what such a backup would be, and its size\n"
 	       "batch commit NAME      the same as commit in .batch/NAME/.control\n"
 	       "batch abort NAME       the same as rmdir .batch/NAME\n"
 	       "cancel N               end command N, which is running\n";

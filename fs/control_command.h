@@ -31,6 +31,8 @@ enum control_verb {
 	VERB_SNAPSHOT_DELETE,	/* name */
 	VERB_BACKUP_FULL,	/* name, or "" */
 	VERB_BACKUP_INCREMENTAL,	/* the same */
+	VERB_ESTIMATE_FULL,
+	VERB_ESTIMATE_INCREMENTAL,
 	VERB_BACKUP_VERIFY,	/* name */
 	VERB_CANCEL,			/* number */
 	VERB_BATCH_COMMIT,	/* name, but in the batch's own file; as the next */

@@ -129,13 +129,21 @@ static int print_dry_run(const struct aedb_backup_info *info)
 	return output_check();
 }
 
+static int make_one(const struct backup_work *work, enum aedb_backup_kind kind,
+		    struct aedb_backup_info *ret)
+{
+	if (!work->is_mount)
+		return make_closed(work, kind, ret);
+	return work->is_dry_run ?
+		       backup_mount_estimate(work->database, kind, name_of(work),
+					     ret) :
+		       backup_mount_make(work->database, kind, name_of(work), ret);
+}
+
 static int make(const struct backup_work *work, enum aedb_backup_kind kind)
 {
 	struct aedb_backup_info info;
-	int rc = work->is_mount ?
-			 backup_mount_make(work->database, kind, name_of(work),
-					   &info) :
-			 make_closed(work, kind, &info);
+	int rc = make_one(work, kind, &info);
 
 	if (rc == 0 && work->is_dry_run)
 		return print_dry_run(&info);

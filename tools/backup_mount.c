@@ -217,11 +217,12 @@ static int run(struct sending *sending)
 						    sending->err) : 0;
 }
 
-/* The answer is "NAME: to commit N, …". */
-static int take_name(struct sending *sending, char ret[AEDB_NAME_BYTES_MAX + 1])
+/* The answer is "NAME: REST". *ret_rest lies in it. */
+static int take_answer(struct sending *sending, char answer[ANSWER_BYTES],
+		       char ret_name[AEDB_NAME_BYTES_MAX + 1],
+		       const char **ret_rest)
 {
-	char answer[ANSWER_BYTES];
-	int rc = mount_control_answer(&sending->control, answer, sizeof(answer));
+	int rc = mount_control_answer(&sending->control, answer, ANSWER_BYTES);
 	size_t n;
 
 	if (rc < 0)
@@ -230,8 +231,9 @@ static int take_name(struct sending *sending, char ret[AEDB_NAME_BYTES_MAX + 1])
 	if (!answer[n] || n > AEDB_NAME_BYTES_MAX)
 		return failure_set(STATUS_FAILED, sending->control.path,
 				   "answered \"%s\"", answer);
-	memcpy(ret, answer, n);
-	ret[n] = '\0';
+	memcpy(ret_name, answer, n);
+	ret_name[n] = '\0';
+	*ret_rest = answer + n;
 	return 0;
 }
 
@@ -257,12 +259,13 @@ static int find_info(const char *view, const char *name,
 
 static int run_and_look(struct sending *sending, struct aedb_backup_info *ret)
 {
-	char name[AEDB_NAME_BYTES_MAX + 1];
+	char answer[ANSWER_BYTES], name[AEDB_NAME_BYTES_MAX + 1];
+	const char *rest;
 	char *view;
 	int rc = run(sending);
 
 	if (rc == 0)
-		rc = take_name(sending, name);
+		rc = take_answer(sending, answer, name, &rest);
 	if (rc == 0)
 		rc = backup_mount_view(sending->control.path, &view);
 	if (rc < 0)
@@ -272,24 +275,72 @@ static int run_and_look(struct sending *sending, struct aedb_backup_info *ret)
 	return rc;
 }
 
+static int run_and_read(struct sending *sending, struct aedb_backup_info *ret)
+{
+	unsigned long long from_seq, head_seq, bytes;
+	char answer[ANSWER_BYTES], form[8];
+	const char *rest;
+	int rc = run(sending);
+
+	if (rc == 0)
+		rc = take_answer(sending, answer, ret->name, &rest);
+	if (rc < 0)
+		return rc;
+	if (sscanf(rest, ": %7[a-z], from commit %llu to commit %llu, %llu bytes",
+		   form, &from_seq, &head_seq, &bytes) != 4)
+		return failure_set(STATUS_FAILED, sending->control.path,
+				   "answered \"%s\"", answer);
+	ret->form = strcmp(form, "log") ? AEDB_BACKUP_FILES : AEDB_BACKUP_LOG;
+	ret->from_seq = from_seq;
+	ret->head_seq = head_seq;
+	ret->stored_bytes = bytes;
+	return 0;
+}
+
+static int sending_run(const char *path, struct sending *sending,
+		       int (*work)(struct sending *, struct aedb_backup_info *),
+		       struct aedb_backup_info *ret)
+{
+	int rc;
+
+	sending->is_shown = isatty(STDERR_FILENO);
+	sending->over = eventfd(0, EFD_CLOEXEC);
+	if (sending->over < 0)
+		return failure_system(errno, "%s", path);
+	rc = mount_control_open(path, &sending->control);
+	if (rc == 0) {
+		rc = work(sending, ret);
+		mount_control_close(&sending->control);
+	}
+	close(sending->over);
+	return rc;
+}
+
+static int command_write(struct sending *sending, const char *verb,
+			 enum aedb_backup_kind kind, const char *name)
+{
+	int n = snprintf(sending->command, COMMAND_BYTES, "%s %s%s%s", verb,
+			 kind == AEDB_BACKUP_FULL ? "full" : "incremental",
+			 name ? " " : "", name ? name : "");
+
+	return n >= COMMAND_BYTES ? failure_usage("the name is too long") : 0;
+}
+
 int backup_mount_make(const char *path, enum aedb_backup_kind kind,
 		      const char *name, struct aedb_backup_info *ret)
 {
-	struct sending sending = { .is_shown = isatty(STDERR_FILENO) };
-	int rc;
+	struct sending sending = { .err = 0 };
+	int rc = command_write(&sending, "backup", kind, name);
 
-	if (snprintf(sending.command, sizeof(sending.command), "backup %s%s%s",
-		     kind == AEDB_BACKUP_FULL ? "full" : "incremental",
-		     name ? " " : "", name ? name : "") >= COMMAND_BYTES)
-		return failure_usage("the name is too long");
-	sending.over = eventfd(0, EFD_CLOEXEC);
-	if (sending.over < 0)
-		return failure_system(errno, "%s", path);
-	rc = mount_control_open(path, &sending.control);
-	if (rc == 0) {
-		rc = run_and_look(&sending, ret);
-		mount_control_close(&sending.control);
-	}
-	close(sending.over);
-	return rc;
+	return rc < 0 ? rc : sending_run(path, &sending, run_and_look, ret);
+}
+
+int backup_mount_estimate(const char *path, enum aedb_backup_kind kind,
+			  const char *name, struct aedb_backup_info *ret)
+{
+	struct sending sending = { .err = 0 };
+	int rc = command_write(&sending, "estimate", kind, name);
+
+	*ret = (struct aedb_backup_info){ .kind = kind };
+	return rc < 0 ? rc : sending_run(path, &sending, run_and_read, ret);
 }

@@ -18,5 +18,8 @@ int backup_mount_directory(const char *path, char **ret);
  * program cancels it. name NULL: it chooses one. */
 int backup_mount_make(const char *path, enum aedb_backup_kind kind,
 		      const char *name, struct aedb_backup_info *ret);
+/* Of a dry run: name, kind, form, numbers and stored_bytes. */
+int backup_mount_estimate(const char *path, enum aedb_backup_kind kind,
+			  const char *name, struct aedb_backup_info *ret);
 
 #endif

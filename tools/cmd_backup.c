@@ -339,9 +339,6 @@ static int find_directory(const struct action *action, struct backup_work *work)
 		return failure_usage("where backups of %s are its mount says, with "
 				     "backup_dir=; --to does not belong there",
 				     work->database);
-	if (rc && work->is_dry_run && action->what == IS_MADE)
-		return failure_usage("a mounted database cannot tell before what a "
-				     "backup will be");
 	if (rc && action->what == IS_PRUNED)
 		return backup_mount_directory(work->database, &work->directory);
 	if (rc)

@@ -253,10 +253,23 @@ ends() {
 	mkdir -p mnt/p/s
 	echo one >mnt/p/s/k
 	seq 100000 >mnt/p/s/large
+	aedb backup full -n --json mnt first >out
+	[ "$(jq -r '.backup, .dry_run, .kind, .form' out | xargs)" = 'first true full files' ]
+	dry=$(jq .stored_bytes out)
+	[ ! -e 'the backups' ]
 	aedb backup full --json mnt first >out
+	made=$(jq .stored_bytes out)
+	[ "$dry" -gt 500000 ]
+	# without CURRENT and MANIFEST-1
+	[ "$made" -gt "$dry" ]
+	[ "$made" -lt $((dry + 20000)) ]
 	[ "$(jq -r '.backup, .kind, .state' out | xargs)" = 'first full finished' ]
 	[ "$(ls mnt/.backup)" = first ]
 	echo two >mnt/p/s/k
+	aedb backup incremental --dry-run mnt more >out
+	grep -q '^more would be made up to number' out
+	fails 1 'backup first exists' aedb backup full -n mnt first
+	[ "$(ls mnt/.backup)" = first ]
 	aedb backup incremental mnt >out
 	grep -q incremental out
 	[ "$(aedb backup list mnt | wc -l)" = 2 ]

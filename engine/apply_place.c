@@ -18,6 +18,11 @@ static int place_version_add(struct apply *apply, const struct catalog_key *key,
 						      key->n }, entry, 0);
 }
 
+static bool is_project(const struct op_place *place)
+{
+	return !place->scope.n && !place->table.n;
+}
+
 static const char *kind_of(const struct op_place *place)
 {
 	return place->table.n ? "table" : place->scope.n ? "scope" : "project";
@@ -39,35 +44,26 @@ static int place_exists(const struct op_place *place)
 		       catalog_place_text(place, name));
 }
 
-/* What a scope or table lies in. */
-static struct op_place place_above(const struct op_place *place)
-{
-	struct op_place above = *place;
-
-	if (place->table.n)
-		above.table.n = 0;
-	else
-		above.scope.n = 0;
-	return above;
-}
-
 /* The place must be free, and what it is to lie in there. */
 static int place_check_free(struct apply *apply, const struct op_place *place,
 			    struct catalog_key *ret_key)
 {
+	struct space *space;
 	struct entry entry;
-	int rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, &entry,
-			     ret_key);
+	int rc = 0;
 
+	if (place->table.n)
+		rc = apply_space_find(apply, place->scope_id * 2, &space);
+	if (rc == 0)
+		rc = catalog_get(&apply->catalog->names, place, SEQ_MAX, &entry,
+				 ret_key);
 	if (rc < 0)
 		return rc;
 	if (rc)
 		return place_exists(place);
-	if (ret_key->n == 0) {
-		struct op_place above = place_above(place);
-
-		return place_missing(&above);
-	}
+	if (ret_key->n == 0)
+		return place_missing(
+			&(struct op_place){ .project = place->project });
 	return 0;
 }
 
@@ -106,7 +102,7 @@ int apply_create(struct apply *apply, const struct op *op)
 	entry.id = op->flags & OP_HAS_ID ? op->id : apply->seq;
 	apply_attr_set(&entry, op);
 	rc = place_version_add(apply, &key, &entry);
-	if (rc < 0 || !op->place.scope.n)
+	if (rc < 0 || is_project(&op->place))
 		return rc;
 	return scope_make(apply, entry.id);
 }
@@ -268,8 +264,8 @@ int apply_drop(struct apply *apply, const struct op *op)
 	if (rc < 0)
 		return rc;
 	superseded_note(apply, &entry);
-	rc = op->place.scope.n ? state_drop(apply, op, entry.id) :
-				 project_check_drop(apply, op, entry.id);
+	rc = is_project(&op->place) ? project_check_drop(apply, op, entry.id) :
+				      state_drop(apply, op, entry.id);
 	if (rc == 0)
 		rc = access_apply_drop(apply, entry.id);
 	return rc < 0 ? rc : name_remove(apply, &key);
@@ -313,7 +309,7 @@ static int place_get(struct apply *apply, const struct op *op,
 
 	if (rc)
 		return rc;
-	if (op->place.project.n)
+	if (op->place.project.n || op->place.table.n)
 		return place_missing(&op->place);
 	*ret = (struct entry){
 		.id = CATALOG_ROOT_ID,

@@ -269,29 +269,28 @@ static int dropped_check(struct check *check, struct scope_state *beneath)
 	return rc < 0 ? rc : 1;
 }
 
+static int space_of(struct check *check, uint64_t tree, struct space **ret);
+
 /* Names. */
 
-/* What gets a scope or table must be there, and so must what that lies in. */
+/* What gets a scope or table must be there: a project under its name. */
 static int parent_check(struct check *check, uint64_t parent)
 {
+	const struct batch_name *name = batch_names_find(check->batch->names,
+							 parent);
 	struct subject s = { .space = &check->batch->db->catalog.names,
 			     .kind = AEDB_CHANGED, .must_be = SAME_ID };
-	int rc = 0;
+	struct catalog_key key;
+	struct space *space;
 
-	while (rc == 0 && parent) {
-		const struct batch_name *name =
-			batch_names_find(check->batch->names, parent);
-		struct catalog_key key;
-
-		if (!name || !name->side[BATCH_BASE].is_there)
-			return 0;
-		batch_names_key(name, BATCH_BASE, &key);
-		s.key = key.bytes;
-		s.key_bytes = key.n;
-		rc = point_check(check, &s);
-		parent = name->side[BATCH_BASE].parent;
-	}
-	return rc;
+	if (!name || !name->side[BATCH_BASE].is_there)
+		return 0;
+	if (name->level == CATALOG_SCOPE)
+		return space_of(check, parent * 2, &space);
+	batch_names_key(name, BATCH_BASE, &key);
+	s.key = key.bytes;
+	s.key_bytes = key.n;
+	return point_check(check, &s);
 }
 
 /* What lies in something that goes: it was there, and the batch took it away. */

@@ -6,8 +6,8 @@
  * dropped; projects give way, are made, get their names; so do scopes, then tables;
  * projects are dropped, which are empty by then; attributes and times are set.
  *
- * Invariant: `now` has where a project, scope or table of the base lies after the
- * operations added so far.
+ * Invariant: `now` has what a project, scope or table of the base is called after
+ * the operations added so far.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -22,17 +22,12 @@
 
 #define TEMPORARY_BYTES 24
 
-/* Where something lies. */
-struct now {
-	const char *name;	/* borrowed from the next or from the names */
-	uint64_t parent;
-};
-
 struct placing {
 	struct aedb_batch *batch;
 	struct aedb_txn *txn;
 	const struct batch_names *names;
-	struct now *now;	/* owned; of each name */
+	const char **now;	/* owned; of each name, borrowed from the next or
+				 * from the names */
 	char (*temporary)[TEMPORARY_BYTES];	/* owned */
 };
 
@@ -46,24 +41,25 @@ static size_t index_of(const struct placing *p, uint64_t id)
 	return (size_t)(batch_names_find(p->names, id) - p->names->at);
 }
 
-/* A name in a project or scope that goes by what it is called now; parent 0: it is
- * a project's. */
-static struct op_place place_now(const struct placing *p, uint64_t parent,
+/* A name in a project that goes by what it is called now, or in a scope. */
+static struct op_place place_now(const struct placing *p,
+				 const struct batch_name *of, uint64_t parent,
 				 const char *name)
 {
 	struct op_bytes own = text_bytes(name);
-	const struct now *in;
 
-	if (!parent)
+	switch (of->level) {
+	case CATALOG_PROJECT:
 		return (struct op_place){ .project = own };
-	in = &p->now[index_of(p, parent)];
-	if (!in->parent)
-		return (struct op_place){ .project = text_bytes(in->name),
-					  .scope = own };
+	case CATALOG_SCOPE:
+		return (struct op_place){
+			.project = text_bytes(p->now[index_of(p, parent)]),
+			.scope = own };
+	case CATALOG_TABLE:
+		break;
+	}
 	return (struct op_place){
-		.project = text_bytes(p->now[index_of(p, in->parent)].name),
-		.scope = text_bytes(in->name),
-		.table = own };
+		.table = own, .scope_id = batch_merge_id(p->batch, parent) };
 }
 
 static uint8_t flag_of(const struct batch_name *name)
@@ -109,13 +105,15 @@ static int own_get(const struct placing *p, const struct catalog_key *key,
 static int rename_add(struct placing *p, size_t i, uint64_t to_parent,
 		      const char *to)
 {
-	struct op op = { .kind = OP_RENAME, .flags = flag_of(&p->names->at[i]),
-			 .place = place_now(p, p->now[i].parent, p->now[i].name),
-			 .to_place = place_now(p, to_parent, to) };
+	const struct batch_name *name = &p->names->at[i];
+	uint64_t parent = name->side[BATCH_BASE].parent;
+	struct op op = { .kind = OP_RENAME, .flags = flag_of(name),
+			 .place = place_now(p, name, parent, p->now[i]),
+			 .to_place = place_now(p, name, to_parent, to) };
 	int rc = txn_add(p->txn, &op);
 
 	if (rc == 0)
-		p->now[i] = (struct now){ to, to_parent };
+		p->now[i] = to;
 	return rc;
 }
 
@@ -142,8 +140,6 @@ static int create_add(struct placing *p, size_t i)
 	const struct batch_name *name = &p->names->at[i];
 	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID | flag_of(name),
 			 .id = name->id };
-	struct now now = { name->side[BATCH_VIEW].name,
-			   name->side[BATCH_VIEW].parent };
 	struct catalog_key key;
 	struct entry own;
 	int rc;
@@ -154,10 +150,11 @@ static int create_add(struct placing *p, size_t i)
 	if (!own_get(p, &key, &own))
 		return 0;
 	if (batch_merge_of(p->batch, name->id)) {
-		p->now[i] = now;
+		p->now[i] = name->side[BATCH_VIEW].name;
 		return 0;
 	}
-	op.place = place_now(p, now.parent, now.name);
+	op.place = place_now(p, name, name->side[BATCH_VIEW].parent,
+			     name->side[BATCH_VIEW].name);
 	if (own.attr_bytes) {
 		op.flags |= OP_HAS_ATTR;
 		op.attr = (struct op_bytes){ own.attr, own.attr_bytes };
@@ -166,7 +163,7 @@ static int create_add(struct placing *p, size_t i)
 	if (rc == 0 && p->batch->owner.n)
 		rc = txn_grant_own(p->txn, name->id, p->batch->owner);
 	if (rc == 0)
-		p->now[i] = now;
+		p->now[i] = name->side[BATCH_VIEW].name;
 	return rc;
 }
 
@@ -189,7 +186,7 @@ static int drop_add(struct placing *p, size_t i)
 		return 0;
 	if (!is_project(name))
 		op.flags |= OP_DROP_FULL;
-	op.place = place_now(p, p->now[i].parent, p->now[i].name);
+	op.place = place_now(p, name, name->side[BATCH_BASE].parent, p->now[i]);
 	return txn_add(p->txn, &op);
 }
 
@@ -263,7 +260,7 @@ static int attr_add(struct placing *p, size_t i, const struct entry *own,
 
 	if (!attr_is_new(p, own, base, &op.attr))
 		return 0;
-	op.place = place_now(p, p->now[i].parent, p->now[i].name);
+	op.place = place_now(p, name, name->side[BATCH_VIEW].parent, p->now[i]);
 	return txn_add(p->txn, &op);
 }
 
@@ -366,9 +363,7 @@ int batch_places_add(struct aedb_batch *batch, struct aedb_txn *txn)
 	p.temporary = calloc(n, sizeof(*p.temporary));
 	if (p.now && p.temporary) {
 		for (size_t i = 0; i < batch->names->n; i++)
-			p.now[i] = (struct now){
-				batch->names->at[i].side[BATCH_BASE].name,
-				batch->names->at[i].side[BATCH_BASE].parent };
+			p.now[i] = batch->names->at[i].side[BATCH_BASE].name;
 		rc = all_add(&p);
 	} else {
 		rc = err_set(AEDB_NO_MEMORY, "no memory to commit a batch");

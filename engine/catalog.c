@@ -438,26 +438,25 @@ bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq)
 int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key)
 {
-	static void (*const prefix[])(uint64_t id, struct catalog_key *ret) = {
-		catalog_scopes_prefix, catalog_tables_prefix
-	};
-	const struct op_bytes inner[] = { place->scope, place->table };
-	struct entry entry;
+	struct entry project;
 	int rc;
 
-	catalog_project_key(place->project, ret_key);
-	rc = space_get_live(names, ret_key->bytes, ret_key->n, limit, &entry);
-	for (size_t i = 0; i < 2 && inner[i].n; i++) {
-		if (rc <= 0) {
-			ret_key->n = 0;
-			return rc;
-		}
-		prefix[i](entry.id, ret_key);
-		catalog_key_append(ret_key, inner[i]);
-		rc = space_get_live(names, ret_key->bytes, ret_key->n, limit,
-				    &entry);
+	if (place->table.n) {
+		catalog_tables_prefix(place->scope_id, ret_key);
+		catalog_key_append(ret_key, place->table);
+		return space_get_live(names, ret_key->bytes, ret_key->n, limit,
+				      ret);
 	}
-	if (rc > 0)
-		*ret = entry;
-	return rc;
+	catalog_project_key(place->project, ret_key);
+	if (!place->scope.n)
+		return space_get_live(names, ret_key->bytes, ret_key->n, limit,
+				      ret);
+	rc = space_get_live(names, ret_key->bytes, ret_key->n, limit, &project);
+	if (rc <= 0) {
+		ret_key->n = 0;
+		return rc;
+	}
+	catalog_scopes_prefix(project.id, ret_key);
+	catalog_key_append(ret_key, place->scope);
+	return space_get_live(names, ret_key->bytes, ret_key->n, limit, ret);
 }

@@ -90,7 +90,8 @@ void catalog_reap(struct catalog *catalog, seq_t oldest);
 bool catalog_scope_is_live(const struct aedb_scope *scope, seq_t seq);
 
 /* Finds a place's entry in the space of names as of limit, and its key: 1, or 0:
- * not there; then ret_key is set if what it lies in is there. Inside an epoch. */
+ * not there; then ret_key is set if the project is there. Of a table's scope nothing
+ * is said. Inside an epoch. */
 int catalog_get(struct space *names, const struct op_place *place,
 		seq_t limit, struct entry *ret, struct catalog_key *ret_key);
 

@@ -64,16 +64,16 @@ void catalog_key_append(struct catalog_key *key, struct op_bytes name)
 
 const char *catalog_place_text(const struct op_place *place, char *text)
 {
-	char *at = mempcpy(text, place->project.at, place->project.n);
+	char *at = text;
 
+	if (place->project.n)
+		at = mempcpy(at, place->project.at, place->project.n);
 	if (place->scope.n) {
 		*at++ = '/';
 		at = mempcpy(at, place->scope.at, place->scope.n);
 	}
-	if (place->table.n) {
-		at = stpcpy(at, ".tables/");
+	if (place->table.n)
 		at = mempcpy(at, place->table.at, place->table.n);
-	}
 	*at = 0;
 	return text;
 }

@@ -9,7 +9,7 @@
 #include "op.h"
 
 #define CATALOG_KEY_BYTES_MAX (9 + AEDB_NAME_BYTES_MAX)
-#define CATALOG_PLACE_TEXT (3 * AEDB_NAME_BYTES_MAX + 10)
+#define CATALOG_PLACE_TEXT (2 * AEDB_NAME_BYTES_MAX + 2)
 
 struct catalog_key {
 	uint8_t bytes[CATALOG_KEY_BYTES_MAX];
@@ -42,8 +42,8 @@ int catalog_check_name(const char *what, const char *name, struct op_bytes *ret)
 /* AEDB_INVALID or AEDB_NAME_TOO_LONG, naming the name; else fills in ret,
  * whose names are borrowed from `place`. */
 int catalog_check_place(struct aedb_place place, struct op_place *ret);
-/* "project", "project/scope" or "project/scope.tables/table"; returns text, which
- * has CATALOG_PLACE_TEXT. */
+/* "project", "project/scope" or "table"; returns text, which has
+ * CATALOG_PLACE_TEXT. */
 const char *catalog_place_text(const struct op_place *place, char *text);
 
 #endif

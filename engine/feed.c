@@ -258,13 +258,21 @@ static const char *name_set(struct op_bytes name, char *to)
 	return to;
 }
 
-static void place_set(struct aedb_feed *c, const struct op_place *place,
-		      int i, struct aedb_place *ret, const char **ret_table)
+static int place_set(struct aedb_feed *c, const struct op_place *place,
+		     int i, struct aedb_place *ret, const char **ret_table)
 {
+	const char *none;
+
+	if (place->table.n) {
+		/* names given out stay where they are */
+		c->names.is_stale |= i == 0;
+		*ret_table = name_set(place->table, c->place[i][2]);
+		return scope_place(c, place->scope_id, ret, &none);
+	}
 	ret->project = name_set(place->project, c->place[i][0]);
 	ret->scope = name_set(place->scope, c->place[i][1]);
-	*ret_table = name_set(place->table, c->place[i][2]);
 	c->names.is_stale = true;
+	return 0;
 }
 
 static uint64_t value_bytes(const struct op *op)
@@ -337,11 +345,11 @@ static int change_of_op(struct aedb_feed *c, const struct op *op,
 				       value_bytes(op) : 0,
 	};
 	if (op_is_of_place(op)) {
-		place_set(c, &op->place, 0, &ret->place, &ret->table);
-		if (op->kind == OP_RENAME)
-			place_set(c, &op->to_place, 1, &ret->to_place,
-				  &ret->to_table);
-		return 0;
+		rc = place_set(c, &op->place, 0, &ret->place, &ret->table);
+		if (rc == 0 && op->kind == OP_RENAME)
+			rc = place_set(c, &op->to_place, 1, &ret->to_place,
+				       &ret->to_table);
+		return rc;
 	}
 	rc = key_set(c, &op->key, &ret->key, &ret->place, &ret->table);
 	if (rc == 0 && (op->kind == OP_MOVE || op->kind == OP_EXCHANGE))

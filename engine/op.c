@@ -86,8 +86,9 @@ static bool has_table(const struct op *op)
 static uint8_t *put_place(uint8_t *at, const struct op *op,
 			  const struct op_place *place)
 {
-	at = put_bytes(put_bytes(at, place->project), place->scope);
-	return has_table(op) ? put_bytes(at, place->table) : at;
+	if (!has_table(op))
+		return put_bytes(put_bytes(at, place->project), place->scope);
+	return put_bytes(bytes_store_varint(at, place->scope_id), place->table);
 }
 
 uint8_t *op_encode(const struct op *op, uint8_t *at)
@@ -139,12 +140,15 @@ static struct op_key take_key(struct byte_reader *r)
 
 static struct op_place take_place(struct byte_reader *r, const struct op *op)
 {
-	struct op_place place = { .project = take_bytes(r) };
+	struct op_place place = { .scope_id = 0 };
 
-	place.scope = take_bytes(r);
 	if (has_table(op)) {
+		place.scope_id = byte_reader_varint(r);
 		place.table = take_bytes(r);
-		r->is_bad |= !place.scope.n || !place.table.n;
+		r->is_bad |= !place.table.n || place.scope_id > SEQ_MAX;
+	} else {
+		place.project = take_bytes(r);
+		place.scope = take_bytes(r);
 	}
 	if (place.project.n > AEDB_NAME_BYTES_MAX ||
 	    place.scope.n > AEDB_NAME_BYTES_MAX ||
@@ -289,12 +293,15 @@ static void show_key(const char *before, const struct op_key *key, FILE *out)
 static void show_place(const char *before, const struct op_place *place,
 		       FILE *out)
 {
+	if (place->table.n) {
+		fprintf(out, "%s scope %" PRIu64 " table %.*s", before,
+			place->scope_id, (int)place->table.n,
+			(const char *)place->table.at);
+		return;
+	}
 	fprintf(out, "%s %.*s/%.*s", before, (int)place->project.n,
 		(const char *)place->project.at, (int)place->scope.n,
 		(const char *)place->scope.at);
-	if (place->table.n)
-		fprintf(out, " table %.*s", (int)place->table.n,
-			(const char *)place->table.at);
 }
 
 static void show_value(const struct op *op, FILE *out)

@@ -11,10 +11,10 @@
  *	PLACE_ATTR  place, [mtime], [attr]	PLACE_TOUCH  place
  *	OBJECT   key, id, [mtime], [attr], value | reference + extents
  *	NOTHING  as PUT
- * key = varint tree, varint bytes, bytes; place = project name, scope name and,
- * with HAS_TABLE, table name, each varint bytes, bytes, 0 bytes for none; id =
- * varint; mtime = le64; attr and value = varint bytes, bytes; extents = varint
- * count, then varint file, offset, bytes each.
+ * key = varint tree, varint bytes, bytes; place = project name, scope name,
+ * each varint bytes, bytes, 0 bytes for none, or, with HAS_TABLE, varint scope id
+ * and a table's name; id = varint; mtime = le64; attr and value = varint bytes,
+ * bytes; extents = varint count, then varint file, offset, bytes each.
  *
  * Errors: decoding gives AEDB_CORRUPT for what cannot have been encoded,
  * AEDB_NEWER_FORMAT for a kind or flag it does not know.
@@ -71,7 +71,10 @@ struct op_key {
 };
 
 struct op_place {
-	struct op_bytes project, scope, table;	/* n 0: none */
+	struct op_bytes project, scope;	/* n 0: none */
+	struct op_bytes table;	/* n 0: it is not a table's; else there are no names
+				 * but the scope's id */
+	uint64_t scope_id;
 };
 
 /* One operation; all pointers are borrowed from the payload it was decoded

@@ -53,10 +53,9 @@ static struct op_place place_random(bool has_table)
 	struct op_place place = { .project = bytes_random(AEDB_NAME_BYTES_MAX),
 				  .scope = bytes_random(AEDB_NAME_BYTES_MAX) };
 
-	if (has_table) {
-		place.scope = name_random();
-		place.table = name_random();
-	}
+	if (has_table)
+		place = (struct op_place){ .table = name_random(),
+					   .scope_id = check_random() >> 13 };
 	return place;
 }
 
@@ -100,6 +99,7 @@ static void places_equal(const struct op_place *a, const struct op_place *b)
 	bytes_equal(a->project, b->project);
 	bytes_equal(a->scope, b->scope);
 	bytes_equal(a->table, b->table);
+	CHECK_EQ(a->scope_id, b->scope_id);
 }
 
 /* Whatever the kind carries is equal. */

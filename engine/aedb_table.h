@@ -160,6 +160,21 @@ struct aedb_alter {
 int aedb_table_alter(struct aedb_scope *scope, const char *name,
 		     const struct aedb_alter *alter);
 
+/* The same as parts of a transaction, also of one in a batch, which sees the tables
+ * that its batch has. Tables made, dropped or renamed in it are not seen by what is
+ * added to it later; AEDB_EXISTS and AEDB_NOT_FOUND of them come at commit. A table
+ * and rows of it are not changed in the same transaction: AEDB_INVALID. An index that
+ * is added has its entries at once, within the transaction's limits; it counts as
+ * having read all rows. One that is dropped goes when the table is opened next. */
+int aedb_txn_table_create(struct aedb_txn *txn, struct aedb_scope *scope,
+			  const char *name, const struct aedb_schema *schema);
+int aedb_txn_table_drop(struct aedb_txn *txn, struct aedb_scope *scope,
+			const char *name);
+int aedb_txn_table_rename(struct aedb_txn *txn, struct aedb_scope *scope,
+			  const char *from, const char *to);
+int aedb_txn_table_alter(struct aedb_txn *txn, struct aedb_scope *scope,
+			 const char *name, const struct aedb_alter *alter);
+
 /* The first table whose name is above `after` ("" for the first): its name, in
  * `ret`, which has AEDB_NAME_BYTES_MAX + 1. AEDB_NOT_FOUND at the end. */
 int aedb_table_next(struct aedb_scope *scope,

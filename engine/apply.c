@@ -105,7 +105,9 @@ static int apply_put(struct apply *apply, const struct op *op)
 	if (exists < 0)
 		return exists;
 	if (exists && (op->flags & OP_MUST_BE_NEW))
-		return err_set(AEDB_EXISTS, "the key exists");
+		return op->flags & OP_OF_TABLE ?
+			       apply_row_exists(space, &op->key) :
+			       err_set(AEDB_EXISTS, "the key exists");
 	if (exists)
 		superseded_note_put(apply, &entry, op);
 	else

@@ -86,7 +86,11 @@ void apply_mtime_touch(const struct apply *apply, struct entry *entry);
 /* The operation's attributes, if it has any. */
 void apply_attr_set(struct entry *entry, const struct op *op);
 
-/* Operations on projects and scopes (apply_place.c). */
+/* AEDB_EXISTS, of a key of a table that is there already: which row or index it is
+ * (apply_table.c). */
+int apply_row_exists(struct space *space, const struct op_key *key);
+
+/* Operations on projects, scopes and tables (apply_place.c). */
 int apply_create(struct apply *apply, const struct op *op);
 int apply_drop(struct apply *apply, const struct op *op);
 int apply_rename(struct apply *apply, const struct op *op);

@@ -383,6 +383,13 @@ static bool is_gone(const struct scope_state *state)
 	       atomic_load(&state->dropped_seq) != SEQ_MAX;
 }
 
+void catalog_ref(struct catalog *catalog, struct scope_state *state)
+{
+	lock_acquire(&catalog->lock);
+	state->handles++;
+	lock_release(&catalog->lock);
+}
+
 void catalog_unref(struct catalog *catalog, struct scope_state *state)
 {
 	lock_acquire(&catalog->lock);

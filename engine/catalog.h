@@ -81,7 +81,8 @@ int catalog_list(struct catalog *catalog, struct scope_state ***ret,
 		 size_t *ret_n);
 /* What is in a batch's table already; NULL. */
 struct scope_state *catalog_there(struct catalog *catalog, uint64_t id);
-/* Drops a handle. */
+/* Takes another handle of one that has some, and drops one. */
+void catalog_ref(struct catalog *catalog, struct scope_state *state);
 void catalog_unref(struct catalog *catalog, struct scope_state *state);
 /* Frees scopes nobody can reach: dropped at or below `oldest`, or never
  * committed, and without handles; does nothing unless wants_reap. Writer. */

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "batch.h"
 #include "batch_conflict.h"
 #include "conflict.h"
 #include "err.h"
@@ -62,46 +63,78 @@ static int read_newest(const struct aedb_txn *txn, const struct txn_read *read,
 	return rc;
 }
 
-static int conflict_add(struct aedb_txn *txn, const struct txn_read *read,
-			seq_t seq)
+static size_t schemas_of(const struct aedb_txn *txn)
+{
+	return (txn->schema.state ? 1 : 0) +
+	       (txn->rows ? txn->rows->n_schemas : 0);
+}
+
+static int conflict_add(struct aedb_txn *txn,
+			const struct aedb_conflict *conflict)
 {
 	if (!txn->conflicts) {
-		txn->conflicts = calloc(txn->n_reads, sizeof(*txn->conflicts));
+		txn->conflicts = calloc(txn->n_reads + schemas_of(txn),
+					sizeof(*txn->conflicts));
 		if (!txn->conflicts)
 			return err_set(AEDB_NO_MEMORY, "no memory for conflicts");
 	}
-	txn->conflicts[txn->n_conflicts++] = (struct aedb_conflict){
-		.scope_id = read->scope->state->id,
-		.key = read->from,
-		.key_bytes = read->from_bytes,
-		.seq = seq,
-	};
+	txn->conflicts[txn->n_conflicts++] = *conflict;
 	return 0;
+}
+
+/* Rows were written as another schema says. */
+static int schema_check(struct aedb_txn *txn, const struct txn_schema *schema)
+{
+	seq_t seq = txn->batch ?
+			    batch_schema_seq(txn->batch, schema->state->id) :
+			    atomic_load_explicit(&schema->state->schema_seq,
+						 memory_order_acquire);
+
+	if (seq <= schema->upto)
+		return 0;
+	return conflict_add(txn, &(struct aedb_conflict){
+		.scope_id = schema->state->id, .key = "", .seq = seq });
+}
+
+static int schemas_check(struct aedb_txn *txn)
+{
+	int rc = txn->schema.state ? schema_check(txn, &txn->schema) : 0;
+
+	for (size_t i = 0; rc == 0 && txn->rows && i < txn->rows->n_schemas; i++)
+		rc = schema_check(txn, &txn->rows->schemas[i]);
+	return rc;
 }
 
 int conflict_check(struct aedb_txn *txn)
 {
+	int rc;
+
 	if (txn->whole)
 		return batch_conflict_check(txn->whole, txn->payload,
 					    txn->payload_bytes, SEQ_MAX);
 	txn->n_conflicts = 0;
 	for (size_t i = 0; i < txn->n_reads; i++) {
 		seq_t forgotten, seq;
-		int rc = read_newest(txn, &txn->reads[i], &seq, &forgotten);
+
+		rc = read_newest(txn, &txn->reads[i], &seq, &forgotten);
 
 		if (rc < 0)
 			return rc;
 		if (seq <= txn->base && forgotten <= txn->base)
 			continue;
-		rc = conflict_add(txn, &txn->reads[i],
-				  seq > txn->base ? seq : 0);
+		rc = conflict_add(txn, &(struct aedb_conflict){
+			.scope_id = txn->reads[i].scope->state->id,
+			.key = txn->reads[i].from,
+			.key_bytes = txn->reads[i].from_bytes,
+			.seq = seq > txn->base ? seq : 0 });
 		if (rc < 0)
 			return rc;
 	}
-	if (!txn->n_conflicts)
-		return 0;
+	rc = schemas_check(txn);
+	if (rc < 0 || !txn->n_conflicts)
+		return rc;
 	return err_set(AEDB_CONFLICT,
 		       "%zu of %zu keys and ranges read were changed since number %llu",
-		       txn->n_conflicts, txn->n_reads,
+		       txn->n_conflicts, txn->n_reads + schemas_of(txn),
 		       (unsigned long long)txn->base);
 }

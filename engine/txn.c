@@ -58,6 +58,7 @@ void txn_release(struct aedb_txn *txn)
 	free(txn->files.at);
 	guards_free(txn->guards);
 	once_free(txn->once);
+	txn_rows_free(txn->rows, &txn->db->catalog);
 }
 
 int txn_new(struct aedb *db, struct aedb_txn **ret)
@@ -389,21 +390,13 @@ static int id_check(const struct aedb *db, uint64_t id)
 	return 0;
 }
 
-int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
-		 const struct aedb_put *put)
+/* What was checked. */
+static int put_add(struct aedb_txn *txn, struct aedb_scope *scope,
+		   const struct aedb_put *put, uint8_t flags)
 {
-	struct op op = { .kind = OP_PUT };
-	int rc = txn_key_check(txn->db, scope, put->key_bytes);
+	struct op op = { .kind = OP_PUT, .flags = flags };
+	int rc;
 
-	if (rc == 0)
-		rc = attr_check(put->attr_bytes);
-	if (rc == 0)
-		rc = id_check(txn->db, put->id);
-	if (rc < 0)
-		return rc;
-	rc = txn_may(txn, &scope, WRITE, put->key, put->key_bytes);
-	if (rc < 0)
-		return rc;
 	op.key = op_key_put(txn, scope, put->key, put->key_bytes);
 	op_set_attr(&op, put->attr, put->attr_bytes, put->mtime_ns);
 	if (put->id) {
@@ -416,6 +409,36 @@ int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
 	if (rc == AEDB_NO_SPACE)
 		maintenance_note_no_space(txn->db);
 	return rc;
+}
+
+int aedb_txn_put(struct aedb_txn *txn, struct aedb_scope *scope,
+		 const struct aedb_put *put)
+{
+	int rc = txn_key_check(txn->db, scope, put->key_bytes);
+
+	if (rc == 0)
+		rc = attr_check(put->attr_bytes);
+	if (rc == 0)
+		rc = id_check(txn->db, put->id);
+	if (rc == 0)
+		rc = txn_may(txn, &scope, WRITE, put->key, put->key_bytes);
+	return rc < 0 ? rc : put_add(txn, scope, put, 0);
+}
+
+int txn_put_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+		     const struct aedb_put *put)
+{
+	return put_add(txn, scope, put, OP_OF_TABLE);
+}
+
+int txn_delete_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			const void *key, size_t key_bytes)
+{
+	struct op op = { .kind = OP_DELETE, .flags = OP_OF_TABLE,
+			 .key = op_key(txn, scope, key, key_bytes,
+				       ENTRY_SIZES) };
+
+	return txn_add(txn, &op);
 }
 
 /* An operation on one key that carries nothing else. */
@@ -818,6 +841,37 @@ int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 	if (scope->access || txn->caller)
 		return txn_access_range(txn, &scope, range, range_add);
 	return range_add(txn, scope, range);
+}
+
+int txn_read_point_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			    const void *key, size_t key_bytes)
+{
+	struct txn_read read = { .scope = scope, .from_bytes = key_bytes };
+
+	return read_copy(txn, &read, key, NULL);
+}
+
+int txn_read_range_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			    const struct aedb_range *range)
+{
+	return range_add(txn, scope, range);
+}
+
+int txn_note_schema(struct aedb_txn *txn, struct scope_state *state,
+		    seq_t upto)
+{
+	struct txn_schema schema = { .state = state, .upto = upto };
+
+	/* what was read first counts */
+	if (txn->schema.state == state)
+		return 0;
+	for (size_t i = 0; txn->rows && i < txn->rows->n_schemas; i++)
+		if (txn->rows->schemas[i].state == state)
+			return 0;
+	if (txn->schema.state)
+		return txn_rows_add_schema(&txn->rows, schema);
+	txn->schema = schema;
+	return 0;
 }
 
 int aedb_txn_conflict(const struct aedb_txn *txn, size_t i,

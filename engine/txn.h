@@ -11,6 +11,7 @@
 #include "op.h"
 #include "space_absent.h"
 #include "stage.h"
+#include "txn_rows.h"
 
 #define TXN_INLINE_BYTES 512	/* a payload up to this needs no allocation */
 
@@ -59,12 +60,30 @@ struct aedb_txn {
 	struct space_absent absent;
 	struct guards *guards;	/* owned; NULL: none */
 	struct once *once;	/* owned; NULL: each commit counts */
+	struct txn_schema schema;	/* of the first table; state NULL: of none */
+	struct txn_rows *rows;	/* owned; NULL: nothing else of tables */
 	uint8_t inlined[TXN_INLINE_BYTES];
 };
 
 /* AEDB_INVALID (another database's), AEDB_NAME_TOO_LONG. */
 int txn_key_check(const struct aedb *db, const struct aedb_scope *scope,
 		  size_t key_bytes);
+/* As aedb_txn_put and aedb_txn_delete, of what belongs to a table: its caller has
+ * checked the key, and what the transaction's may. */
+int txn_put_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+		     const struct aedb_put *put);
+int txn_delete_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			const void *key, size_t key_bytes);
+/* As aedb_txn_read_point and aedb_txn_read_range. */
+int txn_read_point_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			    const void *key, size_t key_bytes);
+int txn_read_range_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
+			    const struct aedb_range *range);
+/* The commit counts only if the table has no other schema than it had at `upto`. The
+ * state has a handle until then. AEDB_NO_MEMORY. */
+int txn_note_schema(struct aedb_txn *txn, struct scope_state *state,
+		    seq_t upto);
+
 /* Adds an operation, as it is. AEDB_TOO_LARGE, AEDB_NO_MEMORY. */
 int txn_add(struct aedb_txn *txn, const struct op *op);
 /* Takes away the mark of a dropped scope, by a commit of its own. */

@@ -1,0 +1,72 @@
+/*
+ * Handles of tables (aedb_table.h), and the schema that a view has of one.
+ *
+ * A table has two key spaces as a scope has: of rows, each an encoded row under its
+ * encoded key (table_row.h, table_entry.h), and one of the schema, under the key "",
+ * and of the entries of its indexes.
+ *
+ * Calling sequence: table_schema_at each time; what it gives stays until
+ * aedb_table_close.
+ * Threads: any number.
+ * Errors: AEDB_NOT_FOUND (it is dropped), AEDB_CORRUPT, AEDB_NO_MEMORY, AEDB_IO.
+ */
+#ifndef TABLE_H
+#define TABLE_H
+
+#include "catalog.h"
+#include "table_schema.h"
+
+/* A schema that somebody came across. */
+struct table_known {
+	struct table_known *next;	/* constant, as are seq and schema */
+	seq_t seq;		/* its version */
+	_Atomic seq_t upto;	/* atomic: no newer one up to here */
+	struct table_schema *schema;	/* owned */
+};
+
+struct aedb_table {
+	struct aedb *db;
+	struct scope_state *state;	/* with a handle */
+	_Atomic(struct table_known *) known;	/* atomic: a list, owned; it only
+						 * grows, and schemas change rarely */
+	_Atomic(struct table_known *) newest;	/* atomic: that of the newest state,
+						 * as far as anybody looked */
+	_Atomic(struct table_known *) last;	/* atomic: used last */
+};
+
+static inline struct aedb_scope *table_rows(const struct aedb_table *table)
+{
+	return &table->state->planes[PLANE_KEYS];
+}
+
+/* The schema and the indexes. */
+static inline struct aedb_scope *table_entries(const struct aedb_table *table)
+{
+	return &table->state->planes[PLANE_DIRS];
+}
+
+/* What the view (NULL: the newest state) has. */
+int table_schema_at(struct aedb_table *table,
+		    const struct aedb_snapshot *snapshot,
+		    const struct table_known **ret);
+/* Whether the newest schema is still this one. */
+static inline bool table_known_is_newest(const struct aedb_table *table,
+					 const struct table_known *known)
+{
+	return atomic_load_explicit(&table->state->schema_seq,
+				    memory_order_acquire) <=
+	       atomic_load_explicit(&known->upto, memory_order_relaxed);
+}
+
+/* A handle by the table's id, whose state has a handle that it takes over, without
+ * looking whether anything is to be done about its indexes. */
+int table_handle_new(struct aedb *db, struct scope_state *state,
+		     const struct aedb_snapshot *snapshot,
+		     struct aedb_table **ret);
+/* Finds a table by name in the view of the scope, and opens it so. AEDB_NOT_FOUND
+ * naming it. */
+int table_handle_open(struct aedb_scope *scope,
+		      const struct aedb_snapshot *snapshot, const char *name,
+		      struct aedb_table **ret);
+
+#endif

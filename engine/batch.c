@@ -260,6 +260,16 @@ int batch_note_table(struct aedb_batch *batch, uint64_t table_id)
 	return rc;
 }
 
+int batch_note_index(struct aedb_batch *batch, uint64_t table_id)
+{
+	struct scope_state *state;
+	int rc = catalog_find(&batch->catalog, table_id, &state);
+
+	if (rc == 0)
+		state->has_new_index = true;
+	return rc;
+}
+
 seq_t batch_schema_seq(struct aedb_batch *batch, uint64_t table_id)
 {
 	struct scope_state *state = catalog_there(&batch->catalog, table_id);

@@ -87,8 +87,9 @@ bool batch_has_made(struct aedb_batch *batch, uint64_t scope_id);
 void batch_scan_begin(struct aedb_batch *batch, seq_t seq);
 void batch_scan_end(struct aedb_batch *batch);
 
-/* A transaction writes rows of this table. */
+/* A transaction writes rows of this table, or makes an index of it. */
 int batch_note_table(struct aedb_batch *batch, uint64_t table_id);
+int batch_note_index(struct aedb_batch *batch, uint64_t table_id);
 /* The batch wrote no schema of it above this number. */
 seq_t batch_schema_seq(struct aedb_batch *batch, uint64_t table_id);
 

@@ -536,9 +536,10 @@ static int expect_check(struct check *check, const struct batch_expect *expect)
 				  point_check(check, &s);
 }
 
-/* Who wrote rows has read what they are like. */
+/* Who wrote rows has read what they are like; who made an index, all of them. */
 static int schema_check(struct check *check, const struct scope_state *state)
 {
+	static const struct batch_expect all;
 	struct subject s = { .key = "", .kind = AEDB_CHANGED,
 			     .must_be = WHOLE_VERSION };
 	int rc;
@@ -547,7 +548,11 @@ static int schema_check(struct check *check, const struct scope_state *state)
 	    atomic_load(&state->dropped_seq) != SEQ_MAX)
 		return 0;
 	rc = space_of(check, state->planes[PLANE_DIRS].space.id, &s.space);
-	return rc < 0 || !s.space ? rc : point_check(check, &s);
+	if (rc == 0 && s.space)
+		rc = point_check(check, &s);
+	if (rc < 0 || !s.space || !state->has_new_index)
+		return rc;
+	return range_check(check, state->planes[PLANE_KEYS].space.beneath, &all);
 }
 
 static int schemas_check(struct check *check)

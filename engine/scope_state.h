@@ -39,7 +39,9 @@ struct scope_state {
 	_Atomic seq_t schema_seq;	/* atomic: no schema was put above this number
 					 * since it is in the table of scopes */
 	_Atomic bool is_changing;	/* atomic: somebody makes or removes an index */
-	bool is_table;			/* in a batch: it wrote rows; the batch's */
+	/* In a batch, the batch's: it wrote rows, and it made an index of all rows
+	 * that it saw. */
+	bool is_table, has_new_index;
 	unsigned handles;		/* guarded by catalog.lock */
 	struct scope_state *next;	/* guarded by catalog.lock: same bucket */
 };

@@ -145,6 +145,8 @@ static int index_fill(struct aedb_txn *txn, struct aedb_table *table,
 	*schema = ready;
 	known.schema = ready;
 	rc = table_write_begin(&w, txn, table);
+	if (rc == 0 && txn->batch)
+		rc = batch_note_index(txn->batch, table->state->id);
 	w.is_alone = true;
 	w.known = &known;
 	if (rc == 0)

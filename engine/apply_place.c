@@ -236,6 +236,8 @@ static int tables_drop(struct apply *apply, uint64_t scope_id)
 			rc = name_remove(apply, &key);
 		if (rc == 0)
 			rc = scope_drop(apply, state);
+		if (rc == 0)
+			rc = access_apply_drop(apply, id);
 		if (rc < 0)
 			return rc;
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch.h"
 #include "err.h"
 #include "read.h"
@@ -177,10 +178,31 @@ void aedb_table_close(struct aedb_table *table)
 	free(table);
 }
 
-int table_handle_new(struct aedb *db, struct scope_state *state,
+int table_may_read(const struct aedb_table *table)
+{
+	return table->scope->access ?
+		       access_may(table->scope, AEDB_TABLE_READ,
+				  table->state->id) : 0;
+}
+
+/* Who may nothing does not learn what there is. */
+static int open_check(const struct aedb_table *table)
+{
+	int rc = table_may_read(table);
+
+	if (rc == AEDB_ACCESS)
+		rc = access_may(table->scope, AEDB_TABLE_WRITE,
+				table->state->id);
+	if (rc == AEDB_ACCESS)
+		rc = access_may(table->scope, AEDB_TABLE_DDL, 0);
+	return rc;
+}
+
+int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 		     const struct aedb_snapshot *snapshot,
 		     struct aedb_table **ret)
 {
+	struct aedb *db = scope->space.db;
 	struct aedb_table *table = calloc(1, sizeof(*table));
 	const struct table_known *known;
 	int rc;
@@ -190,8 +212,11 @@ int table_handle_new(struct aedb *db, struct scope_state *state,
 		return err_set(AEDB_NO_MEMORY, "no memory for a table");
 	}
 	table->db = db;
+	table->scope = scope;
 	table->state = state;
-	rc = table_schema_at(table, snapshot, &known);
+	rc = open_check(table);
+	if (rc == 0)
+		rc = table_schema_at(table, snapshot, &known);
 	if (rc < 0) {
 		aedb_table_close(table);
 		return rc;
@@ -225,7 +250,7 @@ int table_handle_open(struct aedb_scope *scope,
 		return err_set(AEDB_NOT_FOUND, "no table %s", name);
 	if (rc == 0)
 		rc = state_ref(db, snapshot, id, &state);
-	return rc < 0 ? rc : table_handle_new(db, state, snapshot, ret);
+	return rc < 0 ? rc : table_handle_new(scope, state, snapshot, ret);
 }
 
 int aedb_table_open_at(struct aedb_scope *scope,
@@ -253,16 +278,28 @@ int aedb_table_next(struct aedb_scope *scope,
 		    const struct aedb_snapshot *snapshot, const char *after,
 		    char *ret)
 {
+	char name[AEDB_NAME_BYTES_MAX + 1];
 	struct aedb_entry entry;
-	int rc = read_table_next(scope->space.db, snapshot, scope->state->id,
-				 after, &entry);
+	uint64_t id;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	memcpy(ret, entry.key, entry.key_bytes);
-	ret[entry.key_bytes] = 0;
-	aedb_unpin(&entry);
-	return 0;
+	strncpy(name, after, sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	/* what the caller may not read is passed over */
+	do {
+		rc = read_table_next(scope->space.db, snapshot,
+				     scope->state->id, name, &entry);
+		if (rc < 0)
+			return rc;
+		id = entry.id;
+		memcpy(name, entry.key, entry.key_bytes);
+		name[entry.key_bytes] = 0;
+		aedb_unpin(&entry);
+		rc = scope->access ? access_may(scope, AEDB_TABLE_READ, id) : 0;
+	} while (rc == AEDB_ACCESS);
+	if (rc == 0)
+		strcpy(ret, name);
+	return rc;
 }
 
 /* As of the last call. */
@@ -341,9 +378,11 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 	const struct table_known *known;
 	struct aedb_entry entry;
 	size_t n;
-	/* columns of keys are for ever */
-	int rc = key_encode(last_schema(table), key, bytes, &n);
+	int rc = table_may_read(table);
 
+	/* columns of keys are for ever */
+	if (rc == 0)
+		rc = key_encode(last_schema(table), key, bytes, &n);
 	if (rc == 0)
 		rc = aedb_get(table_rows(table), snapshot, bytes, n, &entry);
 	if (rc < 0)

@@ -26,6 +26,7 @@ struct table_known {
 
 struct aedb_table {
 	struct aedb *db;
+	struct aedb_scope *scope;	/* as it was opened for somebody; borrowed */
 	struct scope_state *state;	/* with a handle */
 	_Atomic(struct table_known *) known;	/* atomic: a list, owned; it only
 						 * grows, and schemas change rarely */
@@ -60,9 +61,11 @@ static inline bool table_known_is_newest(const struct aedb_table *table,
 
 /* A handle by the table's id, whose state has a handle that it takes over, without
  * looking whether anything is to be done about its indexes. */
-int table_handle_new(struct aedb *db, struct scope_state *state,
+int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 		     const struct aedb_snapshot *snapshot,
 		     struct aedb_table **ret);
+/* Whether who has the scope's handle may read the table, for queries. AEDB_ACCESS. */
+int table_may_read(const struct aedb_table *table);
 /* Finds a table by name in the view of the scope, and opens it so. AEDB_NOT_FOUND
  * naming it. */
 int table_handle_open(struct aedb_scope *scope,

@@ -12,14 +12,18 @@
 #include "err.h"
 #include "snapshot.h"
 #include "table_index.h"
+#include "txn_access.h"
 
 static int place_make(struct aedb_txn *txn, struct aedb_scope *scope,
 		      const char *name, struct op_place *ret)
 {
+	int rc;
+
 	if (scope->space.db != txn->db)
 		return err_set(AEDB_INVALID, "the scope is another database's");
 	*ret = (struct op_place){ .scope_id = scope->state->id };
-	return catalog_check_name("table", name, &ret->table);
+	rc = txn_access_table(txn, scope, AEDB_TABLE_DDL, 0);
+	return rc < 0 ? rc : catalog_check_name("table", name, &ret->table);
 }
 
 static int create_add(struct aedb_txn *txn, struct aedb_scope *scope,
@@ -183,7 +187,8 @@ int aedb_txn_table_alter(struct aedb_txn *txn, struct aedb_scope *scope,
 
 	if (rc < 0)
 		return rc;
-	if (txn->batch)
+	rc = txn_access_table(txn, scope, AEDB_TABLE_DDL, 0);
+	if (rc == 0 && txn->batch)
 		rc = batch_note_table(txn->batch, table->state->id);
 	if (rc == 0 && txn_rows_has_tree(txn->rows, table_rows(table)->space.id))
 		rc = err_set(AEDB_INVALID, "a table is changed in another "
@@ -239,21 +244,30 @@ static int alter_make(const struct table_schema *schema, const void *arg,
 	return table_schema_alter(schema, arg, ret);
 }
 
+static int table_alter(struct aedb_table *table, const struct aedb_alter *alter)
+{
+	switch (alter->kind) {
+	case AEDB_ADD_INDEX:
+		return table_index_add(table, alter);
+	case AEDB_DROP_INDEX:
+		return table_index_drop(table, alter);
+	default:
+		return table_schema_change(table, &(struct table_change){
+			alter_make, alter });
+	}
+}
+
 int aedb_table_alter(struct aedb_scope *scope, const char *name,
 		     const struct aedb_alter *alter)
 {
 	struct aedb_table *table;
-	int rc = aedb_table_open(scope, name, &table);
+	int rc = access_may(scope, AEDB_TABLE_DDL, 0);
 
+	if (rc == 0)
+		rc = aedb_table_open(scope, name, &table);
 	if (rc < 0)
 		return rc;
-	if (alter->kind == AEDB_ADD_INDEX)
-		rc = table_index_add(table, alter);
-	else if (alter->kind == AEDB_DROP_INDEX)
-		rc = table_index_drop(table, alter);
-	else
-		rc = table_schema_change(table, &(struct table_change){
-			alter_make, alter });
+	rc = table_alter(table, alter);
 	aedb_table_close(table);
 	return rc;
 }

@@ -23,6 +23,7 @@
 #include "snapshot.h"
 #include "table_entry.h"
 #include "table_row.h"
+#include "txn_access.h"
 
 #define ROW_INLINE_BYTES 2048
 
@@ -652,6 +653,9 @@ static int commit_alone(struct aedb_table *table, const struct row_call *call)
 	rc = table_write_begin(&w, &txn, table);
 	w.is_alone = true;
 	if (rc == 0)
+		rc = txn_access_table(&txn, table->scope, AEDB_TABLE_WRITE,
+				      table->state->id);
+	if (rc == 0)
 		rc = call_run(&w, call);
 	table_write_end(&w);
 	if (rc == 0)
@@ -687,6 +691,9 @@ static int row_write(struct aedb_txn *txn, struct aedb_table *table,
 		return rc;
 	}
 	rc = table_write_begin(&w, txn, table);
+	if (rc == 0)
+		rc = txn_access_table(txn, table->scope, AEDB_TABLE_WRITE,
+				      table->state->id);
 	if (rc == 0)
 		rc = altered_check(&w);
 	if (rc == 0)

@@ -846,7 +846,8 @@ int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 int txn_read_point_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
 			    const void *key, size_t key_bytes)
 {
-	struct txn_read read = { .scope = scope, .from_bytes = key_bytes };
+	struct txn_read read = { .scope = scope, .from_bytes = key_bytes,
+				 .is_of_table = true };
 
 	return read_copy(txn, &read, key, NULL);
 }
@@ -854,7 +855,11 @@ int txn_read_point_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
 int txn_read_range_of_table(struct aedb_txn *txn, struct aedb_scope *scope,
 			    const struct aedb_range *range)
 {
-	return range_add(txn, scope, range);
+	int rc = range_add(txn, scope, range);
+
+	if (rc == 0)
+		txn->reads[txn->n_reads - 1].is_of_table = true;
+	return rc;
 }
 
 int txn_note_schema(struct aedb_txn *txn, struct scope_state *state,

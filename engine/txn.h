@@ -20,7 +20,7 @@ struct txn_read {
 	struct aedb_scope *scope;
 	uint8_t *from, *to;	/* owned, one allocation at from; to NULL: no bound */
 	size_t from_bytes, to_bytes;
-	bool is_range;
+	bool is_range, is_of_table;
 };
 
 struct txn_stage {

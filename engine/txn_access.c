@@ -75,6 +75,32 @@ int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
 	return 0;
 }
 
+int txn_access_table(struct aedb_txn *txn, const struct aedb_scope *scope,
+		     enum aedb_right right, uint64_t table_id)
+{
+	struct epoch *epoch = txn->db->epoch;
+	const struct rights *has;
+	uint8_t number[8];
+	seq_t stamp;
+	int rc;
+
+	if (!scope->access && !txn->caller)
+		return 0;
+	rc = caller_take(txn, scope);
+	if (rc < 0)
+		return rc;
+	catalog_number_key(table_id, number);
+	epoch_enter(epoch);
+	rc = access_rights(scope->access, &has, &stamp);
+	if (rc == 0 && has &&
+	    !rights_hold(has, right, number, table_id ? sizeof(number) : 0))
+		rc = access_denied();
+	epoch_leave(epoch);
+	if (rc == 0)
+		stamp_note(txn, stamp);
+	return rc;
+}
+
 /* Ranges. */
 
 /* The part of the range whose keys begin with the prefix, too: whether there is
@@ -173,10 +199,27 @@ static int key_decide(struct deciding *d, uint64_t tree, const void *key,
 	return rc;
 }
 
+/* It is to be asked for again. */
+static int grants_changed(void)
+{
+	return err_set(AEDB_CONFLICT, "what the caller may was changed meanwhile");
+}
+
+static bool is_of_table(const struct op *op)
+{
+	if (op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH)
+		return op->flags & OP_HAS_TABLE;
+	return op->flags & OP_OF_TABLE;
+}
+
 static int op_decide(struct deciding *d, const struct op *op)
 {
 	bool has_two = op->kind == OP_MOVE || op->kind == OP_EXCHANGE;
-	int rc = key_decide(d, op->key.tree, op->key.at, op->key.n,
+	int rc;
+
+	if (is_of_table(op))
+		return grants_changed();
+	rc = key_decide(d, op->key.tree, op->key.at, op->key.n,
 			    has_two ? READ | WRITE : WRITE);
 
 	if (rc < 0 || !has_two)
@@ -210,6 +253,8 @@ static int reads_decide(struct deciding *d)
 		struct op_bytes from = { read->from, read->from_bytes };
 		struct op_bytes to = { read->to, read->to_bytes };
 
+		if (read->is_of_table)
+			return grants_changed();
 		rc = rights_get(d, read->scope->state->id, &has);
 		if (rc < 0 || !has)
 			continue;

@@ -26,13 +26,19 @@ static inline int txn_may(struct aedb_txn *txn, struct aedb_scope **scope,
 	return txn_access_key(txn, scope, rights, key, n);
 }
 
+/* Whether the caller has a right on a table (0: on all) of this scope, as it was
+ * opened. */
+int txn_access_table(struct aedb_txn *txn, const struct aedb_scope *scope,
+		     enum aedb_right right, uint64_t table_id);
+
 /* Adds the parts of a range that may be read, by calling `add` for each. */
 int txn_access_range(struct aedb_txn *txn, struct aedb_scope **scope,
 		     const struct aedb_range *range,
 		     int (*add)(struct aedb_txn *txn, struct aedb_scope *scope,
 				const struct aedb_range *range));
 
-/* For all of the transaction, as executed so far. */
+/* For all of the transaction, as executed so far. Of what is of tables it is not
+ * known again: AEDB_CONFLICT. */
 int txn_access_decide(struct aedb *db, const struct aedb_txn *txn)
 	REQUIRES(db->commits.lock);
 

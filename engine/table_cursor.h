@@ -1,0 +1,41 @@
+/*
+ * Where a query goes on, as signed bytes.
+ *
+ *	0   1	version
+ *	1   8	number of the state
+ *	9  32	SHA-256 of what is asked for
+ *	41  n	position: a key of the plan's tree, or a sort key; none: the start
+ *	41+n 32	signature of all before
+ *
+ * Calling sequence: table_cursor_query once; table_cursor_encode or _decode.
+ * Threads: no state.
+ * Errors: AEDB_INVALID (not of this query, changed), AEDB_NO_MEMORY.
+ */
+#ifndef TABLE_CURSOR_H
+#define TABLE_CURSOR_H
+
+#include "cursor_key.h"
+#include "table_plan.h"
+#include "types.h"
+
+#define TABLE_CURSOR_QUERY_BYTES 32
+/* Beside the position. */
+#define TABLE_CURSOR_BYTES (9 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
+
+struct table_cursor {
+	seq_t seq;
+	uint8_t query[TABLE_CURSOR_QUERY_BYTES];
+	struct aedb_bytes position;
+};
+
+/* What tells a query from all others: table, condition and order. */
+int table_cursor_query(uint64_t table_id, const struct table_wish *wish,
+		       uint8_t ret[TABLE_CURSOR_QUERY_BYTES]);
+/* Writes TABLE_CURSOR_BYTES and the position. */
+int table_cursor_encode(const uint8_t key[CURSOR_KEY_BYTES],
+			const struct table_cursor *cursor, uint8_t *ret);
+/* position is borrowed from the bytes. */
+int table_cursor_decode(const uint8_t key[CURSOR_KEY_BYTES],
+			struct aedb_bytes bytes, struct table_cursor *ret);
+
+#endif

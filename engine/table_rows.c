@@ -1,0 +1,221 @@
+/*
+ * The rows of a query: what the walk comes by, the condition looked at for each
+ * row, and the sorting of those left where the plan does not give the order.
+ *
+ * Rows come out of rows_find, one after another, whether walked or sorted. One that
+ * was found ahead, to see whether there is any behind a cursor, is given by the
+ * next call.
+ *
+ * A position, behind which a cursor goes on, is the key in the tree that is walked,
+ * or the sort key: the columns of the order, encoded, and the row's key.
+ */
+#include <string.h>
+
+#include "bytes.h"
+#include "err.h"
+#include "range.h"
+#include "table_key.h"
+#include "table_query.h"
+#include "snapshot.h"
+#include "table_row.h"
+
+static int pick(const struct aedb_rows *rows, struct picked *picked,
+		struct aedb_bytes key, struct aedb_bytes row)
+{
+	struct table_row_source source = { .key = key, .row = row };
+	int rc = table_room_make(&picked->room, key.n);
+
+	if (rc < 0)
+		return rc;
+	source.room = picked->room.at;
+	return table_row_decode(rows->view.schema, &source,
+				picked->is_all ? NULL : &picked->columns,
+				picked->values);
+}
+
+/* The next row of the walk for which the condition is true. */
+static int walk_find(struct aedb_rows *rows)
+{
+	struct table_walk *walk = &rows->walk;
+	int rc;
+
+	do {
+		rc = table_walk_next(walk);
+		if (rc == 0 && (rows->wish.where || rows->plan.sorts))
+			rc = pick(rows, &rows->tested, walk->key, walk->row);
+		if (rc < 0)
+			return rc;
+	} while (rows->wish.where &&
+		 condition_evaluate(rows->wish.where, rows->tested.values) !=
+			 CONDITION_TRUE);
+	rows->found = (struct table_sorted){ walk->position, walk->key,
+					     walk->row, walk->version };
+	return 0;
+}
+
+/* Sorting. */
+
+/* Descending, the greatest comes first when every bit is turned. */
+static void order_put(struct byte_writer *w, const struct aedb_order *order,
+		      const struct aedb_value *value)
+{
+	uint8_t *from = w->at;
+
+	table_key_put(w, value);
+	for (uint8_t *at = from; order->is_descending && at < w->at; at++)
+		*at = (uint8_t)~*at;
+}
+
+/* Into `found`, of the values tested. */
+static int sort_key_make(struct aedb_rows *rows)
+{
+	const struct table_wish *wish = &rows->wish;
+	size_t n = rows->found.key.n;
+	struct byte_writer w;
+	int rc;
+
+	for (size_t i = 0; i < wish->n_order; i++)
+		n += table_key_bytes(
+			&rows->tested.values[wish->order[i].column]);
+	rc = table_room_make(&rows->sort_key, n);
+	if (rc < 0)
+		return rc;
+	byte_writer_init(&w, rows->sort_key.at, n);
+	for (size_t i = 0; i < wish->n_order; i++)
+		order_put(&w, &wish->order[i],
+			  &rows->tested.values[wish->order[i].column]);
+	byte_writer_put(&w, rows->found.key.at, rows->found.key.n);
+	rows->found.sort_key = (struct aedb_bytes){ rows->sort_key.at,
+						    byte_writer_used(&w) };
+	return 0;
+}
+
+static bool is_behind(const struct aedb_rows *rows)
+{
+	const struct aedb_bytes *key = &rows->found.sort_key;
+
+	return !rows->after.n || range_compare(key->at, key->n, rows->after.at,
+					       rows->after.n) > 0;
+}
+
+static int sort_all(struct aedb_rows *rows)
+{
+	int rc;
+
+	for (;;) {
+		rc = walk_find(rows);
+		if (rc == AEDB_NOT_FOUND)
+			break;
+		if (rc == 0)
+			rc = sort_key_make(rows);
+		if (rc == 0 && is_behind(rows))
+			rc = table_sort_add(&rows->sort, &rows->found);
+		if (rc < 0)
+			return rc;
+	}
+	table_sort_end(&rows->sort);
+	return 0;
+}
+
+static int sort_find(struct aedb_rows *rows)
+{
+	int rc = rows->state == ROWS_AT_START ? sort_all(rows) : 0;
+
+	if (rc < 0)
+		return rc;
+	return table_sort_next(&rows->sort, &rows->found) ? 0 : AEDB_NOT_FOUND;
+}
+
+/* Giving. */
+
+static int rows_find(struct aedb_rows *rows)
+{
+	int rc = rows->plan.sorts ? sort_find(rows) : walk_find(rows);
+
+	if (rc < 0) {
+		rows->state = ROWS_ENDED;
+		rows->outcome = rc;
+	}
+	return rc;
+}
+
+int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret)
+{
+	int rc = 0;
+
+	if (rows->state == ROWS_ENDED)
+		return rows->outcome;
+	if (rows->limit && rows->n_given == rows->limit)
+		return AEDB_NOT_FOUND;
+	if (rows->state != ROWS_AHEAD)
+		rc = rows_find(rows);
+	if (rc == 0)
+		rc = pick(rows, &rows->given, rows->found.key,
+			  rows->found.row);
+	if (rc < 0)
+		return rc;
+	rows->state = ROWS_ON_ROW;
+	rows->n_given++;
+	*ret = (struct aedb_row){
+		.values = rows->given.values,
+		.n = rows->view.schema->shape.n_columns,
+		.version = rows->found.version,
+	};
+	return 0;
+}
+
+/* Cursors. */
+
+int rows_know_query(struct aedb_rows *rows)
+{
+	struct kept_cursor *cursor = &rows->cursor;
+	int rc = 0;
+
+	if (!cursor->knows_query)
+		rc = table_cursor_query(rows->view.table->state->id, &rows->wish,
+					cursor->query);
+	cursor->knows_query = rc == 0;
+	return rc;
+}
+
+/* Behind the row it stands on. */
+static int cursor_make(struct aedb_rows *rows)
+{
+	struct kept_cursor *kept = &rows->cursor;
+	struct table_cursor cursor = {
+		.seq = rows->view.snapshot->seq,
+		.position = rows->state == ROWS_ON_ROW ? rows->found.sort_key :
+							 rows->after,
+	};
+	int rc = rows_know_query(rows);
+
+	kept->n = TABLE_CURSOR_BYTES + cursor.position.n;
+	if (rc == 0)
+		rc = table_room_make(&kept->bytes, kept->n);
+	if (rc < 0)
+		return rc;
+	memcpy(cursor.query, kept->query, sizeof(cursor.query));
+	return table_cursor_encode(rows->view.table->db->cursor_key, &cursor,
+				   kept->bytes.at);
+}
+
+int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret)
+{
+	int rc = 0;
+
+	if (rows->view.snapshot->batch)
+		return err_set(AEDB_INVALID,
+			       "there are no cursors in the view of a batch");
+	if (rows->state == ROWS_ENDED)
+		return rows->outcome;
+	if (rows->state != ROWS_AHEAD) {
+		rc = cursor_make(rows);
+		if (rc == 0)
+			rc = rows_find(rows);
+		if (rc < 0)
+			return rc;
+		rows->state = ROWS_AHEAD;
+	}
+	*ret = (struct aedb_bytes){ rows->cursor.bytes.at, rows->cursor.n };
+	return 0;
+}

@@ -16,7 +16,7 @@
 static const struct bench *const tables[] = {
 	workload_reads, workload_commits, workload_threads, workload_entries,
 	workload_pages, workload_values, workload_archive, workload_backup,
-	workload_copies, workload_stored_1m,
+	workload_copies, workload_tables, workload_stored_1m,
 };
 
 static bool is_chosen(const struct bench *bench, const char *text)

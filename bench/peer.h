@@ -133,6 +133,8 @@ struct peer_driver {
 	/* Everything is written anew, as small as it gets. No session is open. */
 	int (*compact)(struct peer_db *db);
 	int (*usage)(struct peer_db *db, struct peer_usage *ret);
+	/* The store's own handle, for its tables (tables.h); NULL: it has none. */
+	void *(*handle)(struct peer_db *db);
 	/* Counters since open; NULL: it has none. */
 	void (*counts)(struct peer_db *db, struct peer_counts *ret);
 };

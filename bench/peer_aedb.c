@@ -266,6 +266,13 @@ static int usage(struct peer_db *db, struct peer_usage *ret)
 	return 0;
 }
 
+static void *handle(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	return state->db;
+}
+
 static void counts(struct peer_db *db, struct peer_counts *ret)
 {
 	struct state *state = db->state;
@@ -293,5 +300,6 @@ const struct peer_driver peer_aedb = {
 	.backup = backup,
 	.compact = compact,
 	.usage = usage,
+	.handle = handle,
 	.counts = counts,
 };

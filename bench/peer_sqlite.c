@@ -319,6 +319,13 @@ static int usage(struct peer_db *db, struct peer_usage *ret)
 	return 0;
 }
 
+static void *handle(struct peer_db *db)
+{
+	struct state *state = db->state;
+
+	return state->connection;
+}
+
 const struct peer_driver peer_sqlite = {
 	.open = open_db,
 	.close = close_db,
@@ -333,4 +340,5 @@ const struct peer_driver peer_sqlite = {
 	.checkpoint = checkpoint,
 	.compact = compact,
 	.usage = usage,
+	.handle = handle,
 };

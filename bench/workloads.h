@@ -2,7 +2,7 @@
  * The benchmarks by number, in files named for what they measure: reads,
  * commits of one thread, commits of many, small entries in memory, page files,
  * values outside memory, archives, backups beside commits and of a large database,
- * a dataset that is loaded and stored. Each table ends with an entry without id. Constant.
+ * tables, a dataset that is loaded and stored. Each table ends with an entry without id. Constant.
  */
 #ifndef BENCH_WORKLOADS_H
 #define BENCH_WORKLOADS_H
@@ -18,6 +18,7 @@ extern const struct bench workload_values[];
 extern const struct bench workload_archive[];
 extern const struct bench workload_backup[];
 extern const struct bench workload_copies[];
+extern const struct bench workload_tables[];
 extern const struct bench workload_stored_1m[];
 extern const struct bench workload_stored_10m[];
 

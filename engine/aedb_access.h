@@ -38,6 +38,7 @@
 #define AEDB_ACCESS_H
 
 #include "aedb.h"
+#include "aedb_feed.h"
 
 #ifdef __cplusplus
 extern "C" {

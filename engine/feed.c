@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "aedb_feed.h"
 #include "db.h"
 #include "err.h"
 #include "read.h"

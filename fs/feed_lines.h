@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "aedb.h"
+#include "aedb_feed.h"
 
 struct feed_lines;
 

@@ -2,6 +2,7 @@
  * What stays for the next backup: the log, and value files that it names, until
  * it is too much.
  */
+#include "aedb_feed.h"
 #include "backup_keep.h"
 #include "checkpoint.h"
 #include "db_fixture.h"

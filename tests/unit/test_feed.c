@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 
+#include "aedb_feed.h"
 #include "db_fixture.h"
 
 #define KEYS 50

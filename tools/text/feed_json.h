@@ -16,7 +16,7 @@
 #ifndef FEED_JSON_H
 #define FEED_JSON_H
 
-#include "aedb.h"
+#include "aedb_feed.h"
 #include "json.h"
 
 /* Owned. */

@@ -52,6 +52,7 @@ enum aedb_error {
 	AEDB_NOT_FOUND = -2,		/* no message: a normal outcome */
 	AEDB_IO = -5,			/* the system failed a read, write or sync */
 	AEDB_NO_MEMORY = -12,
+	AEDB_QUEUE_FULL = -11,		/* too many commits wait: again later; EAGAIN */
 	AEDB_ACCESS = -13,		/* the system refused access */
 	AEDB_BUSY = -16,		/* open elsewhere */
 	AEDB_EXISTS = -17,
@@ -66,6 +67,7 @@ enum aedb_error {
 	AEDB_NOT_EMPTY = -39,
 	AEDB_CORRUPT = -74,		/* damage found on disk; EBADMSG */
 	AEDB_NEWER_FORMAT = -95,	/* written by a newer version; EOPNOTSUPP */
+	AEDB_TIMED_OUT = -110,		/* not done in time, and never will be */
 	AEDB_CONFLICT = -116,		/* something read changed since; ESTALE */
 	AEDB_CANCELED = -125,		/* somebody had it end; ECANCELED */
 	AEDB_UNKNOWN = -121,		/* a write or sync failed: whether the commit
@@ -120,6 +122,13 @@ struct aedb_options {
 	uint64_t txn_bytes_max;		/* keys, small values and attributes of one
 					 * transaction; 64 KiB..1 GiB */
 	uint32_t txn_ops_max;		/* 1..16,000,000 */
+	/* Commits that wait for others to be executed, and what they hold; more
+	 * are AEDB_QUEUE_FULL. */
+	uint32_t queue_commits_max;	/* 1..1,000,000 */
+	uint64_t queue_bytes_max;	/* counted as for txn_bytes_max, and not less
+					 * than that; 64 KiB..1 TiB */
+	uint32_t commit_timeout_ms;	/* as aedb_txn_set_timeout, of those that set
+					 * none; 0: none; ..3,600,000 */
 	uint32_t batches_max;		/* open at a time; 1..1,000,000 */
 	uint32_t inline_bytes_max;	/* larger values lie in value files once they
 					 * left memory; 0..65,536 */
@@ -158,8 +167,9 @@ struct aedb_options {
 };
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
- * values, 64 MiB and 1,000,000 operations a transaction, 1,000 batches, 1 KiB
- * inline, 256 MiB memory, a checkpoint at 64 MiB, 250,000 operations or 300 s,
+ * values, 64 MiB and 1,000,000 operations a transaction, 100,000 commits of
+ * 1 GiB together waiting, no timeout, 1,000 batches, 1 KiB inline, 256 MiB
+ * memory, a checkpoint at 64 MiB, 250,000 operations or 300 s,
  * no history, compaction at 64 MiB a second, 64 MiB log files, none of the log
  * kept, but 256 MiB of it once a backup was made, requests known for 300 s. */
 void aedb_options_init(struct aedb_options *ret);
@@ -537,9 +547,17 @@ int aedb_txn_read_range(struct aedb_txn *txn, struct aedb_scope *scope,
 int aedb_txn_set_durability(struct aedb_txn *txn,
 			    enum aedb_durability durability);
 
+/* How long the commit may wait to be executed: for memory, and for commits before
+ * it; from the call of aedb_txn_commit on, 0: for ever; without meaning in a batch.
+ * When that is over it is AEDB_TIMED_OUT, and certain never to be executed. Once it
+ * is being executed the call returns what came of it, however long a write or sync
+ * takes; it is never unknown whether a commit that timed out was done. */
+void aedb_txn_set_timeout(struct aedb_txn *txn, uint64_t timeout_ns);
+
 /* Commits with the transaction's durability, the database's if it was not set.
  * AEDB_CONFLICT, AEDB_EXISTS, AEDB_NOT_FOUND, AEDB_NOT_EMPTY, AEDB_NO_SPACE,
- * AEDB_READ_ONLY: nothing was done. AEDB_UNKNOWN: writing stopped; the commit is
+ * AEDB_READ_ONLY, AEDB_QUEUE_FULL, AEDB_TIMED_OUT: nothing was done, and the
+ * transaction can be committed again. AEDB_UNKNOWN: writing stopped; the commit is
  * not visible, unless AEDB_FULL was asked of a database that is not, and whether
  * recovery will find it is not known. An empty transaction succeeds and takes
  * no number. ret_seq may be NULL. */
@@ -804,6 +822,8 @@ int aedb_snapshot_next(struct aedb *db, const char *after,
 struct aedb_stats {
 	uint64_t commits, conflicts, commit_errors;
 	uint64_t commit_groups;		/* commits / groups is the group size */
+	uint64_t queue_refusals, timeouts;	/* AEDB_QUEUE_FULL, AEDB_TIMED_OUT */
+	uint64_t queue_commits, queue_bytes;	/* waiting for others now */
 	uint64_t wal_bytes, wal_writes, wal_syncs;
 	uint64_t wal_write_ns;		/* total, from one write in sixteen */
 	uint64_t wal_sync_ns;		/* total */

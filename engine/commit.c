@@ -20,7 +20,9 @@
  *    are raised under pending_lock there, and nobody waits there for a number
  *    that is durable.
  */
+#include <inttypes.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "apply.h"
@@ -384,16 +386,20 @@ void commit_fail_pending(struct aedb *db)
 	groups_finish(groups, AEDB_UNKNOWN);
 }
 
-/* Who holds the lock is done in about a microsecond, if it runs. */
-static void commit_lock_acquire(struct commit_queue *queue)
-	ACQUIRES(queue->lock) NO_LOCK_ANALYSIS
+/* Who holds the lock is done in about a microsecond, if it runs. False: the
+ * deadline (0: none) passed. */
+static bool commit_lock_acquire(struct commit_queue *queue, uint64_t deadline_ns)
+	TRY_ACQUIRES(true, queue->lock) NO_LOCK_ANALYSIS
 {
 	for (int i = 0; i < YIELDS_BEFORE_SLEEP; i++) {
 		if (lock_try_acquire(&queue->lock))
-			return;
+			return true;
 		sched_yield();
 	}
+	if (deadline_ns)
+		return lock_acquire_until(&queue->lock, deadline_ns);
 	lock_acquire(&queue->lock);
+	return true;
 }
 
 /* 0: this one is not timed. */
@@ -411,16 +417,33 @@ static void group_timing_end(struct counters *counters, uint64_t start_ns)
 	counter_add(&counters->group_timed, 1);
 }
 
-/* Executes and writes what waits; with AEDB_FULL the group is still to be
- * synced. */
-static void group_lead(struct aedb *db, struct commit_group *group)
+/* The leader's time is over: another of the group leads. */
+static void group_give_up(struct aedb *db, struct commit_group *group)
+{
+	struct commit_request *own = group->leader;
+
+	if (!group->requests)
+		group->requests = requests_take(&db->commits);
+	requests_pass_on(&db->commits, own->next);
+	if (own->load)
+		atomic_fetch_sub(&db->commits.load, own->load);
+}
+
+/* Executes and writes the group, or what waits; with AEDB_FULL it is still to be
+ * synced. False: not done in time. */
+static bool group_lead(struct aedb *db, struct commit_group *group)
 {
 	uint64_t start;
 
-	commit_lock_acquire(&db->commits);
+	if (!commit_lock_acquire(&db->commits, group->leader->deadline_ns)) {
+		group_give_up(db, group);
+		return false;
+	}
 	start = group_timing_start(&db->counters);
 	settle(db, WORK_A_COMMIT);
-	group->requests = requests_take(&db->commits);
+	if (!group->requests)
+		group->requests = requests_take(&db->commits);
+	group->requests = requests_claim(&db->commits, group->requests);
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;
@@ -432,6 +455,7 @@ static void group_lead(struct aedb *db, struct commit_group *group)
 	counter_add(&db->counters.commit_groups, 1);
 	lock_release(&db->commits.lock);
 	maintenance_note(db);
+	return true;
 }
 
 /* Syncs until no group waits, or for some rounds and leaves the rest to another
@@ -494,43 +518,128 @@ static void group_finish(struct aedb *db, struct commit_group *group)
 	group_wake(group);
 }
 
-static int commit_make(struct aedb_txn *txn, seq_t *ret)
+static int timed_out(struct aedb *db, const struct aedb_txn *txn)
 {
-	struct aedb *db = txn->db;
-	struct commit_request request;
-	struct commit_group group = { .leader = &request };
-	int rc;
+	atomic_fetch_add(&db->counters.timeouts, 1);
+	return err_set(AEDB_TIMED_OUT, "the commit waited for %" PRIu64 " us, and "
+		       "is not executed (timeout)", txn->timeout_ns / 1000);
+}
 
-	if (!db->wal)
-		return err_set(AEDB_READ_ONLY, "opened read-only");
-	/* what only deletes is let in all the same: it is what makes room */
-	rc = maintenance_admit(db);
+/* Whether writing is possible now; what only deletes is let in all the same, for
+ * it is what makes room. */
+static int txn_admit(struct aedb *db, const struct aedb_txn *txn,
+		     uint64_t deadline_ns)
+{
+	int rc = maintenance_admit(db, deadline_ns);
+
+	if (rc == AEDB_TIMED_OUT)
+		return timed_out(db, txn);
 	if (rc == 0 && !txn->only_deletes)
 		rc = storage_check_space(db);
 	if (rc == AEDB_NO_SPACE)
 		maintenance_note_no_space(db);
-	if (rc < 0 && !txn->only_deletes)
-		return rc;
-	request_init(&request, txn);
-	if (request_push(&db->commits, &request)) {
-		group_lead(db, &group);
-		group_finish(db, &group);
-	} else {
-		request_wait(&request);
+	return txn->only_deletes ? 0 : rc;
+}
+
+/* Leads a group, or waits until somebody did. False: it was not executed in time,
+ * and may not be the caller's any more. */
+static bool request_run(struct aedb *db, struct commit_request *request,
+			bool *ret_is_own)
+{
+	struct commit_group group = { .leader = request };
+
+	*ret_is_own = true;
+	if (!request_push(&db->commits, request)) {
+		*ret_is_own = request_wait(request);
+		if (!*ret_is_own)
+			return false;
+		if (atomic_load(&request->state) != REQUEST_LEADS)
+			return true;
+		atomic_store(&request->state, REQUEST_WAITS);
+		group.requests = request;
 	}
-	if (request.rc < 0)
-		return request.message[0] ?
-			       err_set(request.rc, "%s", request.message) :
-			       request.rc;
+	if (!group_lead(db, &group))
+		return false;
+	group_finish(db, &group);
+	return true;
+}
+
+/* What is to be said of a request that was executed. */
+static int request_outcome(struct aedb *db, const struct commit_request *request,
+			   seq_t *ret)
+{
+	const struct aedb_txn *txn = request->txn;
+
+	if (request->rc < 0)
+		return request->message[0] ?
+			       err_set(request->rc, "%s", request->message) :
+			       request->rc;
 	if (txn->once)
-		once_tell(txn->once, request.is_repeat);
-	*ret = request.seq;
+		once_tell(txn->once, request->is_repeat);
+	*ret = request->seq;
 	/* of a repeated one, the group that has it may not be on the disk yet */
 	if (txn->durability == AEDB_FULL &&
-	    (request.is_repeat || db->options.durability != AEDB_FULL) &&
-	    commit_wait_durable(db, request.seq) < 0)
+	    (request->is_repeat || db->options.durability != AEDB_FULL) &&
+	    commit_wait_durable(db, request->seq) < 0)
 		return err_set(AEDB_UNKNOWN, "%s", err_message());
 	return 0;
+}
+
+static int request_submit(struct aedb *db, struct commit_request *request,
+			  bool *ret_is_own, seq_t *ret)
+{
+	int rc = 0;
+
+	*ret_is_own = true;
+	/* who finds nobody waiting waits for nobody */
+	if (atomic_load_explicit(&db->commits.newest, memory_order_relaxed))
+		rc = request_enter(&db->commits, request, &db->options);
+	if (rc < 0) {
+		atomic_fetch_add(&db->counters.queue_refusals, 1);
+		return rc;
+	}
+	if (!request_run(db, request, ret_is_own))
+		return AEDB_TIMED_OUT;
+	return request_outcome(db, request, ret);
+}
+
+/* One that may time out must not lie on this stack, for it may still be found in
+ * the queue then. */
+static int timed_run(struct aedb_txn *txn, uint64_t deadline_ns, seq_t *ret)
+{
+	struct commit_request *request = malloc(sizeof(*request));
+	bool is_own;
+	int rc;
+
+	if (!request)
+		return err_set(AEDB_NO_MEMORY, "no memory for a commit");
+	request_init(request, txn);
+	request->deadline_ns = deadline_ns;
+	rc = request_submit(txn->db, request, &is_own, ret);
+	if (is_own)
+		free(request);
+	return rc == AEDB_TIMED_OUT ? timed_out(txn->db, txn) : rc;
+}
+
+static int commit_make(struct aedb_txn *txn, seq_t *ret)
+{
+	struct aedb *db = txn->db;
+	uint64_t deadline_ns = 0;
+	struct commit_request request;
+	bool is_own;
+	int rc;
+
+	if (!db->wal)
+		return err_set(AEDB_READ_ONLY, "opened read-only");
+	if (txn->timeout_ns)
+		deadline_ns = db_clock_ns() + txn->timeout_ns;
+	rc = txn_admit(db, txn, deadline_ns);
+	if (rc < 0)
+		return rc;
+	if (deadline_ns)
+		return timed_run(txn, deadline_ns, ret);
+	request_init(&request, txn);
+	return request_submit(db, &request, &is_own, ret);
 }
 
 /* What a commit was refused for is its own doing, or counts as an error only. */

@@ -1,38 +1,13 @@
 /*
- * Requests that wait to be committed, the groups they are committed in, and the
- * groups that wait for a sync.
+ * The groups that requests are committed in, and those that wait for a sync.
  *
- * Threads: requests are pushed and waited for by their own threads, taken by
- * the holder of the commit lock. A group lives on the stack of the thread that
- * leads it, whose own request is part of it: once its last request is woken,
- * it may be gone.
+ * Threads: as each says. A group lives on the stack of the thread that leads it,
+ * whose own request is part of it: once its last request is woken, it may be gone.
  */
 #ifndef COMMIT_GROUP_H
 #define COMMIT_GROUP_H
 
-#include "db.h"
-#include "txn.h"
-
-#define REQUEST_MESSAGE_BYTES 256
-/* Giving way to others some times costs less than to sleep and be woken. */
-#define YIELDS_BEFORE_SLEEP 20
-
-enum request_state {
-	REQUEST_WAITS,
-	REQUEST_SLEEPS,		/* its thread is in the kernel: wake it */
-	REQUEST_SYNCS,		/* it leads a group that is heir: not done yet */
-	REQUEST_DONE,
-};
-
-struct commit_request {
-	struct aedb_txn *txn;
-	struct commit_request *next;
-	int rc;
-	bool is_repeat;			/* seq is that of an earlier commit */
-	seq_t seq;
-	char message[REQUEST_MESSAGE_BYTES];	/* when rc < 0 */
-	_Atomic uint32_t state;		/* atomic: enum request_state; a futex */
-};
+#include "commit_request.h"
 
 struct commit_group {
 	struct commit_request *requests;	/* oldest first */
@@ -51,33 +26,11 @@ struct commit_group {
 
 /* What waits at one moment. */
 struct commit_backlog {
-	uint64_t requests, bytes;	/* on the stack, and of their payloads */
+	uint64_t requests, bytes;	/* behind others, and of their payloads */
 	uint64_t groups, group_requests;	/* that wait for a sync */
 };
 
-/* Its message is none yet, and not cleared. */
-static inline void request_init(struct commit_request *request,
-				struct aedb_txn *txn)
-{
-	request->txn = txn;
-	request->rc = 0;
-	request->is_repeat = false;
-	request->message[0] = 0;
-	atomic_init(&request->state, REQUEST_WAITS);
-}
-
-/* Fails a request with the calling thread's message. */
-void request_fail(struct commit_request *request, int rc);
-/* Adds a request to those that wait; true if it found none there. */
-bool request_push(struct commit_queue *queue, struct commit_request *request);
-/* Takes all that wait, oldest first. */
-struct commit_request *requests_take(struct commit_queue *queue);
-/* Nothing is taken meanwhile; what comes need not be in it. */
-void commit_backlog_look(struct commit_queue *queue, struct commit_backlog *ret)
-	REQUIRES(queue->lock);
-/* Returns when the request is REQUEST_DONE or REQUEST_SYNCS. */
-void request_wait(struct commit_request *request);
-void request_wake(struct commit_request *request, enum request_state state);
+void commit_backlog_look(struct commit_queue *queue, struct commit_backlog *ret);
 
 /* Fails every request that has not failed yet. */
 void group_fail(struct commit_group *group, int rc);

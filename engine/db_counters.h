@@ -11,6 +11,7 @@ struct counters {
 	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
 	/* of the errors */
 	_Atomic uint64_t assertions, invalid_commits, forbidden_commits;
+	_Atomic uint64_t queue_refusals, timeouts;
 	_Atomic uint64_t wal_writes, sync_cycles, wal_sync_ns;
 	/* some of the commits, of the groups and of the writes */
 	_Atomic uint64_t commit_timed, commit_timed_ns;

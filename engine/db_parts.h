@@ -8,35 +8,14 @@
 
 #include <stdatomic.h>
 
-#include "apply.h"
+#include "commit_queue.h"
 #include "db_cursors.h"
 #include "history.h"
 #include "lock.h"
 #include "types.h"
 #include "worker.h"
 
-struct commit_request;
 struct manifest_snapshot;
-struct commit_group;
-
-struct commit_queue {
-	struct lock lock;	/* its holder is the one writer of memtable and log */
-	_Atomic(struct commit_request *) newest;	/* atomic: a stack of waiting ones */
-	_Atomic seq_t next_seq;		/* atomic: first number not given away */
-	_Atomic seq_t grants_seq;	/* atomic: of the newest operation on grants,
-					 * set before it is visible */
-	_Atomic uint64_t last_time_us;	/* atomic: written under lock */
-	struct apply apply;		/* guarded by lock */
-	seq_t settled_seq;		/* guarded by lock: mem_settle was told this */
-	bool has_work;			/* guarded by lock: mem_work has more to do */
-	struct lock pending_lock;
-	/* guarded by pending_lock: groups that wait for a sync, oldest first:
-	 * written ones (AEDB_FULL) and bare ones */
-	struct commit_group *pending, **pending_end;
-	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
-	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
-	_Atomic bool is_failed;		/* atomic: a write or sync failed */
-};
 
 #define DB_REASON_BYTES 256
 /* Object ids from here on are not numbers of operations but chosen by the
@@ -50,8 +29,8 @@ struct syncer {
 	struct lock wake_lock;
 	pthread_cond_t wake;
 	bool is_stopping;	/* guarded by wake_lock */
-	_Atomic bool is_dirty;	/* atomic: commits since the thread last looked, */
-	_Atomic bool wants_sync;	/* atomic: and some that it is to sync */
+	/* atomic: commits since the thread last looked; some that it is to sync */
+	_Atomic bool is_dirty, wants_sync;
 	pthread_t thread;	/* constant after open */
 	bool has_thread;	/* constant after open */
 };

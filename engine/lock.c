@@ -6,6 +6,8 @@
  * never waits and is not checked.
  */
 #include <assert.h>
+#include <sched.h>
+#include <time.h>
 
 #include "lock.h"
 
@@ -72,6 +74,32 @@ bool lock_try_acquire(struct lock *lock) NO_LOCK_ANALYSIS
 {
 	if (pthread_mutex_trylock(&lock->mutex) != 0)
 		return false;
+	rank_add(lock);
+	return true;
+}
+
+bool lock_acquire_until(struct lock *lock, uint64_t until_ns) NO_LOCK_ANALYSIS
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / 1000000000u),
+		.tv_nsec = (long)(until_ns % 1000000000u),
+	};
+
+	rank_check(lock);
+#ifdef __SANITIZE_THREAD__	/* it does not know of the other call */
+	while (pthread_mutex_trylock(&lock->mutex) != 0) {
+		struct timespec now;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > until.tv_sec || (now.tv_sec == until.tv_sec &&
+						  now.tv_nsec >= until.tv_nsec))
+			return false;
+		sched_yield();
+	}
+#else
+	if (pthread_mutex_clocklock(&lock->mutex, CLOCK_MONOTONIC, &until) != 0)
+		return false;
+#endif
 	rank_add(lock);
 	return true;
 }

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __clang__
 #define LOCK_ATTRIBUTE(x) __attribute__((x))
@@ -58,6 +59,9 @@ void lock_init(struct lock *lock, enum lock_rank rank);
 void lock_release_memory(struct lock *lock);
 void lock_acquire(struct lock *lock) ACQUIRES(lock);
 bool lock_try_acquire(struct lock *lock) TRY_ACQUIRES(true, lock);
+/* False: the monotonic clock reached this before. */
+bool lock_acquire_until(struct lock *lock, uint64_t until_ns)
+	TRY_ACQUIRES(true, lock);
 void lock_release(struct lock *lock) RELEASES(lock);
 
 #endif

@@ -266,8 +266,13 @@ static void writer_sleep(long ns)
 	nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
 }
 
+static bool is_past(uint64_t deadline_ns)
+{
+	return deadline_ns && db_clock_ns() >= deadline_ns;
+}
+
 /* Level 0 has too many segments for readers. */
-static void level0_wait(struct aedb *db)
+static void level0_wait(struct aedb *db, uint64_t deadline_ns)
 {
 	size_t n = atomic_load(&db->level0_segments);
 
@@ -278,17 +283,19 @@ static void level0_wait(struct aedb *db)
 		writer_sleep(SLOW_NS);
 	while (atomic_load(&db->level0_segments) >= LEVEL0_STOP &&
 	       !atomic_load(&db->maintenance.compaction_outcome) &&
-	       !room_is_short(&db->room));
+	       !room_is_short(&db->room) && !is_past(deadline_ns));
 }
 
-int maintenance_admit(struct aedb *db)
+int maintenance_admit(struct aedb *db, uint64_t deadline_ns)
 {
 	int rc = 0;
 
 	if (!is_background(db))
 		return admit_error(admit_on_call(db));
-	level0_wait(db);
+	level0_wait(db, deadline_ns);
 	while ((is_full(db) || is_log_over(db)) && rc == 0) {
+		if (is_past(deadline_ns))
+			return AEDB_TIMED_OUT;
 		worker_tell(&db->maintenance.checkpoints);
 		writer_sleep(ADMIT_WAIT_NS);
 		rc = outcome_error(&db->maintenance);

@@ -25,7 +25,8 @@ void maintenance_note_no_space(struct aedb *db);
 /* A compaction may be possible: a snapshot went, segments came. */
 void maintenance_note_segments(struct aedb *db);
 /* Waits until there is memory for another commit. Why it cannot be had, as
- * checkpoints say: AEDB_NO_SPACE, AEDB_IO. */
-int maintenance_admit(struct aedb *db);
+ * checkpoints say: AEDB_NO_SPACE, AEDB_IO; AEDB_TIMED_OUT, without message: the
+ * monotonic clock reached the deadline (0: none). */
+int maintenance_admit(struct aedb *db, uint64_t deadline_ns);
 
 #endif

@@ -183,9 +183,7 @@ static void backlog_fill(struct aedb *db, struct figures *ret)
 {
 	uint64_t groups = ret->stats.commit_groups;
 
-	lock_acquire(&db->commits.lock);
 	commit_backlog_look(&db->commits, &ret->backlog);
-	lock_release(&db->commits.lock);
 	ret->filling_groups = ret->backlog.requests > 0;
 	ret->flushing_groups = ret->backlog.groups;
 	ret->complete_groups = groups > ret->backlog.groups ?

@@ -19,6 +19,8 @@ void aedb_options_init(struct aedb_options *ret)
 		.key_bytes_max = 1024,
 		.txn_bytes_max = UINT64_C(64) << 20,
 		.txn_ops_max = 1000000,
+		.queue_commits_max = 100000,
+		.queue_bytes_max = UINT64_C(1) << 30,
 		.batches_max = 1000,
 		.inline_bytes_max = 1024,
 		.memory_bytes = UINT64_C(256) << 20,
@@ -73,6 +75,11 @@ static int check_together(const struct aedb_options *o)
 			       "option cache_bytes is %" PRIu64 ", more than the %"
 			       PRIu64 " of memory_bytes, of which it is a part",
 			       o->cache_bytes, o->memory_bytes);
+	if (o->queue_bytes_max < o->txn_bytes_max)
+		return err_set(AEDB_INVALID,
+			       "option queue_bytes_max is %" PRIu64 ", less than the "
+			       "%" PRIu64 " of txn_bytes_max: one transaction could "
+			       "fill it", o->queue_bytes_max, o->txn_bytes_max);
 	if (o->history_s && !o->history_bytes)
 		return err_set(AEDB_INVALID,
 			       "option history_s is %" PRIu32 " and history_bytes 0: "
@@ -108,6 +115,10 @@ int open_options_check(const struct aedb_options *o)
 		{ "key_bytes_max", o->key_bytes_max, 1, 4000 },
 		{ "txn_bytes_max", o->txn_bytes_max, 64 << 10, 1 << 30 },
 		{ "txn_ops_max", o->txn_ops_max, 1, 16000000 },
+		{ "queue_commits_max", o->queue_commits_max, 1, 1000000 },
+		{ "queue_bytes_max", o->queue_bytes_max, 64 << 10,
+		  UINT64_C(1) << 40 },
+		{ "commit_timeout_ms", o->commit_timeout_ms, 0, 3600000 },
 		{ "batches_max", o->batches_max, 1, 1000000 },
 		{ "memory_bytes", o->memory_bytes, 16 << 10, UINT64_MAX },
 		{ "inline_bytes_max", o->inline_bytes_max, 0, 65536 },

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cache.h"
+#include "commit_request.h"
 #include "compaction.h"
 #include "db.h"
 #include "levels.h"
@@ -57,6 +58,8 @@ static void commits_fill(const struct counters *c, struct aedb_stats *ret)
 	ret->conflicts = atomic_load(&c->conflicts);
 	ret->commit_errors = atomic_load(&c->commit_errors);
 	ret->commit_groups = atomic_load(&c->commit_groups);
+	ret->queue_refusals = atomic_load(&c->queue_refusals);
+	ret->timeouts = atomic_load(&c->timeouts);
 	ret->wal_writes = atomic_load(&c->wal_writes);
 	ret->wal_write_ns = write_ns(c);
 	ret->wal_sync_ns = atomic_load(&c->wal_sync_ns);
@@ -145,6 +148,7 @@ void aedb_stats(const struct aedb *constant, struct aedb_stats *ret)
 	compaction_progress(db, &ret->compaction_done_bytes,
 			    &ret->compaction_total_bytes);
 	commits_fill(&db->counters, ret);
+	queue_load_read(&db->commits, &ret->queue_commits, &ret->queue_bytes);
 	segments_fill(db, ret);
 	values_fill(db, ret);
 	memory_fill(db, ret);

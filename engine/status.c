@@ -40,6 +40,8 @@ const char *aedb_strerror(int code)
 		return "input/output error";
 	case AEDB_NO_MEMORY:
 		return "out of memory";
+	case AEDB_QUEUE_FULL:
+		return "too many commits wait";
 	case AEDB_ACCESS:
 		return "access denied";
 	case AEDB_BUSY:
@@ -68,6 +70,8 @@ const char *aedb_strerror(int code)
 		return "damaged";
 	case AEDB_NEWER_FORMAT:
 		return "written by a newer version";
+	case AEDB_TIMED_OUT:
+		return "timed out";
 	case AEDB_CONFLICT:
 		return "changed since it was read";
 	case AEDB_CANCELED:

@@ -34,6 +34,7 @@ void txn_init(struct aedb_txn *txn, struct aedb *db)
 	txn->payload_max = TXN_INLINE_BYTES;
 	txn->only_deletes = true;
 	txn->durability = (uint8_t)db->options.durability;
+	txn->timeout_ns = db->options.commit_timeout_ms * UINT64_C(1000000);
 	txn->base = db_visible(db);
 }
 
@@ -755,6 +756,11 @@ int aedb_txn_set_durability(struct aedb_txn *txn, enum aedb_durability durabilit
 			       (unsigned)durability);
 	txn->durability = (uint8_t)durability;
 	return 0;
+}
+
+void aedb_txn_set_timeout(struct aedb_txn *txn, uint64_t timeout_ns)
+{
+	txn->timeout_ns = timeout_ns;
 }
 
 void aedb_txn_set_base(struct aedb_txn *txn, aedb_seq_t seq)

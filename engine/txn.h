@@ -50,6 +50,7 @@ struct aedb_txn {
 	uint8_t durability;	/* enum aedb_durability: when its commit returns */
 	seq_t base;
 	uint64_t time_us;	/* wanted; 0: any */
+	uint64_t timeout_ns;	/* of its commit's waiting; 0: none */
 	struct txn_read *reads;	/* owned */
 	size_t n_reads;
 	struct aedb_conflict *conflicts;	/* owned; keys borrowed from reads */

@@ -301,6 +301,9 @@ TEST(option_ranges, "an option out of its range is refused by name")
 	REFUSED(key_bytes_max, 0, 4001);
 	REFUSED(txn_bytes_max, (64 << 10) - 1, (1 << 30) + 1);
 	REFUSED(txn_ops_max, 0, 16000001);
+	REFUSED(queue_commits_max, 0, 1000001);
+	REFUSED(queue_bytes_max, (64 << 10) - 1, (UINT64_C(1) << 40) + 1);
+	REFUSED(commit_timeout_ms, 3600001);
 	REFUSED(memory_bytes, 0, (16 << 10) - 1);
 	REFUSED(wal_file_bytes, (64 << 10) - 1, (1 << 30) + 1);
 	REFUSED(log_keep_bytes, (UINT64_C(1) << 40) + 1);
@@ -321,6 +324,8 @@ TEST(options_together, "options that do not go together are refused, and both na
 		{ { "history_s is 60", "history_bytes" }, { .history_s = 60 } },
 		{ { "history_bytes is 65536", "history_s" },
 		  { .history_bytes = 64 << 10 } },
+		{ { "queue_bytes_max is 65536", "txn_bytes_max" },
+		  { .queue_bytes_max = 64 << 10 } },
 		{ { "hmac_key_bytes is 32", "hmac_key NULL" },
 		  { .hmac_key_bytes = 32 } },
 		{ { "must_have_key", "hmac_key" }, { .must_have_key = true } },
@@ -332,6 +337,8 @@ TEST(options_together, "options that do not go together are refused, and both na
 		aedb_options_init(&o);
 		if (bad[i].o.memory_bytes)
 			o.memory_bytes = bad[i].o.memory_bytes;
+		if (bad[i].o.queue_bytes_max)
+			o.queue_bytes_max = bad[i].o.queue_bytes_max;
 		o.cache_bytes = bad[i].o.cache_bytes;
 		o.history_s = bad[i].o.history_s;
 		o.history_bytes = bad[i].o.history_bytes;

@@ -109,6 +109,21 @@ TEST(options_maintenance, "when checkpoints are made and how fast compaction "
 	CHECK_EQ(o.engine.compaction_rate, 0);
 }
 
+TEST(options_queue, "what may wait to be committed, and how long, can be set")
+{
+	struct options o;
+
+	CHECK_OK(PARSE(&o, "db", "mnt"));
+	CHECK_EQ(o.engine.queue_commits_max, 100000);
+	CHECK_EQ(o.engine.queue_bytes_max, 1 << 30);
+	CHECK_EQ(o.engine.commit_timeout_ms, 0);
+	CHECK_OK(PARSE(&o, "db", "mnt", "-o", "queue_commits_max=1,"
+		       "queue_bytes_max=64M,commit_timeout=3600000"));
+	CHECK_EQ(o.engine.queue_commits_max, 1);
+	CHECK_EQ(o.engine.queue_bytes_max, 64 << 20);
+	CHECK_EQ(o.engine.commit_timeout_ms, 3600000);
+}
+
 TEST(options_batches, "how many batches are open and for how long can be set")
 {
 	struct options o;
@@ -266,6 +281,9 @@ TEST(options_values, "values out of their range are refused")
 		"checkpoint_interval=5m", "compaction_rate=1", "log_keep=2T",
 		"backup_log=2T",
 		"compaction_rate=64MB", "compaction_rate=00x",
+		"queue_commits_max=0", "queue_commits_max=1000001",
+		"queue_bytes_max=65535K", "queue_bytes_max=2T",
+		"commit_timeout=3600001", "commit_timeout=1s",
 		"batches_max=0", "batches_max=1024", "batch_age=0", "batch_age=1y",
 		"history=0", "history=1y", "history=9999999999", "history=8000w",
 		"recovery=", "recovery=never", "profile=", "profile=fast",
@@ -517,7 +535,9 @@ TEST(options_in_force, "options in force are a list, which says the same when it
 {
 	static const char all[] =
 		"ro,durability=full,recovery=permissive,key_bytes_max=5,"
-		"batches_max=7,memory=3M,log_keep=0,backup_log=1025,"
+		"queue_commits_max=9,commit_timeout=8,batches_max=7,memory=3M,"
+		"queue_bytes_max=65M,"
+		"log_keep=0,backup_log=1025,"
 		"history=604800s,1G,batch_age=60s,key_file=a\\,b\\\\c,"
 		"backup_dir=/x y,noxattr,allow_root,uid=1,gid=2,fmask=133,"
 		"dmask=022,noexec,sync";

@@ -441,9 +441,9 @@ static bool group_lead(struct aedb *db, struct commit_group *group)
 	}
 	start = group_timing_start(&db->counters);
 	settle(db, WORK_A_COMMIT);
-	if (!group->requests)
-		group->requests = requests_take(&db->commits);
-	group->requests = requests_claim(&db->commits, group->requests);
+	group->requests = group->requests ?
+				  requests_claim(&db->commits, group->requests) :
+				  requests_take_claimed(&db->commits);
 	group_execute(db, group);
 	if (group->last_seq && group_write(db, group) < 0)
 		group->last_seq = 0;

@@ -72,20 +72,32 @@ int request_enter(struct commit_queue *queue, struct commit_request *request,
 		       "(queue_bytes_max)", bytes, options->queue_bytes_max);
 }
 
-struct commit_request *requests_take(struct commit_queue *queue)
+/* Oldest first; *ret_claims is not 0 if some are counted or may be withdrawn. */
+static struct commit_request *stack_take(struct commit_queue *queue,
+					 uint64_t *ret_claims)
 {
 	struct commit_request *request = atomic_exchange_explicit(
 		&queue->newest, NULL, memory_order_acq_rel);
 	struct commit_request *oldest = NULL;
+	uint64_t claims = 0;
 
 	while (request) {
 		struct commit_request *older = request->next;
 
+		claims |= request->load | request->deadline_ns;
 		request->next = oldest;
 		oldest = request;
 		request = older;
 	}
+	*ret_claims = claims;
 	return oldest;
+}
+
+struct commit_request *requests_take(struct commit_queue *queue)
+{
+	uint64_t claims;
+
+	return stack_take(queue, &claims);
 }
 
 /* Whoever says first what becomes of it. */
@@ -124,6 +136,14 @@ struct commit_request *requests_claim(struct commit_queue *queue,
 	if (load)
 		atomic_fetch_sub(&queue->load, load);
 	return claimed;
+}
+
+struct commit_request *requests_take_claimed(struct commit_queue *queue)
+{
+	uint64_t claims;
+	struct commit_request *requests = stack_take(queue, &claims);
+
+	return claims ? requests_claim(queue, requests) : requests;
 }
 
 void requests_pass_on(struct commit_queue *queue,

@@ -77,6 +77,8 @@ struct commit_request *requests_take(struct commit_queue *queue);
 /* Leaves those that nobody withdrew and nobody can withdraw any more. */
 struct commit_request *requests_claim(struct commit_queue *queue,
 				      struct commit_request *requests);
+/* Both. */
+struct commit_request *requests_take_claimed(struct commit_queue *queue);
 /* Gives a chain whose leader gives up to the first that is not withdrawn. */
 void requests_pass_on(struct commit_queue *queue,
 		      struct commit_request *requests);

@@ -6,7 +6,10 @@
  *		…
  *	aedb_feed_close(feed);		-- rc was AEDB_NOT_FOUND: that is all so far
  *
- * A feed is used by one thread at a time. Ownership and errors as in aedb.h.
+ * To follow the database, aedb_feed_wait then, and aedb_feed_next again.
+ *
+ * A feed is used by one thread at a time, but for aedb_feed_wake. Ownership and
+ * errors as in aedb.h.
  */
 #ifndef AEDB_FEED_H
 #define AEDB_FEED_H
@@ -66,6 +69,16 @@ int aedb_feed_open(struct aedb *db, aedb_seq_t from,
 /* The next operation, of commits that are visible. AEDB_NOT_FOUND: there is none
  * yet. AEDB_RANGE: a checkpoint overtook the feed, some commits are lost to it. */
 int aedb_feed_next(struct aedb_feed *feed, struct aedb_feed_change *ret);
+#define AEDB_FEED_FOREVER UINT64_MAX
+
+/* Returns 0 as soon as there may be something to tell: at once unless
+ * aedb_feed_next said that there was nothing, else when a commit becomes visible.
+ * AEDB_TIMED_OUT: none did for so long. AEDB_CANCELED: aedb_feed_wake was called.
+ * No message. A slow feed misses nothing until aedb_feed_next says AEDB_RANGE. */
+int aedb_feed_wait(struct aedb_feed *feed, uint64_t timeout_ns);
+/* Ends the feed's waiting, for good: to be called by another thread before who
+ * waits closes it. */
+void aedb_feed_wake(struct aedb_feed *feed);
 /* Takes NULL. */
 void aedb_feed_close(struct aedb_feed *feed);
 

@@ -28,6 +28,7 @@
 #include "apply.h"
 #include "commit.h"
 #include "commit_group.h"
+#include "commit_watch.h"
 #include "conflict.h"
 #include "err.h"
 #include "maintenance.h"
@@ -225,6 +226,8 @@ static void visible_raise(struct aedb *db, const struct commit_group *group)
 			      memory_order_relaxed);
 	atomic_store_explicit(&db->visible_seq, group->last_seq,
 			      memory_order_release);
+	if (db->commits.watchers)
+		commit_watch_wake(db);
 }
 
 static void written_raise(struct aedb *db, const struct commit_group *group)

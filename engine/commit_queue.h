@@ -28,6 +28,9 @@ struct commit_queue {
 	struct commit_group *pending, **pending_end;
 	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
 	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
+	unsigned watchers;		/* guarded by lock and pending_lock: changed
+					 * under both */
+	_Atomic uint32_t watch;		/* atomic: 1: some of them sleep; a futex */
 	_Atomic bool is_failed;		/* atomic: a write or sync failed */
 };
 

@@ -9,6 +9,7 @@
 
 #include "access.h"
 #include "aedb_feed.h"
+#include "commit_watch.h"
 #include "db.h"
 #include "err.h"
 #include "read.h"
@@ -35,6 +36,10 @@ struct aedb_feed {
 	struct wal_commit commit;	/* that `rest` is of */
 	struct byte_reader rest;	/* operations of it not yet told */
 	seq_t seq;			/* of the one told last */
+	bool is_at_end;			/* nothing was left to tell, of all up to */
+	seq_t end;			/* this number */
+	bool is_watching;		/* it waited once */
+	_Atomic bool is_woken;		/* atomic: nobody is to wait any more */
 	struct scope_names names;
 	char place[2][3][AEDB_NAME_BYTES_MAX + 1];	/* of the last change told */
 };
@@ -91,6 +96,8 @@ void aedb_feed_close(struct aedb_feed *c)
 {
 	if (!c)
 		return;
+	if (c->is_watching)
+		commit_watch_end(c->db);
 	wal_follow_close(c->follow);
 	free(c->names.at);
 	free(c);
@@ -365,6 +372,8 @@ static int commit_take(struct aedb_feed *c)
 	struct wal_extent extent = extent_now(c->db);
 	int rc = wal_follow_next(c->follow, &extent, &c->commit);
 
+	c->is_at_end = rc == 0;
+	c->end = extent.seq;
 	if (rc <= 0)
 		return rc < 0 ? rc : AEDB_NOT_FOUND;
 	c->seq = c->commit.first_seq - 1;
@@ -494,4 +503,26 @@ int aedb_feed_open_as(struct aedb_caller *caller, aedb_seq_t from,
 	if (rc == 0 && !caller->is_system)
 		(*ret)->caller = caller;
 	return rc;
+}
+
+/* Waiting. */
+
+int aedb_feed_wait(struct aedb_feed *c, uint64_t timeout_ns)
+{
+	uint64_t now_ns = db_clock_ns();
+	uint64_t deadline_ns = timeout_ns < UINT64_MAX - now_ns ?
+				       now_ns + timeout_ns : 0;
+
+	if (!c->is_watching) {
+		commit_watch_begin(c->db);
+		c->is_watching = true;
+	}
+	return commit_watch_wait(c->db, c->is_at_end ? c->end : 0, &c->is_woken,
+				 deadline_ns);
+}
+
+void aedb_feed_wake(struct aedb_feed *c)
+{
+	atomic_store(&c->is_woken, true);
+	commit_watch_wake(c->db);
 }

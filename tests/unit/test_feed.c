@@ -4,6 +4,7 @@
  * close and after a crash.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "aedb_feed.h"
 #include "db_fixture.h"
@@ -379,6 +380,81 @@ TEST(threads, "a feed beside a writer misses nothing and sees nothing half")
 		i++;
 	}
 	pthread_join(thread, NULL);
+	aedb_feed_close(feed);
+	fixture_close(&f);
+}
+
+/* A thread that follows the database until it is woken. */
+struct follower {
+	struct aedb_feed *feed;
+	pthread_t thread;
+	aedb_seq_t from;
+	_Atomic aedb_seq_t told;	/* atomic: number of the change told last */
+	int rc;
+};
+
+static void *follower_run(void *arg)
+{
+	struct follower *f = arg;
+	struct aedb_feed_change change;
+
+	do {
+		while ((f->rc = aedb_feed_next(f->feed, &change)) == 0)
+			atomic_store(&f->told, change.seq);
+		if (f->rc == AEDB_NOT_FOUND)
+			f->rc = aedb_feed_wait(f->feed, AEDB_FEED_FOREVER);
+	} while (f->rc == 0);
+	return NULL;
+}
+
+TEST(wait, "who waits for commits is told each when it is visible, and ends when woken")
+{
+	for (int mode = AEDB_FULL; mode <= AEDB_OS; mode++) {
+		struct follower follower = { 0 };
+		struct fixture f;
+
+		fixture_open_as(&f, (enum aedb_durability)mode);
+		CHECK_OK(aedb_feed_open(f.db, 0, &follower.feed));
+		CHECK_EQ(pthread_create(&follower.thread, NULL, follower_run,
+					&follower), 0);
+		for (int i = 0; i < 200; i++) {
+			CHECK_OK(put_text(f.scope, "k", "v"));
+			while (i % 10 == 0 && atomic_load(&follower.told) <
+						      aedb_visible_seq(f.db))
+				sched_yield();	/* the time limit is the bound */
+		}
+		while (atomic_load(&follower.told) < aedb_visible_seq(f.db))
+			sched_yield();
+		while (!atomic_load(&f.db->commits.watch))
+			sched_yield();
+		aedb_feed_wake(follower.feed);
+		CHECK_EQ(pthread_join(follower.thread, NULL), 0);
+		CHECK_EQ(follower.rc, AEDB_CANCELED);
+		CHECK_EQ(aedb_feed_wait(follower.feed, 0), AEDB_CANCELED);
+		aedb_feed_close(follower.feed);
+		CHECK_EQ(f.db->commits.watchers, 0);
+		fixture_close(&f);
+	}
+}
+
+TEST(wait_time, "waiting returns at once while there is more, and else when its time is "
+	"over")
+{
+	struct aedb_feed_change change;
+	struct aedb_feed *feed;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(aedb_feed_open(f.db, 0, &feed));
+	CHECK_OK(aedb_feed_wait(feed, AEDB_FEED_FOREVER));
+	while (aedb_feed_next(feed, &change) == 0)
+		CHECK_OK(aedb_feed_wait(feed, AEDB_FEED_FOREVER));
+	CHECK_EQ(aedb_feed_wait(feed, 0), AEDB_TIMED_OUT);
+	CHECK_EQ(aedb_feed_wait(feed, 1000000), AEDB_TIMED_OUT);
+	CHECK_OK(put_text(f.scope, "k", "v"));
+	CHECK_OK(aedb_feed_wait(feed, AEDB_FEED_FOREVER));
+	CHECK_OK(aedb_feed_next(feed, &change));
+	CHECK_EQ(change.seq, aedb_visible_seq(f.db));
 	aedb_feed_close(feed);
 	fixture_close(&f);
 }

@@ -93,7 +93,7 @@ static bool failure_check(uint64_t call, enum simdisk_fault kind,
 	return rc < 0;
 }
 
-TEST(failed_sync, "after a write or sync that failed nothing follows it, and the database opens")
+TEST(failed_sync, "after a failed write or sync nothing follows, and the database opens")
 {
 	uint64_t failed = 0;
 
@@ -105,8 +105,7 @@ TEST(failed_sync, "after a write or sync that failed nothing follows it, and the
 	CHECK(failed > 60);
 }
 
-TEST(before_checkpoint,
-     "what was committed before the first checkpoint opens strictly, signed or not")
+TEST(before_checkpoint, "what was committed before the first checkpoint opens strictly, signed too")
 {
 	static const uint8_t key[32] = { 7 };
 
@@ -199,7 +198,7 @@ TEST(torn_first, "a torn first frame of a log file hides nothing that is committ
 	CHECK(call > 2);
 }
 
-TEST(over_files, "what was waited for is durable over any number of log files, and value files too")
+TEST(over_files, "what was waited for is durable, over however many files it lies")
 {
 	static const enum aedb_durability durabilities[] = { AEDB_BATCH, AEDB_OS };
 
@@ -227,8 +226,7 @@ TEST(over_files, "what was waited for is durable over any number of log files, a
 	}
 }
 
-TEST(failed_behind,
-     "a sync that fails behind commits is told, and nothing counts as durable after it")
+TEST(failed_behind, "a sync that fails behind commits is told, and nothing is durable after it")
 {
 	for (uint64_t call = 1; call < 8; call++) {
 		struct numbered life;

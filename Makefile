@@ -88,7 +88,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests benches help run test lint bench bench-big install uninstall clean \
+.PHONY: all tests benches help run test soak lint bench bench-big install uninstall clean \
 	packages-run packages-test packages-bench
 
 all: $(LIB) $(B)/aedb $(B)/aedbfs
@@ -155,6 +155,13 @@ test: packages-test
 	@mkdir -p $(B)/tests && rm -f $(B)/tests/unbuilt
 	@$(MAKE) --no-print-directory -k tests || touch $(B)/tests/unbuilt
 	@B=$(B) MODE=$(MODE) CC=$(CC) UNIT='$(UNIT)' tests/run '$(T)'
+
+# Unit tests of random lives, so many times as long. Each prints how to repeat it.
+SOAK := $(shell grep -l check_times tests/unit/*.c)
+soak: packages-test
+	@$(MAKE) --no-print-directory $(SOAK:%.c=$(B)/%)
+	@for test in $(SOAK:%.c=$(B)/%); do \
+		TIMES=$(or $(TIMES),20) $$test || exit 1; done
 
 lint: packages-test
 	@CC=$(CC) tests/lint/run
@@ -238,6 +245,7 @@ help:
 	'make run        install what is missing, build, mount a demonstration' \
 	'make test       install what is missing, build, run all tests' \
 	'                T=TEXT: only files or sentences with TEXT; V=1: all output' \
+	'make soak       unit tests of random lives, TIMES=20 times as long' \
 	'make lint       layers, headers, sizes, names, shellcheck, locks' \
 	'make bench      benchmarks beside their peers; GATES=1: gates decide' \
 	'make bench-big  those of 10 M keys and 8 GiB; BENCH_DIR=: where' \

@@ -1,7 +1,7 @@
 /*
  * Scenarios that a database of this kind is accepted by, of durability, recovery,
  * storage and backups, which no other test holds as such: docs/acceptance.md says
- * where each of them all is. TIMES=20 makes the long ones what they are there.
+ * where each of them all is.
  */
 #include "aedb_kv.h"
 #include "backup_run.h"

@@ -407,12 +407,6 @@ static void shrink(struct cache *c)
 	cache_collect(c);
 }
 
-void cache_resize(struct cache *c, size_t capacity_bytes)
-{
-	capacity_set(c, capacity_bytes);
-	shrink(c);
-}
-
 void cache_limit_things(struct cache *c, size_t n)
 {
 	__atomic_store_n(&c->things_max, n, __ATOMIC_RELAXED);

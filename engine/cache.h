@@ -66,8 +66,6 @@ void cache_forget(struct cache *c, uint64_t file);
 /* Frees what was evicted and no reader can see any more. Putting does it as
  * well; without puts it may have to wait for this. About a microsecond. */
 void cache_collect(struct cache *c);
-/* Evicts at once what is over the new capacity. */
-void cache_resize(struct cache *c, size_t capacity_bytes);
 
 /* Everything that is allocated, tables and what waits for readers included.
  * Above the capacity by no more than what waits for readers. */

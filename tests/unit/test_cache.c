@@ -415,25 +415,6 @@ TEST(held, "what a reader found stays until it leaves, though evicted and forgot
 	cache_end();
 }
 
-TEST(resize, "a smaller capacity holds at once, a larger one is used")
-{
-	cache_begin(CAPACITY);
-	for (uint64_t n = 0; n < 60000; n++)
-		put(1, n, 8);
-	CHECK(cache_bytes(cache) > CAPACITY / 2);
-	cache_resize(cache, CAPACITY / 64);
-	CHECK(cache_bytes(cache) <= CAPACITY / 64);
-	CHECK(cache_things(cache) > 100);
-	cache_resize(cache, 2 * CAPACITY);
-	for (uint64_t n = 0; n < 2000; n++)
-		put(2, n, THING_BYTES);
-	CHECK(cache_bytes(cache) > CAPACITY + CAPACITY / 2);
-	CHECK(cache_bytes(cache) <= 2 * CAPACITY);
-	cache_resize(cache, 0);
-	CHECK_EQ(cache_things(cache), 0);
-	cache_end();
-}
-
 TEST(counted, "a limit of things holds exactly and keeps the last ones")
 {
 	cache_begin(CAPACITY / 4);
@@ -491,7 +472,7 @@ TEST(model, "after random calls only what was put since it was forgotten is ther
 			cache_forget(cache, key_of(file, 0).file);
 			memset(may_be[file], 0, sizeof(may_be[file]));
 		} else if ((r >> 32) % 1000 == 1) {
-			cache_resize(cache, 1 + (r >> 40) % (CAPACITY / 4));
+			cache_limit_things(cache, 1 + (r >> 40) % 400);
 		} else if ((r >> 32) % 3 == 0) {
 			put(file, n, bytes);
 			may_be[file][n] = true;
@@ -541,12 +522,12 @@ static void *shared_run(void *seed)
 		if ((r >> 40) % 4096 == 0)
 			cache_forget(cache, key_of(r >> 20 & 1, 0).file);
 		if (i % 4096 == 0)
-			cache_resize(cache, i % 8192 ? CAPACITY : CAPACITY / 2);
+			cache_limit_things(cache, i % 8192 ? SIZE_MAX : 100);
 	}
 	return NULL;
 }
 
-TEST(threads, "threads that get, put, forget and resize find only what belongs to the key")
+TEST(threads, "threads that get, put, forget and evict find only what belongs to the key")
 {
 	pthread_t threads[THREADS];
 
@@ -556,9 +537,9 @@ TEST(threads, "threads that get, put, forget and resize find only what belongs t
 					(void *)(check_random() | 1)), 0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	cache_resize(cache, CAPACITY);
+	cache_limit_things(cache, SIZE_MAX);
 	CHECK(cache_bytes(cache) <= CAPACITY);
-	cache_resize(cache, 0);
+	cache_limit_things(cache, 0);
 	CHECK_EQ(cache_things(cache), 0);
 	cache_end();
 }

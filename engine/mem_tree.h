@@ -38,7 +38,6 @@ struct mem_tree {
 	uint64_t seed;		/* constant */
 	ref_t self;		/* constant */
 	ref_t root;		/* atomic */
-	uint64_t live;		/* atomic: keys that are no tombstones */
 	seq_t purged_seq;	/* atomic */
 	struct mem_tree *older;	/* atomic: in the memtable sealed before */
 	bool in_segments;	/* atomic */

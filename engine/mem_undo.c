@@ -22,8 +22,6 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes)
 	ref_t ref = mem_tree_seek(tree, key, key_bytes);
 	const struct mem_node *n = mem_node_at(tree, ref);
 	ref_t older = node_older(n);
-	bool was_live = older && !node_is_tombstone(mem_node_at(tree, older));
-	uint64_t live = tree->live + was_live - !node_is_tombstone(n);
 
 	assert(ref && !tree->heap->is_sealed);
 	if (older || node_is_tombstone(n))
@@ -32,6 +30,5 @@ void mem_undo(struct mem_tree *tree, const void *key, size_t key_bytes)
 		mem_tree_replace(tree, older);
 	else
 		mem_tree_remove(tree, ref);
-	__atomic_store_n(&tree->live, live, __ATOMIC_RELAXED);
 	mem_node_retire(tree->heap, ref, n);
 }

@@ -97,11 +97,6 @@ void memtable_close(struct memtable *mt)
 	slab_close(mt->heap.slab);
 }
 
-struct epoch *memtable_epoch(struct memtable *mt)
-{
-	return mt->heap.limbo.epoch;
-}
-
 void memtable_seal(struct memtable *mt)
 {
 	mt->heap.is_sealed = true;
@@ -210,11 +205,6 @@ bool mem_tree_is_of(const struct mem_tree *tree, const struct memtable *mt)
 	return tree->heap == &mt->heap;
 }
 
-uint64_t mem_tree_count(const struct mem_tree *tree)
-{
-	return __atomic_load_n(&tree->live, __ATOMIC_RELAXED);
-}
-
 seq_t mem_tree_purged_seq(const struct mem_tree *tree)
 {
 	return __atomic_load_n(&tree->purged_seq, __ATOMIC_ACQUIRE);
@@ -222,17 +212,10 @@ seq_t mem_tree_purged_seq(const struct mem_tree *tree)
 
 /* Writing. */
 
-static void live_add(struct mem_tree *tree, int difference)
-{
-	__atomic_store_n(&tree->live, tree->live + (uint64_t)difference,
-			 __ATOMIC_RELAXED);
-}
-
 void mem_put(struct mem_tree *tree, const struct entry *entry)
 {
 	ref_t old = mem_tree_seek(tree, entry->key, entry->key_bytes);
 	ref_t ref = mem_node_new(tree, entry, old);
-	bool was_live = old && !node_is_tombstone(mem_node_at(tree, old));
 
 	assert(!tree->heap->is_sealed);
 	assert(!old || node_seq(mem_node_at(tree, old)) < entry->seq);
@@ -240,7 +223,6 @@ void mem_put(struct mem_tree *tree, const struct entry *entry)
 		mem_tree_replace(tree, ref);
 	else
 		mem_tree_insert(tree, ref);
-	live_add(tree, !entry->is_tombstone - was_live);
 	if (old || entry->is_tombstone)
 		mem_versions_add(tree->versions, tree, ref);
 	heap_collect(tree->heap);

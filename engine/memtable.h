@@ -46,8 +46,6 @@ void memtable_close(struct memtable *mt);
 /* From now on it stays as it is: nothing may be put, undone or replaced, and
  * mem_settle, mem_sweep, mem_work and mem_tree_free do nothing. Writer. */
 void memtable_seal(struct memtable *mt);
-/* The epoch domain readers of this memtable enter. Borrowed. */
-struct epoch *memtable_epoch(struct memtable *mt);
 /* Frees what no reader can see any more, which else happens now and then, and
  * returns the bytes that had to stay. Writer. */
 size_t memtable_collect(struct memtable *mt);
@@ -76,8 +74,6 @@ void mem_tree_set_older(struct mem_tree *tree, struct mem_tree *older);
  * in a segment. Writer; mem_tree_in_segments any thread. */
 void mem_tree_set_in_segments(struct mem_tree *tree);
 bool mem_tree_in_segments(const struct mem_tree *tree);
-/* Number of keys whose newest version is no tombstone, in this tree alone. */
-uint64_t mem_tree_count(const struct mem_tree *tree);
 /* Highest seq of a tombstone that was purged from this tree or an older one:
  * keys absent from memory are known unchanged only since this number. Any
  * thread. */

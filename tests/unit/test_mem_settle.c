@@ -5,6 +5,7 @@
 #include "check.h"
 #include "mem_settle.h"
 #include "mem_walk.h"
+#include "tree_count.h"
 
 #define FLUSHED_MANY (MEM_TOMBSTONES_KEPT + 1000)
 
@@ -561,8 +562,8 @@ TEST(freed_unflushed, "a tree is freed after the last tombstone of it that was n
 	}
 	memtable_set_flushed(mt, seq);
 	work_all(NULL, 0, 10);
-	CHECK_EQ(mem_tree_count(tree), seq - 3 * FLUSHED_MANY);
-	for (unsigned int i = 0; i < mem_tree_count(tree); i++)
+	CHECK_EQ(tree_count(epoch, tree), seq - 3 * FLUSHED_MANY);
+	for (unsigned int i = 0; i < seq - 3 * FLUSHED_MANY; i++)
 		CHECK_EQ(seq_at(tree, i, SEQ_MAX), 3 * FLUSHED_MANY + i + 1);
 	memtable_close(mt);
 }

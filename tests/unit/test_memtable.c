@@ -10,6 +10,7 @@
 #include "mem_ahead.h"
 #include "mem_cursor.h"
 #include "mem_settle.h"
+#include "tree_count.h"
 
 #define KEYS 7000
 #define SNAPSHOTS_MAX 6
@@ -294,7 +295,7 @@ static void check_count(void)
 
 	for (size_t i = 0; i < KEYS; i++)
 		live += model_shows(&m.keys[i], m.seq);
-	CHECK_EQ(mem_tree_count(m.tree), live);
+	CHECK_EQ(tree_count(test_epoch(), m.tree), live);
 }
 
 static seq_t snapshot_newest(void)
@@ -363,7 +364,7 @@ static seq_t some_limit(void)
 TEST(model, "random operations read as the sorted array of all versions says")
 {
 	model_open();
-	epoch_enter(memtable_epoch(m.mt));	/* so that nesting is used */
+	epoch_enter(test_epoch());	/* so that nesting is used */
 	for (int round = 0; round < ROUNDS; round++) {
 		unsigned int deletes = round / 600 % 2 ? 7 : 2;
 		seq_t limit;
@@ -372,8 +373,8 @@ TEST(model, "random operations read as the sorted array of all versions says")
 		if (check_random() % 8 == 0)
 			snapshot_step();
 		if (round == 20)
-			epoch_leave(memtable_epoch(m.mt));
-		epoch_enter(memtable_epoch(m.mt));
+			epoch_leave(test_epoch());
+		epoch_enter(test_epoch());
 		limit = some_limit();
 		for (int i = 0; i < 20; i++)
 			check_get(&m.keys[check_random() % KEYS], limit);
@@ -386,7 +387,7 @@ TEST(model, "random operations read as the sorted array of all versions says")
 			check_walk_backward(limit, KEYS - 1, SIZE_MAX);
 			check_count();
 		}
-		epoch_leave(memtable_epoch(m.mt));
+		epoch_leave(test_epoch());
 	}
 	model_close();
 }
@@ -452,7 +453,7 @@ TEST(tombstones, "the newest tombstones stay, older ones leave and raise purged_
 		put_numbered(tree, i, ++seq, true);
 		mem_settle(mt, seq, 0);
 	}
-	CHECK_EQ(mem_tree_count(tree), 0);
+	CHECK_EQ(tree_count(test_epoch(), tree), 0);
 	CHECK_EQ(mem_tree_purged_seq(tree), n + 1000);
 	CHECK(!get_numbered(tree, 999, seq, &e));
 	CHECK(get_numbered(tree, 1000, seq, &e));
@@ -502,12 +503,12 @@ TEST(undo, "undone versions leave the state before, whatever they superseded")
 	put_numbered(tree, 1, 13, false);
 	put_numbered(tree, 2, 14, false);
 	put_numbered(tree, 0, 15, false);
-	CHECK_EQ(mem_tree_count(tree), 3);
+	CHECK_EQ(tree_count(test_epoch(), tree), 3);
 	mem_undo(tree, "key-00000000000", 15);
 	mem_undo(tree, "key-00000000002", 15);
 	mem_undo(tree, "key-00000000001", 15);
 	mem_undo(tree, "key-00000000000", 15);
-	CHECK_EQ(mem_tree_count(tree), 1);
+	CHECK_EQ(tree_count(test_epoch(), tree), 1);
 	CHECK(get_numbered(tree, 0, 20, &e));
 	CHECK_EQ(e.seq, 10);
 	CHECK(get_numbered(tree, 1, 20, &e));
@@ -637,7 +638,7 @@ TEST(trees, "an empty tree costs less than 600 bytes, and freeing trees gives al
 		CHECK(get_numbered(trees[i], (unsigned int)(i * 29 % 23), seq,
 				   &e));
 		CHECK_EQ(e.seq, seq - TREES + (seq_t)i + 1);
-		CHECK(mem_tree_count(trees[i]) <= 23);
+		CHECK(tree_count(test_epoch(), trees[i]) <= 23);
 	}
 	for (int i = 0; i < TREES; i++)
 		mem_tree_free(trees[i]);
@@ -818,23 +819,22 @@ static void *reader_run(void *which)
 		limit = sh.snapshots[slot] = sh.visible;
 		pthread_mutex_unlock(&sh.lock);
 		if (slot)
-			CHECK_OK(epoch_slot_enter(memtable_epoch(sh.mt),
-						  &participant));
+			CHECK_OK(epoch_slot_enter(test_epoch(), &participant));
 		else
-			epoch_enter(memtable_epoch(sh.mt));
+			epoch_enter(test_epoch());
 		snapshot_check(limit);
 		if (participant)
 			epoch_slot_leave(participant);
 		else
-			epoch_leave(memtable_epoch(sh.mt));
+			epoch_leave(test_epoch());
 		pthread_mutex_lock(&sh.lock);
 		sh.snapshots[slot] = 0;
 		sh.was_released = true;
 		pthread_mutex_unlock(&sh.lock);
 
-		epoch_enter(memtable_epoch(sh.mt));
+		epoch_enter(test_epoch());
 		latest_check(seen);
-		epoch_leave(memtable_epoch(sh.mt));
+		epoch_leave(test_epoch());
 		__atomic_fetch_add(&sh.scans, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;

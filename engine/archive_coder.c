@@ -6,6 +6,8 @@
  */
 #include "archive_coder.h"
 
+#include <stdlib.h>
+
 #include <zstd.h>
 
 #include "err.h"
@@ -18,31 +20,61 @@
 #define SAMPLE_GAIN 8
 #define GAIN 32
 
-int archive_coder_init_seal(struct archive_coder *coder,
-			    const struct archive_keys *keys)
+static int init_seal(struct archive_coder *coder, const struct archive_keys *keys)
 {
-	coder->decompressor = NULL;
 	coder->compressor = ZSTD_createCCtx();
 	if (!coder->compressor)
 		return err_set(AEDB_NO_MEMORY, "archive: out of memory");
 	return archive_cipher_init_seal(&coder->cipher, keys);
 }
 
-int archive_coder_init_open(struct archive_coder *coder,
-			    const struct archive_keys *keys)
+static int init_open(struct archive_coder *coder, const struct archive_keys *keys)
 {
-	coder->compressor = NULL;
 	coder->decompressor = ZSTD_createDCtx();
 	if (!coder->decompressor)
 		return err_set(AEDB_NO_MEMORY, "archive: out of memory");
 	return archive_cipher_init_open(&coder->cipher, keys);
 }
 
-void archive_coder_release(struct archive_coder *coder)
+typedef int init(struct archive_coder *coder, const struct archive_keys *keys);
+
+static int coders_new(init *one, const struct archive_keys *keys, unsigned n,
+		      struct archive_coder **ret)
 {
-	archive_cipher_release(&coder->cipher);
-	ZSTD_freeCCtx(coder->compressor);
-	ZSTD_freeDCtx(coder->decompressor);
+	struct archive_coder *coders = calloc(n, sizeof(*coders));
+	int rc = 0;
+
+	if (!coders)
+		return err_set(AEDB_NO_MEMORY, "archive: out of memory");
+	for (unsigned i = 0; i < n && rc == 0; i++)
+		rc = one(&coders[i], keys);
+	if (rc < 0)
+		archive_coders_free(coders, n);
+	else
+		*ret = coders;
+	return rc;
+}
+
+int archive_coders_seal(const struct archive_keys *keys, unsigned n,
+			struct archive_coder **ret)
+{
+	return coders_new(init_seal, keys, n, ret);
+}
+
+int archive_coders_open(const struct archive_keys *keys, unsigned n,
+			struct archive_coder **ret)
+{
+	return coders_new(init_open, keys, n, ret);
+}
+
+void archive_coders_free(struct archive_coder *coders, unsigned n)
+{
+	for (unsigned i = 0; coders && i < n; i++) {
+		archive_cipher_release(&coders[i].cipher);
+		ZSTD_freeCCtx(coders[i].compressor);
+		ZSTD_freeDCtx(coders[i].decompressor);
+	}
+	free(coders);
 }
 
 /* Bytes after compression; 0: it does not fit. */

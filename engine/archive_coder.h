@@ -2,7 +2,8 @@
  * From the raw bytes of a chunk to those stored, and back: compression, then the
  * cipher.
  *
- * Calling sequence: archive_coder_init_seal or _open, seal or open, release.
+ * Calling sequence: archive_coders_seal or _open, archive_coder_seal or _open,
+ * archive_coders_free.
  * Threads: a coder is one thread's. Errors: AEDB_CORRUPT, AEDB_NO_MEMORY.
  */
 #ifndef ARCHIVE_CODER_H
@@ -19,12 +20,13 @@ struct archive_coder {
 	struct ZSTD_DCtx_s *decompressor;	/* NULL: it seals */
 };
 
-int archive_coder_init_seal(struct archive_coder *coder,
-			    const struct archive_keys *keys);
-int archive_coder_init_open(struct archive_coder *coder,
-			    const struct archive_keys *keys);
-/* Takes one of zeros. */
-void archive_coder_release(struct archive_coder *coder);
+/* n coders that seal, or that open, a thread each. Owned, archive_coders_free,
+ * which takes NULL. */
+int archive_coders_seal(const struct archive_keys *keys, unsigned n,
+			struct archive_coder **ret);
+int archive_coders_open(const struct archive_keys *keys, unsigned n,
+			struct archive_coder **ret);
+void archive_coders_free(struct archive_coder *coders, unsigned n);
 
 /* From record.kind, record.raw_bytes and raw, which is the first room, to all the
  * rest; raw is no more what it was. */

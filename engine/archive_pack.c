@@ -214,19 +214,14 @@ static int run_pipeline(struct pack *pack, unsigned threads)
 		.is_ordered = { [STAGE_READ] = true, [STAGE_HASH] = true,
 				[STAGE_WRITE] = true },
 	};
-	int rc = 0;
+	int rc = archive_coders_seal(&pack->keys, threads, &pack->coders);
 
-	pack->coders = calloc(threads, sizeof(*pack->coders));
 	pack->digest = EVP_MD_CTX_new();
-	if (!pack->coders || !pack->digest)
+	if (rc == 0 && !pack->digest)
 		rc = err_set(AEDB_NO_MEMORY, "archive: out of memory");
-	for (unsigned i = 0; i < threads && rc == 0; i++)
-		rc = archive_coder_init_seal(&pack->coders[i], &pack->keys);
 	if (rc == 0)
 		rc = archive_pipeline_run(&job);
-	for (unsigned i = 0; pack->coders && i < threads; i++)
-		archive_coder_release(&pack->coders[i]);
-	free(pack->coders);
+	archive_coders_free(pack->coders, threads);
 	EVP_MD_CTX_free(pack->digest);
 	vfs_file_close(pack->file);
 	return rc;

@@ -319,19 +319,14 @@ static int run_pipeline(struct unpack *unpack, unsigned threads)
 		.is_ordered = { [STAGE_READ] = true, [STAGE_CHECK] = true,
 				[STAGE_PLACE] = true },
 	};
-	int rc = 0;
+	int rc = archive_coders_open(&unpack->keys, threads, &unpack->coders);
 
-	unpack->coders = calloc(threads, sizeof(*unpack->coders));
 	unpack->digest = EVP_MD_CTX_new();
-	if (!unpack->coders || !unpack->digest)
+	if (rc == 0 && !unpack->digest)
 		rc = out_of_memory();
-	for (unsigned i = 0; i < threads && rc == 0; i++)
-		rc = archive_coder_init_open(&unpack->coders[i], &unpack->keys);
 	if (rc == 0)
 		rc = archive_pipeline_run(&job);
-	for (unsigned i = 0; unpack->coders && i < threads; i++)
-		archive_coder_release(&unpack->coders[i]);
-	free(unpack->coders);
+	archive_coders_free(unpack->coders, threads);
 	EVP_MD_CTX_free(unpack->digest);
 	vfs_file_close(unpack->file);
 	archive_names_release(&unpack->names);

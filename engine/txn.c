@@ -663,7 +663,7 @@ int aedb_txn_set_owner(struct aedb_txn *txn, struct aedb_place place,
 {
 	const struct added before = added_note(txn);
 	struct op_place checked;
-	uint64_t id;
+	uint64_t id = 0;
 	int rc = access_id_check(owner, owner_bytes);
 
 	if (rc == 0)

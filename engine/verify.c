@@ -1,8 +1,8 @@
 /*
  * Verifying: first the manifest, which says what counts; then segments with
  * their values, what they say together, the log with its values. If all of that
- * is good, recovery is tried, for what executing the log's commits would find;
- * and if that is, too, it is safe to say which files nothing refers to.
+ * is good, recovery is tried, for what executing the log's commits would find, and
+ * tables are looked at in what comes of it; and if that is, too, it is safe to say which files nothing refers to.
  *
  * Invariants:
  * 1. LOCK is held, shared, from before anything is read until the end.
@@ -18,6 +18,7 @@
 #include "verify_files.h"
 #include "verify_log.h"
 #include "verify_segments.h"
+#include "verify_tables.h"
 
 #define LOCK_NAME "LOCK"
 
@@ -101,9 +102,15 @@ static int recovery_try(struct verify *v)
 	v->trial = NULL;
 	options.mode = AEDB_OPEN_READ_ONLY;
 	options.recovery = AEDB_STRICT;
+	options.is_secure = false;
 	rc = db_open(vfs, v->name, &options, &db);
-	if (rc == 0)
-		return aedb_close(db);
+	if (rc == 0) {
+		int closed;
+
+		rc = verify_tables(db, v->job.findings);
+		closed = aedb_close(db);
+		return rc < 0 ? rc : closed;
+	}
 	return rc == AEDB_CORRUPT || rc == AEDB_IO ?
 		       verify_find_error(v->job.findings, WAL_DIRECTORY, rc) :
 		       rc;

@@ -34,6 +34,10 @@ static int dump(const char *path, const char *file,
 		rc = dump_output_finish(&output);
 	if (rc == 0)
 		rc = print_result(&output);
+	if (rc == 0 && output.tables_left_out)
+		rc = failure_set(STATUS_FAILED, path, "all is dumped but %zu "
+				 "tables, which dumps do not have; backups do",
+				 output.tables_left_out);
 	dump_output_release(&output);
 	return rc;
 }

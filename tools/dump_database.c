@@ -1,6 +1,7 @@
 /* The dump of a database that nobody else has open for writing. */
 #include <string.h>
 
+#include "aedb_table.h"
 #include "dump_source.h"
 #include "dump_value.h"
 #include "failure.h"
@@ -70,6 +71,19 @@ static int put_place(struct dump *dump, enum dump_kind kind,
 	return dump_source_put(dump->source, &line, dump->output);
 }
 
+/* Tables are not dumped; how many there are is. */
+static int tables_count(struct dump *dump, struct aedb_scope *scope)
+{
+	char name[AEDB_NAME_BYTES_MAX + 1] = "";
+	int rc;
+
+	while ((rc = aedb_table_next(scope, dump->snapshot, name, name)) == 0)
+		dump->output->tables_left_out++;
+	if (rc == AEDB_NOT_FOUND)
+		return 0;
+	return failure_engine(rc, "%s", dump->target.what);
+}
+
 static int put_scope(struct dump *dump, const char *project,
 		     const struct aedb_entry *entry, const char *name)
 {
@@ -87,6 +101,8 @@ static int put_scope(struct dump *dump, const char *project,
 	rc = put_entries(dump, aedb_scope_dirs(scope), DUMP_DIRECTORY);
 	if (rc == 0)
 		rc = put_entries(dump, scope, DUMP_KEY);
+	if (rc == 0)
+		rc = tables_count(dump, scope);
 	aedb_scope_close(scope);
 	return rc;
 }

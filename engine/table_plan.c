@@ -255,28 +255,6 @@ static int way_ranges(const struct planner *p, const struct way *way,
 	return 0;
 }
 
-static void describe(const struct table_schema *schema, const struct way *way,
-		     struct table_plan *plan)
-{
-	unsigned narrow = way->points + way->has_range;
-	const char *name = "";
-	int n;
-
-	if (way->index != TABLE_PLAN_KEY)
-		name = schema->shape.indexes[way->index].name;
-	n = snprintf(plan->text, sizeof(plan->text), "%s%s",
-		     *name  ? "index " :
-		     narrow ? "key" :
-			      "scan",
-		     name);
-	if (narrow)
-		n += snprintf(plan->text + n, sizeof(plan->text) - (size_t)n,
-			      " by %u column%s", narrow, narrow > 1 ? "s" : "");
-	snprintf(plan->text + n, sizeof(plan->text) - (size_t)n, "%s%s",
-		 plan->direction == AEDB_BACKWARD ? ", backward" : "",
-		 plan->sorts ? ", sorts" : "");
-}
-
 /* Nothing that is known of some column leaves no row at all. */
 static bool leaves_nothing(const struct planner *p)
 {
@@ -322,6 +300,26 @@ int table_plan_make(const struct table_schema *schema,
 	ret->index = way.index;
 	ret->direction = way.gives_order ? way.direction : AEDB_FORWARD;
 	ret->sorts = !way.gives_order;
-	describe(schema, &way, ret);
+	ret->narrow = way.points + way.has_range;
+	ret->has_keys = way.index == TABLE_PLAN_KEY && way.points == way.n_own;
 	return 0;
+}
+
+void table_plan_describe(const struct table_schema *schema,
+			 const struct table_plan *plan,
+			 char ret[TABLE_PLAN_TEXT_BYTES])
+{
+	const char *name = "", *how = plan->narrow ? "key" : "scan";
+	char by[32] = "";
+
+	if (plan->index != TABLE_PLAN_KEY) {
+		name = schema->shape.indexes[plan->index].name;
+		how = "index ";
+	}
+	if (plan->narrow)
+		snprintf(by, sizeof(by), " by %u column%s", plan->narrow,
+			 plan->narrow > 1 ? "s" : "");
+	snprintf(ret, TABLE_PLAN_TEXT_BYTES, "%s%s%s%s%s", how, name, by,
+		 plan->direction == AEDB_BACKWARD ? ", backward" : "",
+		 plan->sorts ? ", sorts" : "");
 }

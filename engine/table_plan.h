@@ -28,11 +28,16 @@ struct table_plan {
 	struct table_ranges ranges;	/* ascending, of keys of that tree */
 	enum aedb_direction direction;
 	bool sorts;		/* rows do not come in the order asked for */
-	char text[TABLE_PLAN_TEXT_BYTES];	/* aedb_rows_plan */
+	bool has_keys;		/* ranges that are points are keys of rows, whole */
+	unsigned narrow;	/* columns that narrow it */
 };
 
 int table_plan_make(const struct table_schema *schema,
 		    const struct table_wish *wish, struct arena *arena,
 		    struct table_plan *ret);
+/* In words, as aedb_rows_plan. */
+void table_plan_describe(const struct table_schema *schema,
+			 const struct table_plan *plan,
+			 char ret[TABLE_PLAN_TEXT_BYTES]);
 
 #endif

@@ -76,6 +76,16 @@ static int copy_where(struct aedb_rows *rows, const struct aedb_query *query)
 	return rc;
 }
 
+static int text_init(struct aedb_rows *rows)
+{
+	void *at;
+	int rc = arena_take(&rows->arena, TABLE_PLAN_TEXT_BYTES, &at);
+
+	if (rc == 0)
+		rows->text = at;
+	return rc;
+}
+
 static int picked_init(struct picked *picked, struct aedb_rows *rows)
 {
 	void *at;
@@ -100,6 +110,8 @@ static int query_copy(struct aedb_rows *rows, const struct aedb_query *query)
 		rc = picked_init(&rows->tested, rows);
 	if (rc == 0)
 		rc = picked_init(&rows->given, rows);
+	if (rc == 0)
+		rc = text_init(rows);
 	rows->limit = query->limit;
 	return rc;
 }
@@ -233,7 +245,8 @@ void aedb_rows_close(struct aedb_rows *rows)
 
 const char *aedb_rows_plan(const struct aedb_rows *rows)
 {
-	return rows->plan.text;
+	table_plan_describe(rows->view.schema, &rows->plan, rows->text);
+	return rows->text;
 }
 
 uint64_t aedb_rows_examined(const struct aedb_rows *rows)

@@ -33,6 +33,7 @@ struct aedb_rows {
 	struct arena arena;		/* of the query's copy and the plan */
 	struct table_wish wish;
 	struct table_plan plan;
+	char *text;			/* in the arena: the plan in words */
 	struct table_walk walk;
 	struct table_sort sort;
 	struct picked tested, given;	/* for condition and order; for the caller */

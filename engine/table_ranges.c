@@ -206,9 +206,9 @@ void table_ranges_join(struct table_ranges *ranges)
 		struct table_range *r = &ranges->at[i];
 		struct table_range *last = n ? &ranges->at[n - 1] : NULL;
 
-		r->is_point = false;
 		if (last && compare(last->to, last->to_bytes, r->from,
 				    r->from_bytes) == 0) {
+			last->is_point = false;
 			last->to = r->to;
 			last->to_bytes = r->to_bytes;
 		} else {

@@ -43,7 +43,7 @@ int table_ranges_intersect(struct arena *arena, const struct table_ranges *a,
 int table_ranges_product(struct arena *arena, const struct table_ranges *points,
 			 const struct table_ranges *then,
 			 struct table_ranges *ret);
-/* Merges those between which no key lies: none is a point then. */
+/* Merges those between which no key lies: they are no points then. */
 void table_ranges_join(struct table_ranges *ranges);
 
 bool table_ranges_are_points(const struct table_ranges *ranges);

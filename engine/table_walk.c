@@ -1,6 +1,6 @@
 /*
- * One scan for each range. An entry of an index leads to a row of the same state,
- * so one that leads nowhere is damage.
+ * One scan for each range, or a get where it is the key of one row. An entry of an
+ * index leads to a row of the same state, so one that leads nowhere is damage.
  */
 #include "table_walk.h"
 
@@ -60,12 +60,12 @@ static void range_cut(const struct table_walk *walk, struct aedb_range *range)
 	}
 }
 
-/* Begins the next range that is not empty. */
-static int range_begin(struct table_walk *walk)
+/* The next range that is not empty. */
+static int range_next(struct table_walk *walk, struct aedb_range *ret,
+		      bool *ret_is_key)
 {
 	const struct table_plan *plan = walk->plan;
 	const struct table_range *of;
-	struct aedb_range range;
 	size_t i;
 
 	do {
@@ -75,18 +75,16 @@ static int range_begin(struct table_walk *walk)
 		if (plan->direction == AEDB_BACKWARD)
 			i = plan->ranges.n - 1 - i;
 		of = &plan->ranges.at[i];
-		range = (struct aedb_range){ .from = of->from,
-					     .from_bytes = of->from_bytes,
-					     .to = of->to,
-					     .to_bytes = of->to_bytes,
-					     .direction = plan->direction };
-		range_cut(walk, &range);
-	} while (range_compare(range.from, range.from_bytes, range.to,
-			       range.to_bytes) >= 0);
-	return aedb_scan_open(is_of_index(walk) ?
-				      table_entries(walk->view->table) :
-				      table_rows(walk->view->table),
-			      walk->view->snapshot, &range, &walk->scan);
+		*ret = (struct aedb_range){ .from = of->from,
+					    .from_bytes = of->from_bytes,
+					    .to = of->to,
+					    .to_bytes = of->to_bytes,
+					    .direction = plan->direction };
+		range_cut(walk, ret);
+	} while (range_compare(ret->from, ret->from_bytes, ret->to,
+			       ret->to_bytes) >= 0);
+	*ret_is_key = plan->has_keys && of->is_point;
+	return 0;
 }
 
 /* Whether an entry is the one that the walk begins behind: forward, a range may
@@ -96,24 +94,6 @@ static bool is_start(const struct table_walk *walk,
 {
 	return walk->after.n && entry->key_bytes == walk->after.n &&
 	       memcmp(entry->key, walk->after.at, walk->after.n) == 0;
-}
-
-static int entry_next(struct table_walk *walk, struct aedb_entry *ret)
-{
-	int rc;
-
-	for (;;) {
-		rc = walk->scan ? 0 : range_begin(walk);
-		if (rc < 0)
-			return rc;
-		rc = aedb_scan_next(walk->scan, ret);
-		if (rc == 0 && is_start(walk, ret))
-			continue;
-		if (rc != AEDB_NOT_FOUND)
-			return rc;
-		aedb_scan_close(walk->scan);
-		walk->scan = NULL;
-	}
 }
 
 /* Rows. */
@@ -207,23 +187,85 @@ static int row_of_entry(struct table_walk *walk, const struct aedb_entry *found)
 	return rc < 0 ? rc : row_fetch(walk, key);
 }
 
-int table_walk_next(struct table_walk *walk)
+/* The entry of the scan's that it goes to. */
+static int row_of_scan(struct table_walk *walk, const struct aedb_entry *entry)
+{
+	walk->position = (struct aedb_bytes){ entry->key, entry->key_bytes };
+	if (is_of_index(walk))
+		return row_of_entry(walk, entry);
+	walk->key = walk->position;
+	if (!entry->value && entry->value_bytes)
+		return row_fetch(walk, walk->key);
+	walk->row = (struct aedb_bytes){ entry->value,
+					 (size_t)entry->value_bytes };
+	walk->version = entry->version;
+	return 0;
+}
+
+static int scan_next(struct table_walk *walk)
 {
 	struct aedb_entry entry;
-	int rc = entry_next(walk, &entry);
+	int rc;
 
+	do
+		rc = aedb_scan_next(walk->scan, &entry);
+	while (rc == 0 && is_start(walk, &entry));
 	if (rc == 0)
 		rc = examine(walk);
+	return rc < 0 ? rc : row_of_scan(walk, &entry);
+}
+
+/* The row with the key that the range begins with. */
+static int key_next(struct table_walk *walk, const struct aedb_range *range)
+{
+	struct aedb_bytes key = { range->from, range->from_bytes };
+	struct aedb_entry entry;
+	int rc;
+
+	if (walk->after.n && range_compare(key.at, key.n, walk->after.at,
+					   walk->after.n) == 0)
+		return AEDB_NOT_FOUND;
+	rc = aedb_get(table_rows(walk->view->table), walk->view->snapshot,
+		      key.at, key.n, &entry);
 	if (rc < 0)
 		return rc;
-	walk->position = (struct aedb_bytes){ entry.key, entry.key_bytes };
-	if (is_of_index(walk))
-		return row_of_entry(walk, &entry);
-	walk->key = walk->position;
-	if (!entry.value && entry.value_bytes)
-		return row_fetch(walk, walk->key);
-	walk->row = (struct aedb_bytes){ entry.value,
-					 (size_t)entry.value_bytes };
-	walk->version = entry.version;
-	return 0;
+	rc = examine(walk);
+	if (rc == 0)
+		rc = row_hold(walk, key, &entry);
+	aedb_unpin(&entry);
+	walk->position = walk->key;
+	return rc;
+}
+
+/* The first row of the next range: AEDB_NOT_FOUND if it has none. */
+static int range_begin(struct table_walk *walk, const struct aedb_range *range,
+		       bool is_key)
+{
+	int rc;
+
+	if (is_key)
+		return key_next(walk, range);
+	rc = aedb_scan_open(is_of_index(walk) ?
+				    table_entries(walk->view->table) :
+				    table_rows(walk->view->table),
+			    walk->view->snapshot, range, &walk->scan);
+	return rc < 0 ? rc : scan_next(walk);
+}
+
+int table_walk_next(struct table_walk *walk)
+{
+	int rc = walk->scan ? scan_next(walk) : AEDB_NOT_FOUND;
+
+	while (rc == AEDB_NOT_FOUND) {
+		struct aedb_range range;
+		bool is_key;
+
+		aedb_scan_close(walk->scan);
+		walk->scan = NULL;
+		rc = range_next(walk, &range, &is_key);
+		if (rc < 0)
+			return rc;
+		rc = range_begin(walk, &range, is_key);
+	}
+	return rc;
 }

@@ -186,9 +186,9 @@ static int rows_init(struct aedb_rows *rows,
 {
 	const struct table_known *known;
 	struct table_cursor cursor, *behind = query->cursor.n ? &cursor : NULL;
-	int rc = 0;
+	int rc = table_may_read(rows->view.table);
 
-	if (behind)
+	if (rc == 0 && behind)
 		rc = table_cursor_decode(rows->view.table->db->cursor_key,
 					 query->cursor, behind);
 	if (rc == 0)

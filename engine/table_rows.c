@@ -141,8 +141,10 @@ static int rows_find(struct aedb_rows *rows)
 
 int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret)
 {
-	int rc = 0;
+	int rc = table_may_read(rows->view.table);
 
+	if (rc < 0)
+		return rc;
 	if (rows->state == ROWS_ENDED)
 		return rows->outcome;
 	if (rows->limit && rows->n_given == rows->limit)
@@ -201,8 +203,10 @@ static int cursor_make(struct aedb_rows *rows)
 
 int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret)
 {
-	int rc = 0;
+	int rc = table_may_read(rows->view.table);
 
+	if (rc < 0)
+		return rc;
 	if (rows->view.snapshot->batch)
 		return err_set(AEDB_INVALID,
 			       "there are no cursors in the view of a batch");

@@ -2,6 +2,7 @@
  * Queries: what is asked for and what is refused, cursors and limits, and the
  * states that snapshots and batches show.
  */
+#include "aedb_access.h"
 #include "aedb_table.h"
 #include "db_fixture.h"
 
@@ -472,6 +473,52 @@ TEST(large, "rows whose bytes lie in value files are found by key, index and ord
 		aedb_rows_close(rows);
 	}
 	CHECK_EQ(n, 6);
+	people_close(&p);
+}
+
+/* Permissions. */
+
+static void grant(struct aedb_caller *system, enum aedb_right right,
+		  bool is_given)
+{
+	struct aedb_grant g = { .right = right };
+
+	g.place = (struct aedb_place){ "p", "s" };
+	if (is_given)
+		CHECK_OK(aedb_grant(system, &g, "ann", 3));
+	else
+		CHECK_OK(aedb_revoke(system, &g, "ann", 3));
+}
+
+TEST(denied, "who may not read the table cannot query it, nor go on once that is so")
+{
+	struct aedb_query query = { .limit = 0 };
+	struct aedb_caller *system, *ann;
+	struct aedb_scope *scope;
+	struct aedb_table *table;
+	struct aedb_bytes cursor;
+	struct aedb_rows *rows;
+	struct aedb_row row;
+	struct people p;
+
+	people_open(&p);
+	CHECK_OK(aedb_caller_open_system(p.f.db, NULL, 0, &system));
+	CHECK_OK(aedb_caller_open(p.f.db, "ann", 3, &ann));
+	grant(system, AEDB_TABLE_WRITE, true);
+	CHECK_OK(aedb_scope_open_as(ann, NULL, "p", "s", &scope));
+	CHECK_OK(aedb_table_open(scope, "people", &table));
+	CHECK_EQ(aedb_query_open(table, NULL, &query, &rows), AEDB_ACCESS);
+	grant(system, AEDB_TABLE_READ, true);
+	CHECK_OK(aedb_query_open(table, NULL, &query, &rows));
+	CHECK_OK(aedb_rows_next(rows, &row));
+	grant(system, AEDB_TABLE_READ, false);
+	CHECK_EQ(aedb_rows_next(rows, &row), AEDB_ACCESS);
+	CHECK_EQ(aedb_rows_cursor(rows, &cursor), AEDB_ACCESS);
+	aedb_rows_close(rows);
+	aedb_table_close(table);
+	aedb_scope_close(scope);
+	aedb_caller_close(ann);
+	aedb_caller_close(system);
 	people_close(&p);
 }
 

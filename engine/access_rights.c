@@ -209,6 +209,36 @@ bool rights_hold_beneath(const struct rights *rights, enum aedb_right right,
 		begins_with(some->at[i].at, some->at[i].n, &begin));
 }
 
+/* What keys in a directory begin with, in `ret`, which has room for a longest
+ * record's and one byte more; returns its length. */
+static size_t directory_prefix(const void *record, size_t n, uint8_t *ret)
+{
+	if (!n)
+		return 0;
+	memcpy(ret, record, n);
+	ret[n] = '/';
+	return n + 1;
+}
+
+bool rights_hold_directory(const struct rights *rights, enum aedb_right right,
+			   const void *record, size_t n)
+{
+	uint8_t prefix[MEM_KEY_BYTES_MAX + 1];
+
+	return rights_hold(rights, right, prefix,
+			   directory_prefix(record, n, prefix));
+}
+
+bool rights_hold_in_directory(const struct rights *rights,
+			      enum aedb_right right, const void *record,
+			      size_t n)
+{
+	uint8_t prefix[MEM_KEY_BYTES_MAX + 1];
+
+	return rights_hold_beneath(rights, right, prefix,
+				   directory_prefix(record, n, prefix));
+}
+
 /* Whether no key that begins with the prefix is at or above `to`. */
 static bool range_ends_in(const struct op_bytes *prefix,
 			  const struct op_bytes *to)

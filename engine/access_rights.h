@@ -53,6 +53,13 @@ bool rights_hold(const struct rights *rights, enum aedb_right right,
 /* For some key that begins so. */
 bool rights_hold_beneath(const struct rights *rights, enum aedb_right right,
 			 const void *prefix, size_t n);
+/* For all that lies in a directory, by the key of its record: its path. */
+bool rights_hold_directory(const struct rights *rights, enum aedb_right right,
+			   const void *record, size_t n);
+/* For something that lies in it. */
+bool rights_hold_in_directory(const struct rights *rights,
+			      enum aedb_right right, const void *record,
+			      size_t n);
 /* For every key of [from, to); to NULL: no bound. */
 bool rights_hold_range(const struct rights *rights, enum aedb_right right,
 		       struct op_bytes from, const struct op_bytes *to);

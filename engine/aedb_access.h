@@ -144,7 +144,9 @@ int aedb_grants_next(struct aedb_caller *by, struct aedb_granted *granted);
  *    where they end; who may read nothing of the scope is denied. Once grants are
  *    revoked that it needs the next call on it is denied.
  *  - The read set of a range is of the keys that may be read.
- *  - Keys of aedb_scope_dirs are keys like others. */
+ *  - A record of aedb_scope_dirs is read as a key. Writing it needs AEDB_KV_WRITE
+ *    of all keys that begin with its path and a slash, raising its times of
+ *    some. */
 int aedb_scope_open_as(struct aedb_caller *caller,
 		       const struct aedb_snapshot *snapshot, const char *project,
 		       const char *name, struct aedb_scope **ret);

@@ -58,7 +58,7 @@ static bool is_own(const struct aedb_caller *caller,
 {
 	const struct aedb_batch *batch = snapshot ? snapshot->batch : NULL;
 
-	return batch && batch->caller == caller && id > batch->branch.base_seq;
+	return batch && batch->decided_for == caller && id > batch->branch.base_seq;
 }
 
 /* Objects on which something is granted to the caller, ascending. */

@@ -452,7 +452,9 @@ static int key_op_add(struct aedb_txn *txn, enum op_kind kind,
 	int rc = txn_key_check(txn->db, scope, key_bytes);
 
 	if (rc == 0)
-		rc = txn_may(txn, &scope, WRITE, key, key_bytes);
+		rc = txn_may(txn, &scope, kind == OP_TOUCH ? WRITE | TXN_TIMES :
+							     WRITE,
+			     key, key_bytes);
 	if (rc < 0)
 		return rc;
 	op.key = op_key(txn, scope, key, key_bytes, wanted);

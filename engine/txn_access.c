@@ -43,14 +43,25 @@ static void stamp_note(struct aedb_txn *txn, seq_t stamp)
 		txn->access_stamp = ACCESS_NO_STAMP;
 }
 
-static bool rights_hold_each(const struct rights *has, unsigned int rights,
-			     const void *key, size_t n)
+static bool write_is_held(const struct rights *has, bool is_directory,
+			  unsigned int rights, const void *key, size_t n)
+{
+	if (!is_directory)
+		return rights_hold(has, AEDB_KV_WRITE, key, n);
+	return rights & TXN_TIMES ?
+		       rights_hold_in_directory(has, AEDB_KV_WRITE, key, n) :
+		       rights_hold_directory(has, AEDB_KV_WRITE, key, n);
+}
+
+static bool rights_hold_each(const struct rights *has, uint64_t tree,
+			     unsigned int rights, const void *key, size_t n)
 {
 	if (!has)
 		return true;
 	if ((rights & READ) && !rights_hold(has, AEDB_KV_READ, key, n))
 		return false;
-	return !(rights & WRITE) || rights_hold(has, AEDB_KV_WRITE, key, n);
+	return !(rights & WRITE) ||
+	       write_is_held(has, tree % 2 == PLANE_DIRS, rights, key, n);
 }
 
 int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
@@ -65,7 +76,7 @@ int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
 		return rc;
 	epoch_enter(epoch);
 	rc = access_rights((*scope)->access, &has, &stamp);
-	if (rc == 0 && !rights_hold_each(has, rights, key, n))
+	if (rc == 0 && !rights_hold_each(has, (*scope)->space.id, rights, key, n))
 		rc = access_denied();
 	epoch_leave(epoch);
 	if (rc < 0)
@@ -194,7 +205,7 @@ static int key_decide(struct deciding *d, uint64_t tree, const void *key,
 	if (tree < SPACE_SCOPES_FIRST)
 		return 0;
 	rc = rights_get(d, tree / 2, &has);
-	if (rc == 0 && !rights_hold_each(has, rights, key, n))
+	if (rc == 0 && !rights_hold_each(has, tree, rights, key, n))
 		rc = access_denied();
 	return rc;
 }
@@ -215,12 +226,14 @@ static bool is_of_table(const struct op *op)
 static int op_decide(struct deciding *d, const struct op *op)
 {
 	bool has_two = op->kind == OP_MOVE || op->kind == OP_EXCHANGE;
+	bool is_times = op->kind == OP_TOUCH || op->flags & OP_IF_ABSENT;
 	int rc;
 
 	if (is_of_table(op))
 		return grants_changed();
 	rc = key_decide(d, op->key.tree, op->key.at, op->key.n,
-			    has_two ? READ | WRITE : WRITE);
+			has_two ? READ | WRITE :
+			is_times ? WRITE | TXN_TIMES : WRITE);
 
 	if (rc < 0 || !has_two)
 		return rc;

@@ -12,6 +12,10 @@
 #include "access.h"
 #include "txn.h"
 
+/* With AEDB_KV_WRITE of a directory's record: its times alone, or that there is one,
+ * which comes of what is done in it. */
+#define TXN_TIMES (1u << 31)
+
 /* Of a caller's handle or transaction. */
 int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
 		   unsigned int rights, const void *key, size_t n);

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "forest_inner.h"
 #include "kept_text.h"
+#include "secure.h"
 
 bool forest_has_batches(struct forest *forest, uint64_t nodeid)
 {
@@ -334,6 +335,9 @@ int forest_batch_begin(struct forest *forest, const struct tree_caller *caller,
 		return -ENOMEM;
 	rc = batch->ino_slot ? aedb_batch_begin(live->db, &batch->engine) :
 			       -ENOSPC;
+	if (rc == 0 && live->config.secure)
+		rc = secure_take_batch(live->config.secure, caller->uid,
+				       batch->engine);
 	if (rc == 0)
 		rc = open_tree(forest, batch);
 	if (rc < 0) {

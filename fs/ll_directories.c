@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "ll_handlers.h"
+#include "ll_secure.h"
 
 /* The kernel asks for less. */
 #define LIST_BYTES_MAX (1u << 20)
@@ -25,7 +26,7 @@ void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	fi->fh = (uint64_t)(uintptr_t)dir;
-	fi->cache_readdir = tree_is_immutable(tree);
+	fi->cache_readdir = tree_is_immutable(tree) && !ll_config(req)->secure;
 	fi->keep_cache = fi->cache_readdir;
 	if (fuse_reply_open(req, fi) != -ENOENT)
 		return;
@@ -44,6 +45,8 @@ struct round {
 	struct tree *tree;
 	struct tree_dir *dir;
 	enum form form;
+	fuse_ino_t ino;
+	bool hides;		/* some entries may not be seen */
 };
 
 /* One entry in each form; how many bytes it takes, and nothing is written when
@@ -90,6 +93,11 @@ static int fill(const struct round *round, size_t size, size_t *ret)
 		rc = tree_dir_peek(round->tree, round->dir, &entry);
 		if (rc < 0)
 			break;
+		if (round->hides && ll_secure_hides(round->req, round->tree,
+						    round->ino, &entry)) {
+			rc = tree_dir_take(round->dir);
+			continue;
+		}
 		n = round->form == FORM_PLUS ?
 		    add_plus(round, &entry, list + used, size - used) :
 		    add_plain(round, &entry, list + used, size - used);
@@ -103,8 +111,7 @@ static int fill(const struct round *round, size_t size, size_t *ret)
 	return rc == -ENOENT || used ? 0 : rc;
 }
 
-static void read_directory(struct round *round, fuse_ino_t ino, size_t size,
-			   off_t offset)
+static void read_directory(struct round *round, size_t size, off_t offset)
 {
 	enum tree_listing listing = round->form == FORM_PLUS ? TREE_ENTRIES :
 							       TREE_NAMES;
@@ -112,7 +119,8 @@ static void read_directory(struct round *round, fuse_ino_t ino, size_t size,
 	size_t n = 0;
 	int rc;
 
-	round->tree = ll_begin(req, ino);
+	round->tree = ll_begin(req, round->ino);
+	round->hides = ll_config(req)->secure;
 	rc = tree_dir_seek(round->tree, round->dir, listing, (uint64_t)offset);
 	if (size > sizeof(list))
 		size = sizeof(list);
@@ -126,17 +134,17 @@ static void read_directory(struct round *round, fuse_ino_t ino, size_t size,
 void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		struct fuse_file_info *fi)
 {
-	struct round round = { req, NULL, dir_of(fi), FORM_PLAIN };
+	struct round round = { req, NULL, dir_of(fi), FORM_PLAIN, ino, false };
 
-	read_directory(&round, ino, size, offset);
+	read_directory(&round, size, offset);
 }
 
 void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
-	struct round round = { req, NULL, dir_of(fi), FORM_PLUS };
+	struct round round = { req, NULL, dir_of(fi), FORM_PLUS, ino, false };
 
-	read_directory(&round, ino, size, offset);
+	read_directory(&round, size, offset);
 }
 
 void ll_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

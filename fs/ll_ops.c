@@ -11,7 +11,8 @@
 
 static void agree(void *data, struct fuse_conn_info *conn)
 {
-	(void)data;
+	const struct ll_config *config = data;
+
 	conn->want |= conn->capable &
 		      (FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS |
 		       FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |
@@ -22,6 +23,9 @@ static void agree(void *data, struct fuse_conn_info *conn)
 				  FUSE_CAP_AUTO_INVAL_DATA |
 				  FUSE_CAP_NO_OPEN_SUPPORT |
 				  FUSE_CAP_NO_OPENDIR_SUPPORT);
+	/* who reads a link is asked for */
+	if (config->secure)
+		conn->want &= ~(unsigned)FUSE_CAP_CACHE_SYMLINKS;
 	conn->max_write = WRITE_BYTES_MAX;
 	conn->max_background = BACKGROUND_MAX;
 	conn->congestion_threshold = BACKGROUND_MAX * 3 / 4;

@@ -21,6 +21,7 @@ struct backup_node;
 struct control_node;
 struct forest;
 struct ll_ages;
+struct secure;
 struct work_pool;
 
 struct ll_config {
@@ -30,6 +31,8 @@ struct ll_config {
 	bool waits_durable;	/* durability full: commits are answered when
 				 * they are on the disk */
 	bool has_no_xattr;
+	struct secure *secure;		/* borrowed; NULL: users may all that modes
+					 * let them */
 	const char *mount_point;	/* borrowed as the config is */
 	dev_t device;			/* of the mount */
 	struct shown shown;

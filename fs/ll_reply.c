@@ -51,14 +51,20 @@ int ll_errno(int rc, const char *what)
 	}
 }
 
+/* What the kernel keeps it shows to all users. */
+static double timeout_of(fuse_req_t req, bool is_lasting)
+{
+	return is_lasting && !ll_config(req)->secure ? LASTING_SECONDS : 0;
+}
+
 void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 		   struct fuse_entry_param *ret)
 {
 	*ret = (struct fuse_entry_param){
 		.ino = entry->nodeid,
 		.attr = entry->stat,
-		.attr_timeout = entry->is_stat_lasting ? LASTING_SECONDS : 0,
-		.entry_timeout = entry->is_name_lasting ? LASTING_SECONDS : 0,
+		.attr_timeout = timeout_of(req, entry->is_stat_lasting),
+		.entry_timeout = timeout_of(req, entry->is_name_lasting),
 	};
 	if (!entry->is_door)
 		shown_apply(&ll_config(req)->shown, &ret->attr);
@@ -100,15 +106,15 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		break;
 	case LL_NOTHING:
 		entry = (struct fuse_entry_param){
-			.entry_timeout = LASTING_SECONDS };
+			.entry_timeout = timeout_of(req, true) };
 		rc = fuse_reply_entry(req, &entry);
 		break;
 	case LL_ATTR:
 		if (!reply->entry.is_door)
 			shown_apply(&ll_config(req)->shown, &reply->entry.stat);
 		rc = fuse_reply_attr(req, &reply->entry.stat,
-				     reply->entry.is_stat_lasting ?
-				     LASTING_SECONDS : 0);
+				     timeout_of(req,
+						reply->entry.is_stat_lasting));
 		break;
 	case LL_OPEN:
 		rc = fuse_reply_open(req, &reply->file);

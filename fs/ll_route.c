@@ -6,9 +6,12 @@
 #include "ll_backups.h"
 #include "ll_control.h"
 #include "ll_route.h"
+#include "ll_secure.h"
 
 static const struct fuse_lowlevel_ops tree_ops = {
 	.lookup = ll_lookup,
+	.rename = ll_rename,
+	.readlink = ll_readlink,
 	.forget = ll_forget,
 	.getattr = ll_getattr,
 	.setattr = ll_setattr,
@@ -148,11 +151,14 @@ static const struct fuse_lowlevel_ops bare_ops = {
 	.removexattr = bare_removexattr,
 };
 
+/* Set before the session runs. */
+static const struct fuse_lowlevel_ops *files = &tree_ops;
+
 static const struct fuse_lowlevel_ops *ops_of(fuse_ino_t ino)
 {
 	if (ll_is_control(ino))
 		return &ll_control_ops;
-	return ll_is_backup(ino) ? &ll_backup_ops : &tree_ops;
+	return ll_is_backup(ino) ? &ll_backup_ops : files;
 }
 
 /* A handler route_CALL that hands on to that of the node's kind. */
@@ -248,7 +254,12 @@ static void route_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ll_backup_ops.lookup(req, parent, name);
 	else if (!ll_control_lookup(req, parent, name) &&
 		 !ll_backup_lookup(req, parent, name))
-		ll_lookup(req, parent, name);
+		files->lookup(req, parent, name);
+}
+
+static void route_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	files->readlink(req, ino);
 }
 
 static void route_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
@@ -259,7 +270,7 @@ static void route_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		fuse_reply_err(req, ll_is_backup(parent) &&
 				    ll_is_backup(new_parent) ? EROFS : EXDEV);
 	else
-		ll_rename(req, parent, name, new_parent, new_name, flags);
+		files->rename(req, parent, name, new_parent, new_name, flags);
 }
 
 static void route_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
@@ -297,7 +308,7 @@ void ll_route(const struct ll_config *config, struct fuse_lowlevel_ops *ops)
 		.forget_multi = route_forget_multi,
 		.getattr = route_getattr,
 		.setattr = route_setattr,
-		.readlink = ll_readlink,
+		.readlink = route_readlink,
 		.mknod = route_mknod,
 		.mkdir = route_mkdir,
 		.unlink = route_unlink,
@@ -325,6 +336,8 @@ void ll_route(const struct ll_config *config, struct fuse_lowlevel_ops *ops)
 		.setxattr = route_setxattr,
 		.removexattr = route_removexattr,
 	};
+	if (config->secure)
+		files = ll_secure_ops(&tree_ops);
 	/* Without these the kernel is told once that there are none. */
 	if (!config->has_no_xattr)
 		return;

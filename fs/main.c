@@ -42,6 +42,7 @@
 #include "log.h"
 #include "mount_point.h"
 #include "options.h"
+#include "secure.h"
 #include "startup.h"
 
 #define DRAIN_SECONDS 10
@@ -61,6 +62,7 @@ struct server {
 					 * directory */
 	struct aedb *db;		/* constant after open */
 	struct control *control;	/* constant after open */
+	struct secure *secure;		/* constant after open; NULL: not secure */
 	struct forest *forest;		/* constant after open */
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
@@ -243,6 +245,9 @@ static int open_forest(struct server *s)
 		.host_fd = s->host_fd,
 	};
 
+	if (s->options.is_secure && secure_open(s->db, getuid(), &s->secure) < 0)
+		return startup_fail(&s->startup, STATUS_FAILED, "out of memory");
+	config.secure = s->secure;
 	if (forest_open(s->db, &config, &s->forest) < 0 ||
 	    work_pool_open(&s->pool) < 0)
 		return startup_fail(&s->startup, STATUS_FAILED, "out of memory");
@@ -316,6 +321,7 @@ static int mount_session(struct server *s)
 		.pool = s->pool,
 		.waits_durable = options->engine.durability == AEDB_FULL,
 		.has_no_xattr = options->has_no_xattr,
+		.secure = s->secure,
 		.mount_point = s->point,
 		.shown = options->shown,
 		.backups = { .owner = getuid(), .group = getgid() },
@@ -439,6 +445,7 @@ static int close_database(struct server *s)
 		log_line(LOG_WARNING, "%s: dropped what was written to %zu open "
 			 "files and not committed", s->database, dropped);
 	forest_close(s->forest);
+	secure_close(s->secure);
 	closed = aedb_close(s->db);
 	if (closed < 0)
 		rc = closed;

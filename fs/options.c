@@ -291,6 +291,7 @@ void options_print_help(FILE *out)
 	      "     umask=OCTAL      permissions shown: 777 without these;\n"
 	      "                      fmask= for files, dmask= for directories\n"
 	      "     noxattr          no extended attributes: faster O_TRUNC\n"
+	      "     secure           users may what is granted to them only\n"
 	      "     noexec,noatime,sync,dirsync\n"
 	      "                      as in mount(8); nofail, x-* and the like\n"
 	      "                      are accepted and ignored\n"

@@ -49,6 +49,7 @@ struct options {
 	bool has_allow_other;
 	bool has_allow_root;
 	bool has_no_xattr;		/* extended attributes are switched off */
+	bool is_secure;			/* users may what is granted to them only */
 	bool creates;			/* a database where there is none */
 	struct aedb_options engine;	/* what the database is opened with; its
 					 * memory is that of the whole mount */

@@ -456,6 +456,8 @@ static int apply_flag(struct options *options, const char *name)
 		options->has_allow_root = true;
 	else if (!strcmp(name, "noxattr"))
 		options->has_no_xattr = true;
+	else if (!strcmp(name, "secure"))
+		options->is_secure = true;
 	else if (!strcmp(name, "create"))
 		options->creates = true;
 	else if (!strcmp(name, "remount"))
@@ -644,7 +646,8 @@ static void print_access(FILE *out, const struct options *options)
 {
 	const struct shown *shown = &options->shown;
 
-	fprintf(out, "%s%s%s", options->has_no_xattr ? ",noxattr" : "",
+	fprintf(out, "%s%s%s%s", options->has_no_xattr ? ",noxattr" : "",
+		options->is_secure ? ",secure" : "",
 		options->has_allow_other ? ",allow_other" : "",
 		options->has_allow_root ? ",allow_root" : "");
 	if (shown->has_uid)

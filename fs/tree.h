@@ -38,11 +38,14 @@ struct batch;
 struct handle;
 struct node;
 struct pin;
+struct secure;
 struct tree;
 
 struct tree_config {
 	struct attr_defaults defaults;
 	bool is_read_only;
+	struct secure *secure;	/* who makes projects and scopes owns them;
+				 * borrowed until tree_close; NULL: nobody */
 	uint32_t key_bytes_max;	/* of the database's options; 0: 1 KiB */
 	size_t nodes_max;	/* the kernel should keep; 0: any number */
 	uint32_t batch_age_s;	/* of a batch; then it is too old. 0: any */

@@ -7,6 +7,7 @@
 #include "change.h"
 #include "find.h"
 #include "handle.h"
+#include "secure.h"
 #include "state.h"
 #include "told.h"
 #include "view.h"
@@ -146,6 +147,7 @@ static int make_in_catalog(struct tree *tree, const struct tree_caller *caller,
 	struct creation creation;
 	struct change change;
 	struct aedb_place place = { new->name, NULL };
+	char owner[SECURE_ID_BYTES];
 	int rc;
 
 	if (new->parent->kind == NODE_PROJECT)
@@ -159,6 +161,10 @@ static int make_in_catalog(struct tree *tree, const struct tree_caller *caller,
 	if (rc == 0)
 		rc = aedb_txn_create(change.txn, place, creation.blob,
 				     creation.blob_bytes, NULL);
+	/* what a batch makes it gives its own owner */
+	if (rc == 0 && tree->config.secure && !tree->batch)
+		rc = aedb_txn_set_owner(change.txn, place, owner,
+					secure_id(caller->uid, owner));
 	if (rc == 0)
 		rc = change_directory(&change, new->parent);
 	rc = change_commit(&change, rc);

@@ -9,7 +9,7 @@ function __aedbfs_mount_options
 		sync_interval= memory= key_bytes_max= \
 		checkpoint_log= checkpoint_ops= checkpoint_interval= \
 		compaction_rate= log_keep= backup_log= history= queue_commits_max= queue_bytes_max= commit_timeout= batches_max= batch_age= backup_dir= key_file= allow_other allow_root uid= gid= \
-		umask= fmask= dmask= noxattr noexec noatime \
+		umask= fmask= dmask= noxattr secure noexec noatime \
 		sync dirsync remount nofail noauto _netdev \
 		user users x-systemd.automount
 		echo $before$option

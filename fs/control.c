@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "control_command.h"
+#include "control_grant.h"
 #include "control_record.h"
 #include "feed_lines.h"
 #include "kept_text.h"
@@ -496,6 +497,17 @@ static void run_batch(struct control_file *file, uid_t uid,
 	strcpy(outcome->words, job.words);
 }
 
+static void run_grant(struct forest *forest,
+		      const struct control_command *command,
+		      struct outcome *outcome)
+{
+	struct control_grant_job job = { .forest = forest, .command = command };
+
+	outcome->rc = control_grant(&job);
+	outcome->lines = job.lines;
+	strcpy(outcome->words, job.words);
+}
+
 /* number: as the command stands in the records. */
 static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 			const struct control_command *command,
@@ -539,6 +551,11 @@ static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 	case VERB_ESTIMATE_FULL:
 	case VERB_ESTIMATE_INCREMENTAL:
 		run_backup(control, number, command, outcome);
+		break;
+	case VERB_GRANT:
+	case VERB_REVOKE:
+	case VERB_GRANTS:
+		run_grant(forest, command, outcome);
 		break;
 	case VERB_CANCEL:
 		run_cancel(control, command->number, outcome);

@@ -18,6 +18,7 @@ enum argument {
 	ARGUMENT_NAME_OR_NONE,
 	ARGUMENT_NUMBER,
 	ARGUMENT_NUMBER_OR_NONE,
+	ARGUMENT_GRANT,		/* RIGHT WHERE to WHO, or from WHO */
 };
 
 static const struct {
@@ -44,6 +45,9 @@ static const struct {
 	{ { "batch", "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "batch", "abort" }, VERB_BATCH_ABORT, ARGUMENT_NAME, CONTROL_AT_ROOT },
 	{ { "cancel" }, VERB_CANCEL, ARGUMENT_NUMBER, CONTROL_AT_ROOT },
+	{ { "grant" }, VERB_GRANT, ARGUMENT_GRANT, CONTROL_AT_ROOT },
+	{ { "revoke" }, VERB_REVOKE, ARGUMENT_GRANT, CONTROL_AT_ROOT },
+	{ { "grants" }, VERB_GRANTS, ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
 	{ { "help" }, VERB_HELP, ARGUMENT_NONE, CONTROL_IN_BATCH },
 	{ { "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NONE, CONTROL_IN_BATCH },
 	{ { "abort" }, VERB_BATCH_ABORT, ARGUMENT_NONE, CONTROL_IN_BATCH },
@@ -75,6 +79,12 @@ const char *control_command_help(enum control_where where)
 	       "                       what such a backup would be, and its size\n"
 	       "batch commit NAME      the same as commit in .batch/NAME/.control\n"
 	       "batch abort NAME       the same as rmdir .batch/NAME\n"
+	       "grant RIGHT WHERE to WHO\n"
+	       "                       WHO (uid:N) may that; RIGHT is kv-read, kv-write,\n"
+	       "                       scope-admin, ...; WHERE is PROJECT[/SCOPE[/PREFIX]]\n"
+	       "revoke RIGHT WHERE from WHO\n"
+	       "                       and no more\n"
+	       "grants [json]          what is granted\n"
 	       "cancel N               end command N, which is running\n";
 }
 
@@ -158,6 +168,31 @@ static int parse_name(const char *text, char *ret, char *reason)
 	return 0;
 }
 
+/* "RIGHT WHERE to WHO" behind the command's word: WHERE may have spaces in it. */
+static int parse_grant(const char *command, char *rest,
+		       struct control_command *ret, char *reason)
+{
+	const char *between = ret->verb == VERB_GRANT ? " to " : " from ";
+	char *where = strchr(rest, ' '), *who = NULL;
+
+	for (char *at = where; at && (at = strstr(at, between)); at++)
+		who = at;
+	if (!who || who == where)
+		return refuse(reason, -EINVAL, "%s RIGHT WHERE%sWHO; see help",
+			      command, between);
+	*where++ = *who = '\0';
+	who += strlen(between);
+	if (strlen(rest) >= sizeof(ret->right))
+		return refuse(reason, -EINVAL, "\"%.64s\" is no right", rest);
+	if (strlen(who) >= sizeof(ret->who))
+		return refuse(reason, -ENAMETOOLONG, "WHO has %d bytes at most",
+			      AEDB_CALLER_BYTES_MAX);
+	strcpy(ret->right, rest);
+	strcpy(ret->where, where);
+	strcpy(ret->who, who);
+	return 0;
+}
+
 /* Arguments of a command, the words behind its own. */
 static int parse_arguments(size_t command, char *const words[], size_t n,
 			   struct control_command *ret, char *reason)
@@ -183,11 +218,13 @@ int control_command_parse(const struct control_line *line,
 			  char reason[CONTROL_REASON_BYTES])
 {
 	char text[CONTROL_LINE_BYTES_MAX + 1], *words[WORDS_MAX + 1];
+	char whole[CONTROL_LINE_BYTES_MAX + 1], *rest;
 	size_t words_n, own;
 	int rc = line_copy(line->bytes, line->n, text, reason);
 
 	if (rc < 0)
 		return rc;
+	strcpy(whole, text);
 	words_n = words_split(text, words);
 	if (words_n == 0)
 		return refuse(reason, -EINVAL, "no command; see help");
@@ -197,6 +234,10 @@ int control_command_parse(const struct control_line *line,
 		if (!own)
 			continue;
 		*ret = (struct control_command){ .verb = commands[i].verb };
+		rest = whole + (words[0] - text) + strlen(words[0]);
+		if (commands[i].argument == ARGUMENT_GRANT)
+			return parse_grant(words[0], rest + strspn(rest, " "),
+					   ret, reason);
 		return parse_arguments(i, words + own, words_n - own, ret,
 				       reason);
 	}

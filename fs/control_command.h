@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aedb.h"
+#include "aedb_access.h"
 
 #define CONTROL_LINE_BYTES_MAX 512
 #define CONTROL_REASON_BYTES 320
+#define CONTROL_RIGHT_BYTES 16
 
 /* Where a control file stands. */
 enum control_where {
@@ -35,6 +36,9 @@ enum control_verb {
 	VERB_ESTIMATE_INCREMENTAL,
 	VERB_BACKUP_VERIFY,	/* name */
 	VERB_CANCEL,			/* number */
+	VERB_GRANT,		/* right, where, who; so is the next */
+	VERB_REVOKE,
+	VERB_GRANTS,		/* name: "json", or "" */
 	VERB_BATCH_COMMIT,	/* name, but in the batch's own file; as the next */
 	VERB_BATCH_ABORT,
 	VERB_BATCH_CHECK,
@@ -44,6 +48,9 @@ struct control_command {
 	enum control_verb verb;
 	char name[AEDB_NAME_BYTES_MAX + 1];
 	uint64_t number;
+	char right[CONTROL_RIGHT_BYTES];
+	char where[CONTROL_LINE_BYTES_MAX + 1];
+	char who[AEDB_CALLER_BYTES_MAX + 1];
 };
 
 /* The bytes of one write: one command, with a newline behind it or without; to the

@@ -25,6 +25,12 @@
 #define MOUNTED_OR_WHOLE \
 	"MOUNT is where a database is mounted; " WHOLE
 
+#define GRANTS \
+	"TARGET is a path in a mounted database, or a database directory. WHERE is / for\n" \
+	"the database, PROJECT, PROJECT/SCOPE, or PROJECT/SCOPE/PREFIX, the keys that\n" \
+	"begin so; PROJECT//PREFIX is of all scopes. WHO is uid:N for a user of a mount\n" \
+	"with -o secure, or what a program calls somebody.\n\n"
+
 #define HEX_OPTION \
 	"  -x, --hex       keys are hexadecimal digits, as arguments and printed\n"
 
@@ -289,6 +295,25 @@ static const struct command commands[] = {
 	  "                  known any more\n"
 	  "      --follow    go on with what is committed from now on, until interrupted\n"
 	  DATABASE_OPTIONS },
+	{ "grant", cmd_grant, "let a caller do what it may not yet",
+	  "Usage: aedb grant [OPTIONS] TARGET RIGHT WHERE WHO\n"
+	  "\n" GRANTS
+	  "RIGHT is one of global-admin (WHERE is /); project-admin, table-ddl (a\n"
+	  "project); scope-admin (a scope); table-read, table-write, index-read, kv-read,\n"
+	  "kv-write (either, and the last two with a prefix); owner, which there is one\n"
+	  "of.\n"
+	  "\n" DATABASE_OPTIONS },
+	{ "revoke", cmd_revoke, "take back what was granted",
+	  "Usage: aedb revoke [OPTIONS] TARGET RIGHT WHERE WHO\n"
+	  "\n" GRANTS
+	  "What was not granted, exactly so, is a failure.\n"
+	  "\n" DATABASE_OPTIONS },
+	{ "grants", cmd_grants, "list what is granted",
+	  "Usage: aedb grants [OPTIONS] TARGET\n"
+	  "\n"
+	  "TARGET is a path in a mounted database, or a database directory. A line\n"
+	  "'RIGHT WHERE to WHO' for each grant, in the order of WHO.\n"
+	  "\n" DATABASE_OPTIONS },
 	{ "checkpoint", cmd_checkpoint, "move what the log holds into segments",
 	  "Usage: aedb checkpoint [OPTIONS] MOUNT|DB\n"
 	  "\n" MOUNTED_OR_WHOLE

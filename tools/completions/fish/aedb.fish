@@ -4,7 +4,7 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch stats status \
+set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch grant revoke grants stats status \
 	changes checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
@@ -13,6 +13,8 @@ for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' 
 	'dump:Print a database as lines of JSON' 'load:Make of a dump what it is of' \
 	'snapshot:Take, list, compare and delete snapshots' \
 	'backup:Make, list, verify and prune backups' 'restore:Make a database of backups' \
+	'grant:Let a caller do what it may not yet' 'revoke:Take back what was granted' \
+	'grants:List what is granted' \
 	'batch:Run a command whose changes are committed at once' 'stats:Tell what a database consists of' \
 	'status:Tell what a mount does' 'changes:Print what was committed' \
 	'checkpoint:Move what the log holds into segments' 'compact:Give space back' \
@@ -52,7 +54,7 @@ complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
 complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
 complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
 complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
-complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot backup restore stats changes checkpoint compact verify' \
+complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot backup restore grant revoke grants stats changes checkpoint compact verify' \
 	-l key-file -r -d 'Key of a signed database'
 complete -c aedb -n '__aedb_in get ls scan dump' -l permissive -d 'Also of a damaged database'
 complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'

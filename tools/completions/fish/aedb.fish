@@ -4,8 +4,8 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch grant revoke grants stats status \
-	changes checkpoint compact verify show help
+set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch stats status \
+	changes grant revoke grants checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
 	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \

@@ -87,6 +87,27 @@ struct access_readable {
 int access_readable_take(struct access *access, struct access_readable *ret);
 void access_readable_release(struct access_readable *readable);
 
+/* Whether a check's stamp still counts. */
+static inline bool access_counts(const struct aedb *db, seq_t stamp)
+{
+	return atomic_load_explicit(&db->commits.grants_seq,
+				    memory_order_acquire) == stamp;
+}
+
+/* What access_check finds mostly, without a search: the right on everything, known
+ * already. */
+static inline bool access_has_all(struct access *access, enum aedb_right right,
+				  seq_t *ret_stamp)
+{
+	const struct rights *rights = atomic_load_explicit(
+		&access->rights, memory_order_acquire);
+
+	if (!rights || !access_counts(access->caller->db, rights->stamp))
+		return false;
+	*ret_stamp = rights->stamp;
+	return rights_hold_all(rights, right);
+}
+
 /* Whether all keys of a range may be read. Any thread. */
 int access_check_range(struct aedb_scope *scope,
 		       const struct range_bounds *range);
@@ -99,13 +120,6 @@ static inline int access_check_open(const struct aedb *db)
 
 /* AEDB_INVALID, AEDB_NAME_TOO_LONG. */
 int access_id_check(const void *id, size_t n);
-
-/* Whether a check's stamp still counts. */
-static inline bool access_counts(const struct aedb *db, seq_t stamp)
-{
-	return atomic_load_explicit(&db->commits.grants_seq,
-				    memory_order_acquire) == stamp;
-}
 
 /* What the caller may in a scope as executed. Owned; rights_free. *ret NULL:
  * everything, as above. */

@@ -60,15 +60,16 @@ static int read_find(struct view *view, bool is_held, const void *key,
 
 /* A caller's handle: if it may read the key. Grants may change while it is looked
  * for, and what is found be put after that. */
-static int read_find_as(struct aedb_scope *scope,
-			const struct aedb_snapshot *snapshot, const void *key,
-			size_t key_bytes, struct entry *ret)
+static int find_as(struct aedb_scope *scope,
+		   const struct aedb_snapshot *snapshot, const void *key,
+		   size_t key_bytes, struct entry *ret)
 {
 	struct access *access = scope->access;
 	seq_t stamp;
-	int found, rc = access_check(access, AEDB_KV_READ, key, key_bytes,
-				     &stamp);
+	int found, rc = 0;
 
+	if (!access_has_all(access, AEDB_KV_READ, &stamp))
+		rc = access_check(access, AEDB_KV_READ, key, key_bytes, &stamp);
 	if (rc < 0)
 		return rc;
 	found = read_find_in_scope(access_scope(scope), snapshot, key,
@@ -85,7 +86,7 @@ int read_find_in_scope(struct aedb_scope *scope,
 	struct view view;
 
 	if (scope->access)
-		return read_find_as(scope, snapshot, key, key_bytes, ret);
+		return find_as(scope, snapshot, key, key_bytes, ret);
 	if (!read_view(scope, snapshot, &view))
 		return AEDB_NOT_FOUND;
 	return read_find(&view, snapshot, key, key_bytes, ret);

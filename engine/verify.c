@@ -2,7 +2,8 @@
  * Verifying: first the manifest, which says what counts; then segments with
  * their values, what they say together, the log with its values. If all of that
  * is good, recovery is tried, for what executing the log's commits would find, and
- * tables are looked at in what comes of it; and if that is, too, it is safe to say which files nothing refers to.
+ * tables are looked at in what comes of it; and if that is, too, it is safe to say
+ * which files nothing refers to.
  *
  * Invariants:
  * 1. LOCK is held, shared, from before anything is read until the end.

@@ -5,7 +5,7 @@
 : "${AEDB_BUILD:=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)}"
 PATH=$AEDB_BUILD:$PATH
 TOP=$BATS_TEST_DIRNAME/../..
-COMMANDS='init mount umount get put del mv ls scan dump load snapshot backup restore batch stats status changes grant revoke grants checkpoint compact verify show help'
+COMMANDS='init mount umount get put del mv ls scan dump load table snapshot backup restore batch stats status changes grant revoke grants checkpoint compact verify show help'
 
 # replies LINE: what bash would offer at its end, as one line of words.
 replies() {
@@ -44,6 +44,8 @@ bash_prepare() {
 	[ "$(replies 'aedb --json sc')" = scan ]
 	[ "$(replies 'aedb help sh')" = show ]
 	[ "$(replies 'aedb snapshot d')" = 'delete diff' ]
+	[ "$(replies 'aedb table des')" = describe ]
+	[ "$(replies 'aedb table scan --wh')" = --where= ]
 	[ "$(replies 'aedb backup p')" = prune ]
 	[ "$(replies 'aedb backup full --arc')" = --archive= ]
 	[ "$(replies 'aedb backup prune --keep-w')" = '--keep-weekly= --keep-within=' ]

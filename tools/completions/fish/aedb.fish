@@ -4,13 +4,14 @@ function __aedb_in
 	__fish_seen_subcommand_from $argv
 end
 
-set -l commands init mount umount get put del mv ls scan dump load snapshot backup restore batch stats status \
+set -l commands init mount umount get put del mv ls scan dump load table snapshot backup restore batch stats status \
 	changes grant revoke grants checkpoint compact verify show help
 complete -c aedb -n "not __aedb_in $commands" -f
 for pair in 'init:Make a database' 'mount:Mount one' 'umount:Unmount, and wait' \
 	'get:Print a value' 'put:Store a value' 'del:Delete' 'mv:Rename' \
 	'ls:List one level' 'scan:List keys' \
 	'dump:Print a database as lines of JSON' 'load:Make of a dump what it is of' \
+	'table:Typed tables and their rows' \
 	'snapshot:Take, list, compare and delete snapshots' \
 	'backup:Make, list, verify and prune backups' 'restore:Make a database of backups' \
 	'grant:Let a caller do what it may not yet' 'revoke:Take back what was granted' \
@@ -27,6 +28,18 @@ complete -c aedb -n "not __aedb_in $commands" -l version -d 'Print the version'
 complete -c aedb -l json -d 'Results as JSON'
 complete -c aedb -l help -d 'Explain the command'
 complete -c aedb -n '__aedb_in help' -x -a "$commands"
+complete -c aedb -n '__aedb_in table' -a 'list create describe alter rename drop put get delete scan'
+complete -c aedb -n '__aedb_in table' -s f -l file -r -d 'Schema, change or rows'
+complete -c aedb -n '__aedb_in table' -l batch -x -d 'So many rows a commit'
+complete -c aedb -n '__aedb_in table' -l insert -d 'Refuse rows that are there'
+complete -c aedb -n '__aedb_in table' -l update -d 'Change rows that are there'
+complete -c aedb -n '__aedb_in table' -l where -x -d 'Rows that meet a condition'
+complete -c aedb -n '__aedb_in table' -l order -x -d 'In this order'
+complete -c aedb -n '__aedb_in table' -l select -x -d 'Only these columns'
+complete -c aedb -n '__aedb_in table' -l limit -x -d 'At most so many'
+complete -c aedb -n '__aedb_in table' -l cursor -x -d 'Go on behind it'
+complete -c aedb -n '__aedb_in table' -l explain -d 'How the rows would be found'
+complete -c aedb -n '__aedb_in table' -l snapshot -x -d 'As in that one'
 complete -c aedb -n '__aedb_in snapshot' -x -a 'list create delete rename diff'
 complete -c aedb -n '__aedb_in snapshot' -s l -l long -d 'With times'
 complete -c aedb -n '__aedb_in backup' -a 'full incremental archive list verify prune'
@@ -54,7 +67,7 @@ complete -c aedb -n '__aedb_in mount' -s o -x -d 'Options of the mount'
 complete -c aedb -n '__aedb_in umount' -s l -l lazy -d 'Although files are open'
 complete -c aedb -n '__aedb_in umount' -s t -l timeout -x -d 'Wait so many seconds'
 complete -c aedb -n '__aedb_in get put del mv ls scan' -s x -l hex -d 'Keys are hexadecimal'
-complete -c aedb -n '__aedb_in init get put del mv ls scan dump load snapshot backup restore grant revoke grants stats changes checkpoint compact verify' \
+complete -c aedb -n '__aedb_in init get put del mv ls scan dump load table snapshot backup restore grant revoke grants stats changes checkpoint compact verify' \
 	-l key-file -r -d 'Key of a signed database'
 complete -c aedb -n '__aedb_in get ls scan dump' -l permissive -d 'Also of a damaged database'
 complete -c aedb -n '__aedb_in put' -s f -l file -r -d 'The value'

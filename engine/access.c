@@ -9,6 +9,7 @@
  *    the state that they were computed of only.
  */
 #include "access.h"
+#include "access_range.h"
 
 #include <stdlib.h>
 #include <string.h>

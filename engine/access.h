@@ -16,7 +16,6 @@
 
 #include "access_rights.h"
 #include "db.h"
-#include "range.h"
 
 #define ACCESS_BUCKETS 64
 
@@ -76,16 +75,14 @@ int access_check(struct access *access, enum aedb_right right, const void *key,
 int access_may(struct aedb_scope *scope, enum aedb_right right,
 	       uint64_t table_id);
 
-/* The keys of a scope that a caller may read, copied. */
-struct access_readable {
-	bool is_all;
-	seq_t stamp;		/* as of access_check */
-	struct access_prefixes some;	/* owned, in one allocation */
-};
+/* What has no caller is refused with options.is_secure. */
+static inline int access_check_open(const struct aedb *db)
+{
+	return db->options.is_secure ? access_denied() : 0;
+}
 
-/* AEDB_ACCESS: none. Release it even then. Any thread. */
-int access_readable_take(struct access *access, struct access_readable *ret);
-void access_readable_release(struct access_readable *readable);
+/* AEDB_INVALID, AEDB_NAME_TOO_LONG. */
+int access_id_check(const void *id, size_t n);
 
 /* Whether a check's stamp still counts. */
 static inline bool access_counts(const struct aedb *db, seq_t stamp)
@@ -107,19 +104,6 @@ static inline bool access_has_all(struct access *access, enum aedb_right right,
 	*ret_stamp = rights->stamp;
 	return rights_hold_all(rights, right);
 }
-
-/* Whether all keys of a range may be read. Any thread. */
-int access_check_range(struct aedb_scope *scope,
-		       const struct range_bounds *range);
-
-/* What has no caller is refused with options.is_secure. */
-static inline int access_check_open(const struct aedb *db)
-{
-	return db->options.is_secure ? access_denied() : 0;
-}
-
-/* AEDB_INVALID, AEDB_NAME_TOO_LONG. */
-int access_id_check(const void *id, size_t n);
 
 /* What the caller may in a scope as executed. Owned; rights_free. *ret NULL:
  * everything, as above. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "access.h"
+#include "access_range.h"
 #include "batch_conflict.h"
 #include "batch_merge.h"
 #include "batch_names.h"

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access_range.h"
 #include "batch.h"
 #include "err.h"
 #include "range.h"

@@ -3,6 +3,8 @@
 
 MODE ?= release
 PREFIX ?= /usr/local
+# How long `make fuzz` runs each of its programs.
+SECONDS_EACH ?= 600
 # mount(8) looks for its helpers here only; empty: they are not installed.
 HELPERDIR ?= /sbin
 CC = gcc
@@ -33,6 +35,10 @@ MODE_LDFLAGS := -fsanitize=thread
 else ifeq ($(MODE),cov)
 MODE_CFLAGS := -O0 -DAEDB_DEBUG --coverage
 MODE_LDFLAGS := --coverage
+else ifeq ($(MODE),fuzz)
+CC := clang
+MODE_CFLAGS := -O1 -DAEDB_DEBUG -w -fno-sanitize-recover=all \
+	-fsanitize=fuzzer-no-link,address,undefined
 else
 $(error MODE is release, debug, asan, tsan or cov, not "$(MODE)")
 endif
@@ -88,8 +94,8 @@ endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests benches help run test soak lint bench bench-big install uninstall clean \
-	packages-run packages-test packages-bench
+.PHONY: all tests benches help run test soak lint fuzz bench bench-big install \
+	uninstall clean fuzzers packages-run packages-test packages-fuzz packages-bench
 
 all: $(LIB) $(B)/aedb $(B)/aedbfs
 
@@ -143,7 +149,7 @@ tests: all $(UNIT) $(STRESS) $(CONFORM)
 
 benches: all $(BENCH)
 
-packages-run packages-test packages-bench: packages-%:
+packages-run packages-test packages-fuzz packages-bench: packages-%:
 	@tools/packages.sh build $*
 
 run: packages-run
@@ -165,6 +171,18 @@ soak: packages-test
 
 lint: packages-test
 	@CC=$(CC) tests/lint/run
+
+# With MODE=fuzz, by clang: its fuzzer has to see all that it runs.
+FUZZERS := $(B)/fuzz_manifest $(B)/fuzz_archive
+$(FUZZERS): $(B)/fuzz_%: tests/fuzz/fuzz.c $(TEST_LIBS)
+	$(call Q,LD,$@)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(INCLUDE_tests) \
+		-DFUZZ_TARGET=fuzz_$* -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS)
+
+fuzz: packages-fuzz
+	$(MAKE) all
+	$(MAKE) MODE=fuzz fuzzers
+	B=$(B) SECONDS_EACH=$(SECONDS_EACH) tests/fuzz/run
+fuzzers: $(FUZZERS)
 
 bench: packages-bench
 	$(MAKE) benches
@@ -246,6 +264,7 @@ help:
 	'make test       install what is missing, build, run all tests' \
 	'                T=TEXT: only files or sentences with TEXT; V=1: all output' \
 	'make soak       unit tests of random lives, TIMES=20 times as long' \
+	'make fuzz       random bytes for what reads backups; SECONDS_EACH=600' \
 	'make lint       layers, headers, sizes, names, shellcheck, locks' \
 	'make bench      benchmarks beside their peers; GATES=1: gates decide' \
 	'make bench-big  those of 10 M keys and 8 GiB; BENCH_DIR=: where' \

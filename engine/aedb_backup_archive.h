@@ -5,7 +5,8 @@
  * With a key an archive is encrypted, under another one that is derived from it for
  * this archive alone: so it may be the key that signs the database and its backups.
  * An archive that is not encrypted can be of a signed backup; with a key its
- * signature is required then.
+ * signature is required then. With a key of its own an archive must be encrypted
+ * with that, and the other one is for the signature only.
  *
  * Threads: any; the functions of the options are called by one thread at a time,
  * which need not be the caller's.
@@ -23,6 +24,7 @@ extern "C" {
 
 struct aedb_backup_archive_options {
 	struct aedb_backup_key key;
+	struct aedb_backup_key archive_key;	/* bytes NULL: none of its own */
 	struct aedb_backup_watch watch;
 	const int *cancel_fd;	/* as of an archive's options */
 	bool only_verify;	/* of unpacking: only what describes the backup is

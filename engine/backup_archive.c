@@ -84,14 +84,16 @@ static int note_progress(void *arg, const struct aedb_transfer *transfer)
 
 static struct aedb_archive_options archive_options(struct job *job)
 {
-	const struct aedb_backup_key *key = &job->options->key;
+	bool has_own = job->options->archive_key.bytes;
+	const struct aedb_backup_key *key =
+		has_own ? &job->options->archive_key : &job->options->key;
 	struct aedb_archive_options options;
 
 	aedb_archive_options_init(&options);
 	options.key = key->bytes;
 	options.key_bytes = key->n;
 	options.last = AEDB_BACKUP_MANIFEST;
-	options.may_be_plain = true;
+	options.may_be_plain = !has_own;
 	options.only = job->options->only_verify ? AEDB_BACKUP_MANIFEST : NULL;
 	options.cancel_fd = job->options->cancel_fd;
 	options.entry = note_entry;
@@ -170,14 +172,15 @@ static void info_give(const struct backup_manifest *m,
 	ret->archive = *archive;
 }
 
-/* The manifest lies in the directory now. What was encrypted is from somebody who
- * has the key; else the signature has to say so. */
+/* The manifest lies in the directory now. What was encrypted with the only key is
+ * from somebody who has it; else the signature has to say so. */
 static int manifest_compare(const struct job *job, struct vfs *vfs,
 			    const struct aedb_archive_info *archive,
 			    struct aedb_backup_archive_info *ret)
 {
 	const struct aedb_backup_key *key =
-		archive->is_encrypted ? NULL : &job->options->key;
+		archive->is_encrypted && !job->options->archive_key.bytes ?
+			NULL : &job->options->key;
 	struct backup_manifest m = { .id = "" };
 	int rc;
 

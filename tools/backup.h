@@ -27,6 +27,8 @@ struct backup_work {
 
 /* The key that was given, if any; borrowed for good. */
 struct aedb_backup_key backup_key(void);
+/* The same of that of archives alone. */
+struct aedb_backup_key backup_archive_key(void);
 /* A watcher that shows on a terminal how far the work is, and ends it when the
  * program is to end. */
 struct aedb_backup_watch backup_watch(struct progress *progress);

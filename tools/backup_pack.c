@@ -131,6 +131,7 @@ int backup_pack(const char *backup, const char *path)
 	struct progress progress;
 	struct aedb_backup_archive_options options = {
 		.key = backup_key(),
+		.archive_key = backup_archive_key(),
 		.watch = backup_watch(&progress),
 		.cancel_fd = interrupt_fd(),
 	};

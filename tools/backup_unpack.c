@@ -165,6 +165,7 @@ static int unpack(const char *archive, const char *directory, bool only_verify,
 	struct progress progress;
 	struct aedb_backup_archive_options options = {
 		.key = backup_key(),
+		.archive_key = backup_archive_key(),
 		.watch = backup_watch(&progress),
 		.cancel_fd = interrupt_fd(),
 		.only_verify = only_verify,

@@ -53,6 +53,14 @@ struct aedb_backup_key backup_key(void)
 	return (struct aedb_backup_key){ options.hmac_key, options.hmac_key_bytes };
 }
 
+struct aedb_backup_key backup_archive_key(void)
+{
+	struct aedb_backup_key key;
+
+	key.bytes = target_archive_key(&key.n);
+	return key;
+}
+
 static int watch_show(void *arg, const struct aedb_transfer *transfer)
 {
 	struct progress *progress = arg;
@@ -357,6 +365,7 @@ enum {
 	OPTION_YEARLY,
 	OPTION_WITHIN,
 	OPTION_KEY_FD,
+	OPTION_ARCHIVE_KEY,
 	OPTION_TO,
 	OPTION_ARCHIVE,
 	OPTION_KEEP,
@@ -384,6 +393,8 @@ static int take_option(struct backup_work *work, int option)
 		return backup_parse_within(optarg, keep);
 	case OPTION_KEY_FD:
 		return target_read_key_fd(optarg);
+	case OPTION_ARCHIVE_KEY:
+		return target_read_archive_key(optarg);
 	case OPTION_TO:
 		work->to = optarg;
 		return 0;
@@ -410,6 +421,7 @@ static int take_options(int argc, char **argv, struct backup_work *work)
 		{ "keep-yearly", required_argument, NULL, OPTION_YEARLY },
 		{ "keep-within", required_argument, NULL, OPTION_WITHIN },
 		{ "key-fd", required_argument, NULL, OPTION_KEY_FD },
+		{ "archive-key-file", required_argument, NULL, OPTION_ARCHIVE_KEY },
 		{ "to", required_argument, NULL, OPTION_TO },
 		{ "archive", required_argument, NULL, OPTION_ARCHIVE },
 		{ "keep", no_argument, NULL, OPTION_KEEP },

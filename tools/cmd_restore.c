@@ -35,6 +35,7 @@ enum {
 	OPTION_SEQ,
 	OPTION_TIME,
 	OPTION_KEY_FD,
+	OPTION_ARCHIVE_KEY,
 };
 
 /* Up to nine digits behind the seconds: nanoseconds. */
@@ -125,6 +126,8 @@ static int take_option(struct work *work, int option)
 		return rc < 0 ? rc : parse_time(optarg, &work->options.time_ns);
 	case OPTION_KEY_FD:
 		return target_read_key_fd(optarg);
+	case OPTION_ARCHIVE_KEY:
+		return target_read_archive_key(optarg);
 	default:
 		work->options.is_dry_run = true;
 		return 0;
@@ -138,6 +141,7 @@ static int take_options(int argc, char **argv, struct work *work)
 		{ "at-seq", required_argument, NULL, OPTION_SEQ },
 		{ "at-time", required_argument, NULL, OPTION_TIME },
 		{ "key-fd", required_argument, NULL, OPTION_KEY_FD },
+		{ "archive-key-file", required_argument, NULL, OPTION_ARCHIVE_KEY },
 		{ "dry-run", no_argument, NULL, 'n' },
 		COMMAND_DATABASE_OPTIONS
 	};
@@ -261,12 +265,13 @@ static void paths_release(struct work *work)
 }
 
 /* Of archives that are encrypted, of a database that is not signed, the key was
- * for the archives. */
+ * for the archives, if they have none of their own. */
 static struct aedb_backup_key restore_key(const struct work *work)
 {
 	const struct backup_staging *staging = &work->staging;
 
-	if (staging->n == work->n && staging->is_encrypted && !staging->is_signed)
+	if (!backup_archive_key().bytes && staging->n == work->n &&
+	    staging->is_encrypted && !staging->is_signed)
 		return (struct aedb_backup_key){ NULL, 0 };
 	return backup_key();
 }

@@ -266,9 +266,10 @@ static const struct command commands[] = {
 	  "      --keep-within=DURATION\n"
 	  "                  all that are so much older than the newest, like 1y6m or\n"
 	  "                  14d12h\n"
-	  "  -n, --dry-run   print what would be made or removed, and change nothing; of\n"
-	  "                  a database that is not mounted\n"
+	  "  -n, --dry-run   print what would be made or removed, and change nothing\n"
 	  "      --key-fd=N  the key is what descriptor N gives\n"
+	  "      --archive-key-file=FILE\n"
+	  "                  the key of archives, if it is not the database's\n"
 	  DATABASE_OPTIONS },
 	{ "restore", cmd_restore, "make a database of backups",
 	  "Usage: aedb restore BACKUP... --to=DB [OPTIONS]\n"
@@ -286,6 +287,8 @@ static const struct command commands[] = {
 	  "                  as it was then, like 2026-11-22T15:52:39Z\n"
 	  "  -n, --dry-run   verify only, and make nothing\n"
 	  "      --key-fd=N  the key is what descriptor N gives\n"
+	  "      --archive-key-file=FILE\n"
+	  "                  the key of archives, if it is not the database's\n"
 	  DATABASE_OPTIONS },
 	{ "batch", cmd_batch, "run a command whose changes are committed at once",
 	  "Usage: aedb batch [OPTIONS] MOUNT -- COMMAND [ARGUMENT...]\n"

@@ -318,15 +318,31 @@ static void report_findings(const struct target *target)
 		fprintf(stderr, "aedb: %s: %s\n", target->path, finding);
 }
 
-static struct key_file database_key;
+static struct key_file database_key, archive_key;
 
-int target_read_key_file(const char *path)
+static int read_key(const char *path, struct key_file *ret)
 {
-	int rc = key_file_read(path, &database_key);
+	int rc = key_file_read(path, ret);
 
 	if (rc == AEDB_INVALID)
 		return failure_set(STATUS_USAGE, path, KEY_FILE_SIZE_TEXT);
 	return rc < 0 ? failure_system(-rc, "%s", path) : 0;
+}
+
+int target_read_key_file(const char *path)
+{
+	return read_key(path, &database_key);
+}
+
+int target_read_archive_key(const char *path)
+{
+	return read_key(path, &archive_key);
+}
+
+const void *target_archive_key(size_t *ret_n)
+{
+	*ret_n = archive_key.n;
+	return archive_key.n ? archive_key.bytes : NULL;
 }
 
 int target_read_key_fd(const char *number)

@@ -60,7 +60,10 @@ int target_parse_key(char *text, bool is_hex, struct target_key *ret);
 int target_read_key_file(const char *path);
 /* The same from a descriptor, given as a number. */
 int target_read_key_fd(const char *number);
-/* Gives it to options, if there is one. */
+/* That of archives alone; NULL: there is none. */
+int target_read_archive_key(const char *path);
+const void *target_archive_key(size_t *ret_n);
+/* Gives the database's to options, if there is one. */
 void target_apply_key(struct aedb_options *options);
 
 /* What a mount keeps of the log for who asks what was committed, a command that

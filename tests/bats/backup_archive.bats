@@ -140,6 +140,30 @@ keys() {
 	[ ! -e none ]
 }
 
+@test "a key of archives alone encrypts them, whatever the database is signed with" {
+	fill db
+	aedb backup full --archive=file --archive-key-file=other db
+	fails 3 'a key is needed' aedb backup verify file
+	fails 3 'wrong key' aedb backup verify --archive-key-file=key file
+	aedb backup verify --archive-key-file=other file
+	aedb restore --archive-key-file=other file --to=r
+	[ "$(keys r)" = 'k random' ]
+	# the database's own key is another one, and is required of its signature
+	aedb init --key-file=key signed
+	fill --key-file=key signed
+	aedb backup full --key-file=key --archive-key-file=other --archive=s signed
+	fails 3 '' aedb restore --archive-key-file=other s --to=none
+	fails 3 '' aedb restore --archive-key-file=other --key-file=other s --to=none
+	fails 3 '' aedb restore --key-file=key s --to=none
+	fails 3 'not signed' aedb restore --archive-key-file=other --key-file=key file --to=none
+	aedb restore --archive-key-file=other --key-file=key s --to=r2
+	[ "$(keys --key-file=key r2)" = 'k random' ]
+	# nothing else than an archive under that key is taken
+	aedb backup full --archive=plain db
+	fails 2 'not encrypted' aedb restore --archive-key-file=other plain --to=none
+	[ ! -e none ]
+}
+
 @test "archives go through age, as the manual has it" {
 	command -v age >/dev/null || skip "no age"
 	fill db

@@ -47,7 +47,7 @@ bash_prepare() {
 	[ "$(replies 'aedb table des')" = describe ]
 	[ "$(replies 'aedb table scan --wh')" = --where= ]
 	[ "$(replies 'aedb backup p')" = prune ]
-	[ "$(replies 'aedb backup full --arc')" = --archive= ]
+	[ "$(replies 'aedb backup full --arc' | xargs)" = '--archive= --archive-key-file=' ]
 	[ "$(replies 'aedb backup prune --keep-w')" = '--keep-weekly= --keep-within=' ]
 	[ "$(replies 'aedb scan --pre')" = --prefix= ]
 	[ "$(replies 'aedb batch --re')" = --retry= ]

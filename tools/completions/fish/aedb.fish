@@ -57,6 +57,7 @@ complete -c aedb -n '__aedb_in restore' -l at-seq -x -d 'As it was with this com
 complete -c aedb -n '__aedb_in restore' -l at-time -x -d 'As it was then'
 complete -c aedb -n '__aedb_in restore' -s n -l dry-run -d 'Verify only'
 complete -c aedb -n '__aedb_in restore' -l key-fd -x -d 'Descriptor that gives the key'
+complete -c aedb -n '__aedb_in backup restore' -l archive-key-file -r -d 'Key of archives'
 complete -c aedb -n '__aedb_in backup' -l key-fd -x -d 'Descriptor that gives the key'
 complete -c aedb -n '__aedb_in batch' -l retry -x -d 'Again after a conflict, so often'
 complete -c aedb -n '__aedb_in batch' -l list -d 'List the open batches'

@@ -822,6 +822,9 @@ int aedb_snapshot_next(struct aedb *db, const char *after,
 struct aedb_stats {
 	uint64_t commits, conflicts, commit_errors;
 	uint64_t commit_groups;		/* commits / groups is the group size */
+	/* Syncs for commits that wait: begun when all who were likely to come had,
+	 * or without some of them. */
+	uint64_t group_syncs_complete, group_syncs_late;
 	uint64_t queue_refusals, timeouts;	/* AEDB_QUEUE_FULL, AEDB_TIMED_OUT */
 	uint64_t queue_commits, queue_bytes;	/* waiting for others now */
 	uint64_t wal_bytes, wal_writes, wal_syncs;

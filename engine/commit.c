@@ -43,6 +43,10 @@
 
 /* Syncs one thread runs for the groups that wait, its own group's included. */
 #define SYNC_ROUNDS_MAX 4
+/* Before each of them, so many are given way to at most, if so many committers are
+ * likely: for fewer, what others run meanwhile costs more than a sync. */
+#define GATHER_YIELDS 8
+#define GATHER_FROM 12
 /* Versions looked at when many are to be dropped: enough in a commit not to be
  * left behind by what commits supersede, and not to be noticed in its time. */
 #define WORK_A_COMMIT 32
@@ -195,6 +199,7 @@ static void group_execute(struct aedb *db, struct commit_group *group)
 		if (rc != 0)
 			continue;
 		group->last_seq = r->seq;
+		group->n++;
 		group->has_full |= r->txn->durability == AEDB_FULL;
 		group->has_batch |= r->txn->durability == AEDB_BATCH;
 		counter_add(&db->counters.commits, 1);
@@ -461,6 +466,23 @@ static bool group_lead(struct aedb *db, struct commit_group *group)
 	return true;
 }
 
+/* Who was woken by the last sync is likely to commit again: he gets a moment to do
+ * so, or every other sync would be for those alone who came during the one before
+ * (docs/decisions/0018). */
+static void groups_gather(struct aedb *db)
+{
+	struct commit_queue *queue = &db->commits;
+	uint32_t n_likely = atomic_load(&queue->n_likely);
+	int yields = n_likely < GATHER_FROM ? GATHER_YIELDS : 0;
+
+	while (atomic_load(&queue->n_pending) < n_likely &&
+	       yields++ < GATHER_YIELDS)
+		sched_yield();
+	counter_add(atomic_load(&queue->n_pending) < n_likely ?
+			    &db->counters.syncs_late :
+			    &db->counters.syncs_complete, 1);
+}
+
 /* Syncs until no group waits, or for some rounds and leaves the rest to another
  * thread. */
 static void groups_sync(struct aedb *db)
@@ -469,6 +491,7 @@ static void groups_sync(struct aedb *db)
 	int round = 0;
 
 	do {
+		groups_gather(db);
 		sync_wait(db, atomic_load(&queue->written_seq));
 		commit_try_settle(db);
 	} while (!groups_end_sync(queue, ++round >= SYNC_ROUNDS_MAX));
@@ -494,7 +517,7 @@ int commit_wait_durable(struct aedb *db, seq_t seq)
 	struct commit_queue *queue = &db->commits;
 	struct commit_request request;
 	struct commit_group group = { .requests = &request, .leader = &request,
-				      .last_seq = seq, .has_full = true,
+				      .last_seq = seq, .n = 1, .has_full = true,
 				      .is_bare = true };
 
 	if (aedb_durable_seq(db) >= seq)

@@ -31,6 +31,7 @@ void group_wake(struct commit_group *group)
 void group_add_pending(struct commit_queue *queue, struct commit_group *group)
 {
 	group->is_pending = true;
+	atomic_fetch_add(&queue->n_pending, group->n);
 	group->next = NULL;
 	*queue->pending_end = group;
 	queue->pending_end = &group->next;
@@ -42,12 +43,15 @@ struct commit_group *groups_take_pending(struct commit_queue *queue, seq_t upto,
 					 struct commit_group **ret_newest)
 {
 	struct commit_group *taken = queue->pending, **end = &taken;
+	uint32_t n = 0;
 
 	while (*end && ((*end)->last_seq <= upto || !(*end)->has_full)) {
 		if (!(*end)->is_bare)
 			*ret_newest = *end;
+		n += (*end)->n;
 		end = &(*end)->next;
 	}
+	atomic_store(&queue->n_likely, atomic_fetch_sub(&queue->n_pending, n));
 	queue->pending = *end;
 	if (!queue->pending)
 		queue->pending_end = &queue->pending;

@@ -14,6 +14,7 @@ struct commit_group {
 	struct commit_request *leader;	/* one of them */
 	seq_t last_seq;			/* 0: nothing was written */
 	uint64_t keys;			/* of all scopes, as of it */
+	uint32_t n;			/* requests that were executed, or wait */
 	bool has_full;			/* some request returns durable, */
 	bool has_batch;			/* some wants a sync to begin soon */
 	bool is_pending;		/* it was added to those that wait */

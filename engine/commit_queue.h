@@ -28,6 +28,10 @@ struct commit_queue {
 	struct commit_group *pending, **pending_end;
 	bool is_syncing;		/* guarded by pending_lock: somebody syncs them */
 	_Atomic seq_t written_seq;	/* atomic: newest number in the log */
+	/* atomic: requests in these groups, and how many the next sync is likely
+	 * to be for: those the last one found, and those it woke; written under
+	 * pending_lock */
+	_Atomic uint32_t n_pending, n_likely;
 	unsigned watchers;		/* guarded by lock and pending_lock: changed
 					 * under both */
 	_Atomic uint32_t watch;		/* atomic: 1: some of them sleep; a futex */

@@ -12,6 +12,8 @@ struct counters {
 	/* of the errors */
 	_Atomic uint64_t assertions, invalid_commits, forbidden_commits;
 	_Atomic uint64_t queue_refusals, timeouts;
+	/* changed by the one who syncs for groups */
+	_Atomic uint64_t syncs_complete, syncs_late;
 	_Atomic uint64_t wal_writes, sync_cycles, wal_sync_ns;
 	/* some of the commits, of the groups and of the writes */
 	_Atomic uint64_t commit_timed, commit_timed_ns;

@@ -60,6 +60,8 @@ static void commits_fill(const struct counters *c, struct aedb_stats *ret)
 	ret->commit_groups = atomic_load(&c->commit_groups);
 	ret->queue_refusals = atomic_load(&c->queue_refusals);
 	ret->timeouts = atomic_load(&c->timeouts);
+	ret->group_syncs_complete = atomic_load(&c->syncs_complete);
+	ret->group_syncs_late = atomic_load(&c->syncs_late);
 	ret->wal_writes = atomic_load(&c->wal_writes);
 	ret->wal_write_ns = write_ns(c);
 	ret->wal_sync_ns = atomic_load(&c->wal_sync_ns);

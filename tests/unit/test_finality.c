@@ -11,7 +11,7 @@
 #include "commit_group.h"
 #include "db_fixture.h"
 
-#define WAITERS 8
+#define WAITERS 16
 
 static void open_quiet(struct fixture *f, enum aedb_durability durability)
 {
@@ -212,6 +212,41 @@ TEST(one_sync, "all who wait at once for what is visible are served by one sync"
 		CHECK_OK(putter_end(&p[i]));
 	CHECK(is_durable(&f));
 	CHECK_EQ(syncs_of(&f), syncs + 1);
+	fixture_close(&f);
+}
+
+TEST(gather, "a sync waits a moment for as many as the last one served, and no longer "
+	"than once")
+{
+	struct putter p[WAITERS];
+	struct aedb_stats before, after;
+	struct fixture f;
+
+	open_quiet(&f, AEDB_FULL);
+	CHECK_OK(put_as(&f, "first", AEDB_FULL));
+	aedb_stats(f.db, &before);
+	CHECK_OK(put_as(&f, "second", AEDB_FULL));
+	aedb_stats(f.db, &after);
+	CHECK_EQ(after.group_syncs_complete, before.group_syncs_complete + 1);
+	CHECK_EQ(after.group_syncs_late, before.group_syncs_late);
+
+	lock_acquire(&f.db->syncer.lock);
+	for (int i = 0; i < WAITERS; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%d", i);
+		putter_start(&p[i], &f, key, AEDB_FULL);
+		pending_await(&f, (unsigned)i + 1);
+	}
+	lock_release(&f.db->syncer.lock);
+	for (int i = 0; i < WAITERS; i++)
+		CHECK_OK(putter_end(&p[i]));
+	aedb_stats(f.db, &before);
+	CHECK_OK(put_as(&f, "alone", AEDB_FULL));
+	CHECK_OK(put_as(&f, "alone again", AEDB_FULL));
+	aedb_stats(f.db, &after);
+	CHECK_EQ(after.group_syncs_late, before.group_syncs_late + 1);
+	CHECK_EQ(after.group_syncs_complete, before.group_syncs_complete + 1);
 	fixture_close(&f);
 }
 

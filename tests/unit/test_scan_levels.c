@@ -386,7 +386,7 @@ TEST(faults, "a read that fails comes out of the scan, and stays its outcome")
 	fixture_reopen(&w.f);	/* nothing is in memory */
 	w.views[0] = w.now;
 	for (uint64_t call = 1;; call += 1 + call / 20) {
-		cache_resize(w.f.db->cache, 0);
+		cache_limit_things(w.f.db->cache, 0);
 		s = (struct scan){ .view = &w.views[0], .to = KEYS,
 				   .is_back = call % 2 };
 		s.next = s.is_back ? s.to : 0;

@@ -94,16 +94,6 @@ void merge_clear(struct merge *m)
 	m->n = m->n_order = 0;
 }
 
-size_t merge_memory_bytes(const struct merge *m)
-{
-	size_t bytes = sizeof(*m) + m->n_made * sizeof(struct source) +
-		       m->room * 2 * sizeof(struct source *);
-
-	for (size_t i = 0; i < m->n_made; i++)
-		bytes += merge_run_memory_bytes(&m->sources[i]->run);
-	return bytes;
-}
-
 /* Sources. */
 
 static bool pointers_grow(struct source ***pointers, size_t room)
@@ -148,11 +138,6 @@ int merge_add_tree_upto(struct merge *m, struct mem_tree *tree, seq_t upto)
 	s->tree = tree;
 	s->upto = upto;
 	return 0;
-}
-
-int merge_add_tree(struct merge *m, struct mem_tree *tree)
-{
-	return merge_add_tree_upto(m, tree, 0);
 }
 
 int merge_add_run(struct merge *m, struct segment *const *segments, size_t n)

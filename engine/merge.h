@@ -9,7 +9,7 @@
  *	while (rc > 0) { use merge_entry(m); rc = merge_next(m); }
  * Of one tree, for readers, inside the epoch: what is shown as of a number.
  *	merge_open_tree(tree_id, &m);
- *	merge_add_tree(m, tree); … merge_add_levels(m, levels);
+ *	merge_add_tree_upto(m, tree, 0); … merge_add_levels(m, levels);
  *	rc = merge_show_seek(m, limit, MEM_SEEK_GE, key, n);
  *	while (rc == MERGE_ENTRY) { …; rc = merge_next(m); }
  * merge_clear lets go of the sources, for others to be added: before the epoch
@@ -43,12 +43,9 @@ int merge_open_tree(uint64_t tree_id, struct merge **ret);
 void merge_close(struct merge *m);
 /* Lets go of all sources and keeps the memory for the next ones. */
 void merge_clear(struct merge *m);
-/* Bytes it has allocated. */
-size_t merge_memory_bytes(const struct merge *m);
 
-int merge_add_tree(struct merge *m, struct mem_tree *tree);
-/* To be shown up to this number instead of the limit; all in it is above the
- * limit. */
+/* 0: to be shown up to the limit; else up to this number, and all in it is above
+ * the limit. */
 int merge_add_tree_upto(struct merge *m, struct mem_tree *tree, seq_t upto);
 int merge_add_segment(struct merge *m, struct segment *segment);
 /* Disjoint segments in ascending order of their keys, opened one after another;

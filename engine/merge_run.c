@@ -30,11 +30,6 @@ void merge_run_set(struct merge_run *run, struct segment *const *segments,
 	run->n = n;
 }
 
-size_t merge_run_memory_bytes(const struct merge_run *run)
-{
-	return run->has_cursor ? segment_cursor_memory_bytes(&run->cursor) : 0;
-}
-
 /* Bounds. */
 
 static bool key_is_outside(const struct merge_view *view, const void *key,

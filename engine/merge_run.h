@@ -52,7 +52,6 @@ void merge_run_init(struct merge_run *run);
 void merge_run_release(struct merge_run *run);
 void merge_run_set(struct merge_run *run, struct segment *const *segments,
 		   size_t n);
-size_t merge_run_memory_bytes(const struct merge_run *run);
 
 /* 1 on an entry, 0 at the end, or < 0. The key sought is one of segments, what is
  * found lacks view->skip bytes of it. */

@@ -27,11 +27,6 @@ void page_stream_release(struct page_stream *stream)
 	page_stream_init(stream);
 }
 
-size_t page_stream_memory_bytes(const struct page_stream *stream)
-{
-	return stream->payload_room + stream->stored_room;
-}
-
 /* Makes room for n bytes, not keeping what is there. */
 static int room_make(uint8_t **at, size_t *room, size_t n)
 {

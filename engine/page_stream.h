@@ -26,8 +26,6 @@ struct page_stream {
 
 void page_stream_init(struct page_stream *stream);	/* allocates nothing */
 void page_stream_release(struct page_stream *stream);
-/* Bytes it has allocated. */
-size_t page_stream_memory_bytes(const struct page_stream *stream);
 
 /* One page's payload, borrowed until the next load; page_stream_hold may follow.
  * end: of the pages in its file, up to which it may be read ahead. */

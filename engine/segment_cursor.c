@@ -49,12 +49,6 @@ void segment_cursor_release(struct segment_cursor *c)
 	page_stream_release(&c->stream);
 }
 
-size_t segment_cursor_memory_bytes(const struct segment_cursor *c)
-{
-	return c->in_block.key_room + c->top.n + c->part.n +
-	       page_stream_memory_bytes(&c->stream);
-}
-
 static int page_load(struct segment_cursor *c, struct segment_cursor_page *page,
 		     const struct page_ref *ref, enum page_kind kind)
 {

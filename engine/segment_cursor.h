@@ -57,8 +57,6 @@ void segment_cursor_init(struct segment_cursor *c, struct segment *segment,
 /* Goes over to another segment, keeping its memory; stands nowhere. */
 void segment_cursor_move(struct segment_cursor *c, struct segment *segment);
 void segment_cursor_release(struct segment_cursor *c);
-/* Bytes it has allocated. */
-size_t segment_cursor_memory_bytes(const struct segment_cursor *c);
 
 /* All return 1 on an entry, 0 at the end (it stands nowhere then), or < 0.
  * GE, GT, FIRST: the newest version of the first such key; LE, LT, LAST: the

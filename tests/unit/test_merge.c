@@ -259,7 +259,7 @@ static void sources_add_levels(struct merge *m)
 static void sources_add(struct merge *m)
 {
 	for (size_t i = 0; i < n_trees; i++)
-		CHECK_OK(merge_add_tree(m, trees[i]));
+		CHECK_OK(merge_add_tree_upto(m, trees[i], 0));
 	if (below(2)) {
 		sources_add_levels(m);
 		return;
@@ -327,7 +327,6 @@ TEST(raw, "a raw merge gives every version of every segment once, in order")
 		merge_clear(m);
 		sources_free();
 	}
-	CHECK(merge_memory_bytes(m) > 0);
 	merge_close(m);
 	segments_close(&d);
 }

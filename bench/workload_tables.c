@@ -310,7 +310,7 @@ const struct bench workload_tables[] = {
 		{ "mixed, p99", "us", NULL, NULL, {
 			{ BOUND_GATE, AT_MOST, 60000, OF_NUMBER, 0 } } },
 	  } },
-	{ "tables", "tables: 1 M rows, two indexes", PEER_BATCH, 5,
+	{ "+", "tables: 1 M rows, two indexes", PEER_BATCH, 5,
 	  WITH_TABLES, true, load, run_table, .rows = {
 		[ROW_LOAD] = { "load, 1,024 rows a commit", "rows/s", NULL,
 			       NULL, {

@@ -890,7 +890,8 @@ struct aedb_verify_report {
  * that every page and record that counts is whole, that what they say of each
  * other is so, and that rows of tables agree with their indexes. Nothing is
  * written. Each finding is a line on `out`, "file: position: what"; those that harm
- * nobody begin with "harmless: " behind the position. Of the options hmac_key and memory_bytes count. progress may be NULL.
+ * nobody begin with "harmless: " behind the position. Of the options hmac_key and
+ * memory_bytes count. progress may be NULL.
  *
  * 0 when all could be checked, whatever was found. AEDB_NOT_FOUND (no database
  * there), AEDB_BUSY (naming the holder), AEDB_NEWER_FORMAT, AEDB_INVALID,

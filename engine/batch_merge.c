@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch_merge.h"
 #include "err.h"
 #include "snapshot.h"
@@ -303,5 +304,7 @@ int aedb_batch_open_twin(struct aedb_batch *batch,
 	if (rc < 0)
 		return rc;
 	*ret = &state->planes[PLANE_KEYS];
-	return 0;
+	/* the others' is not the caller's because its own has the name, too */
+	return scope->access ?
+		       access_open(scope->access->caller, state, NULL, ret) : 0;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access.h"
 #include "batch_merge.h"
 #include "batch_names.h"
 #include "batch_places.h"
@@ -135,6 +136,29 @@ static int way_make(struct placing *p, size_t i)
 			  p->temporary[i]);
 }
 
+/* Who may not make it is not told that others did. */
+static int making_check(const struct placing *p, const struct batch_name *name)
+{
+	struct aedb_caller *caller = p->batch->decided_for;
+	uint64_t project = name->side[BATCH_VIEW].parent;
+	struct access_where where = { 0 };
+	struct rights *rights;
+	bool is_allowed;
+	int rc;
+
+	if (!caller || name->level == CATALOG_TABLE)
+		return 0;
+	if (project)
+		where.project = batch_merge_id(p->batch, project);
+	rc = access_rights_at(caller, &where, &rights);
+	if (rc < 0)
+		return rc;
+	is_allowed = rights_hold_all(rights, project ? AEDB_PROJECT_ADMIN :
+						       AEDB_GLOBAL_ADMIN);
+	rights_free(rights);
+	return is_allowed ? 0 : access_denied();
+}
+
 static int create_add(struct placing *p, size_t i)
 {
 	const struct batch_name *name = &p->names->at[i];
@@ -151,7 +175,7 @@ static int create_add(struct placing *p, size_t i)
 		return 0;
 	if (batch_merge_of(p->batch, name->id)) {
 		p->now[i] = name->side[BATCH_VIEW].name;
-		return 0;
+		return making_check(p, name);
 	}
 	op.place = place_now(p, name, name->side[BATCH_VIEW].parent,
 			     name->side[BATCH_VIEW].name);
@@ -160,7 +184,7 @@ static int create_add(struct placing *p, size_t i)
 		op.attr = (struct op_bytes){ own.attr, own.attr_bytes };
 	}
 	rc = txn_add(p->txn, &op);
-	if (rc == 0 && p->batch->owner.n)
+	if (rc == 0 && p->batch->owner.n && name->level != CATALOG_TABLE)
 		rc = txn_grant_own(p->txn, name->id, p->batch->owner);
 	if (rc == 0)
 		p->now[i] = name->side[BATCH_VIEW].name;

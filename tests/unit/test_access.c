@@ -561,6 +561,33 @@ TEST(batches, "a batch is its caller's, and decided once more at its commit")
 	people_close(&p);
 }
 
+TEST(twin, "what others made under a name that a caller's batch made, too, is not the caller's")
+{
+	struct aedb_scope *own, *twin;
+	struct aedb_batch *batch;
+	struct aedb_scope *theirs;
+	struct aedb_txn *txn;
+	struct people p;
+
+	people_open(&p);
+	CHECK_OK(aedb_batch_begin_as(p.ann, &batch));
+	CHECK_OK(aedb_txn_begin_in(batch, &txn));
+	CHECK_OK(aedb_txn_create(txn, place("q", "new"), NULL, 0, &own));
+	CHECK_OK(txn_end(txn));
+	CHECK_OK(aedb_create(p.f.db, place("q", "new")));
+	CHECK_OK(aedb_scope_open(p.f.db, "q", "new", &theirs));
+	CHECK_OK(put_text(theirs, "k", "secret"));
+	CHECK_OK(aedb_batch_open_twin(batch, own, &twin));
+	CHECK_EQ(get_rc(twin, "k"), AEDB_ACCESS);
+	CHECK_EQ(put_text(twin, "k", "mine"), AEDB_ACCESS);
+	aedb_scope_close(twin);
+	aedb_scope_close(theirs);
+	aedb_scope_close(own);
+	CHECK_EQ(aedb_batch_commit(batch, NULL), AEDB_ACCESS);
+	aedb_batch_abort(batch);
+	people_close(&p);
+}
+
 TEST(batch_of_others, "a batch written by unrestricted handles is decided for whom it is committed")
 {
 	struct aedb_grant write = grant_on(AEDB_KV_WRITE, "p", "s", "a");

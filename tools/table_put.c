@@ -204,9 +204,9 @@ static int put_arguments(struct put *put)
 	return rc;
 }
 
-static bool is_blank(const char *line)
+static bool is_blank(const char *line, size_t n)
 {
-	return !line[strspn(line, " \t\r\n")];
+	return strspn(line, " \t\r\n") == n;
 }
 
 static int put_lines(struct put *put, FILE *in, const char *name)
@@ -224,7 +224,7 @@ static int put_lines(struct put *put, FILE *in, const char *name)
 			 ++number);
 		if ((size_t)n > LINE_BYTES_MAX)
 			rc = refuse(put, "it is longer than any row");
-		else if (!is_blank(line))
+		else if (!is_blank(line, (size_t)n))
 			rc = put_text(put, line, (size_t)n);
 		progress_show(&progress, put->rows);
 	}

@@ -398,3 +398,44 @@ ids() {
 	aedb umount mnt
 	[ "$(ids)" = '1 2 3 4' ]
 }
+
+@test "lines that are no rows are refused by number, and empty ones passed over" {
+	people
+	printf '\n  \t\n{"id":5,"name":"Eve"}\n\n' | aedb table put db p/s people
+	for line in '\0' '\0{"id":6,"name":"x"}' '{"id":6' '{"id":6,"name":"\xff"}' 'x' '7' \
+		'{"id":6,"name":"x"} {"id":7,"name":"y"}'; do
+		printf '\n%b\n' "$line" >rows
+		run -2 aedb table put -f rows db p/s people
+		[[ $output == 'aedb: rows: line 2: '* ]] || { echo "$line: $output"; return 1; }
+	done
+	run -3 aedb table put -f none db p/s people
+	run -3 aedb table put -f . db p/s people
+	[ "$(ids)" = '1 2 3 4 5' ]
+}
+
+# The commands under EXAMPLES, and the texts in the sections before it.
+examples() {
+	awk -v heading="$1" '/^\.S[HS]/ { here = $0 == heading }
+		/^\.EE/ { printing = 0 }
+		printing { print }
+		/^\.EX/ && here { printing = 1 }' "$BATS_TEST_DIRNAME/../../docs/man/aedb-tables.7" |
+		sed 's/\\-/-/g; s/\\(aq/'\''/g; s/\\(dq/"/g; s/\\e/\\/g'
+}
+
+@test "the examples of the manual do what they say" {
+	echo '[{"id":2,"name":"Bo","age":20},{"id":3,"name":"Abe","age":40}]' >people.json
+	examples '.SH EXAMPLES' >commands
+	grep -q 'aedb table scan' commands
+	bash -eu commands >printed
+	[ "$(xargs -d '\n' <printed)" = '{"id":1,"name":"Ada","age":36} {"name":"Abe","age":40} {"name":"Ada","age":36}' ]
+	examples '.SS Schemas' | aedb table create db p/s t
+	examples '.SS Changes' >changes
+	[ "$(wc -l <changes)" = 5 ]
+	sed -n 1p changes | aedb table alter db p/s t
+	sed -n 4p changes | aedb table alter db p/s t
+	sed -n 5p changes | aedb table alter db p/s t
+	sed -n 3p changes | aedb table alter db p/s t
+	sed 's/"size"/"height"/' changes | sed -n 2p | aedb table alter db p/s t
+	aedb table put db p/s t "$(examples '.SS Rows and values')"
+	[ "$(aedb table get db p/s t 7)" = '{"id":7,"age":null,"town":"Bonn"}' ]
+}

@@ -119,7 +119,7 @@ TEST_LIBS := $(B)/obj/libtest.a $(B)/obj/libtree.a $(LIB)
 $(UNIT) $(STRESS): $(B)/%: $(B)/obj/%.o $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call Q,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIBS) $(ENGINE_LIBS) \
-		$(TEXT_LIBS) -lsqlite3
+		$(TEXT_LIBS) -lsqlite3 -lm
 
 $(CONFORM): $(CONFORM_OBJ)
 	@mkdir -p $(@D)

@@ -54,7 +54,7 @@ static const struct metric metrics[] = {
 	METRIC("inflight_commits", GAUGE, inflight,
 	       "Commits that wait for their group or its sync."),
 	METRIC("queue_depth", GAUGE, backlog.requests,
-	       "Of them, those that wait for their group."),
+	       "Of them, those that wait behind others."),
 	METRIC("queued_commits", GAUGE, backlog.requests, "The same."),
 	METRIC("queued_bytes", GAUGE, backlog.bytes,
 	       "Bytes that these will have in the log."),

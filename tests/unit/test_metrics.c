@@ -162,15 +162,16 @@ static void *put_thread(void *arg)
 	return NULL;
 }
 
-TEST(queue, "a commit that waits for its group is told, with its bytes")
+TEST(queue, "a commit that waits behind another is told, with its bytes")
 {
 	struct commit_backlog backlog = { 0 };
-	pthread_t thread;
+	pthread_t threads[2];
 	struct fixture f;
 
 	fixture_open(&f);
 	lock_acquire(&f.db->commits.lock);
-	CHECK(pthread_create(&thread, NULL, put_thread, &f) == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_create(&threads[i], NULL, put_thread, &f) == 0);
 	while (!backlog.requests) {
 		commit_backlog_look(&f.db->commits, &backlog);
 		sched_yield();
@@ -178,7 +179,8 @@ TEST(queue, "a commit that waits for its group is told, with its bytes")
 	lock_release(&f.db->commits.lock);
 	CHECK_EQ(backlog.requests, 1);
 	CHECK(backlog.bytes > 0);
-	pthread_join(thread, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 	CHECK_EQ(figure(&f, "queued_commits"), 0);
 	fixture_close(&f);
 }

@@ -331,10 +331,12 @@ TEST(given_back, "an aborted batch gives back memory, base and values, though fi
 	CHECK_EQ(now.snapshots, before.snapshots + 1);
 	CHECK_EQ(now.batches, 1);
 	CHECK_OK(abort_as(&fs, 0, "b"));
-	aedb_stats(fs.db, &now);
+	/* a compaction in the background has one for a moment */
+	do
+		aedb_stats(fs.db, &now);
+	while (now.snapshots != before.snapshots);
 	CHECK_EQ(now.batch_bytes, 0);
 	CHECK_EQ(now.batches, 0);
-	CHECK_EQ(now.snapshots, before.snapshots);
 	CHECK_OK(tree_release(batch.tree, handle));
 	leave(&batch);
 	fs_close(&fs);

@@ -163,7 +163,7 @@ test: packages-test
 	@B=$(B) MODE=$(MODE) CC=$(CC) UNIT='$(UNIT)' tests/run '$(T)'
 
 # Unit tests of random lives, so many times as long. Each prints how to repeat it.
-SOAK := $(shell grep -l check_times tests/unit/*.c)
+SOAK = $(shell grep -l check_times tests/unit/*.c)
 soak: packages-test
 	@$(MAKE) --no-print-directory $(SOAK:%.c=$(B)/%)
 	@for test in $(SOAK:%.c=$(B)/%); do \

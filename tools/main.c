@@ -184,7 +184,7 @@ static const struct command commands[] = {
 	  "\n"
 	  WHOLE
 	  "SCHEMA, CHANGE, ROW and KEY are JSON, of FILE or standard input if they are\n"
-	  "not given; rows one a line. aedb(1) tells what they look like:\n"
+	  "not given; rows one a line. aedb-tables(7) tells what they look like:\n"
 	  "  {\"columns\": [{\"name\": \"id\", \"type\": \"u64\"}, ...], \"key\": [\"id\"]}\n"
 	  "  {\"add_index\": {\"name\": \"by_age\", \"columns\": [\"age\"]}}\n"
 	  "Types are bool, u8, u64, i64, u256, i256, timestamp, float, text, json, blob.\n"

@@ -168,7 +168,8 @@ static int row_fetch(struct table_walk *walk, struct aedb_bytes key)
 }
 
 /* The row that an entry of an index is of. */
-static int row_of_entry(struct table_walk *walk, const struct aedb_entry *found)
+static int row_of_whole_entry(struct table_walk *walk,
+			      const struct aedb_entry *found)
 {
 	struct table_entry entry = {
 		.key = { found->key, found->key_bytes },
@@ -185,6 +186,23 @@ static int row_of_entry(struct table_walk *walk, const struct aedb_entry *found)
 	if (rc == 0)
 		rc = examine(walk);
 	return rc < 0 ? rc : row_fetch(walk, key);
+}
+
+/* The scan has no value that lies in value files. */
+static int row_of_entry(struct table_walk *walk, const struct aedb_entry *found)
+{
+	struct aedb_entry whole;
+	int rc;
+
+	if (found->value || !found->value_bytes)
+		return row_of_whole_entry(walk, found);
+	rc = aedb_get(table_entries(walk->view->table), walk->view->snapshot,
+		      found->key, found->key_bytes, &whole);
+	if (rc < 0)
+		return rc;
+	rc = row_of_whole_entry(walk, &whole);
+	aedb_unpin(&whole);
+	return rc;
 }
 
 /* The entry of the scan's that it goes to. */

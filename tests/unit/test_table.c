@@ -136,6 +136,50 @@ TEST(unique, "two rows never agree in a unique index, which the error names")
 	fixture_close(&f);
 }
 
+/* The row with the mail, through its index. */
+static void find_by_mail(struct aedb_table *table, const struct user *user)
+{
+	struct aedb_value mail = { .type = AEDB_TYPE_TEXT,
+				   .bytes = { user->mail, strlen(user->mail) } };
+	struct aedb_condition where = {
+		.kind = AEDB_IF_COMPARES, .column = USERS_MAIL,
+		.comparison = AEDB_EQUAL, .values = &mail, .n_values = 1,
+	};
+	struct aedb_rows *rows;
+	struct aedb_row row;
+
+	CHECK_OK(aedb_query_open(table, NULL, &(struct aedb_query){
+		.where = &where }, &rows));
+	CHECK_STR(aedb_rows_plan(rows), "index by_mail by 1 column");
+	CHECK_OK(aedb_rows_next(rows, &row));
+	CHECK_EQ(row.values[USERS_ID].u64, user->id);
+	CHECK_EQ(aedb_rows_next(rows, &row), AEDB_NOT_FOUND);
+	aedb_rows_close(rows);
+}
+
+TEST(referred, "a unique index finds its row, too, where keys of rows lie in value files")
+{
+	struct aedb_table *table;
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.inline_bytes_max = 0;
+	fixture_start(&f);
+	table = new_users(&f);
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &bob));
+	find_by_mail(table, &ada);
+	CHECK_OK(aedb_compact(f.db));
+	aedb_table_close(table);
+	fixture_reopen(&f);
+	table = open_table(&f, "users");
+	find_by_mail(table, &ada);
+	find_by_mail(table, &bob);
+	agree(table, 2);
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
 TEST(own_writes, "a transaction sees the rows that it wrote")
 {
 	struct aedb_table *table;

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aedb.h"
+#include "model_tables.h"
 
 #define MODEL_PROJECTS 2
 #define MODEL_PROJECT_SCOPES 2
@@ -54,6 +54,7 @@ struct model_state {
 	bool exists[MODEL_SCOPES];
 	uint64_t scope_ids[MODEL_SCOPES];	/* 0: not known */
 	struct model_entry entries[MODEL_SPACES][MODEL_KEYS];
+	struct model_table tables[MODEL_SCOPES];
 	aedb_seq_t seq;		/* of the commit that made it */
 	aedb_seq_t seq_last;	/* the last that a commit which changes nothing of it
 				 * can have; 0: none */

@@ -338,6 +338,8 @@ static int scope_compare(const struct view *view, size_t k)
 			   view->snapshot);
 	rc = first_of(rc, space_compare(view->model, shown->entries[2 * k + 1],
 					aedb_scope_dirs(scope), view->snapshot));
+	rc = first_of(rc, model_checked(view->model, model_table_compare(
+		&shown->tables[k], scope, view->snapshot)));
 	aedb_scope_close(scope);
 	return rc;
 }
@@ -350,6 +352,9 @@ static void count_compare(const struct model_state *state, struct aedb *db)
 	for (size_t space = 0; space < MODEL_SPACES; space += 2)
 		for (size_t i = 0; i < MODEL_KEYS; i++)
 			n += state->entries[space][i].is_there;
+	for (size_t k = 0; k < MODEL_SCOPES; k++)
+		for (size_t id = 0; id < MODEL_ROWS; id++)
+			n += state->tables[k].rows[id].is_there;
 	aedb_stats(db, &stats);
 	CHECK_EQ(stats.keys, n);
 }

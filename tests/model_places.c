@@ -18,10 +18,13 @@ static void scope_drop(struct model_state *state, size_t i)
 	state->exists[i] = false;
 	state->scope_ids[i] = 0;
 	memset(state->entries[2 * i], 0, 2 * sizeof(state->entries[0]));
+	state->tables[i] = (struct model_table){ .name = 0 };
 }
 
 static bool scope_is_empty(const struct model_state *state, size_t i)
 {
+	if (state->tables[i].name)
+		return false;
 	for (size_t key = 0; key < MODEL_KEYS; key++)
 		for (size_t plane = 0; plane < 2; plane++) {
 			size_t space = 2 * i + plane;
@@ -39,6 +42,7 @@ static void scope_move(struct model_state *state, size_t from, size_t to)
 	state->scope_ids[to] = state->scope_ids[from];
 	memcpy(state->entries[2 * to], state->entries[2 * from],
 	       2 * sizeof(state->entries[0]));
+	state->tables[to] = state->tables[from];
 	scope_drop(state, from);
 }
 

@@ -67,8 +67,10 @@ static void scopes_open(struct step *step)
 
 static void scopes_close(struct step *step)
 {
-	for (size_t i = 0; i < MODEL_SCOPES; i++)
+	for (size_t i = 0; i < MODEL_SCOPES; i++) {
+		aedb_table_close(step->tables[i]);
 		aedb_scope_close(step->scopes[i]);
+	}
 }
 
 /* What it does. */
@@ -92,7 +94,10 @@ static void operations_add(struct step *step)
 	if (below(5) == 0)
 		step_read_set(step);
 	for (size_t i = 0; i < n && !step->want && !step->disk_error; i++)
-		step_key_operation(step);
+		if (below(3) == 0)
+			step_table_operation(step);
+		else
+			step_key_operation(step);
 	if (below(10) == 0)
 		op_failing(step);
 }
@@ -135,6 +140,8 @@ static void step_make_call(struct step *step)
 {
 	if (below(16) == 0)
 		step_place_operation(step);
+	else if (below(3) == 0)
+		step_table_operation(step);
 	else
 		step_key_call(step);
 }
@@ -190,6 +197,7 @@ static void state_learn(struct step *step, aedb_seq_t above)
 		for (size_t key = 0; step->scopes[space / 2] && key < MODEL_KEYS;
 		     key++)
 			entry_learn(step, space, key, above);
+	step_learn_rows(step, above);
 }
 
 void model_learn(struct model *model, struct aedb *db)

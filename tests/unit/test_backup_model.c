@@ -238,11 +238,12 @@ static void finished_check(struct life *life, size_t n_least)
 	CHECK(finished >= n_least);
 }
 
-/* The life goes on where the power was cut, and the next backup is made. */
-static void cut_check(const struct life *before, struct simdisk *disk, bool is_kill)
+/* The life goes on where the power was cut, and the next backup is made. So many
+ * states were promised when the backup began. */
+static void cut_check(const struct life *before, size_t promised,
+		      struct simdisk *disk, bool is_kill)
 {
 	static struct life life;
-	size_t promised = before->run.model->n_durable;
 
 	simdisk_crash(disk, check_random(),
 		      is_kill ? SIMDISK_KILL : SIMDISK_RANDOM);
@@ -271,6 +272,7 @@ TEST(cuts, "a power cut in any call of a backup leaves none that is not whole, a
 
 	for (unsigned round = 0; round < check_times(3); round++) {
 		struct made *made;
+		size_t promised;
 
 		life_begin(&life, check_random(), AEDB_FULL);
 		for (unsigned i = 0; i <= round % 3; i++) {
@@ -281,12 +283,13 @@ TEST(cuts, "a power cut in any call of a backup leaves none that is not whole, a
 		made = &life.at[life.n];
 		made->state = life.run.model->n_states - 1;
 		made->names = life.run.model->names;
+		promised = life.run.model->n_durable;
 		simdisk_record(life.run.disk);
 		life_backup(&life);
 		n = simdisk_take_records(life.run.disk, &records);
 		life.n--;
 		for (size_t i = 0; i < n; i++)
-			cut_check(&life, records[i], i % 4 == 0);
+			cut_check(&life, promised, records[i], i % 4 == 0);
 		free(records);
 		life_end(&life);
 	}

@@ -293,11 +293,6 @@ static uint64_t value_bytes(const struct op *op)
 								       ref.bytes;
 }
 
-static bool op_is_of_place(const struct op *op)
-{
-	return op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH;
-}
-
 /* Entries of indexes: their rows are told. */
 static bool op_is_of_index(const struct op *op)
 {

@@ -91,6 +91,11 @@ struct op {
 	struct op_bytes extents;	/* encoded, see op_extents_begin */
 };
 
+static inline bool op_is_of_place(const struct op *op)
+{
+	return op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH;
+}
+
 /* Most bytes op_encode writes for this operation. */
 size_t op_bytes_max(const struct op *op);
 /* Writes it at `at`, which has op_bytes_max of room; returns its end. */

@@ -39,6 +39,8 @@ struct scope_state {
 	_Atomic seq_t schema_seq;	/* atomic: no schema was put above this number
 					 * since it is in the table of scopes */
 	_Atomic bool is_changing;	/* atomic: somebody makes or removes an index */
+	_Atomic uint64_t in_scope;	/* atomic: the scope's id, once somebody opened
+					 * it there; 0: nobody did */
 	/* In a batch, the batch's: it wrote rows, and it made an index of all rows
 	 * that it saw. */
 	bool is_table, has_new_index;

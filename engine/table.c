@@ -214,6 +214,7 @@ int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 	table->db = db;
 	table->scope = scope;
 	table->state = state;
+	atomic_store(&state->in_scope, scope->state->id);
 	rc = open_check(table);
 	if (rc == 0)
 		rc = table_schema_at(table, snapshot, &known);

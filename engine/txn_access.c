@@ -17,6 +17,8 @@
 
 #define READ RIGHT_BIT(AEDB_KV_READ)
 #define WRITE RIGHT_BIT(AEDB_KV_WRITE)
+#define TABLE_WRITE RIGHT_BIT(AEDB_TABLE_WRITE)
+#define TABLE_DDL RIGHT_BIT(AEDB_TABLE_DDL)
 
 /* The transaction is the caller's of this handle. */
 static int caller_take(struct aedb_txn *txn, const struct aedb_scope *scope)
@@ -163,10 +165,17 @@ struct known {
 	struct rights *rights;	/* owned; NULL: everything */
 };
 
+/* A table that the transaction makes. */
+struct made {
+	uint64_t table, scope;
+};
+
 struct deciding {
 	const struct aedb_txn *txn;
 	struct known *known;	/* owned */
 	size_t n, last;
+	struct made *made;	/* owned */
+	size_t n_made;
 };
 
 /* The commit lock is held by who has all decided. */
@@ -211,17 +220,82 @@ static int key_decide(struct deciding *d, uint64_t tree, const void *key,
 	return rc;
 }
 
-/* It is to be asked for again. */
-static int grants_changed(void)
+/* Of AEDB_TABLE_WRITE on the table and AEDB_TABLE_DDL on all, which are bits of
+ * `rights`, one is enough. */
+static bool table_right_is_held(const struct rights *has, uint64_t table,
+				unsigned int rights)
 {
-	return err_set(AEDB_CONFLICT, "what the caller may was changed meanwhile");
+	uint8_t number[8];
+
+	catalog_number_key(table, number);
+	return ((rights & TABLE_DDL) && rights_hold_all(has, AEDB_TABLE_DDL)) ||
+	       ((rights & TABLE_WRITE) &&
+		rights_hold(has, AEDB_TABLE_WRITE, number, sizeof(number)));
 }
 
-static bool is_of_table(const struct op *op)
+static int made_note(struct deciding *d, const struct op *op)
 {
-	if (op->kind >= OP_CREATE && op->kind <= OP_PLACE_TOUCH)
-		return op->flags & OP_HAS_TABLE;
-	return op->flags & OP_OF_TABLE;
+	struct made *grown = reallocarray(d->made, d->n_made + 1,
+					  sizeof(*grown));
+
+	if (!grown)
+		return err_set(AEDB_NO_MEMORY,
+			       "no memory for what a caller may");
+	d->made = grown;
+	grown[d->n_made++] = (struct made){ op->id, op->place.scope_id };
+	return 0;
+}
+
+static const struct made *made_find(const struct deciding *d, uint64_t table)
+{
+	for (size_t i = 0; i < d->n_made; i++)
+		if (d->made[i].table == table)
+			return &d->made[i];
+	return NULL;
+}
+
+/* Of a table's rows and entries. One that is not made here somebody opened, and it
+ * is in a scope that is there. */
+static int table_decide(struct deciding *d, uint64_t table, unsigned int rights)
+{
+	const struct made *made = made_find(d, table);
+	const struct scope_state *state =
+		catalog_there(&d->txn->db->catalog, table);
+	const struct rights *has = NULL;
+	uint64_t scope = state ? atomic_load(&state->in_scope) : 0;
+	int rc = 0;
+
+	if (made)
+		scope = made->scope;
+	if (scope)
+		rc = rights_get(d, scope, &has);
+	if (rc < 0)
+		return rc;
+	if (has ? !table_right_is_held(has, table, rights) : !made)
+		return access_denied();
+	return 0;
+}
+
+static int table_key_decide(struct deciding *d, const struct op_key *key)
+{
+	unsigned int rights = TABLE_WRITE;
+
+	/* entries are written with rows, and when an index is made */
+	if (key->tree % 2 == PLANE_DIRS)
+		rights = key->n ? TABLE_WRITE | TABLE_DDL : TABLE_DDL;
+	return table_decide(d, key->tree / 2, rights);
+}
+
+static int table_name_decide(struct deciding *d, const struct op *op)
+{
+	const struct rights *has;
+	int rc = rights_get(d, op->place.scope_id, &has);
+
+	if (rc == 0 && has && !rights_hold_all(has, AEDB_TABLE_DDL))
+		rc = access_denied();
+	if (rc == 0 && op->kind == OP_CREATE)
+		rc = made_note(d, op);
+	return rc;
 }
 
 static int op_decide(struct deciding *d, const struct op *op)
@@ -230,8 +304,11 @@ static int op_decide(struct deciding *d, const struct op *op)
 	bool is_times = op->kind == OP_TOUCH || op->flags & OP_IF_ABSENT;
 	int rc;
 
-	if (is_of_table(op))
-		return grants_changed();
+	if (op_is_of_place(op))
+		/* of others apply.h decides */
+		return op->place.table.n ? table_name_decide(d, op) : 0;
+	if (op->flags & OP_OF_TABLE)
+		return table_key_decide(d, &op->key);
 	rc = key_decide(d, op->key.tree, op->key.at, op->key.n,
 			has_two ? READ | WRITE :
 			is_times ? WRITE | TXN_TIMES : WRITE);
@@ -267,8 +344,12 @@ static int reads_decide(struct deciding *d)
 		struct op_bytes from = { read->from, read->from_bytes };
 		struct op_bytes to = { read->to, read->to_bytes };
 
-		if (read->is_of_table)
-			return grants_changed();
+		/* who writes a table reads what it writes */
+		if (read->is_of_table) {
+			rc = table_decide(d, read->scope->state->id,
+					  TABLE_WRITE | TABLE_DDL);
+			continue;
+		}
 		rc = rights_get(d, read->scope->state->id, &has);
 		if (rc < 0 || !has)
 			continue;
@@ -336,5 +417,6 @@ int txn_access_decide(struct aedb *db, const struct aedb_txn *txn)
 	for (size_t i = 0; i < d.n; i++)
 		rights_free(d.known[i].rights);
 	free(d.known);
+	free(d.made);
 	return rc;
 }

@@ -253,7 +253,7 @@ static int table_alter(struct aedb_table *table, const struct aedb_alter *alter)
 		return table_index_drop(table, alter);
 	default:
 		return table_schema_change(table, &(struct table_change){
-			alter_make, alter });
+			.make = alter_make, .arg = alter, .is_asked_for = true });
 	}
 }
 

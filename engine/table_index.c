@@ -21,6 +21,7 @@
 #include "snapshot.h"
 #include "table_entry.h"
 #include "table_row.h"
+#include "txn_access.h"
 
 #define PIECE_MAX 4096	/* rows or entries of a commit */
 
@@ -58,7 +59,10 @@ static int change_try(struct aedb_table *table, const struct table_change *chang
 	if (rc < 0)
 		return rc;
 	txn_init(&txn, table->db);
-	rc = txn_note_schema(&txn, table->state, atomic_load(&known->upto));
+	if (change->is_asked_for)
+		rc = txn_access_table(&txn, table->scope, AEDB_TABLE_DDL, 0);
+	if (rc == 0)
+		rc = txn_note_schema(&txn, table->state, atomic_load(&known->upto));
 	if (rc == 0)
 		rc = table_schema_put(&txn, table->state, next);
 	if (rc == 0)
@@ -123,7 +127,7 @@ static int index_set_state(struct aedb_table *table, uint16_t number,
 	struct transition t = { number, to };
 
 	return table_schema_change(table, &(struct table_change){
-		transition_make, &t });
+		.make = transition_make, .arg = &t });
 }
 
 /* Pieces. */
@@ -382,7 +386,7 @@ static int index_remove(struct aedb_table *table, uint16_t number)
 	int rc = pieces_run(&p, remove_piece);
 
 	return rc < 0 ? rc : table_schema_change(table, &(struct table_change){
-		removal_make, &t });
+		.make = removal_make, .arg = &t });
 }
 
 static int index_give_up(struct aedb_table *table, uint16_t number)
@@ -430,7 +434,7 @@ static int index_build(struct aedb_table *table, const struct aedb_alter *alter)
 {
 	struct pieces p = { .table = table };
 	int rc = table_schema_change(table, &(struct table_change){
-		alter_make, alter });
+		.make = alter_make, .arg = alter, .is_asked_for = true });
 
 	if (rc == 0)
 		rc = index_number(table, alter->index->name, &p.number);
@@ -467,7 +471,7 @@ int table_index_drop(struct aedb_table *table, const struct aedb_alter *alter)
 	rc = index_number(table, alter->name, &number);
 	if (rc == 0)
 		rc = table_schema_change(table, &(struct table_change){
-			alter_make, alter });
+			.make = alter_make, .arg = alter, .is_asked_for = true });
 	if (rc == 0)
 		rc = index_remove(table, number);
 	job_end(table);

@@ -24,6 +24,8 @@ struct table_change {
 	int (*make)(const struct table_schema *schema, const void *arg,
 		    struct table_schema **ret);
 	const void *arg;
+	bool is_asked_for;	/* by who has the table's handle, who must have
+				 * AEDB_TABLE_DDL */
 };
 int table_schema_change(struct aedb_table *table,
 			const struct table_change *change);

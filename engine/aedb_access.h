@@ -56,7 +56,8 @@ enum aedb_right {
 	AEDB_TABLE_DDL,		/* a project: to make, change and drop tables */
 	AEDB_TABLE_READ,	/* these three: a project, scope or table */
 	AEDB_TABLE_WRITE,
-	AEDB_INDEX_READ,
+	AEDB_INDEX_READ,	/* to have queries use indexes; without it they
+				 * give the same rows, read by key or all */
 	AEDB_KV_READ,		/* these two: a project or scope; all keys, or those */
 	AEDB_KV_WRITE,		/* that begin with a prefix */
 };
@@ -144,6 +145,12 @@ int aedb_grants_next(struct aedb_caller *by, struct aedb_granted *granted);
  *    where they end; who may read nothing of the scope is denied. Once grants are
  *    revoked that it needs the next call on it is denied.
  *  - The read set of a range is of the keys that may be read.
+ *  - Rows are read with AEDB_TABLE_READ of their table, written with
+ *    AEDB_TABLE_WRITE, which reads none, and tables made, changed, renamed and
+ *    dropped with AEDB_TABLE_DDL. Who has one of the three sees the table: it is
+ *    listed, opened, and its schema told. A cursor goes on for who may use indexes
+ *    as it was given to, or may not. Rights that a query needs are asked for at
+ *    each row.
  *  - A record of aedb_scope_dirs is read as a key. Writing it needs AEDB_KV_WRITE
  *    of all keys that begin with its path and a slash, raising its times of
  *    some. */

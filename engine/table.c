@@ -178,23 +178,35 @@ void aedb_table_close(struct aedb_table *table)
 	free(table);
 }
 
-int table_may_read(const struct aedb_table *table)
+/* A table of a batch that became another scope's, of a name that others made
+ * meanwhile. */
+static bool is_elsewhere(const struct aedb_table *table)
 {
-	return table->scope->access ?
-		       access_may(table->scope, AEDB_TABLE_READ,
-				  table->state->id) : 0;
+	return atomic_load(&table->state->is_committed) &&
+	       !atomic_load(&table->scope->state->is_committed);
 }
 
-/* Who may nothing does not learn what there is. */
-static int open_check(const struct aedb_table *table)
+int table_may(const struct aedb_table *table, enum aedb_right right)
 {
-	int rc = table_may_read(table);
+	if (!table->scope->access)
+		return 0;
+	return is_elsewhere(table) ?
+		       access_denied() :
+		       access_may(table->scope, right, table->state->id);
+}
 
+/* Who may nothing with a table (0: with all) does not learn what there is. */
+static int may_see(struct aedb_scope *scope, uint64_t table_id)
+{
+	int rc;
+
+	if (!scope->access)
+		return 0;
+	rc = access_may(scope, AEDB_TABLE_READ, table_id);
 	if (rc == AEDB_ACCESS)
-		rc = access_may(table->scope, AEDB_TABLE_WRITE,
-				table->state->id);
+		rc = access_may(scope, AEDB_TABLE_WRITE, table_id);
 	if (rc == AEDB_ACCESS)
-		rc = access_may(table->scope, AEDB_TABLE_DDL, 0);
+		rc = access_may(scope, AEDB_TABLE_DDL, 0);
 	return rc;
 }
 
@@ -215,7 +227,7 @@ int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 	table->scope = scope;
 	table->state = state;
 	atomic_store(&state->in_scope, scope->state->id);
-	rc = open_check(table);
+	rc = may_see(scope, state->id);
 	if (rc == 0)
 		rc = table_schema_at(table, snapshot, &known);
 	if (rc < 0) {
@@ -247,8 +259,11 @@ int table_handle_open(struct aedb_scope *scope,
 
 	if (rc == 0)
 		rc = read_table_id(db, snapshot, scope->state->id, checked, &id);
-	if (rc == AEDB_NOT_FOUND)
-		return err_set(AEDB_NOT_FOUND, "no table %s", name);
+	if (rc == AEDB_NOT_FOUND) {
+		rc = may_see(scope, 0);
+		return rc < 0 ? rc : err_set(AEDB_NOT_FOUND, "no table %s",
+					     name);
+	}
 	if (rc == 0)
 		rc = state_ref(db, snapshot, id, &state);
 	return rc < 0 ? rc : table_handle_new(scope, state, snapshot, ret);
@@ -286,7 +301,7 @@ int aedb_table_next(struct aedb_scope *scope,
 
 	strncpy(name, after, sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
-	/* what the caller may not read is passed over */
+	/* what the caller may do nothing with is passed over */
 	do {
 		rc = read_table_next(scope->space.db, snapshot,
 				     scope->state->id, name, &entry);
@@ -296,7 +311,7 @@ int aedb_table_next(struct aedb_scope *scope,
 		memcpy(name, entry.key, entry.key_bytes);
 		name[entry.key_bytes] = 0;
 		aedb_unpin(&entry);
-		rc = scope->access ? access_may(scope, AEDB_TABLE_READ, id) : 0;
+		rc = may_see(scope, id);
 	} while (rc == AEDB_ACCESS);
 	if (rc == 0)
 		strcpy(ret, name);
@@ -317,7 +332,9 @@ int aedb_table_column(const struct aedb_table *table, const char *name,
 
 int aedb_table_schema(const struct aedb_table *table, struct aedb_schema **ret)
 {
-	return table_schema_publish(last_schema(table), ret);
+	int rc = may_see(table->scope, table->state->id);
+
+	return rc < 0 ? rc : table_schema_publish(last_schema(table), ret);
 }
 
 /* Rows. */
@@ -379,7 +396,7 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 	const struct table_known *known;
 	struct aedb_entry entry;
 	size_t n;
-	int rc = table_may_read(table);
+	int rc = table_may(table, AEDB_TABLE_READ);
 
 	/* columns of keys are for ever */
 	if (rc == 0)
@@ -388,7 +405,10 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 		rc = aedb_get(table_rows(table), snapshot, bytes, n, &entry);
 	if (rc < 0)
 		return rc;
-	rc = table_schema_at(table, snapshot, &known);
+	/* the right may have gone before the row came */
+	rc = table_may(table, AEDB_TABLE_READ);
+	if (rc == 0)
+		rc = table_schema_at(table, snapshot, &known);
 	if (rc == 0)
 		rc = row_give(known->schema, &entry, ret);
 	if (rc < 0)

@@ -13,6 +13,7 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include "aedb_access.h"
 #include "catalog.h"
 #include "table_schema.h"
 
@@ -64,8 +65,8 @@ static inline bool table_known_is_newest(const struct aedb_table *table,
 int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 		     const struct aedb_snapshot *snapshot,
 		     struct aedb_table **ret);
-/* Whether who has the scope's handle may read the table, for queries. AEDB_ACCESS. */
-int table_may_read(const struct aedb_table *table);
+/* Whether who has the scope's handle has a right on the table. AEDB_ACCESS. */
+int table_may(const struct aedb_table *table, enum aedb_right right);
 /* Finds a table by name in the view of the scope, and opens it so. AEDB_NOT_FOUND
  * naming it. */
 int table_handle_open(struct aedb_scope *scope,

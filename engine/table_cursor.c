@@ -6,13 +6,14 @@
 #include "bytes.h"
 #include "err.h"
 
-#define VERSION 1
+#define VERSION 2
 #define HEAD_BYTES (TABLE_CURSOR_BYTES - CURSOR_SIGN_BYTES)
 
 static void wish_encode(uint64_t table_id, const struct table_wish *wish,
 			struct byte_writer *w)
 {
 	byte_writer_le64(w, table_id);
+	byte_writer_u8(w, wish->is_by_key);
 	byte_writer_le32(w, (uint32_t)wish->n_order);
 	for (size_t i = 0; i < wish->n_order; i++) {
 		byte_writer_le32(w, wish->order[i].column);
@@ -25,7 +26,7 @@ static void wish_encode(uint64_t table_id, const struct table_wish *wish,
 int table_cursor_query(uint64_t table_id, const struct table_wish *wish,
 		       uint8_t ret[TABLE_CURSOR_QUERY_BYTES])
 {
-	size_t n = 12 + 5 * wish->n_order;
+	size_t n = 13 + 5 * wish->n_order;
 	struct byte_writer w;
 	uint8_t *bytes;
 	bool is_done;

@@ -180,7 +180,8 @@ static bool is_usable(const struct planner *p, size_t index)
 {
 	const struct table_schema *schema = p->schema;
 
-	return schema->indexes[index].state == TABLE_INDEX_READY &&
+	return !p->wish->is_by_key &&
+	       schema->indexes[index].state == TABLE_INDEX_READY &&
 	       condition_implies(p->wish->where,
 				 schema->shape.indexes[index].where);
 }

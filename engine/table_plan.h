@@ -21,6 +21,7 @@ struct table_wish {
 	const struct aedb_condition *where;	/* normal; NULL: all rows */
 	const struct aedb_order *order;
 	size_t n_order;
+	bool is_by_key;		/* no index is used */
 };
 
 struct table_plan {

@@ -180,13 +180,22 @@ static void sources_init(struct aedb_rows *rows, const struct aedb_query *query)
 			query->memory_max ? query->memory_max : MEMORY_MAX);
 }
 
+/* Who may not read indexes reads rows. */
+static int indexes_choose(struct aedb_rows *rows)
+{
+	int rc = table_may(rows->view.table, AEDB_INDEX_READ);
+
+	rows->wish.is_by_key = rc == AEDB_ACCESS;
+	return rc == AEDB_ACCESS ? 0 : rc;
+}
+
 static int rows_init(struct aedb_rows *rows,
 		     const struct aedb_snapshot *snapshot,
 		     const struct aedb_query *query)
 {
 	const struct table_known *known;
 	struct table_cursor cursor, *behind = query->cursor.n ? &cursor : NULL;
-	int rc = table_may_read(rows->view.table);
+	int rc = table_may(rows->view.table, AEDB_TABLE_READ);
 
 	if (rc == 0 && behind)
 		rc = table_cursor_decode(rows->view.table->db->cursor_key,
@@ -201,8 +210,13 @@ static int rows_init(struct aedb_rows *rows,
 	rows->view.schema = known->schema;
 	rc = query_copy(rows, query);
 	if (rc == 0)
+		rc = indexes_choose(rows);
+	if (rc == 0)
 		rc = table_plan_make(rows->view.schema, &rows->wish,
 				     &rows->arena, &rows->plan);
+	/* the state may be newer than what was asked for first */
+	if (rc == 0)
+		rc = rows_may_read(rows);
 	if (rc == 0 && behind)
 		rc = cursor_take(rows, behind);
 	if (rc == 0)

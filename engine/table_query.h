@@ -46,6 +46,8 @@ struct aedb_rows {
 	struct kept_cursor cursor;
 };
 
+/* Whether they may be read, still. AEDB_ACCESS. */
+int rows_may_read(const struct aedb_rows *rows);
 /* Fills in `cursor.query`. */
 int rows_know_query(struct aedb_rows *rows);
 

@@ -139,9 +139,19 @@ static int rows_find(struct aedb_rows *rows)
 	return rc;
 }
 
+int rows_may_read(const struct aedb_rows *rows)
+{
+	const struct aedb_table *table = rows->view.table;
+	int rc = table_may(table, AEDB_TABLE_READ);
+
+	if (rc == 0 && rows->plan.index != TABLE_PLAN_KEY)
+		rc = table_may(table, AEDB_INDEX_READ);
+	return rc;
+}
+
 int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret)
 {
-	int rc = table_may_read(rows->view.table);
+	int rc = rows_may_read(rows);
 
 	if (rc < 0)
 		return rc;
@@ -203,7 +213,7 @@ static int cursor_make(struct aedb_rows *rows)
 
 int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret)
 {
-	int rc = table_may_read(rows->view.table);
+	int rc = rows_may_read(rows);
 
 	if (rc < 0)
 		return rc;

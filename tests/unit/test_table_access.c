@@ -325,6 +325,274 @@ TEST(tables_between, "so is one that makes, changes and drops tables")
 	people_close(&p);
 }
 
+/* What each right lets do. */
+
+enum act {
+	ACT_OPEN = 1, ACT_DESCRIBE = 2, ACT_GET = 4, ACT_QUERY = 8,
+	ACT_INDEX = 16,		/* a query that uses one */
+	ACT_CURSOR = 32, ACT_INSERT = 64, ACT_UPSERT = 128, ACT_UPDATE = 256,
+	ACT_DELETE = 512, ACT_CREATE = 1024, ACT_ALTER = 2048,
+	ACT_RENAME = 4096, ACT_DROP = 8192,
+	SEES = ACT_OPEN | ACT_DESCRIBE,
+	MAY_READ = SEES | ACT_GET | ACT_QUERY | ACT_CURSOR,
+	MAY_WRITE = SEES | ACT_INSERT | ACT_UPSERT | ACT_UPDATE | ACT_DELETE,
+	MAY_CHANGE = SEES | ACT_CREATE | ACT_ALTER | ACT_RENAME | ACT_DROP,
+	MAY_ALL = MAY_READ | MAY_WRITE | MAY_CHANGE | ACT_INDEX,
+};
+
+/* The bit, if the call was let do; who is not is told nothing else. */
+static unsigned int let(enum act act, int rc)
+{
+	if (rc == AEDB_ACCESS) {
+		CHECK_STR(aedb_error_message(), DENIED);
+		return 0;
+	}
+	CHECK_OK(rc);
+	return act;
+}
+
+static const struct aedb_value age_36 = { .type = AEDB_TYPE_I64, .i64 = 36 };
+static const struct aedb_condition of_age = {
+	.kind = AEDB_IF_COMPARES, .column = USERS_AGE,
+	.comparison = AEDB_EQUAL, .values = &age_36, .n_values = 1 };
+
+static unsigned int acts_of_query(struct aedb_table *table)
+{
+	struct aedb_query query = { .where = &of_age };
+	struct aedb_rows *rows;
+	struct aedb_bytes cursor;
+	struct aedb_row row;
+	unsigned int acts;
+	int rc = aedb_query_open(table, NULL, &query, &rows);
+
+	acts = let(ACT_QUERY, rc);
+	if (rc < 0)
+		return acts;
+	if (strncmp(aedb_rows_plan(rows), "index ", 6) == 0)
+		acts |= ACT_INDEX;
+	CHECK_OK(aedb_rows_next(rows, &row));
+	CHECK_EQ(row.values[USERS_ID].u64, 1);
+	rc = aedb_rows_cursor(rows, &cursor);
+	acts |= let(ACT_CURSOR, rc == AEDB_NOT_FOUND ? 0 : rc);
+	aedb_rows_close(rows);
+	return acts;
+}
+
+static unsigned int acts_on_rows(struct aedb_table *table)
+{
+	const struct aedb_value id = { .type = AEDB_TYPE_U64, .u64 = 1 };
+	struct aedb_schema *schema;
+	struct aedb_row row;
+	unsigned int acts;
+	int rc = aedb_table_schema(table, &schema);
+
+	acts = let(ACT_DESCRIBE, rc);
+	if (rc == 0)
+		aedb_schema_free(schema);
+	rc = aedb_row_get(table, NULL, &id, &row);
+	acts |= let(ACT_GET, rc);
+	if (rc == 0)
+		aedb_row_release(&row);
+	acts |= acts_of_query(table);
+	acts |= let(ACT_INSERT, users_write(NULL, table, USERS_INSERT, &cid));
+	acts |= let(ACT_UPSERT, users_write(NULL, table, USERS_UPSERT, &cid));
+	acts |= let(ACT_UPDATE, users_write(NULL, table, USERS_UPDATE, &ada));
+	acts |= let(ACT_DELETE, users_write(NULL, table, USERS_DELETE, &cid));
+	return acts;
+}
+
+static unsigned int acts_on_tables(struct aedb_scope *scope)
+{
+	unsigned int acts;
+
+	acts = let(ACT_CREATE, aedb_table_create(scope, "made",
+						 users_schema(USERS_PLAIN)));
+	acts |= let(ACT_ALTER, aedb_table_alter(scope, "users", &without_note));
+	acts |= let(ACT_RENAME, aedb_table_rename(scope, "secret", "known"));
+	acts |= let(ACT_DROP, aedb_table_drop(scope, acts & ACT_RENAME ?
+						     "known" : "secret"));
+	return acts;
+}
+
+/* All that ann may with the table "users" and the others of p/s. */
+static unsigned int acts_of(struct people *p)
+{
+	struct aedb_table *table;
+	unsigned int acts;
+	int rc = aedb_table_open(p->scope, "users", &table);
+
+	acts = let(ACT_OPEN, rc);
+	if (rc == 0) {
+		acts |= acts_on_rows(table);
+		aedb_table_close(table);
+	}
+	return acts | acts_on_tables(p->scope);
+}
+
+static const char *tables_listed(struct aedb_scope *scope)
+{
+	static char text[256];
+	char name[AEDB_NAME_BYTES_MAX + 1] = "";
+	int rc;
+
+	*text = 0;
+	while ((rc = aedb_table_next(scope, NULL, name, name)) == 0)
+		strcat(strcat(text, name), " ");
+	CHECK_EQ(rc, AEDB_NOT_FOUND);
+	return text;
+}
+
+enum where {
+	ON_DATABASE, ON_PROJECT, ON_SCOPE, ON_TABLE, ON_OTHER_TABLE,
+	ON_OTHER_SCOPE,
+};
+
+struct granted {
+	enum aedb_right right;
+	enum where where;
+	unsigned int acts;
+	const char *listed;
+};
+
+static const struct granted matrix[] = {
+	{ AEDB_GLOBAL_ADMIN, ON_DATABASE, MAY_ALL, "secret users " },
+	{ AEDB_OWNER, ON_PROJECT, MAY_ALL, "secret users " },
+	{ AEDB_OWNER, ON_SCOPE, MAY_ALL, "secret users " },
+	{ AEDB_PROJECT_ADMIN, ON_PROJECT, MAY_ALL, "secret users " },
+	{ AEDB_SCOPE_ADMIN, ON_SCOPE, MAY_ALL, "secret users " },
+	{ AEDB_SCOPE_ADMIN, ON_OTHER_SCOPE, 0, "" },
+	{ AEDB_TABLE_DDL, ON_PROJECT, MAY_CHANGE, "secret users " },
+	{ AEDB_TABLE_READ, ON_PROJECT, MAY_READ, "secret users " },
+	{ AEDB_TABLE_READ, ON_SCOPE, MAY_READ, "secret users " },
+	{ AEDB_TABLE_READ, ON_TABLE, MAY_READ, "users " },
+	{ AEDB_TABLE_READ, ON_OTHER_TABLE, 0, "secret " },
+	{ AEDB_TABLE_READ, ON_OTHER_SCOPE, 0, "" },
+	{ AEDB_TABLE_WRITE, ON_PROJECT, MAY_WRITE, "secret users " },
+	{ AEDB_TABLE_WRITE, ON_SCOPE, MAY_WRITE, "secret users " },
+	{ AEDB_TABLE_WRITE, ON_TABLE, MAY_WRITE, "users " },
+	{ AEDB_TABLE_WRITE, ON_OTHER_TABLE, 0, "secret " },
+	{ AEDB_TABLE_WRITE, ON_OTHER_SCOPE, 0, "" },
+	{ AEDB_INDEX_READ, ON_PROJECT, 0, "" },
+	{ AEDB_INDEX_READ, ON_SCOPE, 0, "" },
+	{ AEDB_INDEX_READ, ON_TABLE, 0, "" },
+	{ AEDB_KV_READ, ON_PROJECT, 0, "" },
+	{ AEDB_KV_WRITE, ON_SCOPE, 0, "" },
+};
+
+static struct aedb_grant grant_where(struct people *p, enum aedb_right right,
+				     enum where where)
+{
+	struct aedb_grant grant = grant_of(right);
+	struct aedb_table *table;
+
+	if (where == ON_DATABASE)
+		grant.place.project = NULL;
+	if (where > ON_PROJECT)
+		grant.place.scope = where == ON_OTHER_SCOPE ? "other" : "s";
+	if (where == ON_TABLE || where == ON_OTHER_TABLE) {
+		CHECK_OK(aedb_table_open(p->f.scope, where == ON_TABLE ?
+						     "users" : "secret",
+					 &table));
+		grant.table_id = table->state->id;
+		aedb_table_close(table);
+	}
+	return grant;
+}
+
+static void grant_give(struct people *p, const struct aedb_grant *grant)
+{
+	if (grant->right == AEDB_OWNER)
+		CHECK_OK(aedb_transfer_ownership(p->system, grant->place,
+						 "ann", 3));
+	else
+		give(p, *grant);
+}
+
+static void grant_take(struct people *p, const struct aedb_grant *grant)
+{
+	if (grant->right == AEDB_OWNER)
+		CHECK_OK(aedb_transfer_ownership(p->system, grant->place,
+						 "bob", 3));
+	else
+		take(p, *grant);
+}
+
+TEST(what_rights_let, "each right lets do what it is for, where it is granted, and no more once it is revoked")
+{
+	for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+		const struct granted *g = &matrix[i];
+		struct aedb_grant grant;
+		struct people p;
+
+		people_open(&p, 0);
+		CHECK_OK(aedb_create(p.f.db, place("p", "other")));
+		CHECK_STR(tables_listed(p.scope), "");
+		grant = grant_where(&p, g->right, g->where);
+		grant_give(&p, &grant);
+		CHECK_STR(tables_listed(p.scope), g->listed);
+		if (g->acts & ACT_OPEN)
+			CHECK_OK(aedb_table_open(p.scope, "users", &p.table));
+		CHECK_THAT(acts_of(&p) == g->acts, "%s, grant %zu",
+			   aedb_right_name(g->right), i);
+		grant_take(&p, &grant);
+		CHECK_STR(tables_listed(p.scope), "");
+		CHECK_EQ(acts_of(&p), 0);
+		if (p.table)
+			CHECK_EQ(acts_on_rows(p.table), 0);
+		people_close(&p);
+	}
+}
+
+TEST(index_read, "queries use indexes for who may read the table and its indexes, and cursors know it")
+{
+	struct aedb_query query = { .where = &of_age };
+	struct aedb_rows *rows, *scan;
+	struct aedb_bytes cursor;
+	struct aedb_row row;
+	struct people p;
+
+	people_open(&p, READS | 1u << AEDB_INDEX_READ);
+	CHECK_OK(users_write(NULL, p.own, USERS_INSERT, &bob));
+	CHECK_OK(aedb_query_open(p.table, NULL, &query, &rows));
+	CHECK_STR(aedb_rows_plan(rows), "index by_age by 1 column");
+	CHECK_OK(aedb_rows_next(rows, &row));
+	CHECK_OK(aedb_rows_cursor(rows, &cursor));
+	take(&p, grant_of(AEDB_INDEX_READ));
+	CHECK_EQ(aedb_rows_next(rows, &row), AEDB_ACCESS);
+	CHECK_OK(aedb_query_open(p.table, NULL, &query, &scan));
+	CHECK_STR(aedb_rows_plan(scan), "scan");
+	CHECK_OK(aedb_rows_next(scan, &row));
+	CHECK_OK(aedb_rows_next(scan, &row));
+	CHECK_EQ(row.values[USERS_ID].u64, 2);
+	aedb_rows_close(scan);
+	query.cursor = cursor;
+	CHECK_EQ(aedb_query_open(p.table, NULL, &query, &scan), AEDB_INVALID);
+	give(&p, grant_of(AEDB_INDEX_READ));
+	CHECK_OK(aedb_rows_next(rows, &row));
+	CHECK_EQ(row.values[USERS_ID].u64, 2);
+	aedb_rows_close(rows);
+	people_close(&p);
+}
+
+TEST(names_hidden, "who may see one table is answered alike of others and of none")
+{
+	struct aedb_table *table;
+	struct people p;
+
+	people_open(&p, 0);
+	CHECK_EQ(aedb_table_open(p.scope, "none", &table), AEDB_ACCESS);
+	CHECK_STR(aedb_error_message(), DENIED);
+	give(&p, grant_where(&p, AEDB_TABLE_READ, ON_TABLE));
+	CHECK_EQ(aedb_table_open(p.scope, "none", &table), AEDB_ACCESS);
+	CHECK_STR(aedb_error_message(), DENIED);
+	CHECK_EQ(aedb_table_open(p.scope, "secret", &table), AEDB_ACCESS);
+	CHECK_STR(aedb_error_message(), DENIED);
+	CHECK_EQ(aedb_table_drop(p.scope, "none"), AEDB_ACCESS);
+	give(&p, grant_of(AEDB_TABLE_READ));
+	CHECK_EQ(aedb_table_open(p.scope, "none", &table), AEDB_NOT_FOUND);
+	people_close(&p);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

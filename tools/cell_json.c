@@ -113,7 +113,8 @@ static const char *read_time(const json_t *json, struct aedb_value *ret)
 	const char *text = json_string_value(json);
 	struct aedb_value v = { .type = AEDB_TYPE_TIMESTAMP };
 
-	if (text && parse_time(text, &v.i64))
+	if (text && strlen(text) == json_string_length(json) &&
+	    parse_time(text, &v.i64))
 		*ret = v;
 	else if (read_integer(json, AEDB_TYPE_TIMESTAMP, ret))
 		return "not a time as 2026-01-31T23:59:59.5Z, nor nanoseconds "

@@ -64,10 +64,18 @@ static int check_members(const struct reader *r, const char *kind,
 	return 0;
 }
 
+/* NULL: it is no string, or has a NUL, which no name has. */
+static const char *name_text(const json_t *json)
+{
+	const char *text = json_string_value(json);
+
+	return text && strlen(text) == json_string_length(json) ? text : NULL;
+}
+
 static int read_string(const struct reader *r, const char *kind,
 		       const json_t *json, const char *member, const char **ret)
 {
-	const char *text = json_string_value(json_object_get(json, member));
+	const char *text = name_text(json_object_get(json, member));
 
 	if (!text)
 		return wrong(r, "%s needs a string \"%s\"", kind, member);
@@ -164,7 +172,7 @@ static int read_numbers(const struct reader *r, const struct aedb_schema *schema
 	if (!numbers)
 		return AEDB_NO_MEMORY;
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const char *name = json_string_value(json_array_get(json, i));
+		const char *name = name_text(json_array_get(json, i));
 
 		rc = name ? where_json_column(&where, name, &numbers[i]) :
 			    wrong(r, "the name of a column is a string");
@@ -321,7 +329,7 @@ int schema_json_read_alter(const char *what, const json_t *json,
 	case AEDB_RENAME_COLUMN:
 		return read_rename(&r, value, ret);
 	default:
-		ret->name = json_string_value(value);
+		ret->name = name_text(value);
 		return ret->name ? 0 : wrong(&r, "\"%s\" takes a name",
 					     json_object_iter_key(first));
 	}

@@ -168,6 +168,22 @@ ids() {
 	[ -z "$(aedb table list db p/s)" ]
 }
 
+@test "a name or time with a NUL is refused, and not what stands before the NUL taken" {
+	run -2 aedb table create db p/s t '{"columns":[{"name":"a\u0000b","type":"u8"}],"key":["a"]}'
+	[[ $output == *'a column needs a string "name"' ]]
+	run -2 aedb table create db p/s t '{"columns":[{"name":"a","type":"u8\u0000b"}],"key":["a"]}'
+	run -2 aedb table create db p/s t '{"columns":[{"name":"a","type":"u8"}],"key":["a\u0000b"]}'
+	[ -z "$(aedb table list db p/s)" ]
+	people
+	run -2 aedb table alter db p/s people '{"drop_index":"by_age\u0000"}'
+	[[ $output == *'"drop_index" takes a name' ]]
+	run -2 aedb table alter db p/s people '{"rename_column":{"from":"age","to":"years\u0000"}}'
+	[ "$(aedb table scan --explain --where='{"age":20}' db p/s people)" = 'index by_age by 1 column' ]
+	aedb table create db p/s a "$ALL"
+	run -2 aedb table put db p/s a '{"id":1,"ok":true,"time":"2026-01-01T00:00:00Z\u0000"}'
+	[[ $output == *'column "time": not a time'* ]]
+}
+
 @test "keys are a value, an array or an object, and get says which row is not there" {
 	aedb table create db p/s two '{"columns":[{"name":"a","type":"text"},
 		{"name":"b","type":"i64"},{"name":"c","type":"bool"}],"key":["b","a"]}'

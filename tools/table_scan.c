@@ -10,14 +10,12 @@
 #include "text.h"
 #include "where_json.h"
 
-#define SELECT_MAX AEDB_COLUMNS_MAX
-
 struct scan {
 	struct table_work *work;
 	struct where_json names;
 	struct aedb_query query;
 	struct aedb_order order[AEDB_ORDER_MAX];
-	uint32_t select[SELECT_MAX];
+	uint32_t select[AEDB_COLUMNS_MAX];
 	json_t *where;		/* that the condition's values lie in */
 	char *cursor;		/* decoded, in place */
 };
@@ -47,13 +45,21 @@ static int parse_order_piece(struct scan *scan, char *piece)
 	return where_json_column(&scan->names, piece, &order->column);
 }
 
+/* A column is given once, so there are not more than a table has. */
 static int parse_select_piece(struct scan *scan, char *piece)
 {
-	if (scan->query.n_select == SELECT_MAX)
-		return failure_usage("--select: at most %d columns are allowed",
-				     SELECT_MAX);
-	return where_json_column(&scan->names, piece,
-				 &scan->select[scan->query.n_select++]);
+	size_t n = scan->query.n_select;
+	uint32_t column;
+	int rc = where_json_column(&scan->names, piece, &column);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		if (scan->select[i] == column)
+			return failure_usage("--select: column \"%s\" is given "
+					     "twice", piece);
+	scan->select[scan->query.n_select++] = column;
+	return 0;
 }
 
 static int parse_list(struct scan *scan, const char *option, const char *text,

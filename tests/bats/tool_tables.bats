@@ -314,6 +314,9 @@ ids() {
 	run -2 aedb table scan --order=none db p/s people
 	run -2 aedb table scan --select=id, db p/s people
 	[[ $output == *'--select: there is no column ""' ]]
+	# a reader of JSON would see one of the two
+	run -2 aedb table scan --select=id,name,id db p/s people
+	[[ $output == *'--select: column "id" is given twice' ]]
 }
 
 @test "a scan uses an index for what it selects, and tells so" {

@@ -120,7 +120,8 @@ static int print_lines(struct lines *lines)
 
 	while (rc == 0 &&
 	       (end = memchr(line, '\n', lines->n - (size_t)(line - lines->bytes)))) {
-		change = json_loadb(line, (size_t)(end - line), 0, &error);
+		change = json_loadb(line, (size_t)(end - line),
+				    JSON_ALLOW_NUL, &error);
 		rc = change ? print_change(change) :
 			      failure_set(STATUS_FAILED, "the mount's answer",
 					  "%s", error.text);

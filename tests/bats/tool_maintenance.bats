@@ -235,6 +235,19 @@ damage() {
 	run -2 aedb changes --from 0 "$DB"
 }
 
+@test "changes of rows and of keys with NULs are told of a mounted database as of a closed one" {
+	aedb init "$DIR/rows"
+	aedb put -p "$DIR/rows" p/s
+	aedb table create "$DIR/rows" p/s t '{"columns":[{"name":"id","type":"u64"}],"key":["id"]}'
+	aedb table put "$DIR/rows" p/s t '{"id":7}'
+	aedb changes "$DIR/rows" >"$DIR/closed"
+	grep -q 'put p/s.tables/t "\\023\\000' "$DIR/closed"
+	mkdir "$DIR/other"
+	aedbfs "$DIR/rows" "$DIR/other" 3>&- 4>&-
+	aedb changes "$DIR/other" | diff "$DIR/closed" -
+	aedb umount "$DIR/other"
+}
+
 @test "what is mounted read-only can be verified" {
 	mount_start -o ro
 	aedb verify "$DB"

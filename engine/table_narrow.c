@@ -1,10 +1,9 @@
 /*
  * The set of an ALL is what the sets of its parts share, that of an ANY all they
- * have together; a NOT is carried down to the leaves, for in the logic of three
- * truths it may be. A leaf of another column says nothing. What cannot be said as
- * a few ranges is left wider: the condition itself is looked at for each row.
+ * have together. A leaf of another column says nothing. What cannot be said as a
+ * few ranges is left wider: the condition itself is looked at for each row.
  *
- * A NULL in a comparison leaves nothing, whether the comparison is negated or not.
+ * A NULL among what a column is compared with leaves nothing, under a NOT too.
  */
 #include "table_narrow.h"
 
@@ -186,20 +185,6 @@ static int compared(const struct table_narrow *n,
 	}
 }
 
-static enum aedb_comparison opposite(enum aedb_comparison comparison)
-{
-	static const enum aedb_comparison of[] = {
-		[AEDB_EQUAL] = AEDB_NOT_EQUAL,
-		[AEDB_NOT_EQUAL] = AEDB_EQUAL,
-		[AEDB_LESS] = AEDB_GREATER_OR_EQUAL,
-		[AEDB_LESS_OR_EQUAL] = AEDB_GREATER,
-		[AEDB_GREATER] = AEDB_LESS_OR_EQUAL,
-		[AEDB_GREATER_OR_EQUAL] = AEDB_LESS,
-	};
-
-	return of[comparison];
-}
-
 static int one_of(const struct table_narrow *n, const struct aedb_condition *c,
 		  struct table_ranges *ret)
 {
@@ -241,23 +226,6 @@ static int none_of(const struct table_narrow *n, const struct aedb_condition *c,
 	return rc;
 }
 
-static int between(const struct table_narrow *n, const struct aedb_condition *c,
-		   bool is_negated, struct table_ranges *ret)
-{
-	struct table_ranges sides[2];
-	int rc = compared(n, is_negated ? AEDB_LESS : AEDB_GREATER_OR_EQUAL,
-			  &c->values[0], &sides[0]);
-
-	if (rc == 0)
-		rc = compared(n, is_negated ? AEDB_GREATER : AEDB_LESS_OR_EQUAL,
-			      &c->values[1], &sides[1]);
-	if (rc < 0)
-		return rc;
-	return is_negated ? table_ranges_union(n->arena, sides, 2, ret) :
-			    table_ranges_intersect(n->arena, &sides[0],
-						   &sides[1], ret);
-}
-
 static int like(const struct table_narrow *n, const struct aedb_bytes *pattern,
 		struct table_ranges *ret)
 {
@@ -288,32 +256,37 @@ static int like(const struct table_narrow *n, const struct aedb_bytes *pattern,
 }
 
 static int leaf(const struct table_narrow *n, const struct aedb_condition *c,
-		bool is_negated, struct table_ranges *ret)
+		struct table_ranges *ret)
 {
 	switch (c->kind) {
 	case AEDB_IF_COMPARES:
-		return compared(n, is_negated ? opposite(c->comparison) :
-						c->comparison,
-				&c->values[0], ret);
+		return compared(n, c->comparison, &c->values[0], ret);
 	case AEDB_IF_IN:
-		return is_negated ? none_of(n, c, ret) : one_of(n, c, ret);
-	case AEDB_IF_BETWEEN:
-		return between(n, c, is_negated, ret);
+		return one_of(n, c, ret);
 	case AEDB_IF_NULL:
-		return is_negated ? not_null(n, ret) : is_null(n, ret);
+		return is_null(n, ret);
 	default:
-		if (c->values[0].type == AEDB_TYPE_NULL)
-			return nothing(n, ret);
-		return is_negated ? not_null(n, ret) :
-				    like(n, &c->values[0].bytes, ret);
+		return c->values[0].type == AEDB_TYPE_NULL ?
+			       nothing(n, ret) :
+			       like(n, &c->values[0].bytes, ret);
 	}
 }
 
+/* A NOT of this leaf, which is an IN, NULL or LIKE. */
+static int not_leaf(const struct table_narrow *n, const struct aedb_condition *c,
+		    struct table_ranges *ret)
+{
+	if (c->kind == AEDB_IF_IN)
+		return none_of(n, c, ret);
+	return c->kind == AEDB_IF_LIKE && c->values[0].type == AEDB_TYPE_NULL ?
+		       nothing(n, ret) : not_null(n, ret);
+}
+
 static int narrow(struct table_narrow *n, const struct aedb_condition *c,
-		  bool is_negated, struct table_ranges *ret);
+		  struct table_ranges *ret);
 
 static int narrow_any(struct table_narrow *n, const struct aedb_condition *c,
-		      bool is_negated, struct table_ranges *ret)
+		      struct table_ranges *ret)
 {
 	struct table_ranges *parts;
 	void *at;
@@ -321,19 +294,19 @@ static int narrow_any(struct table_narrow *n, const struct aedb_condition *c,
 
 	parts = at;
 	for (size_t i = 0; i < c->n_parts && rc == 0; i++)
-		rc = narrow(n, &c->parts[i], is_negated, &parts[i]);
+		rc = narrow(n, &c->parts[i], &parts[i]);
 	return rc < 0 ? rc :
 			table_ranges_union(n->arena, parts, c->n_parts, ret);
 }
 
 static int narrow_all(struct table_narrow *n, const struct aedb_condition *c,
-		      bool is_negated, struct table_ranges *ret)
+		      struct table_ranges *ret)
 {
 	struct table_ranges shared, part;
 	int rc = table_ranges_all(n->arena, &shared);
 
 	for (size_t i = 0; i < c->n_parts && rc == 0; i++) {
-		rc = narrow(n, &c->parts[i], is_negated, &part);
+		rc = narrow(n, &c->parts[i], &part);
 		if (rc < 0 || table_ranges_are_all(&part) ||
 		    shared.n + part.n > n->left)
 			continue;
@@ -346,27 +319,24 @@ static int narrow_all(struct table_narrow *n, const struct aedb_condition *c,
 }
 
 static int narrow(struct table_narrow *n, const struct aedb_condition *c,
-		  bool is_negated, struct table_ranges *ret)
+		  struct table_ranges *ret)
 {
-	switch (c->kind) {
-	case AEDB_IF_ALL:
-		return is_negated ? narrow_any(n, c, true, ret) :
-				    narrow_all(n, c, false, ret);
-	case AEDB_IF_ANY:
-		return is_negated ? narrow_all(n, c, true, ret) :
-				    narrow_any(n, c, false, ret);
-	case AEDB_IF_NOT:
-		return narrow(n, c->parts, !is_negated, ret);
-	default:
-		return c->column == n->column ? leaf(n, c, is_negated, ret) :
-						table_ranges_all(n->arena, ret);
-	}
+	const struct aedb_condition *tested =
+		c->kind == AEDB_IF_NOT ? c->parts : c;
+
+	if (c->kind == AEDB_IF_ALL)
+		return narrow_all(n, c, ret);
+	if (c->kind == AEDB_IF_ANY)
+		return narrow_any(n, c, ret);
+	if (tested->column != n->column)
+		return table_ranges_all(n->arena, ret);
+	return c == tested ? leaf(n, c, ret) : not_leaf(n, tested, ret);
 }
 
 int table_narrow(struct table_narrow *n, const struct aedb_condition *where,
 		 struct table_ranges *ret)
 {
 	n->left = SHARED_MAX;
-	return where ? narrow(n, where, false, ret) :
+	return where ? narrow(n, where, ret) :
 		       table_ranges_all(n->arena, ret);
 }

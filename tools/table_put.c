@@ -16,7 +16,8 @@
 #include "table_action.h"
 #include "where_json.h"
 
-#define LINE_BYTES_MAX (4u * AEDB_ROW_BYTES_MAX)
+/* JSON has six bytes for a control character; the rest is for names. */
+#define LINE_BYTES_MAX (7u * AEDB_ROW_BYTES_MAX)
 
 struct put {
 	struct table_work *work;

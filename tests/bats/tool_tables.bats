@@ -200,6 +200,13 @@ ids() {
 	[[ $output == *'KEY x: no JSON'* ]]
 }
 
+@test "the longest line that a row can be is read again" {
+	aedb table create db p/s a '{"columns":[{"name":"id","type":"u64"},{"name":"t","type":"text"}],"key":["id"]}'
+	python3 -c 'print("{\"id\":1,\"t\":\"" + "\\u0001" * (2**24 - 100) + "\"}")' >row
+	aedb table put -f row db p/s a
+	aedb table scan db p/s a | cmp - row
+}
+
 @test "many keys are deleted at once or not at all" {
 	people
 	run -1 aedb table delete db p/s people 1 9 2

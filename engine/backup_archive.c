@@ -168,6 +168,7 @@ static void info_give(const struct backup_manifest *m,
 				      .has_manifest = true, .m = *m };
 
 	strcpy(entry.name, m->name);
+	backup_entry_count(&entry);
 	backup_info_fill(&entry, &ret->backup);
 	ret->archive = *archive;
 }

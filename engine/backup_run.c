@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup_files.h"
 #include "backup_place.h"
 #include "backup_set.h"
 #include "backup_source.h"
@@ -29,7 +30,7 @@ struct backup_run {
 	struct vfs *directory;		/* borrowed; NULL, of a dry run: none is there */
 	const struct aedb_backup_options *options;
 	struct backup_set set;		/* what is there already */
-	const struct backup_entry *parent;	/* NULL: none */
+	struct backup_entry *parent;	/* NULL: none */
 	struct backup_source source;
 	struct backup_manifest manifest;
 	struct vfs *to;			/* owned: what is made */
@@ -129,12 +130,12 @@ static bool is_parent(const struct backup_run *run,
 		      FILE_UUID_BYTES) == 0;
 }
 
-static const struct backup_entry *newest_parent(const struct backup_run *run)
+static struct backup_entry *newest_parent(const struct backup_run *run)
 {
-	const struct backup_entry *newest = NULL;
+	struct backup_entry *newest = NULL;
 
 	for (size_t i = 0; i < run->set.n; i++) {
-		const struct backup_entry *entry = &run->set.at[i];
+		struct backup_entry *entry = &run->set.at[i];
 
 		if (is_parent(run, entry) &&
 		    (!newest || entry->m.finished_us >= newest->m.finished_us))
@@ -206,6 +207,21 @@ static int id_make(char *ret)
 	return rc;
 }
 
+/* The lists of those that say what the chain has: the files form says all that
+ * there are. */
+static int chain_read(struct backup_run *run)
+{
+	const struct aedb_backup_key key = run_key(run);
+	int rc = 0;
+
+	for (struct backup_entry *e = run->parent; e && rc == 0; e = e->parent) {
+		rc = backup_files_read_one(run->directory, &key, e);
+		if (e->m.form == AEDB_BACKUP_FILES)
+			break;
+	}
+	return rc;
+}
+
 static int manifest_begin(struct backup_run *run)
 {
 	struct backup_manifest *m = &run->manifest;
@@ -225,7 +241,7 @@ static int manifest_begin(struct backup_run *run)
 		strcpy(m->parent, run->parent->m.id);
 		m->from_seq = run->parent->m.head_seq;
 	}
-	return rc;
+	return rc < 0 ? rc : chain_read(run);
 }
 
 /* What the chain has. */
@@ -245,7 +261,6 @@ static const struct backup_file *chain_find(const struct backup_run *run,
 		*ret = entry;
 		if (file)
 			return file;
-		/* the files form says all that there are */
 		if (entry->m.form == AEDB_BACKUP_FILES)
 			return NULL;
 	}
@@ -530,6 +545,7 @@ static void info_give(const struct backup_run *run, struct aedb_backup_info *ret
 
 	strcpy(entry.name, run->manifest.name);
 	entry.m.is_signed = run->db->options.hmac_key;
+	backup_entry_count(&entry);
 	backup_info_fill(&entry, ret);
 	if (run->options->is_dry_run) {
 		ret->id[0] = '\0';

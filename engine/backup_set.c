@@ -6,6 +6,8 @@
  *    backup: judged from there upward.
  * 2. No two finished entries have the same id, and none lies under the name that
  *    another one there was made with.
+ * 3. At most BACKUP_FILES_KEPT lists of files are in memory while a set is loaded,
+ *    none behind that.
  */
 #include "backup_set.h"
 
@@ -14,8 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_files.h"
 #include "err.h"
 #include "plain_text.h"
+
+#define LOAD_TRIES_MAX 10	/* while others remove backups */
 
 void backup_set_release(struct backup_set *set)
 {
@@ -43,6 +48,20 @@ static bool is_of_backup(int rc)
 	       rc == AEDB_INVALID;
 }
 
+void backup_entry_count(struct backup_entry *entry)
+{
+	const struct backup_manifest *m = &entry->m;
+
+	entry->files = m->n_files;
+	for (size_t i = 0; i < m->n_files; i++) {
+		bool is_own = !*m->files[i].stored;
+
+		entry->bytes += m->files[i].bytes;
+		entry->stored_bytes += is_own ? m->files[i].bytes : 0;
+		entry->has_stored |= !is_own;
+	}
+}
+
 /* *ret_is_one is cleared if it was removed meanwhile. */
 static int entry_read(struct vfs *dir, const struct aedb_backup_key *key,
 		      struct backup_entry *entry, bool *ret_is_one)
@@ -59,6 +78,10 @@ static int entry_read(struct vfs *dir, const struct aedb_backup_key *key,
 		vfs_close(backup);
 	}
 	entry->has_manifest = rc == 0;
+	if (rc == 0) {
+		backup_entry_count(entry);
+		backup_files_drop(entry);
+	}
 	if (rc == 0 || !is_of_backup(rc))
 		return rc;
 	entry_break(entry);
@@ -198,38 +221,56 @@ int backup_set_chain(struct backup_entry *entry, struct backup_entry ***ret,
 }
 
 /* A file that another backup has, and which must have exactly that one. */
-static int stored_check(const struct backup_file *file,
-			const struct backup_manifest *const *chain, size_t n)
+static int stored_check(struct backup_files_kept *kept,
+			const struct backup_entry *entry,
+			const struct backup_file *file)
 {
+	struct backup_entry *has = entry->parent;
 	const struct backup_file *there;
+	int rc;
 
-	while (n && strcmp(chain[n - 1]->id, file->stored))
-		n--;
-	if (n == 0)
+	while (has && strcmp(has->m.id, file->stored))
+		has = has->parent;
+	if (!has)
 		return err_set(AEDB_CORRUPT,
 			       "%s is in backup %s, which is none of its parents",
 			       file->path, file->stored);
-	there = backup_manifest_find(chain[n - 1], file->path);
+	rc = backup_files_read(kept, has);
+	if (rc < 0)
+		return rc;
+	there = backup_manifest_find(&has->m, file->path);
 	if (!there || *there->stored)
 		return err_set(AEDB_CORRUPT, "%s is not in its parent %s",
-			       file->path, chain[n - 1]->name);
+			       file->path, has->m.name);
 	if (there->bytes != file->bytes ||
 	    memcmp(there->incarnation, file->incarnation,
 		   sizeof(file->incarnation)) ||
 	    memcmp(there->sha256, file->sha256, sizeof(file->sha256)))
 		return err_set(AEDB_CORRUPT, "%s is another one in its parent %s",
-			       file->path, chain[n - 1]->name);
+			       file->path, has->m.name);
 	return 0;
 }
 
-int backup_chain_check(const struct backup_manifest *m,
-		       const struct backup_manifest *const *chain, size_t n)
+static int all_stored_check(struct backup_files_kept *kept,
+			    struct backup_entry *entry)
 {
-	const struct backup_manifest *parent = n ? chain[n - 1] : NULL;
 	int rc = 0;
 
-	if (!parent)
+	if (!entry->has_stored)
 		return 0;
+	for (size_t i = 0; i < entry->files && rc == 0; i++) {
+		rc = backup_files_read(kept, entry);
+		if (rc == 0 && *entry->m.files[i].stored)
+			rc = stored_check(kept, entry, &entry->m.files[i]);
+	}
+	return rc;
+}
+
+/* Whether a backup can follow its parent, which is judged. */
+static int parent_check(struct backup_files_kept *kept, struct backup_entry *entry)
+{
+	const struct backup_manifest *m = &entry->m, *parent = &entry->parent->m;
+
 	if (memcmp(m->db_uuid, parent->db_uuid, sizeof(m->db_uuid)))
 		return err_set(AEDB_CORRUPT, "its parent %s is of another database",
 			       parent->name);
@@ -240,10 +281,7 @@ int backup_chain_check(const struct backup_manifest *m,
 	if (m->log_end.lsn < parent->log_end.lsn)
 		return err_set(AEDB_CORRUPT, "its log ends before that of its parent %s",
 			       parent->name);
-	for (size_t i = 0; i < m->n_files && rc == 0; i++)
-		if (*m->files[i].stored)
-			rc = stored_check(&m->files[i], chain, n);
-	return rc;
+	return all_stored_check(kept, entry);
 }
 
 static int id_check(const struct backup_set *set, const struct backup_entry *entry)
@@ -270,29 +308,8 @@ static int name_check(const struct backup_set *set,
 	return 0;
 }
 
-/* Its parents up to it are judged. */
-static int chain_judge(struct backup_entry *entry)
-{
-	const struct backup_manifest **manifests;
-	struct backup_entry **chain;
-	size_t n;
-	int rc = backup_set_chain(entry, &chain, &n);
-
-	if (rc < 0)
-		return rc;
-	manifests = malloc(n * sizeof(*manifests));
-	if (!manifests)
-		rc = err_set(AEDB_NO_MEMORY, "no memory for a chain of backups");
-	for (size_t i = 0; i < n && rc == 0; i++)
-		manifests[i] = &chain[i]->m;
-	if (rc == 0)
-		rc = backup_chain_check(&entry->m, manifests, n - 1);
-	free(manifests);
-	free(chain);
-	return rc;
-}
-
-static int entry_judge(const struct backup_set *set, struct backup_entry *entry)
+static int entry_judge(const struct backup_set *set,
+		       struct backup_files_kept *kept, struct backup_entry *entry)
 {
 	const struct backup_entry *parent = entry->parent;
 	int rc = id_check(set, entry);
@@ -310,12 +327,13 @@ static int entry_judge(const struct backup_set *set, struct backup_entry *entry)
 	if (parent->state == AEDB_BACKUP_BROKEN)
 		return err_set(AEDB_CORRUPT, "its parent %s cannot be used",
 			       parent->name);
-	return chain_judge(entry);
+	return parent_check(kept, entry);
 }
 
 /* Judges an entry after all it needs. Parents that go round in a circle have
  * none that is judged first: they are broken. */
-static int entry_settle(const struct backup_set *set, struct backup_entry *entry)
+static int entry_settle(const struct backup_set *set,
+			struct backup_files_kept *kept, struct backup_entry *entry)
 {
 	while (!entry->is_judged) {
 		struct backup_entry *next = entry;
@@ -329,8 +347,8 @@ static int entry_settle(const struct backup_set *set, struct backup_entry *entry
 		if (steps > set->n)
 			rc = err_set(AEDB_CORRUPT, "its parents go round in a circle");
 		else
-			rc = entry_judge(set, next);
-		if (rc < 0 && rc != AEDB_CORRUPT)
+			rc = entry_judge(set, kept, next);
+		if (rc == AEDB_NOT_FOUND || (rc < 0 && !is_of_backup(rc)))
 			return rc;
 		if (rc < 0)
 			entry_break(next);
@@ -340,8 +358,11 @@ static int entry_settle(const struct backup_set *set, struct backup_entry *entry
 	return 0;
 }
 
-static int set_judge(struct backup_set *set)
+/* AEDB_NOT_FOUND: one was removed since it was read. */
+static int set_judge(struct backup_set *set, struct vfs *dir,
+		     const struct aedb_backup_key *key)
 {
+	struct backup_files_kept kept;
 	int rc = ids_sort(set);
 
 	for (size_t i = 0; i < set->n && rc == 0; i++) {
@@ -351,12 +372,14 @@ static int set_judge(struct backup_set *set)
 		if (entry->has_manifest && *entry->m.parent)
 			entry->parent = backup_set_find_id(set, entry->m.parent);
 	}
+	backup_files_init(&kept, dir, key);
 	for (size_t i = 0; i < set->n && rc == 0; i++)
-		rc = entry_settle(set, &set->at[i]);
+		rc = entry_settle(set, &kept, &set->at[i]);
+	backup_files_release(&kept);
 	return rc;
 }
 
-int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
+static int set_load(struct vfs *dir, const struct aedb_backup_key *key,
 		    struct backup_set *ret)
 {
 	struct backup_set set = { 0 };
@@ -378,7 +401,7 @@ int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
 	vfs_free_names(names, n);
 	if (rc == 0) {
 		qsort(set.at, set.n, sizeof(*set.at), entry_compare);
-		rc = set_judge(&set);
+		rc = set_judge(&set, dir, key);
 	}
 	if (rc < 0) {
 		backup_set_release(&set);
@@ -386,6 +409,16 @@ int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
 	}
 	*ret = set;
 	return 0;
+}
+
+int backup_set_load(struct vfs *dir, const struct aedb_backup_key *key,
+		    struct backup_set *ret)
+{
+	int rc = set_load(dir, key, ret);
+
+	for (unsigned i = 1; i < LOAD_TRIES_MAX && rc == AEDB_NOT_FOUND; i++)
+		rc = set_load(dir, key, ret);
+	return rc;
 }
 
 void backup_info_fill(const struct backup_entry *entry,
@@ -411,11 +444,9 @@ void backup_info_fill(const struct backup_entry *entry,
 	ret->from_seq = m->from_seq;
 	ret->head_seq = m->head_seq;
 	ret->head_time_ns = (int64_t)m->head_time_us * 1000;
-	ret->files = m->n_files;
-	for (size_t i = 0; i < m->n_files; i++) {
-		ret->bytes += m->files[i].bytes;
-		ret->stored_bytes += *m->files[i].stored ? 0 : m->files[i].bytes;
-	}
+	ret->files = entry->files;
+	ret->bytes = entry->bytes;
+	ret->stored_bytes = entry->stored_bytes;
 }
 
 int aedb_backup_list(const char *directory, const struct aedb_backup_key *key,

@@ -19,7 +19,11 @@ struct backup_entry {
 	char reason[BACKUP_REASON_BYTES];	/* of one that is broken, */
 	int code;				/* and its error */
 	bool has_manifest;	/* of a broken one, too, when it could be read */
-	struct backup_manifest m;
+	struct backup_manifest m;	/* of a set's without files and snapshots,
+					 * unless backup_files.h read them */
+	uint64_t files, bytes;	/* of all that it names, */
+	uint64_t stored_bytes;	/* and of what is its own */
+	bool has_stored;	/* there are others than its own */
 	struct backup_entry *parent;	/* NULL: none, or not there, or which one it
 					 * is is not known */
 	bool is_judged;			/* while loading */
@@ -51,11 +55,8 @@ struct backup_entry *backup_set_find_id(const struct backup_set *set,
 /* A finished backup and all it needs, the full one first. Owned (free). */
 int backup_set_chain(struct backup_entry *entry, struct backup_entry ***ret,
 		     size_t *ret_n);
-/* Why a backup cannot follow its parent, in which `chain` of n ends; AEDB_CORRUPT
- * with the reason, 0 if it can. For a full one n is 0. */
-int backup_chain_check(const struct backup_manifest *m,
-		       const struct backup_manifest *const *chain, size_t n);
-
+/* Sets files, bytes and stored_bytes, of which the manifest must have the list. */
+void backup_entry_count(struct backup_entry *entry);
 void backup_info_fill(const struct backup_entry *entry,
 		      struct aedb_backup_info *ret);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backup_files.h"
 #include "backup_names.h"
 #include "err.h"
 #include "vfs_copy.h"
@@ -158,7 +159,14 @@ static int files_check(const struct job *job)
 	return rc;
 }
 
-static int backup_check(struct vfs *dir, const struct backup_entry *entry,
+static int names_and_files_check(struct job *job)
+{
+	int rc = backup_names_check(job->vfs, &job->entry->m, name_found, job);
+
+	return rc < 0 ? rc : files_check(job);
+}
+
+static int backup_check(struct vfs *dir, struct backup_entry *entry,
 			struct backup_check *check)
 {
 	struct job job = { .entry = entry, .check = check };
@@ -172,21 +180,14 @@ static int backup_check(struct vfs *dir, const struct backup_entry *entry,
 	rc = vfs_under(dir, entry->name, &job.vfs);
 	if (rc < 0)
 		return finding_of(&job, rc);
-	rc = backup_names_check(job.vfs, &entry->m, name_found, &job);
-	if (rc == 0)
-		rc = files_check(&job);
+	rc = backup_files_read_one(dir, check->key, entry);
+	if (rc < 0)
+		rc = finding_of(&job, rc);
+	else
+		rc = names_and_files_check(&job);
+	backup_files_drop(entry);
 	vfs_close(job.vfs);
 	return rc;
-}
-
-static uint64_t bytes_here(const struct backup_entry *entry)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; entry->has_manifest && i < entry->m.n_files; i++)
-		if (!*entry->m.files[i].stored)
-			bytes += entry->m.files[i].bytes;
-	return bytes;
 }
 
 int backup_verify_chain(struct vfs *dir, struct backup_entry *entry,
@@ -199,7 +200,7 @@ int backup_verify_chain(struct vfs *dir, struct backup_entry *entry,
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < n; i++)
-		check->all_bytes += bytes_here(chain[i]);
+		check->all_bytes += chain[i]->stored_bytes;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = backup_check(dir, chain[i], check);
 	free(chain);
@@ -212,7 +213,7 @@ int backup_verify_all(struct vfs *dir, const struct backup_set *set,
 	int rc = 0;
 
 	for (size_t i = 0; i < set->n; i++)
-		check->all_bytes += bytes_here(&set->at[i]);
+		check->all_bytes += set->at[i].stored_bytes;
 	for (size_t i = 0; i < set->n && rc == 0; i++)
 		if (set->at[i].state != AEDB_BACKUP_UNFINISHED)
 			rc = backup_check(dir, &set->at[i], check);
@@ -241,7 +242,9 @@ static int verify_in(struct vfs *dir, const char *directory, const char *name,
 		     const struct aedb_backup_verify_options *options,
 		     struct aedb_backup_report *ret)
 {
-	struct backup_check check = { .out = options->out, .watch = options->watch };
+	struct backup_check check = { .out = options->out,
+				      .key = &options->key,
+				      .watch = options->watch };
 	struct backup_entry *entry;
 	struct backup_set set;
 	int rc = backup_set_load(dir, &options->key, &set);

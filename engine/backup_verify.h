@@ -13,6 +13,7 @@
 
 struct backup_check {
 	FILE *out;			/* NULL: findings are counted only */
+	const struct aedb_backup_key *key;	/* that the set was loaded with */
 	struct aedb_backup_watch watch;
 	struct aedb_backup_report report;
 	uint64_t all_bytes;		/* of the files to be read */

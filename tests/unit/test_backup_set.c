@@ -4,6 +4,7 @@
  */
 #include <sys/stat.h>
 
+#include "backup_files.h"
 #include "backup_set.h"
 #include "backup_verify.h"
 #include "check.h"
@@ -104,6 +105,48 @@ static void tree_remove(const char *name)
 	CHECK_OK(backup_dir_remove(dir, name));
 }
 
+/* Each names files of all before it. */
+static void long_chain_make(struct backup_manifest *m, unsigned n)
+{
+	char name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		struct make_backup how = {
+			.name = name, .form = AEDB_BACKUP_FILES,
+			.parent = i ? &m[i - 1] : NULL,
+			.began_us = BEGAN_US + i * HOUR_US,
+			.seed = 2000 + i,
+		};
+
+		snprintf(name, sizeof(name), "n%u", i);
+		make_backup(dir, &how, &m[i]);
+	}
+}
+
+#define LONG_CHAIN (BACKUP_FILES_KEPT + 20)
+
+TEST(long_chain, "a chain of more lists than are kept is judged whole")
+{
+	static struct backup_manifest m[LONG_CHAIN];
+	char last[16];
+	size_t own = 0;
+
+	begin();
+	long_chain_make(m, LONG_CHAIN);
+	snprintf(last, sizeof(last), "n%d", LONG_CHAIN - 1);
+	is_finished(last);
+	while (*m[1].files[own].stored)
+		own++;
+	m[1].files[own].sha256[0] ^= 1;
+	rewrite("n1", &m[1]);
+	is_broken("n2", "is another one in its parent n1");
+	is_broken(last, "cannot be used");
+	is_finished("n1");
+	for (unsigned i = 0; i < LONG_CHAIN; i++)
+		backup_manifest_release(&m[i]);
+	end();
+}
+
 TEST(found, "all backups of a directory are found, oldest first, with their parents")
 {
 	static const char *const names[] = { "full", "a", "b", "c", "another" };
@@ -118,6 +161,7 @@ TEST(found, "all backups of a directory are found, oldest first, with their pare
 	for (size_t i = 0; i < MADE; i++) {
 		CHECK_STR(set.at[i].name, names[i]);
 		CHECK_EQ(set.at[i].state, AEDB_BACKUP_FINISHED);
+		CHECK(!set.at[i].m.files && !set.at[i].m.snapshots);
 	}
 	CHECK_OK(backup_set_chain(&set.at[C], &chain, &n));
 	CHECK_EQ(n, 4);

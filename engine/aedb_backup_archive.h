@@ -36,6 +36,11 @@ struct aedb_backup_archive_info {
 	struct aedb_backup_info backup;	/* what is known without its parents */
 };
 
+/* Whether an archive may be made as that file: AEDB_INVALID if it would lie in a
+ * database, a backup or a directory of them. AEDB_NOT_FOUND, AEDB_ACCESS, AEDB_IO:
+ * its directory cannot be looked at. */
+int aedb_backup_archive_place(const char *path);
+
 /* Writes the archive of a finished backup, given by its path. A file that is not
  * what was backed up: AEDB_CORRUPT, and what was written is to be thrown away. */
 int aedb_backup_pack(const char *backup, int fd,

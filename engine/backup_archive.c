@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "archive.h"
+#include "backup_place.h"
 #include "backup_set.h"
 #include "err.h"
 
@@ -236,6 +237,11 @@ int backup_archive_unpack(int fd, struct vfs *vfs,
 		rc = manifest_compare(&job, vfs, &info, ret);
 	free(job.seen);
 	return rc;
+}
+
+int aedb_backup_archive_place(const char *path)
+{
+	return backup_place_check_file(path);
 }
 
 int aedb_backup_pack(const char *backup, int fd,

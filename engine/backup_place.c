@@ -48,14 +48,27 @@ static int resolve_above(const char *path, size_t n, char *ret)
 	return 0;
 }
 
-int backup_place_resolve(const char *path, char ret[BACKUP_PLACE_BYTES])
+/* Without the slashes at its end; 0: it is none. */
+static size_t path_length(const char *path)
 {
 	size_t n = strlen(path);
 
 	while (n > 1 && path[n - 1] == '/')
 		n--;
-	if (n == 0 || n >= BACKUP_PLACE_BYTES)
-		return err_set(AEDB_INVALID, "\"%.64s\" is no path", path);
+	return n < BACKUP_PLACE_BYTES ? n : 0;
+}
+
+static int no_path(const char *path)
+{
+	return err_set(AEDB_INVALID, "\"%.64s\" is no path", path);
+}
+
+int backup_place_resolve(const char *path, char ret[BACKUP_PLACE_BYTES])
+{
+	size_t n = path_length(path);
+
+	if (n == 0)
+		return no_path(path);
 	if (realpath(path, ret))
 		return 0;
 	return errno == ENOENT ? resolve_above(path, n, ret) :
@@ -168,4 +181,13 @@ int backup_place_check_above(const char *path)
 int backup_place_check(const char *path)
 {
 	return check(path, true);
+}
+
+int backup_place_check_file(const char *path)
+{
+	char resolved[BACKUP_PLACE_BYTES];
+	size_t n = path_length(path);
+	int rc = n ? resolve_above(path, n, resolved) : no_path(path);
+
+	return rc < 0 ? rc : backup_place_check_above(resolved);
 }

@@ -21,5 +21,8 @@ int backup_place_open(const char *path, const char **ret_name, struct vfs **ret)
 int backup_place_check_above(const char *path);
 /* The same, and it may be neither itself; a directory of backups it may. */
 int backup_place_check(const char *path);
+/* Whether a file of that path, as it is given, would lie in one of them. What it ends
+ * with is not followed. */
+int backup_place_check_file(const char *path);
 
 #endif

@@ -44,6 +44,9 @@ const char *backup_form(const struct aedb_backup_info *info);
 /* What is known of one, as list prints it. */
 int backup_print(const struct aedb_backup_info *info);
 
+/* Fails for a FILE in a database, a backup or a directory of them. What cannot be
+ * looked at cannot be written, which is found then. */
+int backup_check_archive(const char *path);
 /* Writes the archive of the backup with that path to FILE or "-", and says so. */
 int backup_pack(const char *backup, const char *path);
 

@@ -143,8 +143,10 @@ static int make_one(const struct backup_work *work, enum aedb_backup_kind kind,
 static int make(const struct backup_work *work, enum aedb_backup_kind kind)
 {
 	struct aedb_backup_info info;
-	int rc = make_one(work, kind, &info);
+	int rc = work->archive ? backup_check_archive(work->archive) : 0;
 
+	if (rc == 0)
+		rc = make_one(work, kind, &info);
 	if (rc == 0 && work->is_dry_run)
 		return print_dry_run(&info);
 	if (rc == 0 && is_told(work, kind))

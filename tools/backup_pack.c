@@ -55,11 +55,25 @@ static int special_open(const char *path)
 	return fd >= 0 && fcntl(fd, F_SETFL, 0) < 0 ? -1 : fd;
 }
 
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+int backup_check_archive(const char *path)
+{
+	int rc = is_standard(path) || is_special(path) ?
+			 0 : aedb_backup_archive_place(path);
+
+	return rc == AEDB_INVALID ? failure_engine(rc, "%s", path) : 0;
+}
+
 /* A pipe or a device is written to as it is. */
 static int file_open(const char *path, struct archive_file *ret)
 {
 	struct archive_file file = { .path = path, .fd = STDOUT_FILENO };
-	struct stat st;
 
 	if (is_standard(path) && isatty(STDOUT_FILENO))
 		return failure_usage("standard output is a terminal: archives are "
@@ -68,7 +82,7 @@ static int file_open(const char *path, struct archive_file *ret)
 		*ret = file;
 		return 0;
 	}
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (is_special(path))
 		file.fd = special_open(path);
 	else if (asprintf(&file.temporary, "%s.XXXXXX", path) < 0)
 		return failure_system(ENOMEM, "%s", path);
@@ -136,8 +150,10 @@ int backup_pack(const char *backup, const char *path)
 		.cancel_fd = interrupt_fd(),
 	};
 	struct archive_file file = { .path = path };
-	int rc = file_open(path, &file);
+	int rc = backup_check_archive(path);
 
+	if (rc == 0)
+		rc = file_open(path, &file);
 	if (rc < 0)
 		return rc;
 	rc = aedb_backup_pack(backup, file.fd, &options, &info);

@@ -112,6 +112,32 @@ keys() {
 	[ -z "$(find . -name 'file2*')" ]
 }
 
+@test "an archive is not made in a database, a backup or a directory of backups" {
+	fill db
+	aedb init another
+	# of a directory of backups that has none yet, too
+	fails 2 'lies in the directory of backups' \
+		aedb backup full --to=new --archive=new/file db
+	aedb backup full db a
+	mkdir x
+	find db another db.backups | sort >before
+	for place in db another db/seg db.backups/a db.backups/a/val db.backups; do
+		fails 2 "choose another place" aedb backup archive db.backups/a $place/file
+		fails 2 "choose another place" aedb backup full --archive=$place/file db
+		fails 2 "choose another place" \
+			aedb backup incremental --archive="$PWD/x/../$place/file" db
+	done
+	find db another db.backups | sort | diff before -
+	ln -s db.backups link
+	fails 2 "lies in the directory of backups $DIR/db.backups" \
+		aedb backup archive db.backups/a link/file
+	# a name that leads there is itself elsewhere: it is replaced
+	ln -s db/file outside
+	aedb backup archive db.backups/a outside
+	[ ! -L outside ]
+	[ ! -e db/file ]
+}
+
 @test "with a key archives are encrypted, and there is none to be had of them without" {
 	fill db
 	aedb backup full db a

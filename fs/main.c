@@ -102,7 +102,28 @@ static int read_key(struct server *s)
 	return STATUS_OK;
 }
 
-/* In the mount it would wait for itself. */
+/* In the mount it would wait for itself, and so where the mount is a name in it. */
+static int check_backups(struct server *s, const char *path)
+{
+	if (mount_point_is_within(s->backups, s->point) ||
+	    mount_point_is_within(s->backups, s->database))
+		return startup_fail(&s->startup, STATUS_USAGE, "%s: backups lie "
+				    "neither in the mount nor in the database",
+				    path);
+	if (mount_point_is_within(s->point, s->backups))
+		return startup_fail(&s->startup, STATUS_USAGE, "%s: the mount "
+				    "would lie in the directory of backups", path);
+	return STATUS_OK;
+}
+
+/* What is not there now must not lead into the mount later. */
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 static int find_backups(struct server *s)
 {
 	char beside[PATH_MAX + sizeof(AEDB_BACKUP_SUFFIX)];
@@ -117,12 +138,10 @@ static int find_backups(struct server *s)
 	    !(errno == ENOENT && mount_point_resolve(path, s->backups)))
 		return startup_fail(&s->startup, STATUS_NO, "%s: %s", path,
 				    strerror(errno));
-	if (mount_point_is_within(s->backups, s->point) ||
-	    mount_point_is_within(s->backups, s->database))
-		return startup_fail(&s->startup, STATUS_USAGE, "%s: backups lie "
-				    "neither in the mount nor in the database",
-				    path);
-	return STATUS_OK;
+	if (is_link(s->backups))
+		return startup_fail(&s->startup, STATUS_NO, "%s: a link to what "
+				    "is not there", path);
+	return check_backups(s, path);
 }
 
 static int find_paths(struct server *s)

@@ -88,6 +88,27 @@ make_backup() {
 	run -2 aedbfs -o "backup_dir=$DB/b" "$DB" "$MNT"
 	run -1 aedbfs -o "backup_dir=$DIR/missing/b" "$DB" "$MNT"
 	run -2 aedbfs -o backup_dir= "$DB" "$MNT"
+	# by other paths, too
+	run -2 aedbfs -o "backup_dir=$MNT" "$DB" "$MNT"
+	run -2 aedbfs -o "backup_dir=$MNT/../$(basename "$MNT")/b" "$DB" "$MNT"
+	ln -s "$MNT" "$DIR/to_mount"
+	run -2 aedbfs -o "backup_dir=$DIR/to_mount" "$DB" "$MNT"
+	run -2 aedbfs -o "backup_dir=$DIR/to_mount/b" "$DB" "$MNT"
+	run -2 aedbfs -o "backup_dir=$MNT/b" "$DB" "$DIR/to_mount"
+	cd "$MNT"
+	run -2 aedbfs -o backup_dir=b "$DB" .
+	run -2 aedbfs -o backup_dir=./ "$DB" "$MNT"
+	cd /
+	# a link to what is not there now, and may be when it is mounted
+	ln -s "$MNT/later" "$DIR/to_later"
+	run -1 aedbfs -o "backup_dir=$DIR/to_later" "$DB" "$MNT"
+	[[ $output = *"$DIR/to_later: a link to what is not there" ]]
+	ln -s "$DIR/to_later" "$DB.backups"
+	run -1 aedbfs "$DB" "$MNT"
+	rm "$DB.backups"
+	# where the mount would be a name in it
+	run -2 aedbfs -o "backup_dir=$(dirname "$MNT")" "$DB" "$MNT"
+	[[ $output = *": the mount would lie in the directory of backups" ]]
 	make_backup a
 	mv "$DB.backups" "$DIR/elsewhere"
 	mount_start -o "backup_dir=$DIR/elsewhere"

@@ -77,8 +77,7 @@ struct op_place {
 	uint64_t scope_id;
 };
 
-/* One operation; all pointers are borrowed from the payload it was decoded
- * from, or from whoever fills it in to encode. */
+/* Pointers are borrowed from the payload it is of, or from who fills it in. */
 struct op {
 	uint8_t kind;		/* enum op_kind */
 	uint8_t flags;		/* enum op_flags */

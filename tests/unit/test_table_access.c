@@ -117,7 +117,8 @@ TEST(batch_rows, "a caller's batch commits the rows that it may write")
 	people_close(&p);
 }
 
-TEST(batch_revoked, "what a batch wrote is refused once the right is revoked, and let pass once it is back")
+TEST(batch_revoked,
+     "what a batch wrote is refused once the right is revoked, and let pass once it is back")
 {
 	struct people p;
 	struct aedb_batch *batch;
@@ -517,7 +518,8 @@ static void grant_take(struct people *p, const struct aedb_grant *grant)
 		take(p, *grant);
 }
 
-TEST(what_rights_let, "each right lets do what it is for, where it is granted, and no more once it is revoked")
+TEST(what_rights_let,
+     "each right lets do what it is for, where it is granted, and no more once it is revoked")
 {
 	for (size_t i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
 		const struct granted *g = &matrix[i];
@@ -543,7 +545,8 @@ TEST(what_rights_let, "each right lets do what it is for, where it is granted, a
 	}
 }
 
-TEST(index_read, "queries use indexes for who may read the table and its indexes, and cursors know it")
+TEST(index_read,
+     "queries use indexes for who may read the table and its indexes, and cursors know it")
 {
 	struct aedb_query query = { .where = &of_age };
 	struct aedb_rows *rows, *scan;

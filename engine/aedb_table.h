@@ -193,6 +193,8 @@ int aedb_table_open_at(struct aedb_scope *scope,
 		       const struct aedb_snapshot *snapshot, const char *name,
 		       struct aedb_table **ret);
 void aedb_table_close(struct aedb_table *table);
+/* What a grant on this table alone has as table_id. */
+uint64_t aedb_table_id(const struct aedb_table *table);
 /* Number of a column. AEDB_NOT_FOUND. */
 int aedb_table_column(const struct aedb_table *table, const char *name,
 		      uint32_t *ret);

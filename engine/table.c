@@ -318,6 +318,11 @@ int aedb_table_next(struct aedb_scope *scope,
 	return rc;
 }
 
+uint64_t aedb_table_id(const struct aedb_table *table)
+{
+	return table->state->id;
+}
+
 /* As of the last call. */
 static const struct table_schema *last_schema(const struct aedb_table *table)
 {

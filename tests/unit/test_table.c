@@ -345,7 +345,7 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	struct aedb_column color = { .name = "color", .type = AEDB_TYPE_TEXT,
 		.if_missing = { .type = AEDB_TYPE_TEXT, .bytes = { "red", 3 } } };
 	struct aedb_snapshot *before;
-	struct aedb_table *table;
+	struct aedb_table *table, *then;
 	struct aedb_value id = { .type = AEDB_TYPE_U64, .u64 = 1 };
 	struct aedb_row row;
 	struct fixture f;
@@ -362,6 +362,10 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	CHECK_MEM(row.values[USERS_COLUMNS].bytes.at, "red", 3);
 	aedb_row_release(&row);
 	CHECK_OK(aedb_table_column(table, "color", &column));
+	CHECK_OK(aedb_table_open_at(f.scope, before, "users", &then));
+	CHECK_EQ(aedb_table_id(then), aedb_table_id(table));
+	CHECK(aedb_table_id(table) != 0);
+	aedb_table_close(then);
 	CHECK_EQ(column, USERS_COLUMNS);
 	CHECK_OK(aedb_row_get(table, before, &id, &row));
 	CHECK_EQ(row.n, USERS_COLUMNS);

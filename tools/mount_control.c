@@ -142,6 +142,46 @@ int mount_control_run(struct mount_control *control, const char *command)
 	return err ? mount_control_failure(control, err) : 0;
 }
 
+static int read_whole(struct mount_control *control, FILE *to)
+{
+	char piece[4096];
+	size_t n = 1;
+	int rc = 0;
+
+	while (rc == 0 && n) {
+		rc = mount_control_read(control, piece, sizeof(piece), &n);
+		if (rc == 0)
+			fwrite(piece, 1, n, to);
+	}
+	return rc;
+}
+
+int mount_control_ask(const char *path, const char *command, char **ret,
+		      size_t *ret_n)
+{
+	struct mount_control control;
+	int rc = mount_control_open(path, &control);
+	FILE *to;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (rc < 0)
+		return rc;
+	to = open_memstream(ret, ret_n);
+	rc = to ? mount_control_run(&control, command) :
+		  failure_system(ENOMEM, "%s", path);
+	if (rc == 0)
+		rc = read_whole(&control, to);
+	if (to && fclose(to) && rc == 0)
+		rc = failure_system(ENOMEM, "%s", path);
+	mount_control_close(&control);
+	if (rc < 0) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return rc;
+}
+
 int mount_control_file(const struct mount_control *control, const char *name)
 {
 	return open_in(control->directory, name, O_RDONLY);

@@ -37,6 +37,11 @@ int mount_control_read(struct mount_control *control, char *buf, size_t n,
 /* The whole answer without the newline at its end, which fits in `room`. */
 int mount_control_answer(struct mount_control *control, char *ret, size_t room);
 
+/* Runs one on the mount in which the path lies: its whole answer, of *ret_n bytes and
+ * any size. Owned; NULL if it fails. */
+int mount_control_ask(const char *path, const char *command, char **ret,
+		      size_t *ret_n);
+
 /* Opens another of the text files beside it to be read: its descriptor. */
 int mount_control_file(const struct mount_control *control, const char *name);
 /* A number of .metrics by its name there; 0: it is not there. */

@@ -12,8 +12,8 @@ static int print_result(const struct dump_output *output)
 	if (!output->path || !output_is_json())
 		return 0;
 	return output_json_line(json_pack(
-		"{s:I, s:I, s:I}", "keys", (json_int_t)output->sum.keys,
-		"lines", (json_int_t)output->sum.lines, "bytes",
+		"{s:I, s:I, s:I, s:I}", "keys", (json_int_t)output->sum.keys,
+		"rows", (json_int_t)output->sum.rows, "lines", (json_int_t)output->sum.lines, "bytes",
 		(json_int_t)output->bytes));
 }
 
@@ -34,10 +34,6 @@ static int dump(const char *path, const char *file,
 		rc = dump_output_finish(&output);
 	if (rc == 0)
 		rc = print_result(&output);
-	if (rc == 0 && output.tables_left_out)
-		rc = failure_set(STATUS_FAILED, path, "all is dumped but %zu "
-				 "tables, which dumps do not have; backups do",
-				 output.tables_left_out);
 	dump_output_release(&output);
 	return rc;
 }
@@ -62,6 +58,8 @@ int cmd_dump(int argc, char **argv)
 		{ "snapshot", required_argument, NULL, 's' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "comparable", no_argument, NULL, 'c' },
+		{ "no-tables", no_argument, NULL, 't' },
+		{ "no-grants", no_argument, NULL, 'g' },
 		{ "permissive", no_argument, NULL, 'P' },
 		COMMAND_DATABASE_OPTIONS
 	};
@@ -76,6 +74,10 @@ int cmd_dump(int argc, char **argv)
 			file = optarg;
 		else if (rc == 'c')
 			source.is_comparable = true;
+		else if (rc == 't')
+			source.has_no_tables = true;
+		else if (rc == 'g')
+			source.has_no_grants = true;
 		else
 			source.access = TARGET_READ_DAMAGED;
 	}

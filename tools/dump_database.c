@@ -1,8 +1,8 @@
 /* The dump of a database that nobody else has open for writing. */
 #include <string.h>
 
-#include "aedb_table.h"
 #include "dump_source.h"
+#include "dump_table.h"
 #include "dump_value.h"
 #include "failure.h"
 
@@ -11,6 +11,7 @@ struct dump {
 	struct dump_output *output;
 	struct target target;
 	struct aedb_snapshot *snapshot;
+	struct dump_grants grants;
 };
 
 /* An entry whose value does not lie beside it. */
@@ -64,31 +65,33 @@ static int put_entries(struct dump *dump, struct aedb_scope *scope,
 }
 
 static int put_place(struct dump *dump, enum dump_kind kind,
-		     const struct aedb_entry *entry)
+		     struct aedb_place place, const struct aedb_entry *entry)
 {
 	struct dump_line line = dump_source_line(kind, entry);
+	int rc = dump_source_put(dump->source, &line, dump->output);
 
-	return dump_source_put(dump->source, &line, dump->output);
+	return rc < 0 ? rc : dump_grants_put(&dump->grants, place, 0,
+					     dump->output);
 }
 
-/* Tables are not dumped; how many there are is. */
-static int tables_count(struct dump *dump, struct aedb_scope *scope)
+static int put_tables(struct dump *dump, struct aedb_scope *scope,
+		      struct aedb_place place)
 {
-	char name[AEDB_NAME_BYTES_MAX + 1] = "";
-	int rc;
+	struct dump_tables tables = {
+		.scope = scope, .place = place, .snapshot = dump->snapshot,
+		.grants = &dump->grants, .what = dump->target.what,
+	};
 
-	while ((rc = aedb_table_next(scope, dump->snapshot, name, name)) == 0)
-		dump->output->tables_left_out++;
-	if (rc == AEDB_NOT_FOUND)
-		return 0;
-	return failure_engine(rc, "%s", dump->target.what);
+	return dump->source->has_no_tables ? 0 : dump_tables_put(&tables,
+								 dump->output);
 }
 
 static int put_scope(struct dump *dump, const char *project,
 		     const struct aedb_entry *entry, const char *name)
 {
+	struct aedb_place place = { project, name };
 	struct aedb_scope *scope;
-	int rc = put_place(dump, DUMP_SCOPE, entry);
+	int rc = put_place(dump, DUMP_SCOPE, place, entry);
 
 	if (rc < 0)
 		return rc;
@@ -102,7 +105,7 @@ static int put_scope(struct dump *dump, const char *project,
 	if (rc == 0)
 		rc = put_entries(dump, scope, DUMP_KEY);
 	if (rc == 0)
-		rc = tables_count(dump, scope);
+		rc = put_tables(dump, scope, place);
 	aedb_scope_close(scope);
 	return rc;
 }
@@ -128,7 +131,8 @@ static int put_project(struct dump *dump, const char *project,
 {
 	char name[AEDB_NAME_BYTES_MAX + 1] = "";
 	struct aedb_entry scope;
-	int rc = put_place(dump, DUMP_PROJECT, entry);
+	int rc = put_place(dump, DUMP_PROJECT,
+			   (struct aedb_place){ project, NULL }, entry);
 
 	while (rc == 0 && (rc = next_place(dump, project, name, &scope)) == 0) {
 		if (dump_source_wants(dump->source, project, name))
@@ -156,13 +160,13 @@ static int put_projects(struct dump *dump)
 
 static int put_root(struct dump *dump)
 {
+	struct aedb_place root = { NULL, NULL };
 	struct aedb_entry entry;
-	int rc = aedb_place_stat(dump->target.db, dump->snapshot,
-				 (struct aedb_place){ NULL, NULL }, &entry);
+	int rc = aedb_place_stat(dump->target.db, dump->snapshot, root, &entry);
 
 	if (rc < 0)
 		return failure_engine(rc, "%s", dump->target.path);
-	rc = put_place(dump, DUMP_DATABASE, &entry);
+	rc = put_place(dump, DUMP_DATABASE, root, &entry);
 	aedb_unpin(&entry);
 	return rc;
 }
@@ -204,6 +208,9 @@ static int put_all(struct dump *dump)
 {
 	int rc = check_places(dump);
 
+	if (rc == 0 && dump_source_has_grants(dump->source))
+		rc = dump_grants_read(dump->target.db, dump->target.path,
+				      &dump->grants);
 	if (rc == 0)
 		rc = dump_output_head(dump->output, dump_source_head(
 			dump->source, aedb_snapshot_seq(dump->snapshot)));
@@ -223,6 +230,7 @@ int dump_database(const char *path, const struct dump_source *source,
 	rc = open_snapshot(&dump);
 	if (rc == 0) {
 		rc = put_all(&dump);
+		dump_grants_release(&dump.grants);
 		aedb_snapshot_close(dump.snapshot);
 	}
 	return target_close(&dump.target, rc);

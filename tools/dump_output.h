@@ -21,7 +21,6 @@ struct dump_output {
 	struct dump_sum sum;
 	uint64_t bytes;
 	struct progress progress;
-	size_t tables_left_out;	/* they are not in dumps */
 };
 
 int dump_output_open(const char *path, struct dump_output *ret);

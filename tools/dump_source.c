@@ -19,6 +19,12 @@ bool dump_source_wants(const struct dump_source *source, const char *project,
 	return source->n_places == 0;
 }
 
+bool dump_source_has_grants(const struct dump_source *source)
+{
+	return !source->has_no_grants && !source->is_comparable &&
+	       !source->snapshot;
+}
+
 static json_t *place_names(const struct dump_source *source)
 {
 	json_t *names = json_array();

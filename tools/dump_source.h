@@ -18,11 +18,14 @@ struct dump_source {
 	enum target_access access;
 	bool is_comparable;	/* without what two databases of the same
 				 * content need not have in common */
+	bool has_no_tables, has_no_grants;
 };
 
 /* Is a place wanted; a project (scope NULL) also for the sake of a scope. */
 bool dump_source_wants(const struct dump_source *source, const char *project,
 		       const char *scope);
+/* Are grants dumped: those in force are the newest ones, no snapshot's. */
+bool dump_source_has_grants(const struct dump_source *source);
 /* The members of the first line. NULL: no memory. */
 json_t *dump_source_head(const struct dump_source *source, aedb_seq_t seq);
 /* A line of an entry; its key is the name. */

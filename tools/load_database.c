@@ -9,6 +9,9 @@
  *
  * With LOAD_MERGE keys go where they belong, in as few transactions as have room
  * for them.
+ *
+ * What is granted on a hidden scope, and on its tables, is granted before it has its
+ * name. All else, which is on what others see meanwhile, is granted at the end.
  */
 #include "load_database.h"
 
@@ -17,7 +20,8 @@
 #include <string.h>
 
 #include "failure.h"
-#include "load_txn.h"
+#include "load_grants.h"
+#include "load_table.h"
 
 #define HIDDEN_PROJECT "aedb-load"
 #define HIDDEN_MARK "user.aedb.load"
@@ -27,7 +31,14 @@ struct load {
 	struct target target;
 	const struct load_places *places;
 	struct load_txn txn;
+	struct load_table table;
 	uint64_t n_scopes;
+	bool is_empty;		/* the database had no project */
+	/* Of the database, place or table that was read last: */
+	struct load_grant_place granted_on;
+	bool takes_grants, is_hidden;
+	bool has_no_grants;
+	struct load_grants grants;	/* for the end */
 };
 
 static int load_failure(const struct load *load, int rc)
@@ -133,6 +144,42 @@ static int make_hidden(struct load *load)
 
 /* Lines. */
 
+/* The grants that follow are on this place. */
+static void expect_grants(struct load *load, struct aedb_place place,
+			  bool takes_grants)
+{
+	struct target_place *on = &load->granted_on.place;
+
+	load->takes_grants = takes_grants && !load->has_no_grants;
+	load->is_hidden = false;
+	on->has_scope = place.scope != NULL;
+	snprintf(on->project, sizeof(on->project), "%s",
+		 place.project ? place.project : "");
+	snprintf(on->scope, sizeof(on->scope), "%s",
+		 place.scope ? place.scope : "");
+}
+
+static int read_grant(struct load *load, const struct dump_line *line)
+{
+	struct load_grant_place on = load->granted_on;
+	bool takes = load->takes_grants;
+	int rc;
+
+	if (load->table.table) {
+		on.table_id = aedb_table_id(load->table.table);
+		takes = load->table.is_new && !load->has_no_grants;
+	}
+	if (!takes)
+		return 0;
+	if (!load->is_hidden)
+		return load_grants_keep(&load->grants, &on, line);
+	rc = load_txn_commit(&load->txn);
+	if (rc == 0)
+		rc = load_grant_now(&load->target, &on, line);
+	load->txn.commits += rc == 0;
+	return rc;
+}
+
 static int read_scope(struct load *load, const struct dump_check *check,
 		      const struct dump_line *line)
 {
@@ -142,6 +189,8 @@ static int read_scope(struct load *load, const struct dump_check *check,
 
 	load->n_scopes++;
 	if (load->how != LOAD_MERGE) {
+		expect_grants(load, hidden_place(load->n_scopes, name), true);
+		load->is_hidden = true;
 		rc = load_txn_create(&load->txn,
 				     hidden_place(load->n_scopes, name), line);
 		/* messages say what it is going to be */
@@ -153,6 +202,7 @@ static int read_scope(struct load *load, const struct dump_check *check,
 	rc = place_exists(load, place);
 	if (rc < 0)
 		return rc;
+	expect_grants(load, place, !rc);
 	return rc ? load_txn_enter(&load->txn, place) :
 		    load_txn_create(&load->txn, place, line);
 }
@@ -162,31 +212,56 @@ static int read_project(struct load *load, const struct dump_check *check,
 			const struct dump_line *line)
 {
 	struct aedb_place place = { check->project, NULL };
+	int rc = place_exists(load, place);
+
+	if (rc < 0)
+		return rc;
+	expect_grants(load, place, !rc || load->how == LOAD_REPLACE);
+	if (load->how != LOAD_MERGE || rc)
+		return 0;
+	return load_txn_create(&load->txn, place, line);
+}
+
+/* What the line before began ends before one of this kind. */
+static int end_before(struct load *load, enum dump_kind kind)
+{
 	int rc;
 
-	if (load->how != LOAD_MERGE)
+	if (kind == DUMP_PART)
 		return 0;
-	rc = place_exists(load, place);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	return load_txn_create(&load->txn, place, line);
+	rc = load_txn_end_value(&load->txn);
+	if (rc == 0)
+		rc = load_table_end_value(&load->table);
+	if (rc == 0 && kind != DUMP_ROW && kind != DUMP_GRANT)
+		rc = load_table_close(&load->table);
+	return rc;
 }
 
 static int read_line(struct load *load, const struct dump_check *check,
 		     const struct dump_line *line)
 {
-	int rc = 0;
+	int rc = end_before(load, line->kind);
 
-	if (line->kind == DUMP_PART)
-		return load_txn_part(&load->txn, line);
-	rc = load_txn_end_value(&load->txn);
 	if (rc < 0)
 		return rc;
 	switch (line->kind) {
+	case DUMP_PART:
+		return load->table.text ? load_table_part(&load->table, line) :
+					  load_txn_part(&load->txn, line);
+	case DUMP_DATABASE:
+		expect_grants(load, (struct aedb_place){ NULL, NULL },
+			      load->is_empty || load->how == LOAD_REPLACE);
+		return 0;
 	case DUMP_PROJECT:
 		return read_project(load, check, line);
 	case DUMP_SCOPE:
 		return read_scope(load, check, line);
+	case DUMP_TABLE:
+		return load_table_begin(&load->table, check->table, line);
+	case DUMP_ROW:
+		return load_table_row(&load->table, line);
+	case DUMP_GRANT:
+		return read_grant(load, line);
 	case DUMP_DIRECTORY:
 	case DUMP_KEY:
 		return load_txn_put(&load->txn, line);
@@ -241,7 +316,7 @@ static int read_all(struct load *load, struct load_input *input,
 			break;
 	}
 	if (rc == 0)
-		rc = load_txn_end_value(&load->txn);
+		rc = end_before(load, DUMP_HEAD);
 	if (rc == 0)
 		rc = check_same(load, input, &check);
 	dump_check_release(&check);
@@ -278,7 +353,7 @@ static int name_scope(struct load *load, uint64_t n, struct aedb_place place)
 	return rc < 0 ? load_failure(load, rc) : 0;
 }
 
-static int name_all(struct load *load, const struct root *root, bool is_empty)
+static int name_all(struct load *load, const struct root *root)
 {
 	uint64_t n = 0;
 	int rc = load_txn_begin_whole(&load->txn);
@@ -291,7 +366,8 @@ static int name_all(struct load *load, const struct root *root, bool is_empty)
 		else
 			rc = name_project(load, place);
 	}
-	if (rc == 0 && root->is_there && (is_empty || load->how == LOAD_REPLACE))
+	if (rc == 0 && root->is_there &&
+	    (load->is_empty || load->how == LOAD_REPLACE))
 		rc = load_txn_place_attr(&load->txn,
 					 (struct aedb_place){ NULL, NULL },
 					 &root->line);
@@ -347,6 +423,7 @@ static void undo(struct load *load)
 	struct failure failure;
 
 	failure_save(&failure);
+	load_table_release(&load->table);
 	load_txn_release(&load->txn);
 	load_txn_init(&load->txn, &load->target);
 	if (place_exists(load, (struct aedb_place){ HIDDEN_PROJECT, NULL }) > 0)
@@ -356,53 +433,69 @@ static void undo(struct load *load)
 
 static int fill_and_name(struct load *load, struct load_input *input)
 {
-	char name[AEDB_NAME_BYTES_MAX + 1] = "";
 	struct root root = { 0 };
-	struct aedb_entry first;
-	bool is_empty = aedb_place_next(load->target.db, NULL, NULL, name,
-					&first) == AEDB_NOT_FOUND;
-	int rc;
+	int rc = make_hidden(load);
 
-	if (!is_empty)
-		aedb_unpin(&first);
-	rc = make_hidden(load);
 	if (rc < 0)
 		return rc;
 	rc = read_all(load, input, &root);
 	if (rc == 0)
 		rc = load_txn_commit(&load->txn);
 	if (rc == 0)
-		rc = name_all(load, &root, is_empty);
+		rc = name_all(load, &root);
 	if (rc < 0)
 		undo(load);
 	return rc;
 }
 
-static int load_into(struct load *load, struct load_input *input)
+static bool has_no_project(struct aedb *db)
 {
-	int rc;
+	char name[AEDB_NAME_BYTES_MAX + 1] = "";
+	struct aedb_entry first;
 
-	if (load->how == LOAD_MERGE)
-		return merge(load, input);
-	rc = check_places(load);
-	return rc < 0 ? rc : fill_and_name(load, input);
+	int rc = aedb_place_next(db, NULL, NULL, name, &first);
+
+	if (rc == 0)
+		aedb_unpin(&first);
+	return rc == AEDB_NOT_FOUND;
 }
 
-int load_database(const char *path, enum load_how how, struct load_input *input,
-		  const struct load_places *places, struct load_result *ret)
+static int load_into(struct load *load, struct load_input *input)
 {
-	struct load load = { .how = how, .places = places };
+	int rc = 0;
+
+	load->is_empty = has_no_project(load->target.db);
+	if (load->how != LOAD_MERGE)
+		rc = check_places(load);
+	if (rc == 0)
+		rc = load->how == LOAD_MERGE ? merge(load, input) :
+					       fill_and_name(load, input);
+	return rc < 0 ? rc : load_grants_make(&load->grants, &load->target,
+					      &load->txn.commits);
+}
+
+int load_database(const char *path, const struct load_options *options,
+		  struct load_input *input, const struct load_places *places,
+		  struct load_result *ret)
+{
+	struct load load = { .how = options->how, .places = places,
+			     .has_no_grants = options->has_no_grants };
 	int rc = target_open(path, TARGET_LOAD, &load.target);
 
 	if (rc < 0)
 		return rc;
 	load_txn_init(&load.txn, &load.target);
+	load.table.txn = &load.txn;
+	load_grants_init(&load.grants);
 	rc = load_into(&load, input);
 	*ret = (struct load_result){
-		.keys = places->keys, .scopes = load.n_scopes,
+		.keys = places->keys, .rows = load.table.rows,
+		.scopes = load.n_scopes,
 		.commits = load.txn.commits,
 		.seq = aedb_visible_seq(load.target.db),
 	};
+	load_table_release(&load.table);
 	load_txn_release(&load.txn);
+	load_grants_release(&load.grants);
 	return target_close(&load.target, rc);
 }

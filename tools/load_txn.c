@@ -34,10 +34,16 @@ static void close_held(struct load_txn *load, unsigned keep)
 	load->n_scopes = load->n_scopes < keep ? load->n_scopes : keep;
 }
 
-void load_txn_release(struct load_txn *load)
+void load_txn_abort(struct load_txn *load)
 {
 	if (load->txn)
 		aedb_txn_abort(load->txn);
+	load->txn = NULL;
+}
+
+void load_txn_release(struct load_txn *load)
+{
+	load_txn_abort(load);
 	if (load->stage)
 		aedb_stage_close(load->stage);
 	free(load->copies);
@@ -72,8 +78,7 @@ int load_txn_commit(struct load_txn *load)
 	return 0;
 }
 
-/* Before an operation of so many bytes. */
-static int make_room(struct load_txn *load, size_t bytes)
+int load_txn_room(struct load_txn *load, unsigned ops, size_t bytes)
 {
 	int rc = 0;
 
@@ -84,9 +89,15 @@ static int make_room(struct load_txn *load, size_t bytes)
 		rc = load_txn_commit(load);
 	if (rc == 0)
 		rc = load_txn_begin(load);
-	load->ops++;
+	load->ops += ops;
 	load->bytes += bytes;
 	return rc;
+}
+
+/* Before an operation of so many bytes. */
+static int make_room(struct load_txn *load, size_t bytes)
+{
+	return load_txn_room(load, 1, bytes);
 }
 
 /* A pointer in any case: without attributes it shall have none. */

@@ -45,6 +45,9 @@ int load_txn_begin(struct load_txn *load);
 /* Begins one that has all that follows until it is committed. */
 int load_txn_begin_whole(struct load_txn *load);
 int load_txn_commit(struct load_txn *load);
+void load_txn_abort(struct load_txn *load);
+/* Before so many operations that are added to `txn` itself, of so many bytes. */
+int load_txn_room(struct load_txn *load, unsigned ops, size_t bytes);
 
 /* A new project or scope of this line, or, of one that is there, the scope alone;
  * what is put from then on goes into that. */

@@ -185,7 +185,7 @@ shape() (
 	echo before >file
 	run -1 aedb dump db none -o file
 	[ "$(cat file)" = before ]
-	[ "$(aedb dump db -o file --json | jq -c 'keys')" = '["bytes","keys","lines"]' ]
+	[ "$(aedb dump db -o file --json | jq -c 'keys')" = '["bytes","keys","lines","rows"]' ]
 	aedb dump db | cmp - file
 	[ "$(aedb dump db -o /dev/stdout | sha256sum)" = "$(sha256sum <file)" ]
 	[ "$(find . -maxdepth 1 -name 'file*')" = ./file ]
@@ -300,7 +300,7 @@ END
 	aedb dump db >dump
 	aedb init copy
 	for edit in '5s/"k"/7/' '5s/"value"/"other"/' '4d' '3s/"p"/"p.p"/' '5s/"mtime":"/&1/' \
-		'2s/true/false/' '5s/}$/,"mode":"9"}/' '5s/}$/,"part":0}/' '1s/1/2/'; do
+		'2s/true/false/' '5s/}$/,"mode":"9"}/' '5s/}$/,"part":0}/' '1s/2/3/'; do
 		sed "$edit" dump >edited
 		reseal edited
 		run -5 aedb load copy edited

@@ -283,7 +283,7 @@ static void dump_entries(struct dump *dump)
 
 static void make_dump(struct dump *ret)
 {
-	static const char head[] = "{\"aedb_dump\":1,\"seq\":7}\n";
+	static const char head[] = "{\"aedb_dump\":2,\"seq\":7}\n";
 	char end[DUMP_END_BYTES];
 
 	*ret = (struct dump){ 0 };
@@ -437,11 +437,80 @@ TEST(by_hand, "a dump made by another program is read, in any order of members")
 			  "{ \"value_base64\":\"QQ==\",\"part\":8}"))), "");
 }
 
+#define TABLE "{\"table\":\"t\",\"schema\":{}}"
+#define ROW "{\"row\":{\"a\":1}}"
+#define GRANT "{\"grant\":\"kv-read\",\"to\":\"ann\"}"
+
+TEST(tables, "tables stand behind keys, rows in tables, grants behind what they are on")
+{
+	CHECK_STR(words(refusal_of(LINES(
+			  HEAD, "{\"database\":true}", GRANT, GRANT,
+			  "{\"project\":\"p\"}", GRANT, "{\"scope\":\"s\"}",
+			  GRANT, EMPTY(""), TABLE, GRANT, ROW, ROW,
+			  "{\"row\":null,\"bytes\":2}",
+			  "{\"part\":0,\"value\":\"{}\"}",
+			  "{\"table\":\"u\",\"bytes\":9}", PART_AT_1, GRANT,
+			  "{\"scope\":\"t\"}", TABLE))), "");
+	CHECK(refusal_of(LINES(HEAD, GRANT)));
+	CHECK(refusal_of(LINES(HEAD, "{\"project\":\"p\"}", TABLE)));
+	CHECK(refusal_of(LINES(PLACES, ROW)));
+	CHECK(refusal_of(LINES(PLACES, TABLE, EMPTY(""))));
+	CHECK(refusal_of(LINES(PLACES, TABLE, "{\"directory\":\"d\"}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE, TABLE)));
+	CHECK(refusal_of(LINES(PLACES, TABLE, ROW, GRANT)));
+	CHECK(refusal_of(LINES(PLACES, EMPTY(""), GRANT)));
+	CHECK(refusal_of(LINES(PLACES, "{\"table\":\"t\"}")));
+	CHECK(refusal_of(LINES(PLACES, "{\"table\":\".\",\"schema\":{}}")));
+	CHECK(refusal_of(LINES(PLACES, "{\"table\":\"t\",\"schema\":[]}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE, "{\"row\":null}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE, "{\"row\":{},\"bytes\":2}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE, "{\"row\":null,\"bytes\":0}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE,
+			       "{\"row\":null,\"bytes\":999999999}")));
+	CHECK(refusal_of(LINES(PLACES, TABLE, "{\"row\":{},\"more\":1}")));
+	CHECK(refusal_of(LINES(PLACES, "{\"grant\":\"kv-read\"}")));
+	CHECK(refusal_of(LINES(PLACES, "{\"grant\":7,\"to\":\"ann\"}")));
+}
+
+static void check_same(const void *a, size_t a_bytes, const void *b,
+		       size_t b_bytes)
+{
+	CHECK(is_equal(a, a_bytes, b, b_bytes));
+}
+
+TEST(grants, "a line of a grant is read as it was written")
+{
+	static uint8_t to[128];
+	struct dump_reader reader;
+	struct dump_line got;
+
+	CHECK_OK(dump_reader_init(&reader));
+	for (unsigned i = 0; i < check_times(500); i++) {
+		struct dump_line line = {
+			.kind = DUMP_GRANT, .name = "kv-read", .name_bytes = 7,
+			.value = to, .value_bytes = fill(to, sizeof(to)),
+			.prefix = item.name,
+			.prefix_bytes = fill(item.name, 3800),
+		};
+		size_t n = dump_line_write(&line, text);
+
+		CHECK_STR(words(dump_reader_parse(&reader, text, n - 1, &got)),
+			  "");
+		CHECK_EQ(got.kind, DUMP_GRANT);
+		check_same(got.name, got.name_bytes, line.name, line.name_bytes);
+		check_same(got.value, got.value_bytes, to, line.value_bytes);
+		check_same(got.prefix, got.prefix_bytes, line.prefix,
+			   line.prefix_bytes);
+	}
+	dump_reader_release(&reader);
+}
+
 TEST(order, "lines that do not belong together are refused, whatever the sum")
 {
 	CHECK(refusal_of(LINES("{\"project\":\"p\"}")));
 	CHECK(refusal_of(LINES(HEAD, HEAD)));
-	CHECK(refusal_of(LINES("{\"aedb_dump\":2}")));
+	CHECK(refusal_of(LINES("{\"aedb_dump\":3}")));
+	CHECK(refusal_of(LINES("{\"aedb_dump\":0}")));
 	CHECK(refusal_of(LINES(HEAD, "{\"scope\":\"s\"}")));
 	CHECK(refusal_of(LINES(HEAD, "{\"project\":\"p\"}", EMPTY(""))));
 	CHECK(refusal_of(LINES(PLACES, "{\"scope\":\"s\"}")));

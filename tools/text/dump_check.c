@@ -34,6 +34,7 @@ static void sum_count(struct dump_sum *sum, enum dump_kind kind)
 {
 	sum->lines++;
 	sum->keys += kind == DUMP_KEY;
+	sum->rows += kind == DUMP_ROW;
 }
 
 void dump_sum_add(struct dump_sum *sum, const char *text, size_t n,
@@ -97,17 +98,18 @@ static bool is_name(const char *name, size_t n)
 	return true;
 }
 
-/* A project or scope: behind the last one, which it becomes. */
+/* A project, scope or table: behind the last one, which it becomes. */
 static const char *check_place(char *last, const struct dump_line *line)
 {
 	char name[AEDB_NAME_BYTES_MAX + 1];
 
 	if (!is_name(line->name, line->name_bytes))
-		return "a project or scope has a name that none can have";
+		return "a project, scope or table has a name that none can "
+		       "have";
 	memcpy(name, line->name, line->name_bytes);
 	name[line->name_bytes] = '\0';
 	if (strcmp(last, name) >= 0)
-		return "projects or scopes are not in order";
+		return "projects, scopes or tables are not in order";
 	memcpy(last, name, line->name_bytes + 1);
 	return NULL;
 }
@@ -122,6 +124,12 @@ static const char *check_part(struct dump_check *check,
 		return "a part does not belong to the value above";
 	check->value_at = line->offset + line->value_bytes;
 	return NULL;
+}
+
+/* Is it, or is in it, a table? */
+static bool is_of_table(enum dump_kind kind)
+{
+	return kind == DUMP_TABLE || kind == DUMP_ROW;
 }
 
 /* Is there a line before it that such a line belongs to? */
@@ -139,9 +147,17 @@ static bool is_in_place(const struct dump_check *check, enum dump_kind kind)
 	case DUMP_DIRECTORY:
 		return *check->scope && check->last < DUMP_KEY;
 	case DUMP_KEY:
-		return *check->scope;
+		return *check->scope && !is_of_table(check->last);
 	case DUMP_PART:
 		return check->value_bytes > 0;
+	case DUMP_TABLE:
+		return *check->scope;
+	case DUMP_ROW:
+		return is_of_table(check->last);
+	case DUMP_GRANT:
+		return check->last == DUMP_TABLE ||
+		       (check->last >= DUMP_DATABASE &&
+			check->last <= DUMP_SCOPE);
 	}
 	return false;
 }
@@ -155,15 +171,20 @@ static const char *check_order(struct dump_check *check,
 		return "the line does not belong here";
 	if (line->kind == DUMP_PART)
 		return check_part(check, line);
+	check->value_at = 0;
+	check->value_bytes = line->value ? 0 : line->bytes;
+	if (line->kind == DUMP_GRANT)
+		return NULL;
 	if (line->kind == DUMP_PROJECT) {
 		*check->scope = '\0';
 		wrong = check_place(check->project, line);
 	} else if (line->kind == DUMP_SCOPE) {
+		*check->table = '\0';
 		wrong = check_place(check->scope, line);
+	} else if (line->kind == DUMP_TABLE) {
+		wrong = check_place(check->table, line);
 	}
 	check->last = line->kind;
-	check->value_at = 0;
-	check->value_bytes = line->value ? 0 : line->bytes;
 	return wrong;
 }
 

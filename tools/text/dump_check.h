@@ -17,7 +17,7 @@
 
 struct dump_sum {
 	EVP_MD_CTX *sha256;
-	uint64_t lines, keys;
+	uint64_t lines, keys, rows;
 	bool has_failed;	/* the library of checksums has */
 };
 int dump_sum_init(struct dump_sum *sum);	/* -1: no memory */
@@ -32,10 +32,11 @@ size_t dump_sum_end(const struct dump_sum *sum, char ret[DUMP_END_BYTES]);
 struct dump_check {
 	struct dump_sum sum;
 	struct dump_reader reader;
-	enum dump_kind last;	/* but parts; of lines before */
+	enum dump_kind last;	/* but parts and grants; of lines before */
 	bool is_ended;
 	char project[AEDB_NAME_BYTES_MAX + 1];	/* "": none yet */
 	char scope[AEDB_NAME_BYTES_MAX + 1];
+	char table[AEDB_NAME_BYTES_MAX + 1];
 	uint64_t value_bytes;	/* of a value in parts, and how far they are */
 	uint64_t value_at;
 };

@@ -2,18 +2,22 @@
  * The lines of a dump: a database, or parts of it, as JSON objects, one a line,
  * each beginning with the member that says what it is.
  *
- *	{"aedb_dump":1,...}		first; what was dumped
+ *	{"aedb_dump":2,...}		first; what was dumped
  *	{"database":true,...}
  *	{"project":"p",...}
  *	{"scope":"s",...}		of the project above
  *	{"directory":"a/b",...}		a record of the scope above
  *	{"key":"a/b/c",...}		a key of the scope above
+ *	{"table":"t","schema":{...}}	of the scope above, behind its keys
+ *	{"row":{...}}			of the table above
+ *	{"grant":"kv-read","to":"ann"}	of the database, place or table just above
  *	{"part":65536,"value":"..."}	of the value above, from that offset on
  *	{"end":6,"keys":1,"sha256":...}	last; see dump_check.h
  *
  * Bytes that are no plain text are base64, in a member NAME_base64. A value of at
  * most DUMP_INLINE_BYTES stands in its line, of others the size, as "bytes";
- * what no part has of it is zeros. Attributes are members mode, uid, gid, atime,
+ * what no part has of it is zeros. So is the JSON of a schema or row beyond
+ * DUMP_JSON_BYTES, whose parts have its text ("row" is null then). Attributes are members mode, uid, gid, atime,
  * flags and xattrs, or attr_base64 where they are not those of a mount.
  *
  * Threads: no state. Errors: words for what is wrong with a line.
@@ -28,12 +32,14 @@
 
 #include "attr.h"
 
-#define DUMP_FORMAT 1
+#define DUMP_FORMAT 2		/* 1 is read, too: it has no tables and grants */
 #define DUMP_LINE_BYTES_MAX (1u << 20)	/* with the newline */
 #define DUMP_INLINE_BYTES 1024
 #define DUMP_PART_BYTES 65536
 #define DUMP_PART_BYTES_MAX (DUMP_PART_BYTES + 3)	/* the rest of a character */
 #define DUMP_NAME_BYTES_MAX 4096
+#define DUMP_JSON_BYTES DUMP_PART_BYTES
+#define DUMP_JSON_BYTES_MAX (256u << 20)	/* in parts */
 
 enum dump_kind {
 	DUMP_HEAD,
@@ -43,20 +49,28 @@ enum dump_kind {
 	DUMP_DIRECTORY,
 	DUMP_KEY,
 	DUMP_PART,
+	DUMP_TABLE,
+	DUMP_ROW,
+	DUMP_GRANT,
 };
 
 /* All borrowed. */
 struct dump_line {
 	enum dump_kind kind;
-	const void *name;		/* PROJECT to KEY */
+	const void *name;		/* PROJECT to KEY, TABLE; GRANT: the right */
 	size_t name_bytes;
 	int64_t mtime_ns;		/* DATABASE to KEY; AEDB_MTIME_NONE */
 	const void *attr;		/* the same; NULL: none */
 	size_t attr_bytes;
-	uint64_t bytes;			/* DIRECTORY, KEY: of the value */
+	uint64_t bytes;			/* DIRECTORY, KEY, TABLE, ROW: of the value */
 	uint64_t offset;		/* PART */
-	const void *value;		/* PART; of others NULL if parts follow */
+	const void *value;		/* PART; of others NULL if parts follow; TABLE,
+					 * ROW: text of JSON, written; GRANT: to whom */
 	size_t value_bytes;
+	const json_t *json;		/* TABLE, ROW: the same, read; then value_bytes
+					 * is the line's */
+	const void *prefix;		/* GRANT */
+	size_t prefix_bytes;
 };
 
 /* Writes the line, with its newline, and returns its length; of any kind but

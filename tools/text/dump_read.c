@@ -305,23 +305,75 @@ static void take_entry(struct members *m, struct dump_reader *reader,
 		take_value(m, reader, DUMP_PART_BYTES_MAX, line);
 }
 
+/* JSON, or how much of it the parts have that follow. */
+static void take_json(struct members *m, const json_t *json,
+		      struct dump_line *line)
+{
+	bool has_parts = take_number(m, "bytes", DUMP_JSON_BYTES_MAX,
+				     &line->bytes);
+
+	if (has_parts == (json && !json_is_null(json)) ||
+	    (has_parts && line->bytes == 0))
+		say(m, "a schema or row is missing, or there twice");
+	if (!has_parts && !json_is_object(json))
+		say(m, "a schema or row is no object");
+	line->json = has_parts ? NULL : json;
+}
+
+static void take_grant(struct members *m, struct dump_reader *reader,
+		       struct dump_line *line)
+{
+	line->kind = DUMP_GRANT;
+	take_bytes(m, "prefix", DUMP_NAME_BYTES_MAX - 3, reader->bytes,
+		   &line->prefix, &line->prefix_bytes);
+	if (!take_bytes(m, "to", DUMP_NAME_BYTES_MAX,
+			reader->bytes + DUMP_NAME_BYTES_MAX, &line->value,
+			&line->value_bytes))
+		say(m, "a grant is to nobody");
+}
+
+/* A line of a table or grant; false: it is another one. */
+static bool take_later(struct members *m, struct dump_reader *reader,
+		       struct dump_line *line)
+{
+	json_t *row = take(m, "row"), *right = take(m, "grant");
+
+	if (row) {
+		line->kind = DUMP_ROW;
+		take_json(m, row, line);
+	} else if (right) {
+		line->name = json_string_value(right);
+		line->name_bytes = json_string_length(right);
+		if (!line->name)
+			say(m, "a right is no string");
+		take_grant(m, reader, line);
+	} else if (take_name(m, reader, "table", line)) {
+		line->kind = DUMP_TABLE;
+		take_json(m, take(m, "schema"), line);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void take_line(struct members *m, struct dump_reader *reader,
 		      struct dump_line *line)
 {
 	json_t *format = json_object_get(m->object, "aedb_dump");
+	json_int_t number = json_integer_value(format);
 
 	if (format) {
 		line->kind = DUMP_HEAD;
 		/* the rest is for people */
 		m->taken = json_object_size(m->object);
-		if (json_integer_value(format) != DUMP_FORMAT)
+		if (number < 1 || number > DUMP_FORMAT)
 			say(m, "the dump is of a newer format");
 	} else if (take_number(m, "part", INT64_MAX, &line->offset)) {
 		line->kind = DUMP_PART;
 		if (!take_bytes(m, "value", DUMP_PART_BYTES_MAX, reader->bytes,
 				&line->value, &line->value_bytes))
 			say(m, "a part has no value");
-	} else {
+	} else if (!take_later(m, reader, line)) {
 		take_entry(m, reader, line);
 	}
 	if (m->taken != json_object_size(m->object))
@@ -426,5 +478,7 @@ const char *dump_reader_parse(struct dump_reader *reader, char *text, size_t n,
 	if (!json_is_object(m.object))
 		return "it is no JSON object";
 	take_line(&m, reader, ret);
+	if (ret->json)
+		ret->value_bytes = n;
 	return m.wrong;
 }

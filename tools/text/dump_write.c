@@ -232,6 +232,53 @@ static void put_attr(struct writer *w, const struct dump_line *line)
 
 /* Lines. */
 
+/* "NAME":JSON, or what is there instead of it, if parts follow. */
+static void put_json(struct writer *w, const char *name,
+		     const struct dump_line *line)
+{
+	char *at;
+
+	if (!line->value) {
+		put_format(w, "\"bytes\":%llu", (unsigned long long)line->bytes);
+		return;
+	}
+	put_format(w, "\"%s\":", name);
+	at = writer_room(w, line->value_bytes);
+	if (at)
+		memcpy(at, line->value, line->value_bytes);
+}
+
+static void put_row(struct writer *w, const struct dump_line *line)
+{
+	if (!line->value)
+		put_text(w, "\"row\":null,");
+	put_json(w, "row", line);
+}
+
+static void put_table(struct writer *w, const struct dump_line *line)
+{
+	put_bytes(w, "table", line->name, line->name_bytes);
+	put_text(w, ",");
+	put_json(w, "schema", line);
+}
+
+static void put_grant(struct writer *w, const struct dump_line *line)
+{
+	put_bytes(w, "grant", line->name, line->name_bytes);
+	put_text(w, ",");
+	if (line->prefix_bytes) {
+		put_bytes(w, "prefix", line->prefix, line->prefix_bytes);
+		put_text(w, ",");
+	}
+	put_bytes(w, "to", line->value, line->value_bytes);
+}
+
+static void put_part(struct writer *w, const struct dump_line *line)
+{
+	put_format(w, "\"part\":%llu,", (unsigned long long)line->offset);
+	put_bytes(w, "value", line->value, line->value_bytes);
+}
+
 static void put_name(struct writer *w, const struct dump_line *line)
 {
 	static const char *const names[] = {
@@ -269,13 +316,16 @@ size_t dump_line_write(const struct dump_line *line,
 	struct writer w = { ret, ret, ret + DUMP_LINE_BYTES_MAX, false };
 
 	put_text(&w, "{");
-	if (line->kind == DUMP_PART) {
-		put_format(&w, "\"part\":%llu,",
-			   (unsigned long long)line->offset);
-		put_bytes(&w, "value", line->value, line->value_bytes);
-	} else {
+	if (line->kind == DUMP_PART)
+		put_part(&w, line);
+	else if (line->kind == DUMP_TABLE)
+		put_table(&w, line);
+	else if (line->kind == DUMP_ROW)
+		put_row(&w, line);
+	else if (line->kind == DUMP_GRANT)
+		put_grant(&w, line);
+	else
 		put_entry(&w, line);
-	}
 	put_text(&w, "}\n");
 	assert(!w.is_full);
 	return (size_t)(w.at - ret);

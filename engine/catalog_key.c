@@ -5,6 +5,7 @@
 
 #include "catalog_key.h"
 #include "err.h"
+#include "name.h"
 
 void catalog_number_key(uint64_t number, uint8_t *ret)
 {
@@ -80,20 +81,11 @@ const char *catalog_place_text(const struct op_place *place, char *text)
 
 int catalog_check_name(const char *what, const char *name, struct op_bytes *ret)
 {
-	size_t n = strlen(name);
+	int rc = name_check(what, name);
 
-	if (n > AEDB_NAME_BYTES_MAX)
-		return err_set(AEDB_NAME_TOO_LONG,
-			       "%s name of %zu bytes, at most %d are allowed",
-			       what, n, AEDB_NAME_BYTES_MAX);
-	if (n == 0 || n != strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					"abcdefghijklmnopqrstuvwxyz"
-					"0123456789_-"))
-		return err_set(AEDB_INVALID,
-			       "%s name \"%s\": only A-Z a-z 0-9 _ - may occur",
-			       what, name);
-	*ret = (struct op_bytes){ name, n };
-	return 0;
+	if (rc == 0)
+		*ret = (struct op_bytes){ name, strlen(name) };
+	return rc;
 }
 
 int catalog_check_place(struct aedb_place place, struct op_place *ret)

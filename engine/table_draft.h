@@ -33,8 +33,6 @@ int table_draft_make(const struct table_draft *draft, struct table_schema **ret)
 /* All that a schema must be, but for its size in bytes. states: of the indexes. */
 int table_schema_check(const struct aedb_schema *shape,
 		       const struct table_index *states);
-/* Of a name that a column or index shall have; what: "column". */
-int table_name_check(const char *what, const char *name);
 /* Fills in what follows from the rest: schema->columns. AEDB_NO_MEMORY. */
 int table_schema_finish(struct table_schema *schema);
 /* Bytes that table_schema_encode writes. */

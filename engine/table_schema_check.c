@@ -3,27 +3,11 @@
 #include <string.h>
 
 #include "err.h"
+#include "name.h"
 #include "table_draft.h"
 #include "table_value.h"
 
 #define WHAT_BYTES (AEDB_NAME_BYTES_MAX + 64)	/* "column "NAME"", a bit more */
-
-int table_name_check(const char *what, const char *name)
-{
-	size_t n = strlen(name);
-
-	if (n > AEDB_NAME_BYTES_MAX)
-		return err_set(AEDB_NAME_TOO_LONG,
-			       "%s name of %zu bytes, at most %d are allowed",
-			       what, n, AEDB_NAME_BYTES_MAX);
-	if (n == 0 || n != strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					"abcdefghijklmnopqrstuvwxyz"
-					"0123456789_-"))
-		return err_set(AEDB_INVALID,
-			       "%s name \"%s\": only A-Z a-z 0-9 _ - may occur",
-			       what, name);
-	return 0;
-}
 
 static int by_name(const void *a, const void *b)
 {
@@ -49,7 +33,7 @@ static int check_column(const struct aedb_column *column)
 	if (!column->name)
 		return table_type_is_valid(column->type) ? 0 :
 			err_set(AEDB_INVALID, "a dropped column of no type");
-	rc = table_name_check("column", column->name);
+	rc = name_check("column", column->name);
 	if (rc < 0)
 		return rc;
 	snprintf(what, sizeof(what), "column \"%s\"", column->name);
@@ -120,7 +104,7 @@ static int check_index(const struct aedb_schema *shape,
 
 	if (!index->name)
 		return err_set(AEDB_INVALID, "an index has no name");
-	rc = table_name_check("index", index->name);
+	rc = name_check("index", index->name);
 	if (rc < 0)
 		return rc;
 	snprintf(what, sizeof(what), "index \"%s\"", index->name);

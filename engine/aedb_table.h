@@ -40,7 +40,9 @@ enum aedb_type {
 	AEDB_TYPE_TIMESTAMP,	/* nanoseconds since 1970, signed */
 	AEDB_TYPE_FLOAT,	/* IEEE double, finite; -0 is stored as 0 */
 	AEDB_TYPE_TEXT,		/* UTF-8, compared by bytes */
-	AEDB_TYPE_JSON,		/* text that is JSON; compared by bytes */
+	AEDB_TYPE_JSON,		/* text that is JSON; compared by bytes. Its numbers
+				 * are not beyond those of a double, names in it
+				 * have no NUL, and it is not deeper than 2,048 */
 	AEDB_TYPE_BLOB,
 };
 
@@ -61,6 +63,7 @@ struct aedb_value {
 #define AEDB_KEY_COLUMNS_MAX 16
 #define AEDB_INDEXES_MAX 64
 #define AEDB_ROW_BYTES_MAX (16u << 20)
+#define AEDB_SCHEMA_BYTES_MAX (1u << 20)	/* with values and conditions in it */
 
 struct aedb_column {
 	const char *name;	/* as of tables: 1-128 bytes of [A-Za-z0-9_-] */
@@ -127,12 +130,13 @@ struct aedb_schema {
 
 /* Tables. Each of these is one commit. */
 
-/* AEDB_EXISTS, AEDB_INVALID (naming what is wrong), AEDB_NAME_TOO_LONG. */
+/* AEDB_EXISTS, AEDB_INVALID (naming what is wrong), AEDB_NAME_TOO_LONG,
+ * AEDB_TOO_LARGE (naming the limit). */
 int aedb_table_create(struct aedb_scope *scope, const char *name,
 		      const struct aedb_schema *schema);
 /* With all its rows. AEDB_NOT_FOUND. */
 int aedb_table_drop(struct aedb_scope *scope, const char *name);
-/* AEDB_EXISTS, AEDB_NOT_FOUND. */
+/* AEDB_EXISTS, AEDB_NOT_FOUND, AEDB_INVALID, AEDB_NAME_TOO_LONG. */
 int aedb_table_rename(struct aedb_scope *scope, const char *from,
 		      const char *to);
 
@@ -155,7 +159,7 @@ struct aedb_alter {
  * AEDB_ADD_INDEX of a table with rows makes several commits, beside which others
  * write: queries use the index when all are done; AEDB_EXISTS (two rows agree in a
  * unique one): it is not there. One that a crash interrupted is removed.
- * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_INVALID.
+ * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_INVALID, AEDB_NAME_TOO_LONG, AEDB_TOO_LARGE.
  */
 int aedb_table_alter(struct aedb_scope *scope, const char *name,
 		     const struct aedb_alter *alter);
@@ -195,11 +199,12 @@ int aedb_table_open_at(struct aedb_scope *scope,
 void aedb_table_close(struct aedb_table *table);
 /* What a grant on this table alone has as table_id. */
 uint64_t aedb_table_id(const struct aedb_table *table);
+/* The next two as of aedb_table_open and, after that, of the last call that wrote
+ * or read through the handle. */
 /* Number of a column. AEDB_NOT_FOUND. */
 int aedb_table_column(const struct aedb_table *table, const char *name,
 		      uint32_t *ret);
-/* As of aedb_table_open and, after that, of the last call that wrote or read
- * through the handle. A copy; owned, aedb_schema_free. AEDB_NO_MEMORY. */
+/* A copy; owned, aedb_schema_free. AEDB_NO_MEMORY. */
 int aedb_table_schema(const struct aedb_table *table, struct aedb_schema **ret);
 void aedb_schema_free(struct aedb_schema *schema);
 
@@ -284,7 +289,8 @@ struct aedb_rows;
  * index reads no other rows than those it selects by them; an order that the key or
  * an index has is read in it, any other is sorted in memory. The query is copied;
  * table and snapshot stay open until aedb_rows_close. Owned. AEDB_INVALID
- * (condition, order, cursor), AEDB_NOT_FOUND, AEDB_NO_MEMORY.
+ * (condition, order, cursor), AEDB_TOO_LARGE (condition), AEDB_CONFLICT (the
+ * cursor's state is not kept any more), AEDB_NOT_FOUND, AEDB_NO_MEMORY.
  */
 int aedb_query_open(struct aedb_table *table,
 		    const struct aedb_snapshot *snapshot,

@@ -188,10 +188,10 @@ int table_draft_make(const struct table_draft *draft, struct table_schema **ret)
 	if (!schema)
 		return no_memory();
 	rc = copy_draft(draft, schema);
-	if (rc == 0 && table_schema_bytes(schema) > TABLE_SCHEMA_BYTES_MAX)
+	if (rc == 0 && table_schema_bytes(schema) > AEDB_SCHEMA_BYTES_MAX)
 		rc = err_set(AEDB_TOO_LARGE, "a schema of %zu bytes, at most %u are "
 			     "allowed", table_schema_bytes(schema),
-			     TABLE_SCHEMA_BYTES_MAX);
+			     AEDB_SCHEMA_BYTES_MAX);
 	if (rc < 0)
 		table_schema_free(schema);
 	else

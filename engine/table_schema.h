@@ -17,7 +17,6 @@
 #include "arena.h"
 #include "condition.h"
 
-#define TABLE_SCHEMA_BYTES_MAX (1u << 20)	/* encoded */
 #define TABLE_NOT_KEY UINT8_MAX
 
 enum table_index_state {

@@ -307,7 +307,7 @@ int table_schema_decode(const void *bytes, size_t n, struct table_schema **ret)
 	struct byte_reader r;
 	int rc;
 
-	if (n > TABLE_SCHEMA_BYTES_MAX)
+	if (n > AEDB_SCHEMA_BYTES_MAX)
 		return damaged();
 	schema = calloc(1, sizeof(*schema));
 	if (!schema)

@@ -79,7 +79,7 @@ bool table_types_compare(enum aedb_type a, enum aedb_type b)
 
 static int json_check(struct aedb_bytes bytes, const char *what)
 {
-	/* All numbers are read as doubles: integers may have any size. */
+	/* All numbers are read as doubles: integers may have more than 64 bits. */
 	size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL;
 	json_error_t error;
 	json_t *json = json_loadb(bytes.n ? bytes.at : "", bytes.n, flags,

@@ -256,12 +256,14 @@ TEST(checks, "what no value is, is refused with its reason")
 	allowed(of_text(AEDB_TYPE_TEXT, "\xf4\x8f\xbf\xbf"));
 }
 
-TEST(json, "JSON is any JSON value, with numbers of any size")
+TEST(json, "JSON is any JSON value, with numbers up to those of a double")
 {
 	static const char *const good[] = { "1", "\"\"", "null", " [1, {}] ",
 		"123456789012345678901234567890", "\"\\u0000\"", "{\"a\":{}}" };
 	static const char *const bad[] = { "", "{", "[1,]", "a", "1 2", "'a'",
-					   "\"\\ud800\"", "nul" };
+					   "\"\\ud800\"", "nul", "1e309",
+					   "{\"a\\u0000\":1}" };
+	static char deep[2 * 2049 + 1];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		allowed(of_text(AEDB_TYPE_JSON, good[i]));
@@ -270,6 +272,15 @@ TEST(json, "JSON is any JSON value, with numbers of any size")
 
 		CHECK_EQ(table_value_check(&v, "j"), AEDB_INVALID);
 		CHECK(strncmp(err_message(), "j: no JSON: ", 12) == 0);
+	}
+	for (size_t depth = 2048; depth <= 2049; depth++) {
+		struct aedb_value v;
+
+		memset(deep, '[', depth);
+		memset(deep + depth, ']', depth);
+		v = of_text(AEDB_TYPE_JSON, deep);
+		CHECK_EQ(table_value_check(&v, "j"),
+			 depth == 2048 ? 0 : AEDB_INVALID);
 	}
 }
 

@@ -18,6 +18,7 @@
 
 #include "control_command.h"
 #include "control_grant.h"
+#include "control_tables.h"
 #include "control_record.h"
 #include "feed_lines.h"
 #include "kept_text.h"
@@ -508,6 +509,15 @@ static void run_grant(struct forest *forest,
 	strcpy(outcome->words, job.words);
 }
 
+static void run_tables(struct aedb *db, const char *snapshot,
+		       struct outcome *outcome)
+{
+	int rc = control_tables(db, snapshot, &outcome->lines);
+
+	if (rc < 0)
+		outcome_fail(outcome, rc);
+}
+
 /* number: as the command stands in the records. */
 static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 			const struct control_command *command,
@@ -556,6 +566,9 @@ static void command_run(struct control_file *file, uid_t uid, uint64_t number,
 	case VERB_REVOKE:
 	case VERB_GRANTS:
 		run_grant(forest, command, outcome);
+		break;
+	case VERB_TABLES:
+		run_tables(db, command->name, outcome);
 		break;
 	case VERB_CANCEL:
 		run_cancel(control, command->number, outcome);

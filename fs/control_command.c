@@ -48,6 +48,7 @@ static const struct {
 	{ { "grant" }, VERB_GRANT, ARGUMENT_GRANT, CONTROL_AT_ROOT },
 	{ { "revoke" }, VERB_REVOKE, ARGUMENT_GRANT, CONTROL_AT_ROOT },
 	{ { "grants" }, VERB_GRANTS, ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
+	{ { "tables" }, VERB_TABLES, ARGUMENT_NAME_OR_NONE, CONTROL_AT_ROOT },
 	{ { "help" }, VERB_HELP, ARGUMENT_NONE, CONTROL_IN_BATCH },
 	{ { "commit" }, VERB_BATCH_COMMIT, ARGUMENT_NONE, CONTROL_IN_BATCH },
 	{ { "abort" }, VERB_BATCH_ABORT, ARGUMENT_NONE, CONTROL_IN_BATCH },
@@ -85,6 +86,7 @@ const char *control_command_help(enum control_where where)
 	       "revoke RIGHT WHERE from WHO\n"
 	       "                       and no more\n"
 	       "grants [json]          what is granted\n"
+	       "tables [SNAPSHOT]      each table, which files do not show\n"
 	       "cancel N               end command N, which is running\n";
 }
 

@@ -39,6 +39,7 @@ enum control_verb {
 	VERB_GRANT,		/* right, where, who; so is the next */
 	VERB_REVOKE,
 	VERB_GRANTS,		/* name: "json", or "" */
+	VERB_TABLES,		/* name: a snapshot, or "" */
 	VERB_BATCH_COMMIT,	/* name, but in the batch's own file; as the next */
 	VERB_BATCH_ABORT,
 	VERB_BATCH_CHECK,

@@ -12,9 +12,11 @@ static int print_result(const struct dump_output *output)
 	if (!output->path || !output_is_json())
 		return 0;
 	return output_json_line(json_pack(
-		"{s:I, s:I, s:I, s:I}", "keys", (json_int_t)output->sum.keys,
-		"rows", (json_int_t)output->sum.rows, "lines", (json_int_t)output->sum.lines, "bytes",
-		(json_int_t)output->bytes));
+		"{s:I, s:I, s:I, s:I}",
+		"keys", (json_int_t)output->sum.keys,
+		"rows", (json_int_t)output->sum.rows,
+		"lines", (json_int_t)output->sum.lines,
+		"bytes", (json_int_t)output->bytes));
 }
 
 static int dump(const char *path, const char *file,

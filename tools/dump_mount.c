@@ -18,6 +18,7 @@
 
 #include "difference.h"
 #include "dump_file.h"
+#include "dump_grants.h"
 #include "failure.h"
 #include "mount_control.h"
 #include "path.h"
@@ -26,7 +27,9 @@
 struct dump {
 	const struct dump_source *source;
 	struct dump_output *output;
+	const char *path;	/* in the mount */
 	char *view;		/* the root of what is dumped; owned */
+	struct dump_grants grants;
 };
 
 static int put(struct dump *dump, enum dump_kind kind, int dirfd,
@@ -124,6 +127,14 @@ static int put_scope(struct dump *dump, const char *path)
 	return rc < 0 ? rc : put_entries(dump, path, DUMP_KEY);
 }
 
+static int put_grants(struct dump *dump, const char *project,
+		      const char *scope)
+{
+	return dump_grants_put(&dump->grants,
+			       (struct aedb_place){ project, scope }, 0,
+			       dump->output);
+}
+
 /* The line of a project (project NULL) or of a scope of one, and what is in it. */
 static int put_place(struct dump *dump, const char *directory,
 		     const char *project, const char *name)
@@ -139,6 +150,9 @@ static int put_place(struct dump *dump, const char *directory,
 		return failure_system(ENOMEM, "%s", name);
 	rc = put(dump, project ? DUMP_SCOPE : DUMP_PROJECT, AT_FDCWD, path, path,
 		 &bytes);
+	if (rc == 0)
+		rc = put_grants(dump, project ? project : name,
+				project ? name : NULL);
 	if (rc == 0)
 		rc = project ? put_scope(dump, path) :
 			       put_places(dump, path, name);
@@ -187,17 +201,64 @@ static int check_places(struct dump *dump)
 	return 0;
 }
 
+/* How many of the tables in the lines of the mount are wanted. */
+static size_t count_wanted(const struct dump *dump, char *lines)
+{
+	size_t count = 0;
+	char *rest = lines, *project;
+
+	while ((project = strsep(&rest, "\n"))) {
+		char *scope = strchr(project, '/');
+
+		if (!scope)
+			break;
+		*scope++ = '\0';
+		scope[strcspn(scope, " ")] = '\0';
+		count += dump_source_wants(dump->source, project, scope);
+	}
+	return count;
+}
+
+/* Files do not show tables: there may be none in what is dumped. */
+static int check_tables(const struct dump *dump)
+{
+	const char *view = strrchr(dump->view, '/') + 1;
+	char *command, *lines;
+	size_t n, tables;
+	int rc;
+
+	if (asprintf(&command, "tables %s", view) < 0)
+		return failure_system(ENOMEM, "dump");
+	rc = mount_control_ask(dump->path, command, &lines, &n);
+	free(command);
+	if (rc < 0)
+		return rc;
+	tables = count_wanted(dump, lines);
+	free(lines);
+	return tables == 0 ? 0 : failure_set(
+		STATUS_FAILED, dump->path, "it has %zu tables, which a mount does "
+		"not show: dump the database itself, unmounted or restored of a "
+		"backup; --no-tables leaves them out", tables);
+}
+
 static int put_all(struct dump *dump)
 {
 	static const struct aedb_bytes none;
 	int rc = check_places(dump);
 
+	if (rc == 0 && !dump->source->has_no_tables)
+		rc = check_tables(dump);
+	if (rc == 0 && dump_source_has_grants(dump->source))
+		rc = dump_grants_read_mount(dump->path, &dump->grants);
 	if (rc == 0)
 		rc = dump_output_head(dump->output,
 				      dump_source_head(dump->source, 0));
-	if (rc == 0 && dump->source->n_places == 0)
+	if (rc == 0 && dump->source->n_places == 0) {
 		rc = put(dump, DUMP_DATABASE, AT_FDCWD, dump->view, dump->view,
 			 &none);
+		if (rc == 0)
+			rc = put_grants(dump, NULL, NULL);
+	}
 	return rc < 0 ? rc : put_places(dump, dump->view, NULL);
 }
 
@@ -289,7 +350,8 @@ int dump_mount(const char *path, const struct dump_source *source,
 	       struct dump_output *output)
 {
 	struct dump_source narrowed = *source;
-	struct dump dump = { .source = &narrowed, .output = output };
+	struct dump dump = { .source = &narrowed, .output = output,
+			     .path = path };
 	struct target_place place;
 	char *root;
 	int rc = find_place(path, source, &place);
@@ -305,6 +367,7 @@ int dump_mount(const char *path, const struct dump_source *source,
 	rc = name_view(&dump, root, source->snapshot);
 	if (rc == 0) {
 		rc = put_view(&dump);
+		dump_grants_release(&dump.grants);
 		free(dump.view);
 	}
 	free(root);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # aedb dump and aedb load of tables, and of what is granted.
 # timeout: 300 s
-# shellcheck disable=SC2034 # DB is of mount.bash
+# shellcheck disable=SC2034,SC2094 # DB is of mount.bash; a dump is no part of it
 
 bats_require_minimum_version 1.5.0
 load mount
@@ -246,4 +246,29 @@ END
 	within_memory aedb dump copy -o again
 	[ "$(grep -c '"row"' again)" = 250000 ]
 	aedb table scan copy p/s people --where='{"age":89}' --limit=1 | grep -q '"age":89'
+}
+
+@test "a dump of a mount says that it cannot have the tables there are, and what is granted it has" {
+	people db
+	aedb put -p db q/t k v
+	mount_start
+	mkdir mnt/.snap/A
+	aedb grant mnt kv-read p/s/pre uid:7
+	aedb grant mnt kv-write q uid:8
+	for args in mnt 'mnt p' 'mnt p/s' mnt/p/s 'mnt --snapshot=A' 'mnt -o file'; do
+		# shellcheck disable=SC2086 # several words
+		run -3 --separate-stderr aedb dump $args
+		[[ $stderr == *"it has 1 tables, which a mount does not show"* ]]
+		[ -z "$output" ]
+	done
+	[ ! -e file ] && [ "$(ls mnt/.snap)" = A ]
+	aedb dump mnt q -o q-mounted
+	aedb dump mnt --no-tables -o mounted
+	run -1 aedb dump mnt --snapshot=B
+	mount_stop
+	aedb dump db q >q-dump
+	lines() { jq -c '[.project, .scope, .key, .value, .grant, .to]' "$1" | sed '1d;$d'; }
+	diff <(lines q-dump) <(lines q-mounted)
+	diff <(aedb dump db --no-tables | grep '"grant"') <(grep '"grant"' mounted)
+	[ "$(grep -c '"grant"' mounted)" -ge 2 ]
 }

@@ -8,9 +8,9 @@
  *	{"scope":"s",...}		of the project above
  *	{"directory":"a/b",...}		a record of the scope above
  *	{"key":"a/b/c",...}		a key of the scope above
- *	{"table":"t","schema":{...}}	of the scope above, behind its keys
+ *	{"table":"t","schema":{...}}	of the scope above
  *	{"row":{...}}			of the table above
- *	{"grant":"kv-read","to":"ann"}	of the database, place or table just above
+ *	{"grant":"kv-read","to":"ann"}	of the place or table above
  *	{"part":65536,"value":"..."}	of the value above, from that offset on
  *	{"end":6,"keys":1,"sha256":...}	last; see dump_check.h
  *

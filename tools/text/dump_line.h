@@ -17,8 +17,9 @@
  * Bytes that are no plain text are base64, in a member NAME_base64. A value of at
  * most DUMP_INLINE_BYTES stands in its line, of others the size, as "bytes";
  * what no part has of it is zeros. So is the JSON of a schema or row beyond
- * DUMP_JSON_BYTES, whose parts have its text ("row" is null then). Attributes are members mode, uid, gid, atime,
- * flags and xattrs, or attr_base64 where they are not those of a mount.
+ * DUMP_JSON_BYTES, whose parts have its text ("row" is null then). Attributes are
+ * members mode, uid, gid, atime, flags and xattrs, or attr_base64 where they are not
+ * those of a mount.
  *
  * Threads: no state. Errors: words for what is wrong with a line.
  */

@@ -18,11 +18,6 @@
 #include "snapshot.h"
 #include "space_walk.h"
 
-int access_denied(void)
-{
-	return err_set(AEDB_ACCESS, "permission denied");
-}
-
 /* Callers. */
 
 static int caller_new(struct aedb *db, const void *id, size_t n,
@@ -79,7 +74,7 @@ int aedb_caller_open_system(struct aedb *db, const void *hmac_key,
 	int rc = 0;
 
 	if (db->options.is_secure && !key_is_same(db, hmac_key, hmac_key_bytes))
-		return access_denied();
+		return access_denied(db);
 	rc = caller_new(db, NULL, 0, ret);
 	if (rc == 0)
 		(*ret)->is_system = true;
@@ -382,8 +377,8 @@ int access_check(struct access *access, enum aedb_right right, const void *key,
 
 	if (rc < 0)
 		return rc;
-	return !rights || rights_hold(rights, right, key, n) ? 0 :
-							       access_denied();
+	return !rights || rights_hold(rights, right, key, n) ?
+		       0 : access_denied(access->caller->db);
 }
 
 int access_rights_newest(struct aedb *db, struct aedb_caller *caller,
@@ -443,7 +438,7 @@ int access_readable_take(struct access *access, struct access_readable *ret)
 	epoch_enter(epoch);
 	rc = access_rights(access, &has, &ret->stamp);
 	if (rc == 0 && has && !rights_hold_some(has, AEDB_KV_READ))
-		rc = access_denied();
+		rc = access_denied(access->caller->db);
 	ret->is_all = rc == 0 && (!has || rights_hold_all(has, AEDB_KV_READ));
 	if (rc == 0 && !ret->is_all)
 		rc = prefixes_copy(&has->some[AEDB_KV_READ], &ret->some);
@@ -474,9 +469,14 @@ static int scope_check(struct aedb_scope *scope, enum aedb_right right,
 	epoch_enter(epoch);
 	rc = access_rights(scope->access, &rights, &stamp);
 	if (rc == 0 && rights && !holds(rights, right, key, n))
-		rc = access_denied();
+		rc = access_not_held();
 	epoch_leave(epoch);
 	return rc;
+}
+
+void aedb_note_denied(struct aedb *db)
+{
+	access_denied(db);
 }
 
 int aedb_scope_may(struct aedb_scope *scope, enum aedb_right right,
@@ -518,7 +518,7 @@ int access_check_range(struct aedb_scope *scope,
 	rc = access_rights(scope->access, &has, &stamp);
 	if (rc == 0 && has && !rights_hold_range(has, AEDB_KV_READ, from,
 						 range->to ? &to : NULL))
-		rc = access_denied();
+		rc = access_denied(scope->space.db);
 	epoch_leave(epoch);
 	return rc;
 }

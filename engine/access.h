@@ -9,7 +9,7 @@
  *
  * Calling sequence: access_open; access_check…; access_close.
  * Threads: any.
- * Errors: AEDB_ACCESS, always by access_denied; what reading segments says.
+ * Errors: AEDB_ACCESS, always by access_denied or access_not_held; what reading segments says.
  */
 #ifndef ACCESS_H
 #define ACCESS_H
@@ -43,9 +43,6 @@ struct access {
 	struct catalog_key name;
 };
 
-/* "permission denied", and nothing else. */
-int access_denied(void);
-
 /* Takes over a handle of the state, also on failure. entry_key: of the scope among
  * the catalog's names, or NULL: not known. AEDB_NO_MEMORY. */
 int access_open(struct aedb_caller *caller, struct scope_state *state,
@@ -71,14 +68,14 @@ int access_rights(struct access *access, const struct rights **ret,
 int access_check(struct access *access, enum aedb_right right, const void *key,
 		 size_t n, seq_t *ret_stamp);
 /* For code of tables: whether it has one of the rights on tables (table_id 0: on
- * all of them). Unrestricted handles have. */
+ * all of them). Unrestricted handles have. A question: it does not count. */
 int access_may(struct aedb_scope *scope, enum aedb_right right,
 	       uint64_t table_id);
 
 /* What has no caller is refused with options.is_secure. */
-static inline int access_check_open(const struct aedb *db)
+static inline int access_check_open(struct aedb *db)
 {
-	return db->options.is_secure ? access_denied() : 0;
+	return db->options.is_secure ? access_denied(db) : 0;
 }
 
 /* AEDB_INVALID, AEDB_NAME_TOO_LONG. */

@@ -12,11 +12,6 @@
 
 /* Rights on what a place is, or would be in. */
 
-static int denied(void)
-{
-	return err_set(AEDB_ACCESS, "permission denied");
-}
-
 /* The object of a place as executed; 0: it is not there. */
 static int object_find(struct apply *apply, struct op_place place, uint64_t *ret)
 {
@@ -61,7 +56,7 @@ static int rights_check(struct apply *apply, const struct access_where *where,
 		return rc;
 	is_allowed = has->all & rights;
 	rights_free(has);
-	return is_allowed ? 0 : denied();
+	return is_allowed ? 0 : access_denied(apply->db);
 }
 
 /* What has the name, or will have it, in. */
@@ -112,7 +107,7 @@ static int touch_check(struct apply *apply, const struct op_place *place)
 	is_allowed = !place->project.n ||
 		     rights_hold_some(has, AEDB_KV_WRITE);
 	rights_free(has);
-	return is_allowed ? 0 : denied();
+	return is_allowed ? 0 : access_denied(apply->db);
 }
 
 int access_apply_check(struct apply *apply, const struct op *op)

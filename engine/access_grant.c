@@ -159,6 +159,8 @@ static int granting_run(struct aedb_caller *by, struct granting *g)
 		if (rc == 0)
 			rc = place_seen_may(by, place, right,
 					    &g->decide.object);
+		if (rc == AEDB_ACCESS)
+			return access_denied(by->db);
 		if (rc == 0)
 			rc = granting_try(by->db, g);
 	} while (rc == AEDB_CONFLICT && ++tries < TRIES_MAX);

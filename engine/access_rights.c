@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "db.h"
 #include "err.h"
 #include "range.h"
 #include "space_walk.h"
@@ -14,6 +15,17 @@
 #define EVERYTHING ((1u << AEDB_RIGHTS) - 1)
 #define IN_PROJECT (EVERYTHING & ~RIGHT_BIT(AEDB_GLOBAL_ADMIN))
 #define IN_SCOPE (IN_PROJECT & ~RIGHT_BIT(AEDB_PROJECT_ADMIN))
+
+int access_not_held(void)
+{
+	return err_set(AEDB_ACCESS, "permission denied");
+}
+
+int access_denied(struct aedb *db)
+{
+	atomic_fetch_add(&db->counters.denials, 1);
+	return access_not_held();
+}
 
 static int no_memory(void)
 {

@@ -29,6 +29,11 @@ struct rights {
 
 #define RIGHT_BIT(right) (1u << (right))
 
+/* AEDB_ACCESS: "permission denied", and nothing else. A call is refused, which counts
+ * among the denials; or somebody asked. */
+int access_denied(struct aedb *db);
+int access_not_held(void);
+
 /* Where: 0 for a project: the database; for a scope: the project itself. */
 struct access_where {
 	uint64_t project, scope;

@@ -170,6 +170,9 @@ int aedb_scope_may(struct aedb_scope *scope, enum aedb_right right,
  * there may be shown. */
 int aedb_scope_may_beneath(struct aedb_scope *scope, enum aedb_right right,
 			   const void *prefix, size_t prefix_bytes);
+/* A program that asks before it does something tells that it refused: that counts
+ * as if a call had been refused, which asking does not. */
+void aedb_note_denied(struct aedb *db);
 
 /* A transaction in which handles of this caller are used, and no others
  * (AEDB_INVALID). A transaction that was begun without is its, too, once a handle

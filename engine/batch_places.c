@@ -156,7 +156,7 @@ static int making_check(const struct placing *p, const struct batch_name *name)
 	is_allowed = rights_hold_all(rights, project ? AEDB_PROJECT_ADMIN :
 						       AEDB_GLOBAL_ADMIN);
 	rights_free(rights);
-	return is_allowed ? 0 : access_denied();
+	return is_allowed ? 0 : access_denied(caller->db);
 }
 
 static int create_add(struct placing *p, size_t i)

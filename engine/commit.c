@@ -677,9 +677,6 @@ static void failure_count(struct counters *counters, int rc)
 	case AEDB_ASSERTION:
 		atomic_fetch_add(&counters->assertions, 1);
 		break;
-	case AEDB_ACCESS:
-		atomic_fetch_add(&counters->forbidden_commits, 1);
-		break;
 	case AEDB_INVALID:
 	case AEDB_RANGE:
 	case AEDB_TOO_LARGE:

@@ -10,7 +10,8 @@
 struct counters {
 	_Atomic uint64_t commits, conflicts, commit_errors, commit_groups;
 	/* of the errors */
-	_Atomic uint64_t assertions, invalid_commits, forbidden_commits;
+	_Atomic uint64_t assertions, invalid_commits;
+	_Atomic uint64_t denials;	/* commits among them */
 	_Atomic uint64_t queue_refusals, timeouts;
 	/* changed by the one who syncs for groups */
 	_Atomic uint64_t syncs_complete, syncs_late;

@@ -40,7 +40,7 @@ static const struct metric metrics[] = {
 	METRIC("commit_errors", COUNTER, stats.commit_errors,
 	       "Commits refused or failed, but for read_set_conflicts."),
 	METRIC("permission_rejections", COUNTER, permission_rejections,
-	       "Of them, refused for want of a right."),
+	       "Calls refused for want of a right, commits among them."),
 	METRIC("validation_rejections", COUNTER, validation_rejections,
 	       "Of them, refused for what was in them or was there."),
 	METRIC("conflict_rejections", COUNTER, conflict_rejections,
@@ -156,7 +156,7 @@ static void rejections_fill(const struct counters *c, struct figures *ret)
 			   atomic_load(&c->assertions);
 
 	ret->validation_rejections = atomic_load(&c->invalid_commits);
-	ret->permission_rejections = atomic_load(&c->forbidden_commits);
+	ret->permission_rejections = atomic_load(&c->denials);
 	ret->conflict_rejections = refused;
 	ret->conflict_rate = quotient((double)refused,
 				      (double)(ret->stats.commits +

@@ -209,7 +209,7 @@ static int absence_check(struct aedb_caller *caller, struct aedb_place place,
 		return rc;
 	is_known = rights_are_some(rights);
 	rights_free(rights);
-	return is_known ? 0 : access_denied();
+	return is_known ? 0 : access_not_held();
 }
 
 /* The place is there, and seen. */
@@ -228,7 +228,7 @@ static int place_check(struct aedb_caller *caller,
 							ret->project) ?
 			       0 : AEDB_NOT_FOUND;
 	if (place.scope ? ret->scope : ret->project)
-		return access_denied();
+		return access_not_held();
 	rc = absence_check(caller, place, ret);
 	return rc < 0 ? rc : AEDB_NOT_FOUND;
 }
@@ -254,7 +254,7 @@ int place_seen_may(struct aedb_caller *caller, struct aedb_place place,
 		return rc;
 	is_allowed = rights_hold_all(rights, right);
 	rights_free(rights);
-	return is_allowed ? 0 : access_denied();
+	return is_allowed ? 0 : access_not_held();
 }
 
 int aedb_place_may(struct aedb_caller *caller, struct aedb_place place,
@@ -378,6 +378,8 @@ int aedb_scope_open_as(struct aedb_caller *caller,
 	rc = place_check(caller, snapshot, place, &where);
 	if (rc == AEDB_NOT_FOUND)
 		return err_set(rc, "no such scope");
+	if (rc == AEDB_ACCESS)
+		return access_denied(caller->db);
 	if (rc == 0)
 		rc = scope_open(caller->db, snapshot, project, name, &scope);
 	if (rc < 0)

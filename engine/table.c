@@ -191,8 +191,15 @@ int table_may(const struct aedb_table *table, enum aedb_right right)
 	if (!table->scope->access)
 		return 0;
 	return is_elsewhere(table) ?
-		       access_denied() :
+		       access_not_held() :
 		       access_may(table->scope, right, table->state->id);
+}
+
+int table_demand(const struct aedb_table *table, enum aedb_right right)
+{
+	int rc = table_may(table, right);
+
+	return rc == AEDB_ACCESS ? access_denied(table->db) : rc;
 }
 
 /* Who may nothing with a table (0: with all) does not learn what there is. */
@@ -208,6 +215,13 @@ static int may_see(struct aedb_scope *scope, uint64_t table_id)
 	if (rc == AEDB_ACCESS)
 		rc = access_may(scope, AEDB_TABLE_DDL, 0);
 	return rc;
+}
+
+static int see_check(struct aedb_scope *scope, uint64_t table_id)
+{
+	int rc = may_see(scope, table_id);
+
+	return rc == AEDB_ACCESS ? access_denied(scope->space.db) : rc;
 }
 
 int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
@@ -227,7 +241,7 @@ int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 	table->scope = scope;
 	table->state = state;
 	atomic_store(&state->in_scope, scope->state->id);
-	rc = may_see(scope, state->id);
+	rc = see_check(scope, state->id);
 	if (rc == 0)
 		rc = table_schema_at(table, snapshot, &known);
 	if (rc < 0) {
@@ -260,7 +274,7 @@ int table_handle_open(struct aedb_scope *scope,
 	if (rc == 0)
 		rc = read_table_id(db, snapshot, scope->state->id, checked, &id);
 	if (rc == AEDB_NOT_FOUND) {
-		rc = may_see(scope, 0);
+		rc = see_check(scope, 0);
 		return rc < 0 ? rc : err_set(AEDB_NOT_FOUND, "no table %s",
 					     name);
 	}
@@ -337,7 +351,7 @@ int aedb_table_column(const struct aedb_table *table, const char *name,
 
 int aedb_table_schema(const struct aedb_table *table, struct aedb_schema **ret)
 {
-	int rc = may_see(table->scope, table->state->id);
+	int rc = see_check(table->scope, table->state->id);
 
 	return rc < 0 ? rc : table_schema_publish(last_schema(table), ret);
 }
@@ -401,7 +415,7 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 	const struct table_known *known;
 	struct aedb_entry entry;
 	size_t n;
-	int rc = table_may(table, AEDB_TABLE_READ);
+	int rc = table_demand(table, AEDB_TABLE_READ);
 
 	/* columns of keys are for ever */
 	if (rc == 0)
@@ -411,7 +425,7 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 	if (rc < 0)
 		return rc;
 	/* the right may have gone before the row came */
-	rc = table_may(table, AEDB_TABLE_READ);
+	rc = table_demand(table, AEDB_TABLE_READ);
 	if (rc == 0)
 		rc = table_schema_at(table, snapshot, &known);
 	if (rc == 0)

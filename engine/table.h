@@ -67,6 +67,8 @@ int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
 		     struct aedb_table **ret);
 /* Whether who has the scope's handle has a right on the table. AEDB_ACCESS. */
 int table_may(const struct aedb_table *table, enum aedb_right right);
+/* The same of a call that is refused without it, which is counted. */
+int table_demand(const struct aedb_table *table, enum aedb_right right);
 /* Finds a table by name in the view of the scope, and opens it so. AEDB_NOT_FOUND
  * naming it. */
 int table_handle_open(struct aedb_scope *scope,

@@ -263,6 +263,8 @@ int aedb_table_alter(struct aedb_scope *scope, const char *name,
 	struct aedb_table *table;
 	int rc = access_may(scope, AEDB_TABLE_DDL, 0);
 
+	if (rc == AEDB_ACCESS)
+		return access_denied(scope->space.db);
 	if (rc == 0)
 		rc = aedb_table_open(scope, name, &table);
 	if (rc < 0)

@@ -195,7 +195,7 @@ static int rows_init(struct aedb_rows *rows,
 {
 	const struct table_known *known;
 	struct table_cursor cursor, *behind = query->cursor.n ? &cursor : NULL;
-	int rc = table_may(rows->view.table, AEDB_TABLE_READ);
+	int rc = table_demand(rows->view.table, AEDB_TABLE_READ);
 
 	if (rc == 0 && behind)
 		rc = table_cursor_decode(rows->view.table->db->cursor_key,

@@ -142,10 +142,10 @@ static int rows_find(struct aedb_rows *rows)
 int rows_may_read(const struct aedb_rows *rows)
 {
 	const struct aedb_table *table = rows->view.table;
-	int rc = table_may(table, AEDB_TABLE_READ);
+	int rc = table_demand(table, AEDB_TABLE_READ);
 
 	if (rc == 0 && rows->plan.index != TABLE_PLAN_KEY)
-		rc = table_may(table, AEDB_INDEX_READ);
+		rc = table_demand(table, AEDB_INDEX_READ);
 	return rc;
 }
 

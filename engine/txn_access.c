@@ -80,7 +80,7 @@ int txn_access_key(struct aedb_txn *txn, struct aedb_scope **scope,
 	epoch_enter(epoch);
 	rc = access_rights((*scope)->access, &has, &stamp);
 	if (rc == 0 && !rights_hold_each(has, (*scope)->space.id, rights, key, n))
-		rc = access_denied();
+		rc = access_denied(txn->db);
 	epoch_leave(epoch);
 	if (rc < 0)
 		return rc;
@@ -108,7 +108,7 @@ int txn_access_table(struct aedb_txn *txn, const struct aedb_scope *scope,
 	rc = access_rights(scope->access, &has, &stamp);
 	if (rc == 0 && has &&
 	    !rights_hold(has, right, number, table_id ? sizeof(number) : 0))
-		rc = access_denied();
+		rc = access_denied(txn->db);
 	epoch_leave(epoch);
 	if (rc == 0)
 		stamp_note(txn, stamp);
@@ -216,7 +216,7 @@ static int key_decide(struct deciding *d, uint64_t tree, const void *key,
 		return 0;
 	rc = rights_get(d, tree / 2, &has);
 	if (rc == 0 && !rights_hold_each(has, tree, rights, key, n))
-		rc = access_denied();
+		rc = access_denied(d->txn->db);
 	return rc;
 }
 
@@ -272,7 +272,7 @@ static int table_decide(struct deciding *d, uint64_t table, unsigned int rights)
 	if (rc < 0)
 		return rc;
 	if (has ? !table_right_is_held(has, table, rights) : !made)
-		return access_denied();
+		return access_denied(d->txn->db);
 	return 0;
 }
 
@@ -292,7 +292,7 @@ static int table_name_decide(struct deciding *d, const struct op *op)
 	int rc = rights_get(d, op->place.scope_id, &has);
 
 	if (rc == 0 && has && !rights_hold_all(has, AEDB_TABLE_DDL))
-		rc = access_denied();
+		rc = access_denied(d->txn->db);
 	if (rc == 0 && op->kind == OP_CREATE)
 		rc = made_note(d, op);
 	return rc;
@@ -357,7 +357,7 @@ static int reads_decide(struct deciding *d)
 			    !rights_hold_range(has, AEDB_KV_READ, from,
 					       read->to ? &to : NULL) :
 			    !rights_hold(has, AEDB_KV_READ, from.at, from.n))
-			rc = access_denied();
+			rc = access_denied(d->txn->db);
 	}
 	return rc;
 }

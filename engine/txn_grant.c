@@ -102,7 +102,7 @@ static int rights_check(struct aedb *db, const struct txn_grant *grant)
 		return rc;
 	is_allowed = rights_hold_all(has, right);
 	rights_free(has);
-	return is_allowed ? 0 : access_denied();
+	return is_allowed ? 0 : access_denied(db);
 }
 
 int txn_grant_decide(struct aedb *db, const struct txn_grant *grant)

@@ -18,6 +18,8 @@ static struct secure *secure_of(fuse_req_t req)
 static bool allow(fuse_req_t req, int rc, const char *what)
 {
 	tree_unlock(ll_live(req));
+	if (rc == AEDB_ACCESS)
+		secure_note_denied(secure_of(req));
 	if (rc < 0)
 		ll_fail(req, rc, what);
 	return rc == 0;

@@ -66,6 +66,11 @@ void secure_close(struct secure *secure)
 	free(secure);
 }
 
+void secure_note_denied(struct secure *secure)
+{
+	aedb_note_denied(secure->db);
+}
+
 /* Users. */
 
 static bool is_privileged(const struct secure *secure, uid_t uid)

@@ -40,6 +40,8 @@ void secure_close(struct secure *secure);
 
 int secure_check(struct secure *secure, const struct secure_who *who,
 		 struct node *node, unsigned int how);
+/* A request was refused. */
+void secure_note_denied(struct secure *secure);
 struct secure_name {
 	struct node *dir;
 	const char *name;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "aedb_access.h"
 #include "aedb_kv.h"
 #include "aedb_metrics.h"
 #include "commit_group.h"
@@ -131,6 +132,43 @@ TEST(refused, "what is refused is counted by why")
 	CHECK_EQ(figure(&f, "commit_errors"), 2);
 	CHECK_EQ(figure(&f, "permission_rejections"), 0);
 	CHECK(figure(&f, "conflict_rate") > 0 && figure(&f, "conflict_rate") < 1);
+	fixture_close(&f);
+}
+
+TEST(denials, "what is refused for want of a right counts, once, and what is asked does not")
+{
+	struct aedb_caller *system, *ann;
+	struct aedb_grant write = { .right = AEDB_KV_WRITE,
+				    .place = { "p", "s" } };
+	struct aedb_scope *scope;
+	struct aedb_entry entry;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	CHECK_OK(aedb_caller_open_system(f.db, NULL, 0, &system));
+	CHECK_OK(aedb_caller_open(f.db, "ann", 3, &ann));
+	CHECK_EQ(aedb_scope_open_as(ann, NULL, "p", "s", &scope), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 1);
+	CHECK_OK(aedb_grant(system, &write, "ann", 3));
+	CHECK_OK(aedb_scope_open_as(ann, NULL, "p", "s", &scope));
+	CHECK_EQ(aedb_scope_may(scope, AEDB_KV_READ, "k", 1), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 1);
+	CHECK_EQ(aedb_get(scope, NULL, "k", 1, &entry), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 2);
+	CHECK_OK(aedb_txn_begin_as(ann, &txn));
+	CHECK_OK(txn_put_text(txn, scope, "k", "v"));
+	CHECK_OK(aedb_revoke(system, &write, "ann", 3));
+	CHECK_EQ(txn_end(txn), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 3);
+	CHECK_EQ(figure(&f, "commit_errors"), 1);
+	CHECK_EQ(aedb_grant(ann, &write, "bob", 3), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 4);
+	aedb_note_denied(f.db);
+	CHECK_EQ(figure(&f, "permission_rejections"), 5);
+	aedb_scope_close(scope);
+	aedb_caller_close(ann);
+	aedb_caller_close(system);
 	fixture_close(&f);
 }
 

@@ -179,7 +179,7 @@ static int read_column(const struct where_json *where, const char *name,
 				   &parts[c.n_parts++]);
 	}
 	c.parts = parts;
-	*ret = c;
+	*ret = c.n_parts == 1 ? parts[0] : c;
 	return rc;
 }
 

@@ -281,6 +281,20 @@ ids() {
 	END
 }
 
+@test "a condition is as deep as the library's, however it is written" {
+	people
+	nested() {
+		printf '{"$not":%.0s' $(seq "$1")
+		printf '%s' "$2"
+		printf '}%.0s' $(seq "$1")
+	}
+	for leaf in '{"id":2}' '{"id":{"eq":2}}'; do
+		[ "$(ids --where="$(nested 31 "$leaf")")" = '1 3 4' ]
+		run -2 aedb table scan --where="$(nested 32 "$leaf")" db p/s people
+		[[ $output == *'nested'*'deep'* ]]
+	done
+}
+
 @test "a condition that means nothing is refused with its reason" {
 	people
 	while IFS='|' read -r where reason; do

@@ -163,7 +163,9 @@ struct aedb_options {
 	bool is_secure;			/* projects, scopes, keys, transactions,
 					 * batches and the feed are there for
 					 * callers only: aedb_access.h. AEDB_ACCESS
-					 * without one. Wants hmac_key */
+					 * without one. Snapshots by name, backups,
+					 * checkpoints and statistics are there for all
+					 * of the process. Wants hmac_key */
 };
 
 /* Defaults: existing, full, strict, background, 10 ms, 1 KiB keys, unlimited
@@ -180,7 +182,7 @@ enum aedb_profile {
 	/* For data that nobody has twice: AEDB_FULL, so that what was answered is
 	 * on the disk; AEDB_STRICT, so that damage is looked into and never
 	 * stepped over; must_have_key, so that a manifest which somebody else
-	 * wrote is noticed. */
+	 * wrote is noticed. Not is_secure, which wants callers. */
 	AEDB_PROFILE_PRODUCTION,
 	/* For data that can be made again: AEDB_OS, which waits for no disk, and
 	 * AEDB_PERMISSIVE, which opens in spite of damage. */

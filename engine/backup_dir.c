@@ -18,6 +18,7 @@
 #define PARTIAL ".partial"
 #define REMOVING ".removing"
 #define MANIFEST_TEMPORARY AEDB_BACKUP_MANIFEST ".new"
+#define STAGE_NAME_PART 200	/* of a name that is longer than that */
 #define TREE_DEPTH_MAX 8	/* of what is removed */
 
 static const char *path_of(const char *name, const char *suffix, char *ret)
@@ -36,6 +37,13 @@ const char *backup_removing_path(const char *name,
 				 char ret[BACKUP_DIR_PATH_BYTES])
 {
 	return path_of(name, REMOVING, ret);
+}
+
+const char *backup_stage_path(const char *name, char ret[BACKUP_STAGE_BYTES])
+{
+	snprintf(ret, BACKUP_STAGE_BYTES, ".%.*s" BACKUP_RESTORE_STAGE,
+		 STAGE_NAME_PART, name);
+	return ret;
 }
 
 static bool has_suffix(const char *path, const char *suffix, char *ret_name)

@@ -22,6 +22,7 @@
  * and what marks it (restore_stage.h). */
 #define BACKUP_RESTORE_STAGE ".restoring"
 #define BACKUP_RESTORING "RESTORING"
+#define BACKUP_STAGE_BYTES 256
 #define BACKUP_DIR_PATH_BYTES (MANIFEST_NAME_BYTES_MAX + 12)
 
 /* ".NAME.partial" and ".NAME.removing"; return `ret`. */
@@ -29,6 +30,8 @@ const char *backup_partial_path(const char *name,
 				char ret[BACKUP_DIR_PATH_BYTES]);
 const char *backup_removing_path(const char *name,
 				 char ret[BACKUP_DIR_PATH_BYTES]);
+/* ".NAME.restoring" of a database's name, of which it may be a part; returns `ret`. */
+const char *backup_stage_path(const char *name, char ret[BACKUP_STAGE_BYTES]);
 /* Whether a name in the directory is one of these two, and of which backup. */
 bool backup_path_is_unfinished(const char *path,
 			       char ret_name[MANIFEST_NAME_BYTES_MAX + 1]);

@@ -8,6 +8,7 @@
 #include "leftovers.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "backup_dir.h"
 #include "err.h"
@@ -125,4 +126,52 @@ int leftovers_remove_restore(struct vfs *vfs)
 	if (rc == AEDB_NOT_FOUND)
 		rc = vfs_rmdir(vfs, BACKUP_RESTORE_STAGE);
 	return rc == AEDB_NOT_EMPTY ? 0 : rc;
+}
+
+static bool has_only_mark(struct vfs *stage)
+{
+	char **names;
+	size_t n;
+	bool is_so;
+
+	if (stage->ops->list(stage, ".", &names, &n) < 0)
+		return false;
+	is_so = n == 0 || (n == 1 && !strcmp(names[0], BACKUP_RESTORING));
+	vfs_free_names(names, n);
+	return is_so;
+}
+
+/* AEDB_BUSY: a restore works there. */
+static int mark_remove(struct vfs *stage)
+{
+	struct vfs_file *mark;
+	int rc = vfs_file_open(stage, BACKUP_RESTORING, VFS_WRITE, &mark);
+
+	if (rc < 0)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	rc = stage->ops->lock(mark, false);
+	if (rc == 0)
+		rc = vfs_unlink(stage, BACKUP_RESTORING);
+	vfs_file_close(mark);
+	return rc;
+}
+
+int leftovers_remove_restore_beside(struct vfs *above, const char *name)
+{
+	char path[BACKUP_STAGE_BYTES];
+	enum vfs_kind kind;
+	struct vfs *stage;
+	int rc = vfs_kind(above, backup_stage_path(name, path), &kind);
+
+	if (rc < 0 || kind != VFS_IS_DIRECTORY)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	rc = vfs_under(above, path, &stage);
+	if (rc < 0)
+		return rc;
+	if (has_only_mark(stage))
+		rc = mark_remove(stage);
+	vfs_close(stage);
+	if (rc == 0)
+		rc = vfs_rmdir(above, path);
+	return rc == AEDB_BUSY || rc == AEDB_NOT_EMPTY ? 0 : rc;
 }

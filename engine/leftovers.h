@@ -38,5 +38,8 @@ int leftovers_remove_unnamed(struct file_set *segments, struct file_set *values,
 /* Removes what a restore that was whole, and killed then, left in the database's
  * directory. */
 int leftovers_remove_restore(struct vfs *vfs);
+/* The same of the directory that the database `name` lies in: what it was made in,
+ * if nothing but the mark is left of it and nobody works there. */
+int leftovers_remove_restore_beside(struct vfs *above, const char *name);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backup_keep.h"
+#include "backup_place.h"
 #include "cache.h"
 #include "checkpoint.h"
 #include "commit.h"
@@ -474,6 +475,20 @@ int db_open_until(struct vfs *vfs, const char *name,
 	return 0;
 }
 
+/* Nothing depends on it: the directory above may be one that cannot be written. */
+static void stage_remove(const char *directory)
+{
+	char path[BACKUP_PLACE_BYTES];
+	const char *name;
+	struct vfs *above;
+
+	if (backup_place_resolve(directory, path) < 0 ||
+	    backup_place_open(path, &name, &above) < 0)
+		return;
+	leftovers_remove_restore_beside(above, name);
+	vfs_close(above);
+}
+
 int aedb_open(const char *directory, const struct aedb_options *options,
 	      struct aedb **ret)
 {
@@ -488,7 +503,11 @@ int aedb_open(const char *directory, const struct aedb_options *options,
 	if (rc < 0 && rc != AEDB_EXISTS)
 		return rc;
 	rc = vfs_posix_open(directory, &vfs);
-	return rc < 0 ? rc : db_open(vfs, directory, options, ret);
+	if (rc == 0)
+		rc = db_open(vfs, directory, options, ret);
+	if (rc == 0 && options->mode != AEDB_OPEN_READ_ONLY)
+		stage_remove(directory);
+	return rc;
 }
 
 /* Whether reading the log at the next open would take longer than writing it

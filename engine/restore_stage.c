@@ -27,7 +27,6 @@
 #define MARKER_TEXT "aedb restore\n"
 #define MARKER_BYTES_MAX 4096
 #define MARKER_START_BYTES 20	/* all of them are longer */
-#define NAME_PART 200		/* of a name that is longer than that */
 
 static bool is_one_of(const char *name, const char *const *names, size_t n)
 {
@@ -145,7 +144,7 @@ static int look_beside(struct vfs *directory, const char *name,
 	if (strlen(name) >= sizeof(stage->name))
 		return err_set(AEDB_NAME_TOO_LONG, "%.32s… is too long", name);
 	strcpy(stage->name, name);
-	snprintf(stage->path, sizeof(stage->path), ".%.*s" BACKUP_RESTORE_STAGE, NAME_PART, name);
+	backup_stage_path(name, stage->path);
 	return vfs_under(directory, ".", &stage->place);
 }
 

@@ -16,10 +16,11 @@
 #ifndef RESTORE_STAGE_H
 #define RESTORE_STAGE_H
 
+#include "backup_dir.h"
 #include "file_header.h"
 #include "vfs.h"
 
-#define RESTORE_STAGE_BYTES 256		/* of a name */
+#define RESTORE_STAGE_BYTES BACKUP_STAGE_BYTES	/* of a name */
 
 struct restore_stage {
 	struct vfs *place;	/* owned: the directory it lies in */

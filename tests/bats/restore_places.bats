@@ -133,6 +133,26 @@ ends() {
 	[ ! -e .r.restoring ]
 }
 
+@test "what a restore left that was whole goes when the database is opened" {
+	aedb restore db.backups/b --to=r
+	mkdir .r.restoring
+	printf '1 0123456789abcdef\naedb restore\n' >.r.restoring/RESTORING
+	# somebody works there
+	exec {lock}>>.r.restoring/RESTORING
+	flock "$lock"
+	aedb put r p/s k9 eight
+	[ -e .r.restoring ]
+	exec {lock}>&-
+	# something else is there
+	touch .r.restoring/mine
+	aedb put r p/s k9 nine
+	[ -e .r.restoring/mine ]
+	[ -e .r.restoring/RESTORING ]
+	rm .r.restoring/mine
+	aedb put r p/s k9 ten
+	[ ! -e .r.restoring ]
+}
+
 # What is seen of a restore, in this order.
 MOMENTS=(.restoring .restoring/db/seg/1.seg .restoring/db/val/1.val
 	.restoring/db/CURRENT)

@@ -5,6 +5,7 @@
 #include "backup_run.h"
 #include "db_fixture.h"
 #include "restore.h"
+#include "leftovers.h"
 #include "restore_stage.h"
 
 #define KEYS 3
@@ -92,6 +93,10 @@ static void whole_check(struct simdisk *on)
 	aedb_scope_close(scope);
 	CHECK_OK(aedb_close(db));
 	CHECK_EQ(kind_on(on, "restored/.restoring"), AEDB_NOT_FOUND);
+	CHECK_OK(leftovers_remove_restore_beside(simdisk_vfs(on), "restored"));
+	/* a disk that was cut may have it under both names: nothing is removed then */
+	if (kind_on(on, ".restored.restoring/db") < 0)
+		CHECK_EQ(kind_on(on, ".restored.restoring"), AEDB_NOT_FOUND);
 }
 
 /* What has CURRENT is whole; else it is restored now. */

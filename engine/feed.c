@@ -389,31 +389,56 @@ static int op_take(struct aedb_feed *c, struct op *ret)
 
 /* What a caller is told of. */
 
-/* Whether it may read a key that a change names: 1, or 0. */
-static int key_is_told(struct aedb_feed *c, const struct op_key *key)
+/* The id of a place by the name it has now; 0: it is gone. */
+static int place_id(struct aedb_feed *c, struct aedb_place place, uint64_t *ret)
 {
-	struct access_where where = { .scope = key->tree / 2 };
-	struct rights *rights;
-	struct aedb_place place;
 	struct aedb_entry entry;
-	const char *table;
-	int rc = scope_place(c, where.scope, &place, &table);
+	int rc = 0;
 
+	*ret = 0;
+	if (place.project)
+		rc = read_place_stat(c->db, NULL, place, &entry);
+	if (rc < 0 || !place.project)
+		return rc == AEDB_NOT_FOUND ? 0 : rc;
+	*ret = entry.id;
+	aedb_unpin(&entry);
+	return 0;
+}
+
+/* Where the scope or table lies, as of now. */
+static int where_find(struct aedb_feed *c, uint64_t id, bool is_table,
+		      struct access_where *ret)
+{
+	struct aedb_place place;
+	const char *table;
+	int rc = scope_place(c, id, &place, &table);
+
+	if (rc == 0)
+		rc = place_id(c, (struct aedb_place){ place.project, NULL },
+			      &ret->project);
+	ret->scope = id;
+	if (rc == 0 && is_table)
+		rc = place_id(c, place, &ret->scope);
+	return rc;
+}
+
+/* Whether it may read a key, or the table, that a change names: 1, or 0. */
+static int key_is_told(struct aedb_feed *c, const struct op *op,
+		       const struct op_key *key)
+{
+	bool is_table = op->flags & OP_OF_TABLE;
+	struct access_where where;
+	struct rights *rights;
+	uint8_t number[8];
+	int rc = where_find(c, key->tree / 2, is_table, &where);
+
+	if (rc == 0)
+		rc = access_rights_at(c->caller, &where, &rights);
 	if (rc < 0)
 		return rc;
-	if (place.project) {
-		rc = read_place_stat(c->db, NULL, (struct aedb_place){
-			place.project, NULL }, &entry);
-		if (rc < 0 && rc != AEDB_NOT_FOUND)
-			return rc;
-		where.project = rc == 0 ? entry.id : 0;
-		if (rc == 0)
-			aedb_unpin(&entry);
-	}
-	rc = access_rights_at(c->caller, &where, &rights);
-	if (rc < 0)
-		return rc;
-	rc = rights_hold(rights, AEDB_KV_READ, key->at, key->n);
+	catalog_number_key(key->tree / 2, number);
+	rc = is_table ? rights_hold(rights, AEDB_TABLE_READ, number, sizeof(number)) :
+			rights_hold(rights, AEDB_KV_READ, key->at, key->n);
 	rights_free(rights);
 	return rc;
 }
@@ -450,10 +475,10 @@ static int op_reduce(struct aedb_feed *c, struct op *op)
 
 	if (op_is_of_place(op))
 		return place_is_told(c);
-	is_told = key_is_told(c, &op->key);
+	is_told = key_is_told(c, op, &op->key);
 	if (is_told < 0 || (op->kind != OP_MOVE && op->kind != OP_EXCHANGE))
 		return is_told;
-	is_to_told = key_is_told(c, &op->to_key);
+	is_to_told = key_is_told(c, op, &op->to_key);
 	if (is_to_told < 0)
 		return is_to_told;
 	if (is_told != is_to_told)

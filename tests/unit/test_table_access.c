@@ -4,6 +4,7 @@
  */
 #include "../users.h"
 #include "aedb_access.h"
+#include "aedb_feed.h"
 #include "batch_fixture.h"
 #include "table.h"
 
@@ -543,6 +544,45 @@ TEST(what_rights_let,
 			CHECK_EQ(acts_on_rows(p.table), 0);
 		people_close(&p);
 	}
+}
+
+/* What the feed tells ann of a row and a key, as the kinds of what it is about. */
+static void told_are(struct people *p, const enum aedb_change_of *of, size_t n)
+{
+	aedb_seq_t from = aedb_visible_seq(p->f.db) + 1;
+	struct aedb_feed_change change;
+	struct aedb_feed *feed;
+
+	CHECK_OK(users_write(NULL, p->own, USERS_UPSERT, &bob));
+	CHECK_OK(put_text(p->f.scope, "key", "x"));
+	CHECK_OK(aedb_feed_open_as(p->ann, from, &feed));
+	for (size_t i = 0; i < n; i++) {
+		CHECK_OK(aedb_feed_next(feed, &change));
+		CHECK_EQ(change.of, of[i]);
+	}
+	CHECK_EQ(aedb_feed_next(feed, &change), AEDB_NOT_FOUND);
+	aedb_feed_close(feed);
+}
+
+TEST(feed, "the feed tells of rows who may read their table, and of keys who may read keys")
+{
+	static const enum aedb_change_of row[] = { AEDB_OF_ROW },
+					 key[] = { AEDB_OF_KEY };
+	struct aedb_grant table = grant_of(AEDB_TABLE_READ);
+	struct people p;
+
+	people_open(&p, WRITES);
+	told_are(&p, NULL, 0);
+	give(&p, grant_of(AEDB_KV_READ));
+	told_are(&p, key, 1);
+	take(&p, grant_of(AEDB_KV_READ));
+	table.place.scope = "s";
+	table.table_id = aedb_table_id(p.own);
+	give(&p, table);
+	told_are(&p, row, 1);
+	take(&p, table);
+	told_are(&p, NULL, 0);
+	people_close(&p);
 }
 
 TEST(index_read,

@@ -91,8 +91,10 @@ static void take_back(struct forest *forest, const struct ll_reply *reply)
 	tree_unlock(live);
 }
 
+/* Frees the request, whatever the kernel says. */
 static void send(fuse_req_t req, struct ll_reply *reply)
 {
+	struct forest *forest = ll_config(req)->forest;
 	struct fuse_entry_param entry;
 	int rc = 0;
 
@@ -128,7 +130,7 @@ static void send(fuse_req_t req, struct ll_reply *reply)
 		break;
 	}
 	if (rc == -ENOENT)
-		take_back(ll_config(req)->forest, reply);
+		take_back(forest, reply);
 }
 
 struct wait {

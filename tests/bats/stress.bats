@@ -89,10 +89,9 @@ same(b("sorted(os.listdir('.'))"), ["in-place", "k"])
 END
 }
 
-# The daemon's syncs wait as long as the file $DIR/hold is there.
-mount_with_held_syncs() {
+# Makes $DIR/held.so, whose syncs wait as long as the file $HOLD is there.
+held_syncs_make() {
 	case $AEDB_BUILD in */tsan) skip "this sanitizer wants to be loaded first" ;; esac
-	mount_stop
 	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/held.so" -x c - <<'END'
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -108,6 +107,12 @@ int fsync(int fd)
 	return fdatasync(fd);
 }
 END
+}
+
+# The daemon's syncs wait as long as the file $DIR/hold is there.
+mount_with_held_syncs() {
+	mount_stop
+	held_syncs_make
 	HOLD=$DIR/hold LD_PRELOAD=$DIR/held.so mount_start "$@"
 }
 
@@ -143,6 +148,8 @@ END
 	[ "$(cat stuck-* | wc -c)" = 15000 ]
 }
 
+is_new() { [ "$(cat "$1")" = new ]; }
+
 @test "with durability=full a client whose close waits for the disk delays no other's reads and names elsewhere" {
 	mount_with_held_syncs -o durability=full
 	cd "$MNT/p/s"
@@ -151,8 +158,7 @@ END
 	cp k elsewhere/kept
 	touch "$DIR/hold"
 	echo new >k 3>&- &
-	is_visible() { [ "$(cat k)" = new ]; }
-	wait_for 20 is_visible
+	wait_for 20 is_new k
 	kill -KILL $!
 	[ "$(cat elsewhere/kept)" = old ]
 	[ "$(ls elsewhere)" = kept ]
@@ -161,6 +167,25 @@ END
 	wait
 	mv elsewhere/kept moved
 	[ "$(cat k moved)" = $'new\nold' ]
+}
+
+@test "a mount that is aborted under a close that waits for the disk ends cleanly" {
+	mount_stop
+	held_syncs_make
+	# What is freed does not go on looking as it did.
+	HOLD=$DIR/hold LD_PRELOAD=$DIR/held.so MALLOC_PERTURB_=165 \
+		aedbfs -f -o durability=full "$DB" "$MNT" 3>&- 4>&- &
+	daemon=$!
+	wait_for 20 mountpoint -q "$MNT"
+	echo old >"$MNT/p/s/k"
+	touch "$DIR/hold"
+	echo new 2>/dev/null >"$MNT/p/s/k" 3>&- &
+	wait_for 20 is_new "$MNT/p/s/k"
+	umount -f "$MNT" || true # it is busy, but aborted
+	rm "$DIR/hold"
+	wait "$daemon"
+	mount_start
+	is_new "$MNT/p/s/k"
 }
 
 @test "an interrupted or killed copy of a large value leaves nothing, and others go on" {

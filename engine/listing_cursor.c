@@ -42,7 +42,7 @@ static size_t signed_bytes(const struct aedb *db, const uint8_t *bytes, size_t n
 
 	byte_writer_init(&w, room, SIGNED_BYTES_MAX);
 	byte_writer_put(&w, label, sizeof(label));
-	byte_writer_put(&w, manifest_state(db->manifest)->db_uuid,
+	byte_writer_put(&w, manifest_db_uuid(db->manifest),
 			FILE_UUID_BYTES);
 	byte_writer_put(&w, bytes, n);
 	return byte_writer_used(&w);

@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "err.h"
 
-#define VERSION 2
+#define VERSION 3
 #define HEAD_BYTES (TABLE_CURSOR_BYTES - CURSOR_SIGN_BYTES)
 
 static void wish_encode(uint64_t table_id, const struct table_wish *wish,
@@ -23,10 +23,11 @@ static void wish_encode(uint64_t table_id, const struct table_wish *wish,
 		condition_encode(wish->where, w);
 }
 
-int table_cursor_query(uint64_t table_id, const struct table_wish *wish,
+int table_cursor_query(const uint8_t db_uuid[FILE_UUID_BYTES], uint64_t table_id,
+		       const struct table_wish *wish,
 		       uint8_t ret[TABLE_CURSOR_QUERY_BYTES])
 {
-	size_t n = 13 + 5 * wish->n_order;
+	size_t n = FILE_UUID_BYTES + 13 + 5 * wish->n_order;
 	struct byte_writer w;
 	uint8_t *bytes;
 	bool is_done;
@@ -37,6 +38,7 @@ int table_cursor_query(uint64_t table_id, const struct table_wish *wish,
 	if (!bytes)
 		return err_set(AEDB_NO_MEMORY, "no memory for a cursor");
 	byte_writer_init(&w, bytes, n);
+	byte_writer_put(&w, db_uuid, FILE_UUID_BYTES);
 	wish_encode(table_id, wish, &w);
 	is_done = EVP_Digest(bytes, byte_writer_used(&w), ret, NULL,
 			     EVP_sha256(), NULL) == 1;
@@ -52,6 +54,8 @@ int table_cursor_encode(const uint8_t key[CURSOR_KEY_BYTES],
 
 	byte_writer_init(&w, ret, n);
 	byte_writer_u8(&w, VERSION);
+	byte_writer_u8(&w, cursor->is_durable);
+	byte_writer_le64(&w, cursor->opening);
 	byte_writer_le64(&w, cursor->seq);
 	byte_writer_put(&w, cursor->query, sizeof(cursor->query));
 	byte_writer_put(&w, cursor->position.at, cursor->position.n);
@@ -70,6 +74,8 @@ int table_cursor_decode(const uint8_t key[CURSOR_KEY_BYTES],
 		return err_set(AEDB_INVALID,
 			       "this is no cursor that the database gave");
 	byte_reader_init(&r, at + 1, n - 1);
+	ret->is_durable = byte_reader_u8(&r);
+	ret->opening = byte_reader_le64(&r);
 	ret->seq = byte_reader_le64(&r);
 	memcpy(ret->query, byte_reader_take(&r, sizeof(ret->query)),
 	       sizeof(ret->query));

@@ -2,10 +2,12 @@
  * Where a query goes on, as signed bytes.
  *
  *	0   1	version
- *	1   8	number of the state
- *	9  32	SHA-256 of what is asked for
- *	41  n	position: a key of the plan's tree, or a sort key; none: the start
- *	41+n 32	signature of all before
+ *	1   1	1: the state was durable; else 0
+ *	2   8	which opening of the database gave it
+ *	10  8	number of the state
+ *	18 32	SHA-256 of what is asked for, and of which database
+ *	50  n	position: a key of the plan's tree, or a sort key; none: the start
+ *	50+n 32	signature of all before
  *
  * Calling sequence: table_cursor_query once; table_cursor_encode or _decode.
  * Threads: no state.
@@ -15,21 +17,25 @@
 #define TABLE_CURSOR_H
 
 #include "cursor_key.h"
+#include "file_header.h"
 #include "table_plan.h"
 #include "types.h"
 
 #define TABLE_CURSOR_QUERY_BYTES 32
 /* Beside the position. */
-#define TABLE_CURSOR_BYTES (9 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
+#define TABLE_CURSOR_BYTES (18 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
 
 struct table_cursor {
+	bool is_durable;	/* a number that was not may be given again */
+	uint64_t opening;
 	seq_t seq;
 	uint8_t query[TABLE_CURSOR_QUERY_BYTES];
 	struct aedb_bytes position;
 };
 
-/* What tells a query from all others: table, condition and order. */
-int table_cursor_query(uint64_t table_id, const struct table_wish *wish,
+/* What tells a query from all others: database, table, condition and order. */
+int table_cursor_query(const uint8_t db_uuid[FILE_UUID_BYTES], uint64_t table_id,
+		       const struct table_wish *wish,
 		       uint8_t ret[TABLE_CURSOR_QUERY_BYTES]);
 /* Writes TABLE_CURSOR_BYTES and the position. */
 int table_cursor_encode(const uint8_t key[CURSOR_KEY_BYTES],

@@ -134,6 +134,11 @@ static int state_open(struct aedb_rows *rows,
 	struct aedb *db = rows->view.table->db;
 	int rc;
 
+	/* its number may have been given again since */
+	if (cursor && cursor->opening != db->cursors.opening &&
+	    !cursor->is_durable)
+		return err_set(AEDB_CONFLICT, "the state of the cursor was not "
+			       "durable when the database was closed");
 	rows->view.snapshot = snapshot;
 	if (snapshot)
 		return cursor ? state_check(snapshot, cursor) : 0;

@@ -180,11 +180,13 @@ int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret)
 
 int rows_know_query(struct aedb_rows *rows)
 {
+	const struct aedb_table *table = rows->view.table;
 	struct kept_cursor *cursor = &rows->cursor;
 	int rc = 0;
 
 	if (!cursor->knows_query)
-		rc = table_cursor_query(rows->view.table->state->id, &rows->wish,
+		rc = table_cursor_query(manifest_db_uuid(table->db->manifest),
+					table->state->id, &rows->wish,
 					cursor->query);
 	cursor->knows_query = rc == 0;
 	return rc;
@@ -194,8 +196,12 @@ int rows_know_query(struct aedb_rows *rows)
 static int cursor_make(struct aedb_rows *rows)
 {
 	struct kept_cursor *kept = &rows->cursor;
+	struct aedb *db = rows->view.table->db;
+	seq_t seq = rows->view.snapshot->seq;
 	struct table_cursor cursor = {
-		.seq = rows->view.snapshot->seq,
+		.is_durable = aedb_durable_seq(db) >= seq,
+		.opening = db->cursors.opening,
+		.seq = seq,
 		.position = rows->state == ROWS_ON_ROW ? rows->found.sort_key :
 							 rows->after,
 	};
@@ -207,7 +213,7 @@ static int cursor_make(struct aedb_rows *rows)
 	if (rc < 0)
 		return rc;
 	memcpy(cursor.query, kept->query, sizeof(cursor.query));
-	return table_cursor_encode(rows->view.table->db->cursor_key, &cursor,
+	return table_cursor_encode(db->cursor_key, &cursor,
 				   kept->bytes.at);
 }
 

@@ -65,13 +65,18 @@ static void put_person(struct people *p, struct aedb_txn *txn, uint64_t id,
 	CHECK_OK(aedb_row_upsert(txn, p->table, cells, COLUMNS));
 }
 
-static void people_open(struct people *p)
+static void people_make(struct people *p)
 {
-	fixture_open_as(&p->f, AEDB_BATCH);
 	CHECK_OK(aedb_table_create(p->f.scope, "people", &schema));
 	CHECK_OK(aedb_table_open(p->f.scope, "people", &p->table));
 	for (uint64_t i = 0; i < ROWS; i++)
 		put_person(p, NULL, i, 10);
+}
+
+static void people_open(struct people *p)
+{
+	fixture_open_as(&p->f, AEDB_BATCH);
+	people_make(p);
 }
 
 static void people_close(struct people *p)
@@ -377,6 +382,44 @@ TEST(gone, "a cursor of a state that is not kept any more is refused")
 	CHECK_EQ(aedb_query_open(p.table, snapshot, &query, &rows),
 		 AEDB_INVALID);
 	aedb_snapshot_close(snapshot);
+	people_close(&p);
+}
+
+TEST(not_durable, "a cursor of a state that a power cut took is refused, though its "
+	"number was given again")
+{
+	static const char secret[32] = "0123456789abcdef0123456789abcdef";
+	struct aedb_query query = { .limit = 3 };
+	struct ids ids = { .n = 0 };
+	struct kept kept = { .n = 0 };
+	struct aedb_rows *rows;
+	struct people p;
+	aedb_seq_t seq;
+
+	fixture_init(&p.f);
+	p.f.options.durability = AEDB_OS;
+	p.f.options.hmac_key = secret;
+	p.f.options.hmac_key_bytes = sizeof(secret);
+	fixture_start(&p.f);
+	people_make(&p);
+	CHECK_OK(aedb_wait_durable(p.f.db, aedb_visible_seq(p.f.db)));
+	put_person(&p, NULL, ROWS, 10);
+	CHECK(page_take(&p, NULL, &query, &kept, &ids));
+	seq = aedb_visible_seq(p.f.db);
+	aedb_table_close(p.table);
+	simdisk_cut_at(p.f.disk, simdisk_calls(p.f.disk) + 1);
+	aedb_scope_close(p.f.scope);
+	aedb_close(p.f.db);
+	simdisk_crash(p.f.disk, 1, SIMDISK_DROP_ALL);
+	CHECK_OK(fixture_try(&p.f));
+	CHECK_OK(aedb_scope_open(p.f.db, "p", "s", &p.f.scope));
+	CHECK_OK(aedb_table_open(p.f.scope, "people", &p.table));
+	while (aedb_visible_seq(p.f.db) < seq)
+		CHECK_OK(put_text(p.f.scope, "other", "4"));
+	CHECK_EQ(aedb_visible_seq(p.f.db), seq);
+	query.cursor = (struct aedb_bytes){ kept.bytes, kept.n };
+	CHECK_FAILS(aedb_query_open(p.table, NULL, &query, &rows),
+		    AEDB_CONFLICT, "was not durable");
 	people_close(&p);
 }
 

@@ -16,16 +16,6 @@ teardown() {
 	mount_cleanup
 }
 
-# fails STATUS TEXT COMMAND...: it ends so, and says that.
-fails() {
-	local want=$1 text=$2
-	shift 2
-	run --separate-stderr "$@"
-	# shellcheck disable=SC2154 # run sets it
-	[ "$status" = "$want" ] || { echo "status $status: $output$stderr"; return 1; }
-	[[ $output$stderr == *"$text"* ]] || { echo "$output$stderr"; return 1; }
-}
-
 # fill [OPTION...] DATABASE
 fill() {
 	local db=${*: -1} options=("${@:1:$#-1}")

@@ -19,16 +19,6 @@ setup() {
 	cp -r db.backups set
 }
 
-# fails STATUS TEXT COMMAND...: it ends so, and says that.
-fails() {
-	local want=$1 text=$2
-	shift 2
-	run --separate-stderr timeout 60 "$@"
-	# shellcheck disable=SC2154 # run sets it
-	[ "$status" = "$want" ] || { echo "status $status: $output$stderr"; return 1; }
-	[[ $output$stderr == *"$text"* ]] || { echo "$output$stderr"; return 1; }
-}
-
 # forge BACKUP PATTERN REPLACEMENT...
 forge() {
 	local file=set/$1/backup.json

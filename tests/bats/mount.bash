@@ -68,6 +68,26 @@ quietly() {
 	[ $status = 0 ] && [ ! -s "$DIR/warnings" ]
 }
 
+# fails STATUS TEXT COMMAND...: it ends so within a minute, and says that.
+fails() {
+	local want=$1 text=$2
+	shift 2
+	run --separate-stderr timeout 60 "$@"
+	[ "$status" = "$want" ] || { echo "status $status: $output$stderr"; return 1; }
+	[[ $output$stderr == *"$text"* ]] || { echo "$output$stderr"; return 1; }
+}
+
+# within_memory COMMAND...: it succeeds, and has 128 MiB resident at most.
+within_memory() {
+	python3 - "$@" <<'END'
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:])
+kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(kib, "KiB", file=sys.stderr)
+sys.exit(status or kib > 128 << 10)
+END
+}
+
 # process_is_gone PID: ended; a zombie nobody has collected has ended too, once
 # its other threads, which keep its files open, have.
 process_is_gone() {

@@ -11,16 +11,6 @@ setup() {
 	"$STRESS/make_backups" set 10
 }
 
-# fails STATUS TEXT COMMAND...: it ends so, and says that.
-fails() {
-	local want=$1 text=$2
-	shift 2
-	run --separate-stderr "$@"
-	# shellcheck disable=SC2154 # run sets it
-	[ "$status" = "$want" ] || { echo "status $status: $output$stderr"; return 1; }
-	[[ $output$stderr == *"$text"* ]] || { echo "$output$stderr"; return 1; }
-}
-
 names() {
 	find set -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -V | xargs
 }

@@ -329,17 +329,6 @@ END
 	aedb dump --comparable again | cmp one -
 }
 
-# within_memory COMMAND...: and it had 128 MiB resident at most.
-within_memory() {
-	python3 - "$@" <<'END'
-import resource, subprocess, sys
-status = subprocess.call(sys.argv[1:])
-kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(kib, "KiB", file=sys.stderr)
-sys.exit(status or kib > 128 << 10)
-END
-}
-
 @test "large values and many keys need little memory, and both ways" {
 	[ -z "${MODE-}" ] || [ "$MODE" = release ] || skip "other memory in a build for checks"
 	python3 - >dump <<'END'

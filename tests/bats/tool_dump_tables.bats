@@ -215,17 +215,6 @@ END
 	[ "$(aedb grants merged | sort | xargs)" = "$(aedb grants db | grep " \"\?p/s" | sort | xargs)" ]
 }
 
-# within_memory COMMAND...: and it had 128 MiB resident at most.
-within_memory() {
-	python3 - "$@" <<'END'
-import resource, subprocess, sys
-status = subprocess.call(sys.argv[1:])
-kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print(kib, "KiB", file=sys.stderr)
-sys.exit(status or kib > 128 << 10)
-END
-}
-
 @test "many rows need little memory, and both ways" {
 	[ -z "${MODE-}" ] || [ "$MODE" = release ] || skip "other memory in a build for checks"
 	aedb put -p db p/s

@@ -13,16 +13,6 @@ setup() {
 	aedb put db p/s k1 <large
 }
 
-# fails STATUS TEXT COMMAND...: it ends so, and says that.
-fails() {
-	local want=$1 text=$2
-	shift 2
-	run --separate-stderr "$@"
-	# shellcheck disable=SC2154 # run sets it
-	[ "$status" = "$want" ] || { echo "status $status: $output$stderr"; return 1; }
-	[[ $output$stderr == *"$text"* ]] || { echo "$output$stderr"; return 1; }
-}
-
 keys() {
 	aedb ls "$1" p/s | xargs
 }

@@ -57,7 +57,7 @@ void access_key_by_caller(const struct access_record *record,
 	put_bytes(ret, record->rest);
 }
 
-void access_key_by_object(const struct access_record *record,
+static void key_by_object(const struct access_record *record,
 			  struct access_key *ret)
 {
 	access_key_of_object(record->object, ret);
@@ -70,7 +70,7 @@ static void ops_make(const struct access_record *record, enum op_kind kind,
 		     struct access_key keys[2], struct op ret[2])
 {
 	access_key_by_caller(record, &keys[0]);
-	access_key_by_object(record, &keys[1]);
+	key_by_object(record, &keys[1]);
 	for (int i = 0; i < 2; i++)
 		ret[i] = (struct op){
 			.kind = (uint8_t)kind,

@@ -34,8 +34,6 @@ struct access_record {
 
 void access_key_by_caller(const struct access_record *record,
 			  struct access_key *ret);
-void access_key_by_object(const struct access_record *record,
-			  struct access_key *ret);
 /* What the keys of a caller's records begin with, and those of them that are on
  * an object (0: on any). */
 void access_key_of_caller(struct op_bytes caller, uint64_t object,

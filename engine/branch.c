@@ -101,7 +101,8 @@ int branch_pin(struct branch *branch, file_id_t file)
 	return 0;
 }
 
-int branch_pin_value(struct branch *branch, const struct value_ref *ref)
+/* Keeps the files that a value lies in. Inside the epoch. */
+static int pin_value(struct branch *branch, const struct value_ref *ref)
 {
 	struct value_share *shares;
 	size_t n;
@@ -172,7 +173,7 @@ int branch_take_value(struct branch *branch, struct entry *entry, uint8_t *ref)
 		return entry->value_bytes <= branch->db->options.inline_bytes_max ?
 			       0 : value_put_away(branch, entry, ref);
 	rc = value_ref_decode(entry->value, entry->value_bytes, &there);
-	return rc < 0 ? rc : branch_pin_value(branch, &there);
+	return rc < 0 ? rc : pin_value(branch, &there);
 }
 
 static uint64_t entry_charge(const struct entry *entry)

@@ -45,8 +45,6 @@ void branch_charge(struct branch *branch);
 
 /* Keeps a file that the caller knows to be there, once. */
 int branch_pin(struct branch *branch, file_id_t file);
-/* Keeps the files that a value lies in. Inside the epoch. */
-int branch_pin_value(struct branch *branch, const struct value_ref *ref);
 /* Value bytes that are not yet in any log. */
 int branch_note_extent(struct branch *branch,
 		       const struct value_extent *extent);

@@ -46,9 +46,10 @@ bool compact_file_is_poor(const struct compact_file *file,
 	       file->live_bytes < file->bytes / 100.0 * live_percent;
 }
 
-uint64_t compact_poor_bytes(const struct compact_view *view,
-			    const struct segment_info *info,
-			    unsigned int live_percent)
+/* Value bytes of a segment in such files. */
+static uint64_t poor_bytes(const struct compact_view *view,
+			   const struct segment_info *info,
+			   unsigned int live_percent)
 {
 	uint64_t bytes = 0;
 
@@ -164,7 +165,7 @@ static bool pick_any_down(const struct compact_view *view, unsigned int level,
 static bool is_dirty(const struct compact_view *view, file_id_t fresh_from,
 		     const struct segment_info *info)
 {
-	uint64_t moved = compact_poor_bytes(view, info, FULL_LIVE_PERCENT);
+	uint64_t moved = poor_bytes(view, info, FULL_LIVE_PERCENT);
 
 	if (moved && moved <= values_room(view))
 		return true;
@@ -186,7 +187,7 @@ static size_t dirty_run(const struct compact_view *view, file_id_t fresh_from,
 
 	for (; n < slice.n && is_dirty(view, fresh_from, slice.at[n]); n++) {
 		bytes += slice.at[n]->bytes;
-		moved += compact_poor_bytes(view, slice.at[n], FULL_LIVE_PERCENT);
+		moved += poor_bytes(view, slice.at[n], FULL_LIVE_PERCENT);
 		if (n > 0 && (bytes > bytes_max || moved > compact_moved_max(view)))
 			break;
 		if (!compact_view_is_readable(view, (struct compact_slice){

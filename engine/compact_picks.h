@@ -44,10 +44,6 @@ bool compact_pick_small(const struct compact_view *view, unsigned int level,
 /* Whether values are moved out of a file, of which less is live than so much. */
 bool compact_file_is_poor(const struct compact_file *file,
 			  unsigned int live_percent);
-/* Value bytes of a segment in such files. */
-uint64_t compact_poor_bytes(const struct compact_view *view,
-			    const struct segment_info *info,
-			    unsigned int live_percent);
 /* Fills in which value files a merge moves values out of. */
 void compact_pick_emptied(const struct compact_view *view,
 			  unsigned int live_percent, struct compact_pick *pick);

@@ -143,8 +143,9 @@ int levels_apply(const struct levels *old, struct segment *const *added,
 	return 0;
 }
 
-size_t levels_seek(const struct levels *levels, unsigned level, const void *key,
-		   size_t key_bytes)
+/* Below level 0: place of the first segment that ends at or behind the key. */
+static size_t level_seek(const struct levels *levels, unsigned level,
+			 const void *key, size_t key_bytes)
 {
 	const struct segment_bytes want = { key, key_bytes };
 	size_t low = 0, high = levels->n[level];
@@ -187,7 +188,7 @@ bool levels_overlap(const struct levels *levels, const void *from,
 		if (segment_is_in(levels->at[0][i], &range))
 			return true;
 	for (unsigned level = 1; level < LEVELS_MAX; level++) {
-		size_t i = levels_seek(levels, level, from, from_bytes);
+		size_t i = level_seek(levels, level, from, from_bytes);
 
 		if (i < levels->n[level] &&
 		    segment_begins_before(levels->at[level][i], &range))
@@ -226,7 +227,7 @@ static struct segment *segment_in_turn(const struct levels *levels, size_t i,
 	} else {
 		unsigned level = (unsigned)(i - levels->n[0]) + 1;
 
-		i = levels->n[level] ? levels_seek(levels, level, key.at, key.n) : 0;
+		i = levels->n[level] ? level_seek(levels, level, key.at, key.n) : 0;
 		if (i == levels->n[level])
 			return NULL;
 		s = levels->at[level][i];
@@ -345,7 +346,7 @@ int levels_range_newest(const struct levels *levels, const void *from,
 	int rc = 0;
 
 	for (unsigned level = 0; level < LEVELS_MAX && rc == 0; level++) {
-		size_t i = level ? levels_seek(levels, level, from, from_bytes) : 0;
+		size_t i = level ? level_seek(levels, level, from, from_bytes) : 0;
 
 		for (; i < levels->n[level] && rc == 0; i++) {
 			struct segment *s = levels->at[level][i];

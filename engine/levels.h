@@ -38,9 +38,6 @@ size_t levels_memory_bytes(const struct levels *levels);
 
 /* The segment of this number; NULL: it is in none. Borrowed. */
 struct segment *levels_find(const struct levels *levels, file_id_t number);
-/* Below level 0: place of the first segment that ends at or behind the key. */
-size_t levels_seek(const struct levels *levels, unsigned level, const void *key,
-		   size_t key_bytes);
 /* Whether a segment may hold keys in [from, to). */
 bool levels_overlap(const struct levels *levels, const void *from,
 		    size_t from_bytes, const void *to, size_t to_bytes);

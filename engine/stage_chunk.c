@@ -294,7 +294,7 @@ static uint32_t chunk_bytes(const struct stage *stage,
 
 /* Writes these chunks (indexes into stage->chunks) and enters them in the
  * tree; those of zeros become holes. */
-int stage_chunk_store(struct stage *stage, const size_t *which, size_t n)
+static int chunks_store(struct stage *stage, const size_t *which, size_t n)
 {
 	struct value_piece pieces[SPILL_CHUNKS];
 	size_t n_pieces = 0;
@@ -383,7 +383,7 @@ int stage_chunk_spill(struct stage *stage)
 		    stage->chunks[i].is_unsealed)
 			which[n++] = i;
 	if (n)
-		rc = stage_chunk_store(stage, which, n);
+		rc = chunks_store(stage, which, n);
 	for (size_t i = stage->n_chunks; rc == 0 && i-- > 0;)
 		if (stage->chunks[i].last_use <= limit &&
 		    !stage->chunks[i].is_unsealed)
@@ -423,7 +423,7 @@ int stage_chunk_store_all(struct stage *stage)
 
 	for (size_t i = 0; rc == 0 && i <= stage->n_chunks; i++) {
 		if (n == SPILL_CHUNKS || (n && i == stage->n_chunks)) {
-			rc = stage_chunk_store(stage, which, n);
+			rc = chunks_store(stage, which, n);
 			n = 0;
 		}
 		if (i < stage->n_chunks && stage->chunks[i].is_unsealed)

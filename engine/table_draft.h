@@ -2,8 +2,8 @@
  * A schema that is being made: arrays with room for one column and one index more,
  * whose names, values and conditions are borrowed.
  *
- * Calling sequence: table_draft_init, changes to the arrays and shape's numbers,
- * table_draft_make, table_draft_release.
+ * Calling sequence: table_draft_init_from, changes to the arrays and shape's
+ * numbers, table_draft_make, table_draft_release.
  * Threads: one at a time.
  * Errors: as of table_schema.h.
  */
@@ -20,10 +20,7 @@ struct table_draft {
 	uint16_t next_index;
 };
 
-/* AEDB_TOO_LARGE: more columns or indexes than a schema has; AEDB_NO_MEMORY. The
- * indexes are ready and numbered from 1. */
-int table_draft_init(struct table_draft *draft, const struct aedb_schema *shape);
-/* With the schema's states and numbers. */
+/* Of what the schema has, with its indexes' states and numbers. AEDB_NO_MEMORY. */
 int table_draft_init_from(struct table_draft *draft,
 			  const struct table_schema *schema);
 void table_draft_release(struct table_draft *draft);

@@ -37,7 +37,9 @@ static int draft_init(struct table_draft *draft, const struct aedb_schema *shape
 	return 0;
 }
 
-int table_draft_init(struct table_draft *draft, const struct aedb_schema *shape)
+/* The indexes are ready and numbered from 1. */
+static int draft_init_new(struct table_draft *draft,
+			  const struct aedb_schema *shape)
 {
 	int rc;
 
@@ -232,7 +234,7 @@ int table_schema_create(const struct aedb_schema *shape,
 			struct table_schema **ret)
 {
 	struct table_draft draft;
-	int rc = table_draft_init(&draft, shape);
+	int rc = draft_init_new(&draft, shape);
 
 	if (rc < 0)
 		return rc;

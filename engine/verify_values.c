@@ -94,7 +94,7 @@ void verify_values_close(struct verify_values *v)
 
 /* Sums. */
 
-int verify_shares_add(struct verify_shares *shares, file_id_t file,
+static int shares_add(struct verify_shares *shares, file_id_t file,
 		      uint64_t bytes)
 {
 	size_t i = shares->n;
@@ -129,8 +129,8 @@ void verify_shares_release(struct verify_shares *shares)
 
 static int add_page(struct verify_shares *shares, const struct page_ref *ref)
 {
-	return verify_shares_add(shares, ref->file,
-				 page_disk_bytes(ref->stored_bytes));
+	return shares_add(shares, ref->file,
+			  page_disk_bytes(ref->stored_bytes));
 }
 
 /* Files. */
@@ -362,8 +362,8 @@ static int root_shares_add(struct verify_values *v,
 	int rc = 0;
 
 	for (size_t i = 0; i < root->n_shares && rc >= 0; i++) {
-		rc = verify_shares_add(shares, root->shares[i].file,
-				       root->shares[i].bytes);
+		rc = shares_add(shares, root->shares[i].file,
+				root->shares[i].bytes);
 		if (rc == 0)
 			rc = verify_values_note(v, root->shares[i].file);
 	}

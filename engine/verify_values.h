@@ -30,8 +30,6 @@ struct verify_shares {
 	size_t n, room;
 };
 
-int verify_shares_add(struct verify_shares *shares, file_id_t file,
-		      uint64_t bytes);
 void verify_shares_release(struct verify_shares *shares);
 
 /* Reads all of a value. Adds what of which files it refers to, as a segment

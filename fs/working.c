@@ -101,7 +101,9 @@ int working_bytes(struct file *file, const struct working *copy, uint64_t *ret)
 	return 0;
 }
 
-int64_t working_time_ns(struct tree *tree, struct working *copy)
+/* The time its holders see, once something is staged. The commit gets it too if
+ * it follows soon: programs remember fstat(2)'s answer and close. */
+static int64_t time_shown_ns(struct tree *tree, struct working *copy)
 {
 	if (!copy->shown_ns)
 		copy->shown_ns = tree_time_ns(tree);
@@ -121,7 +123,7 @@ int working_show(struct tree *tree, struct file *file, struct working *copy,
 		object->allocated_bytes =
 			aedb_stage_allocated_bytes(copy->stage);
 	if (is_pending || working_has_staged(copy))
-		object->ctime_ns = working_time_ns(tree, copy);
+		object->ctime_ns = time_shown_ns(tree, copy);
 	if (is_pending || copy->is_dirty)
 		object->mtime_ns = object->ctime_ns;
 	staged_attr_show(&copy->attr, object);

@@ -29,9 +29,6 @@ int working_bytes(struct file *file, const struct working *copy, uint64_t *ret);
 /* The object as its holders see it. */
 int working_show(struct tree *tree, struct file *file, struct working *copy,
 		 struct object *object);
-/* The time its holders see, once something is staged. The commit gets it too if
- * it follows soon: programs remember fstat(2)'s answer and close. */
-int64_t working_time_ns(struct tree *tree, struct working *copy);
 int working_write(struct tree *tree, struct file *file, struct working *copy,
 		  const struct tree_write *write);
 int working_zero(struct tree *tree, struct file *file, struct working *copy,

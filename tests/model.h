@@ -136,9 +136,5 @@ int model_compare(struct model *model, size_t newest, size_t shown,
 		  struct aedb *db, const struct aedb_snapshot *snapshot);
 /* The same for each named snapshot. */
 int model_compare_names(struct model *model, size_t newest, struct aedb *db);
-/* Reads the key every way there is. */
-int model_compare_key(struct model *model, const struct model_entry *want,
-		      size_t key, struct aedb_scope *scope,
-		      const struct aedb_snapshot *snapshot);
 
 #endif

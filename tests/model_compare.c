@@ -97,9 +97,10 @@ static int reader_compare(struct model *model, const struct model_entry *want,
 	return rc;
 }
 
-int model_compare_key(struct model *model, const struct model_entry *want,
-		      size_t key, struct aedb_scope *scope,
-		      const struct aedb_snapshot *snapshot)
+/* Reads the key every way there is. */
+static int key_reads_compare(struct model *model, const struct model_entry *want,
+			     size_t key, struct aedb_scope *scope,
+			     const struct aedb_snapshot *snapshot)
 {
 	const struct model_key *k = &model->keys[key];
 	struct aedb_entry entry;
@@ -222,7 +223,7 @@ static int space_compare(struct model *model, const struct model_entry *entries,
 	rc = first_of(rc, listings_compare(model, entries, scope, snapshot));
 
 	for (size_t i = 0; i < MODEL_KEYS; i++)
-		rc = first_of(rc, model_compare_key(model, &entries[i], i,
+		rc = first_of(rc, key_reads_compare(model, &entries[i], i,
 						    scope, snapshot));
 	return rc;
 }

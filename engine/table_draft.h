@@ -27,7 +27,8 @@ void table_draft_release(struct table_draft *draft);
 /* Checks the draft and makes a schema of it; owned, table_schema_free. */
 int table_draft_make(const struct table_draft *draft, struct table_schema **ret);
 
-/* All that a schema must be, but for its size in bytes. states: of the indexes. */
+/* All that a schema must be, but for its size in bytes: shape has no more columns
+ * and indexes than one may have. states: of the indexes. */
 int table_schema_check(const struct aedb_schema *shape,
 		       const struct table_index *states);
 /* Fills in what follows from the rest: schema->columns. AEDB_NO_MEMORY. */

@@ -1,4 +1,5 @@
 /* Schemas of tables: what one must be. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,12 +139,8 @@ int table_schema_check(const struct aedb_schema *shape,
 {
 	int rc;
 
-	if (shape->n_columns > AEDB_COLUMNS_MAX)
-		return err_set(AEDB_TOO_LARGE, "%zu columns, a table has at most %d",
-			       shape->n_columns, AEDB_COLUMNS_MAX);
-	if (shape->n_indexes > AEDB_INDEXES_MAX)
-		return err_set(AEDB_TOO_LARGE, "%zu indexes, a table has at most %d",
-			       shape->n_indexes, AEDB_INDEXES_MAX);
+	assert(shape->n_columns <= AEDB_COLUMNS_MAX &&
+	       shape->n_indexes <= AEDB_INDEXES_MAX);
 	rc = check_columns(shape);
 	if (rc == 0)
 		rc = check_key(shape);

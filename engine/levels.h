@@ -51,8 +51,8 @@ struct levels_sought {
 };
 
 /* Newest version of a key with seq <= limit, a tombstone too: 1, 0 if there is
- * none. *ret and *ret_newer as segment_get says, the latter over all that was
- * looked at. */
+ * none. *ret as segment_spot_get says; *ret_newer: the oldest version above limit in
+ * all that was looked at, or 0. */
 int levels_get(const struct levels *levels, const struct levels_sought *sought,
 	       struct entry *ret, seq_t *ret_newer);
 

@@ -61,14 +61,6 @@ size_t segment_memory_bytes(const struct segment *s)
 	       s->info.n_shares * sizeof(*s->info.shares);
 }
 
-static int compare(const void *key, size_t n, const struct segment_bytes *with)
-{
-	size_t both = n < with->n ? n : with->n;
-	int order = both ? memcmp(key, with->at, both) : 0;
-
-	return order ? order : (n > with->n) - (n < with->n);
-}
-
 void segment_search_init(struct segment_search *search, const void *key,
 			 size_t key_bytes, seq_t limit)
 {
@@ -243,23 +235,5 @@ int segment_spot_get(struct segment_spot *spot, struct segment_search *search,
 		rc = get_in_part(spot, search, ret, &goes_on);
 	if (rc == 0 && goes_on)
 		rc = get_in_next_part(spot, search, ret);
-	return rc;
-}
-
-int segment_get(struct segment *s, const void *key, size_t key_bytes,
-		seq_t limit, struct entry *ret, seq_t *ret_newer)
-{
-	struct segment_search search;
-	struct segment_spot spot;
-	int rc = 0;
-
-	segment_search_init(&search, key, key_bytes, limit);
-	if (compare(key, key_bytes, &s->info.first) >= 0 &&
-	    compare(key, key_bytes, &s->info.last) <= 0) {
-		segment_spot_init(&spot, s, &search);
-		rc = segment_spot_get(&spot, &search, ret);
-	}
-	if (rc >= 0 && ret_newer)
-		*ret_newer = search.newer;
 	return rc;
 }

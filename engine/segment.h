@@ -3,8 +3,9 @@
  * number as 8 bytes, the highest first, then the key).
  *
  * Calling sequence: segment_open, which reads nothing; inside the epoch
- * segment_get or a cursor (segment_cursor.h); segment_close once no reader can
- * have it any more. Written by segment_writer.h.
+ * segment_search_init, segment_spot_init and segment_spot_get, or a cursor
+ * (segment_cursor.h); segment_close once no reader can have it any more. Written by
+ * segment_writer.h.
  * Threads: any number of readers at once.
  * Errors: AEDB_CORRUPT names file and offset; AEDB_IO, AEDB_NO_MEMORY.
  */
@@ -58,16 +59,11 @@ struct segment_spot {
  * that are asked one by one, all at once. Inside the epoch, as both. */
 void segment_spot_init(struct segment_spot *spot, struct segment *s,
 		       const struct segment_search *search);
-/* As segment_get. Raises search->newer. */
-int segment_spot_get(struct segment_spot *spot, struct segment_search *search,
-		     struct entry *ret);
-
 /* Newest version of a key with seq <= limit, a tombstone too: 1. 0: there is
  * none, ret untouched. *ret is borrowed until the epoch is left, its key is the
- * caller's. *ret_newer, when not NULL: the oldest version above limit, or 0, as
- * with mem_get. */
-int segment_get(struct segment *s, const void *key, size_t key_bytes,
-		seq_t limit, struct entry *ret, seq_t *ret_newer);
+ * search's. search->newer is lowered to the oldest version above limit. */
+int segment_spot_get(struct segment_spot *spot, struct segment_search *search,
+		     struct entry *ret);
 
 /* Any segment file as text, with its entries. */
 int segment_show_file(struct vfs *vfs, const char *path, FILE *out);

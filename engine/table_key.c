@@ -290,12 +290,3 @@ int table_key_take_any(struct byte_reader *r, struct arena *arena,
 		*ret = v;
 	return rc;
 }
-
-size_t table_key_successor(uint8_t *bytes, size_t n)
-{
-	while (n > 0 && bytes[n - 1] == 0xff)
-		n--;
-	if (n > 0)
-		bytes[n - 1]++;
-	return n;
-}

@@ -1,7 +1,8 @@
 /*
- * Values as bytes whose order is that of the values (table_value_order), for keys
- * of rows and of index entries: the encodings of several values one after another
- * compare as the tuples do, the first value first.
+ * Values as bytes whose order is that of the values, by type in the order of enum
+ * aedb_type and then as table_value_compare, for keys of rows and of index entries:
+ * the encodings of several values one after another compare as the tuples do, the
+ * first value first.
  *
  * Calling sequence: table_key_put for each value, then look at the writer's is_full;
  * table_key_take for each column, in the same order.
@@ -39,10 +40,5 @@ int table_key_take(struct byte_reader *r, enum aedb_type type, uint8_t **room,
  * AEDB_NO_MEMORY. */
 int table_key_take_any(struct byte_reader *r, struct arena *arena,
 		       struct aedb_value *ret);
-
-/* Turns n bytes, in place, into the least that is above all that begin with them
- * and returns how many bytes that has, n at most; 0: nothing is above, they are
- * all ff. */
-size_t table_key_successor(uint8_t *bytes, size_t n);
 
 #endif

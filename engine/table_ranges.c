@@ -234,26 +234,6 @@ bool table_ranges_are_all(const struct table_ranges *ranges)
 	       compare(r->to, r->to_bytes, above_all, sizeof(above_all)) == 0;
 }
 
-bool table_ranges_contain(const struct table_ranges *ranges,
-			  const struct table_ranges *part)
-{
-	size_t i = 0;
-
-	for (size_t j = 0; j < part->n; j++) {
-		const struct table_range *p = &part->at[j], *r;
-
-		while (i < ranges->n &&
-		       compare(ranges->at[i].to, ranges->at[i].to_bytes, p->to,
-			       p->to_bytes) < 0)
-			i++;
-		r = &ranges->at[i];
-		if (i == ranges->n || compare(r->from, r->from_bytes, p->from,
-					      p->from_bytes) > 0)
-			return false;
-	}
-	return true;
-}
-
 int table_range_of_prefix(struct arena *arena, const uint8_t *bytes, size_t n,
 			  struct table_range *ret)
 {

@@ -48,8 +48,6 @@ void table_ranges_join(struct table_ranges *ranges);
 
 bool table_ranges_are_points(const struct table_ranges *ranges);
 bool table_ranges_are_all(const struct table_ranges *ranges);
-bool table_ranges_contain(const struct table_ranges *ranges,
-			  const struct table_ranges *part);
 
 /* All keys that begin with these bytes, which are not empty and not ff only: *ret
  * is a point; borrows `bytes`. */

@@ -277,12 +277,6 @@ int table_value_compare(const struct aedb_value *a, const struct aedb_value *b)
 	return sign ? sign : has_more_x - has_more_y;
 }
 
-int table_value_order(const struct aedb_value *a, const struct aedb_value *b)
-{
-	return a->type == b->type ? same_compare(a, b) :
-	       a->type < b->type ? -1 : 1;
-}
-
 /* Values of another type. */
 
 /* The greatest and the least integer of a type. */

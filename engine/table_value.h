@@ -41,8 +41,6 @@ struct aedb_value table_value_stored(struct aedb_value v);
  * are, exactly; false < true; bytes as memcmp, a prefix before what it is a prefix
  * of; NULL below all and equal to itself. */
 int table_value_compare(const struct aedb_value *a, const struct aedb_value *b);
-/* The order of keys: by type, in the order of enum aedb_type, then by value. */
-int table_value_order(const struct aedb_value *a, const struct aedb_value *b);
 
 /* Where a value lies among those of another type. */
 enum table_fit {

@@ -63,7 +63,24 @@ static inline void segments_close(struct segments *d)
 	simdisk_free(d->disk);
 }
 
-/* As segment_get, of ENTRY_SIZES. */
+/* As segment_spot_get; ret_newer NULL: not asked for. */
+static inline int segment_get(struct segment *segment, const void *key,
+			      size_t key_bytes, seq_t limit, struct entry *ret,
+			      seq_t *ret_newer)
+{
+	struct segment_search search;
+	struct segment_spot spot;
+	int rc;
+
+	segment_search_init(&search, key, key_bytes, limit);
+	segment_spot_init(&spot, segment, &search);
+	rc = segment_spot_get(&spot, &search, ret);
+	if (rc >= 0 && ret_newer)
+		*ret_newer = search.newer;
+	return rc;
+}
+
+/* The same of ENTRY_SIZES. */
 static inline int segment_get_sizes(struct segment *segment,
 				    const struct entry *of, seq_t limit,
 				    struct entry *ret)

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "err.h"
 #include "random_value.h"
+#include "range.h"
 #include "table_key.h"
 
 #define COLUMNS 4
@@ -66,13 +67,20 @@ static int bytes_order(const void *a, size_t a_n, const void *b, size_t b_n)
 	return sign ? sign_of(sign) : (a_n > b_n) - (a_n < b_n);
 }
 
+/* By type, in the order of enum aedb_type, then by value. */
+static int value_order(const struct aedb_value *a, const struct aedb_value *b)
+{
+	return a->type == b->type ? sign_of(table_value_compare(a, b)) :
+	       a->type < b->type ? -1 : 1;
+}
+
 static int tuple_order(const struct tuple *a, const struct tuple *b)
 {
 	for (size_t i = 0; i < a->n; i++) {
-		int sign = table_value_order(&a->values[i], &b->values[i]);
+		int sign = value_order(&a->values[i], &b->values[i]);
 
 		if (sign)
-			return sign_of(sign);
+			return sign;
 	}
 	return 0;
 }
@@ -210,7 +218,7 @@ TEST(successor, "the successor of a prefix is above all that begin with it, and 
 			other[k] = value_below(2) ? 0xff : (uint8_t)value_below(3);
 		}
 		memcpy(up, prefix, n);
-		up_n = table_key_successor(up, n);
+		up_n = range_prefix_end(up, n);
 		CHECK(up_n <= n);
 		if (value_below(2))
 			memcpy(other, prefix, n);

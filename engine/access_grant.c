@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "access.h"
-#include "commit.h"
 #include "err.h"
 #include "place_seen.h"
 #include "snapshot.h"
@@ -137,10 +136,7 @@ static int granting_try(struct aedb *db, struct granting *g)
 	txn.grant = &g->decide;
 	if (rc == 0)
 		rc = ops_add(&txn, g);
-	if (rc == 0)
-		rc = commit_run(&txn, &seq);
-	txn_release(&txn);
-	return rc;
+	return txn_finish(&txn, rc);
 }
 
 static int granting_run(struct aedb_caller *by, struct granting *g)

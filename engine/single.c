@@ -2,19 +2,7 @@
  * Operations that are a commit of their own, in a transaction on the stack.
  */
 #include "access.h"
-#include "commit.h"
 #include "txn.h"
-
-/* Commits a transaction in the caller's memory, if it was filled. */
-static int txn_run(struct aedb_txn *txn, int rc)
-{
-	seq_t seq;
-
-	if (rc == 0)
-		rc = commit_run(txn, &seq);
-	txn_release(txn);
-	return rc;
-}
 
 int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
 	     const void *value, size_t value_bytes)
@@ -24,7 +12,7 @@ int aedb_put(struct aedb_scope *scope, const void *key, size_t key_bytes,
 	struct aedb_txn txn;
 
 	txn_init(&txn, scope->space.db);
-	return txn_run(&txn, aedb_txn_put(&txn, scope, &put));
+	return txn_finish(&txn, aedb_txn_put(&txn, scope, &put));
 }
 
 int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes)
@@ -32,7 +20,7 @@ int aedb_delete(struct aedb_scope *scope, const void *key, size_t key_bytes)
 	struct aedb_txn txn;
 
 	txn_init(&txn, scope->space.db);
-	return txn_run(&txn, aedb_txn_delete(&txn, scope, key, key_bytes));
+	return txn_finish(&txn, aedb_txn_delete(&txn, scope, key, key_bytes));
 }
 
 int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
@@ -41,8 +29,8 @@ int aedb_move(struct aedb_scope *from, const void *from_key, size_t from_bytes,
 	struct aedb_txn txn;
 
 	txn_init(&txn, from->space.db);
-	return txn_run(&txn, aedb_txn_move(&txn, from, from_key, from_bytes, to,
-					   to_key, to_bytes));
+	return txn_finish(&txn, aedb_txn_move(&txn, from, from_key, from_bytes,
+					      to, to_key, to_bytes));
 }
 
 int aedb_create(struct aedb *db, struct aedb_place place)
@@ -54,7 +42,7 @@ int aedb_create(struct aedb *db, struct aedb_place place)
 	rc = access_check_open(db);
 	if (rc == 0)
 		rc = aedb_txn_create(&txn, place, NULL, 0, NULL);
-	return txn_run(&txn, rc);
+	return txn_finish(&txn, rc);
 }
 
 int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how)
@@ -66,7 +54,7 @@ int aedb_drop(struct aedb *db, struct aedb_place place, enum aedb_drop how)
 	rc = access_check_open(db);
 	if (rc == 0)
 		rc = aedb_txn_drop(&txn, place, how);
-	return txn_run(&txn, rc);
+	return txn_finish(&txn, rc);
 }
 
 int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to)
@@ -78,5 +66,5 @@ int aedb_rename(struct aedb *db, struct aedb_place from, struct aedb_place to)
 	rc = access_check_open(db);
 	if (rc == 0)
 		rc = aedb_txn_rename(&txn, from, to);
-	return txn_run(&txn, rc);
+	return txn_finish(&txn, rc);
 }

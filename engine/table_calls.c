@@ -2,7 +2,6 @@
  * The public calls that write rows: in a transaction, or each as a commit of its
  * own, tried again while others change the same row.
  */
-#include "commit.h"
 #include "err.h"
 #include "table_write.h"
 #include "txn_access.h"
@@ -34,7 +33,6 @@ static int commit_alone(struct aedb_table *table, const struct row_call *call)
 {
 	struct aedb_txn txn;
 	struct table_write w;
-	seq_t seq;
 	int rc;
 
 	txn_init(&txn, table->db);
@@ -46,10 +44,7 @@ static int commit_alone(struct aedb_table *table, const struct row_call *call)
 	if (rc == 0)
 		rc = call_run(&w, call);
 	table_write_end(&w);
-	if (rc == 0)
-		rc = commit_run(&txn, &seq);
-	txn_release(&txn);
-	return rc;
+	return txn_finish(&txn, rc);
 }
 
 /* A schema that the transaction itself made is not one to go by. */

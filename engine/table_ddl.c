@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "batch.h"
-#include "commit.h"
 #include "err.h"
 #include "snapshot.h"
 #include "table_index.h"
@@ -201,24 +200,13 @@ int aedb_txn_table_alter(struct aedb_txn *txn, struct aedb_scope *scope,
 
 /* Commits of their own. */
 
-/* Commits a transaction in the caller's memory, if it was filled. */
-static int txn_run(struct aedb_txn *txn, int rc)
-{
-	seq_t seq;
-
-	if (rc == 0)
-		rc = commit_run(txn, &seq);
-	txn_release(txn);
-	return rc;
-}
-
 int aedb_table_create(struct aedb_scope *scope, const char *name,
 		      const struct aedb_schema *schema)
 {
 	struct aedb_txn txn;
 
 	txn_init(&txn, scope->space.db);
-	return txn_run(&txn, aedb_txn_table_create(&txn, scope, name, schema));
+	return txn_finish(&txn, aedb_txn_table_create(&txn, scope, name, schema));
 }
 
 int aedb_table_drop(struct aedb_scope *scope, const char *name)
@@ -226,7 +214,7 @@ int aedb_table_drop(struct aedb_scope *scope, const char *name)
 	struct aedb_txn txn;
 
 	txn_init(&txn, scope->space.db);
-	return txn_run(&txn, aedb_txn_table_drop(&txn, scope, name));
+	return txn_finish(&txn, aedb_txn_table_drop(&txn, scope, name));
 }
 
 int aedb_table_rename(struct aedb_scope *scope, const char *from,
@@ -235,7 +223,7 @@ int aedb_table_rename(struct aedb_scope *scope, const char *from,
 	struct aedb_txn txn;
 
 	txn_init(&txn, scope->space.db);
-	return txn_run(&txn, aedb_txn_table_rename(&txn, scope, from, to));
+	return txn_finish(&txn, aedb_txn_table_rename(&txn, scope, from, to));
 }
 
 static int alter_make(const struct table_schema *schema, const void *arg,

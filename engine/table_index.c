@@ -51,7 +51,6 @@ static int change_try(struct aedb_table *table, const struct table_change *chang
 	const struct table_known *known;
 	struct table_schema *next;
 	struct aedb_txn txn;
-	seq_t seq;
 	int rc = table_schema_at(table, NULL, &known);
 
 	if (rc == 0)
@@ -65,9 +64,7 @@ static int change_try(struct aedb_table *table, const struct table_change *chang
 		rc = txn_note_schema(&txn, table->state, atomic_load(&known->upto));
 	if (rc == 0)
 		rc = table_schema_put(&txn, table->state, next);
-	if (rc == 0)
-		rc = commit_run(&txn, &seq);
-	txn_release(&txn);
+	rc = txn_finish(&txn, rc);
 	table_schema_free(next);
 	return rc;
 }

@@ -62,6 +62,16 @@ void txn_release(struct aedb_txn *txn)
 	txn_rows_free(txn->rows, &txn->db->catalog);
 }
 
+int txn_finish(struct aedb_txn *txn, int rc)
+{
+	seq_t seq;
+
+	if (rc == 0)
+		rc = commit_run(txn, &seq);
+	txn_release(txn);
+	return rc;
+}
+
 int txn_new(struct aedb *db, struct aedb_txn **ret)
 {
 	struct aedb_txn *txn = malloc(sizeof(*txn));
@@ -739,16 +749,10 @@ int txn_remove_mark(struct aedb *db, uint64_t scope_id)
 	struct op op = { .kind = OP_DELETE,
 			 .key = { CATALOG_DROPS, key, sizeof(key) } };
 	struct aedb_txn txn;
-	seq_t seq;
-	int rc;
 
 	catalog_number_key(scope_id, key);
 	txn_init(&txn, db);
-	rc = txn_add(&txn, &op);
-	if (rc == 0)
-		rc = commit_run(&txn, &seq);
-	txn_release(&txn);
-	return rc;
+	return txn_finish(&txn, txn_add(&txn, &op));
 }
 
 int aedb_txn_set_durability(struct aedb_txn *txn, enum aedb_durability durability)

@@ -92,8 +92,12 @@ int txn_remove_mark(struct aedb *db, uint64_t scope_id);
 
 /* As aedb_txn_begin, for whomever. */
 int txn_new(struct aedb *db, struct aedb_txn **ret);
-/* In the caller's memory, for a single operation; txn_release follows. */
+/* In the caller's memory, for a single operation; txn_finish or txn_release
+ * follows. */
 void txn_init(struct aedb_txn *txn, struct aedb *db);
 void txn_release(struct aedb_txn *txn);
+/* Commits it if rc, of what filled it, is 0, and releases it in any case. The errors
+ * are rc and those of commit_run. */
+int txn_finish(struct aedb_txn *txn, int rc);
 
 #endif

@@ -46,30 +46,10 @@ static int create_add(struct aedb_txn *txn, struct aedb_scope *scope,
 	return rc;
 }
 
-/* What was added since goes when the rest cannot be added. */
-struct mark {
-	size_t payload_bytes;
-	uint32_t n_ops;
-};
-
-static struct mark mark_take(const struct aedb_txn *txn)
-{
-	return (struct mark){ txn->payload_bytes, txn->n_ops };
-}
-
-static int mark_settle(struct aedb_txn *txn, const struct mark *mark, int rc)
-{
-	if (rc < 0) {
-		txn->payload_bytes = mark->payload_bytes;
-		txn->n_ops = mark->n_ops;
-	}
-	return rc;
-}
-
 int aedb_txn_table_create(struct aedb_txn *txn, struct aedb_scope *scope,
 			  const char *name, const struct aedb_schema *schema)
 {
-	struct mark mark = mark_take(txn);
+	const struct txn_savepoint before = txn_savepoint(txn);
 	struct table_schema *checked;
 	int rc = table_schema_create(schema, &checked);
 
@@ -77,7 +57,9 @@ int aedb_txn_table_create(struct aedb_txn *txn, struct aedb_scope *scope,
 		return rc;
 	rc = create_add(txn, scope, name, checked);
 	table_schema_free(checked);
-	return mark_settle(txn, &mark, rc);
+	if (rc < 0)
+		txn_roll_back(txn, &before);
+	return rc;
 }
 
 int aedb_txn_table_drop(struct aedb_txn *txn, struct aedb_scope *scope,
@@ -180,7 +162,7 @@ int aedb_txn_table_alter(struct aedb_txn *txn, struct aedb_scope *scope,
 			 const char *name, const struct aedb_alter *alter)
 {
 	const struct aedb_snapshot *view = txn->batch ? &txn->batch->view : NULL;
-	struct mark mark = mark_take(txn);
+	const struct txn_savepoint before = txn_savepoint(txn);
 	struct aedb_table *table;
 	int rc = table_handle_open(scope, view, name, &table);
 
@@ -195,7 +177,9 @@ int aedb_txn_table_alter(struct aedb_txn *txn, struct aedb_scope *scope,
 	if (rc == 0)
 		rc = alter_add(txn, table, alter);
 	aedb_table_close(table);
-	return mark_settle(txn, &mark, rc);
+	if (rc < 0)
+		txn_roll_back(txn, &before);
+	return rc;
 }
 
 /* Commits of their own. */

@@ -369,18 +369,15 @@ static int row_replace(struct table_write *w, const struct row *from,
 		       const struct row *to, bool must_be_new)
 {
 	struct replacement r = { from, to, must_be_new };
-	size_t payload_bytes = w->txn->payload_bytes;
-	uint32_t n_ops = w->txn->n_ops;
+	const struct txn_savepoint before = txn_savepoint(w->txn);
 	int rc = 0;
 
 	w->phase = w->is_alone ? TABLE_WRITE_ADD : TABLE_WRITE_CHECK;
 	do
 		rc = replacement_pass(w, &r);
 	while (rc == 0 && !w->is_alone && w->phase++ < TABLE_WRITE_REMEMBER);
-	if (rc < 0) {
-		w->txn->payload_bytes = payload_bytes;
-		w->txn->n_ops = n_ops;
-	}
+	if (rc < 0)
+		txn_roll_back(w->txn, &before);
 	/* what it did itself is not known any more */
 	if (rc < 0 && w->phase == TABLE_WRITE_REMEMBER)
 		w->txn->rows->is_broken = true;

@@ -574,23 +574,6 @@ static int place_check_named(struct aedb_place place, struct op_place *ret)
 	return catalog_check_place(place, ret);
 }
 
-/* How much a transaction had, to have no more than that again. */
-struct added {
-	size_t payload_bytes;
-	uint32_t n_ops;
-};
-
-static struct added added_note(const struct aedb_txn *txn)
-{
-	return (struct added){ txn->payload_bytes, txn->n_ops };
-}
-
-static void added_forget(struct aedb_txn *txn, const struct added *before)
-{
-	txn->payload_bytes = before->payload_bytes;
-	txn->n_ops = before->n_ops;
-}
-
 /* In no request's sum: another attempt has another id. */
 static int owner_add(struct aedb_txn *txn, uint64_t id, struct op_bytes owner)
 {
@@ -620,7 +603,7 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 {
 	struct op op = { .kind = OP_CREATE, .flags = OP_HAS_ID };
 	struct scope_state *state = NULL;
-	const struct added before = added_note(txn);
+	const struct txn_savepoint before = txn_savepoint(txn);
 	int rc = place_check_named(place, &op.place);
 
 	if (rc == 0)
@@ -640,7 +623,7 @@ int aedb_txn_create(struct aedb_txn *txn, struct aedb_place place,
 	if (rc == 0 && txn->caller && !txn->batch)
 		rc = owner_add(txn, op.id, txn->caller->id);
 	if (rc < 0)
-		added_forget(txn, &before);
+		txn_roll_back(txn, &before);
 	if (rc < 0 && state)
 		catalog_unref(&txn->db->catalog, state);
 	if (rc < 0 || !ret_scope)
@@ -673,7 +656,7 @@ static int made_find(const struct aedb_txn *txn, const struct op_place *place,
 int aedb_txn_set_owner(struct aedb_txn *txn, struct aedb_place place,
 		       const void *owner, size_t owner_bytes)
 {
-	const struct added before = added_note(txn);
+	const struct txn_savepoint before = txn_savepoint(txn);
 	struct op_place checked;
 	uint64_t id = 0;
 	int rc = access_id_check(owner, owner_bytes);
@@ -687,7 +670,7 @@ int aedb_txn_set_owner(struct aedb_txn *txn, struct aedb_place place,
 	if (rc == 0)
 		rc = owner_add(txn, id, (struct op_bytes){ owner, owner_bytes });
 	if (rc < 0)
-		added_forget(txn, &before);
+		txn_roll_back(txn, &before);
 	return rc;
 }
 

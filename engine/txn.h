@@ -87,6 +87,23 @@ int txn_note_schema(struct aedb_txn *txn, struct scope_state *state,
 
 /* Adds an operation, as it is. AEDB_TOO_LARGE, AEDB_NO_MEMORY. */
 int txn_add(struct aedb_txn *txn, const struct op *op);
+
+/* How many operations a transaction has, to have no more than these again. */
+struct txn_savepoint {
+	size_t payload_bytes;
+	uint32_t n_ops;
+};
+static inline struct txn_savepoint txn_savepoint(const struct aedb_txn *txn)
+{
+	return (struct txn_savepoint){ txn->payload_bytes, txn->n_ops };
+}
+static inline void txn_roll_back(struct aedb_txn *txn,
+				 const struct txn_savepoint *to)
+{
+	txn->payload_bytes = to->payload_bytes;
+	txn->n_ops = to->n_ops;
+}
+
 /* Takes away the mark of a dropped scope, by a commit of its own. */
 int txn_remove_mark(struct aedb *db, uint64_t scope_id);
 

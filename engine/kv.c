@@ -33,11 +33,10 @@ int aedb_txn_assert(struct aedb_txn *txn, const struct aedb_assertion *assertion
 {
 	int rc = guards_add_assertion(&txn->guards, txn->n_ops, assertion);
 
-	/* only now is it known to be one, and not too deep */
-	if (rc == 0)
-		rc = keys_check(txn, assertion);
-	else
+	if (rc < 0)
 		return rc;
+	/* only now is it known to be one, and not too deep */
+	rc = keys_check(txn, assertion);
 	if (rc < 0)
 		guards_drop_last(txn->guards);
 	return rc;

@@ -334,6 +334,7 @@ TEST(comparisons, "values compare as bytes and as numbers, and what is not there
 
 TEST(combined, "all, any and not are what they say, and errors name what is wrong")
 {
+	static const char long_key[5000];
 	struct aedb_assertion parts[2], a, deep[AEDB_ASSERT_DEPTH_MAX + 1];
 	struct fixture f;
 
@@ -368,7 +369,8 @@ TEST(combined, "all, any and not are what they say, and errors name what is wron
 	a.scope = NULL;
 	CHECK_FAILS(commit_with(&f, &a), AEDB_INVALID, "scope");
 	a = there(&f, "k");
-	a.key_bytes = 5000;
+	a.key = long_key;
+	a.key_bytes = sizeof(long_key);
 	CHECK_FAILS(commit_with(&f, &a), AEDB_NAME_TOO_LONG, "5000");
 	fixture_close(&f);
 }

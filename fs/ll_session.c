@@ -10,6 +10,9 @@
  *    so a hundred clients stuck in fsync leave the other lanes untouched.
  * 3. The pool keeps a thread as long as it is open, so a queued item runs
  *    even when no further thread can be had.
+ * 4. Until session_close somebody reads requests, first the receiver, then the
+ *    watcher, which refuses them: a worker that tells the kernel something may
+ *    wait there for a lock, of which the holder waits for an answer.
  *
  * Measured (docs/decisions/0002-fuse-receiver.md): several receivers cost more
  * a request and let slow requests stop all; splice costs more than it saves.
@@ -21,11 +24,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -201,12 +208,15 @@ void work_submit(struct work_pool *pool, struct work_item *item)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* The loop and the thread that waits for signals. */
+/* The loop, and the thread that waits for signals and then refuses what comes. */
 
 struct session {
 	struct fuse_session *fuse;	/* constant after open */
 	struct session_hooks hooks;	/* constant after open */
-	void *buffer;			/* constant after open: a request's */
+	void *buffer;			/* constant after open: a request's; the
+					 * receiver's, then the watcher's */
+	int closing_fd;			/* constant after open: can be read when the
+					 * watcher is to end */
 	pthread_t receiver;		/* constant after open */
 	pthread_t watcher;		/* constant after open */
 	atomic_bool stop;		/* atomic: set once by the watcher */
@@ -296,6 +306,41 @@ static void drain(struct session *s, const sigset_t *signals)
 		signo = sigtimedwait(signals, NULL, &left);
 }
 
+/* One request that nobody runs any more. False: none will come. */
+static bool request_refuse(struct session *s)
+{
+	const struct fuse_in_header *in = s->buffer;
+	struct fuse_out_header out = { .len = sizeof(out),
+				       .error = -ENOTCONN };
+	int fd = fuse_session_fd(s->fuse);
+	ssize_t n = read(fd, s->buffer, SESSION_BUFFER_BYTES);
+
+	if (n < (ssize_t)sizeof(*in))
+		return n < 0 && (errno == EINTR || errno == EAGAIN ||
+				 errno == ENOENT);
+	if (in->opcode == FUSE_FORGET || in->opcode == FUSE_BATCH_FORGET ||
+	    in->opcode == FUSE_INTERRUPT)
+		return true;
+	out.unique = in->unique;
+	/* Fails only when the mount has ended meanwhile. */
+	return write(fd, &out, sizeof(out)) > 0 || errno == ENOENT;
+}
+
+/* Until session_close or the end of the mount. */
+static void refuse(struct session *s)
+{
+	struct pollfd fds[] = {
+		{ .fd = fuse_session_fd(s->fuse), .events = POLLIN },
+		{ .fd = s->closing_fd, .events = POLLIN },
+	};
+
+	/* What was there to be read may be withdrawn. */
+	fcntl(fds[0].fd, F_SETFL, fcntl(fds[0].fd, F_GETFL) | O_NONBLOCK);
+	while (poll(fds, 2, -1) < 0 || !fds[1].revents)
+		if (fds[0].revents && !request_refuse(s))
+			return;
+}
+
 static void *watcher_main(void *arg)
 {
 	struct session *s = arg;
@@ -304,10 +349,10 @@ static void *watcher_main(void *arg)
 
 	signals_of_end(&set);
 	sigaddset(&set, SESSION_KICK);
-	if (sigwait(&set, &signo) != 0 || signo == SESSION_KICK)
-		return NULL;
-	drain(s, &set);
+	if (sigwait(&set, &signo) == 0 && signo != SESSION_KICK)
+		drain(s, &set);
 	receiver_stop(s);
+	refuse(s);
 	return NULL;
 }
 
@@ -350,36 +395,69 @@ static int watcher_start(struct session *s)
 	return rc ? AEDB_NO_MEMORY : 0;
 }
 
-static void watcher_end(struct session *s)
+/* The watcher goes on as who refuses. */
+static void watcher_take_over(struct session *s)
 {
 	pthread_mutex_lock(&s->lock);
 	s->receiver_ended = true;
 	pthread_cond_signal(&s->ended);
 	pthread_mutex_unlock(&s->lock);
 	pthread_kill(s->watcher, SESSION_KICK);
-	pthread_join(s->watcher, NULL);
 }
 
-int session_run(struct fuse_session *fuse, const struct session_hooks *hooks)
+static void session_free(struct session *s)
 {
-	struct session s = {
-		.fuse = fuse, .hooks = *hooks, .receiver = pthread_self(),
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.ended = PTHREAD_COND_INITIALIZER,
-	};
-	int rc;
+	if (s->closing_fd >= 0)
+		close(s->closing_fd);
+	pthread_cond_destroy(&s->ended);
+	pthread_mutex_destroy(&s->lock);
+	free(s->buffer);
+	free(s);
+}
 
-	if (posix_memalign(&s.buffer, 4096, SESSION_BUFFER_BYTES) != 0)
+int session_open(struct fuse_session *fuse, const struct session_hooks *hooks,
+		 struct session **ret)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
 		return AEDB_NO_MEMORY;
-	rc = watcher_start(&s);
-	if (rc == 0) {
-		while (rc == 0 && !atomic_load(&s.stop)) {
-			rc = request_serve(&s);
-			if (atomic_load(&s.is_draining))
-				pthread_kill(s.watcher, SESSION_KICK);
-		}
-		watcher_end(&s);
+	s->fuse = fuse;
+	s->hooks = *hooks;
+	s->receiver = pthread_self();
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->ended, NULL);
+	s->closing_fd = eventfd(0, EFD_CLOEXEC);
+	if (s->closing_fd < 0 ||
+	    posix_memalign(&s->buffer, 4096, SESSION_BUFFER_BYTES) != 0 ||
+	    watcher_start(s) < 0) {
+		session_free(s);
+		return AEDB_NO_MEMORY;
 	}
-	free(s.buffer);
+	*ret = s;
+	return 0;
+}
+
+int session_run(struct session *s)
+{
+	int rc = 0;
+
+	while (rc == 0 && !atomic_load(&s->stop)) {
+		rc = request_serve(s);
+		if (atomic_load(&s->is_draining))
+			pthread_kill(s->watcher, SESSION_KICK);
+	}
+	watcher_take_over(s);
 	return rc < 0 ? rc : 0;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	/* It may not have run. */
+	watcher_take_over(s);
+	eventfd_write(s->closing_fd, 1);
+	pthread_join(s->watcher, NULL);
+	session_free(s);
 }

@@ -5,8 +5,10 @@
  *	session_signals_block();		before any other thread
  *	work_pool_open(&pool);
  *	… fuse_session_new, fuse_session_mount …
- *	session_run(fuse, &hooks);		returns when the mount is gone
+ *	session_open(fuse, &hooks, &session);
+ *	session_run(session);			returns when the mount is gone
  *	work_pool_close(pool);			runs what is still queued
+ *	session_close(session);
  *	… fuse_session_unmount, fuse_session_destroy …
  *
  * Threads: handlers run on the thread in session_run, one request at a time, in
@@ -21,6 +23,7 @@
 #include <stdint.h>
 
 struct fuse_session;
+struct session;
 struct work_pool;
 
 /* What an item waits for. A lane has threads of its own, so no lane delays
@@ -65,9 +68,17 @@ struct session_hooks {
 
 /* In the calling thread and those it starts; before any other thread. */
 void session_signals_block(void);
+/* By the thread that is to receive. Owned; AEDB_NO_MEMORY when no thread can be
+ * had. */
+int session_open(struct fuse_session *fuse, const struct session_hooks *hooks,
+		 struct session **ret);
 /* Serves until the file system is unmounted or drained after a signal; 0 then.
  * The handlers' thread is the caller. AEDB_IO: the device failed or the
- * kernel's protocol was refused. */
-int session_run(struct fuse_session *fuse, const struct session_hooks *hooks);
+ * kernel's protocol was refused. Called once. */
+int session_run(struct session *session);
+/* What came since session_run returned was refused with ENOTCONN, so that nobody
+ * on whom a worker waited in the kernel waited for an answer; nothing is read from
+ * here on. Takes NULL. */
+void session_close(struct session *session);
 
 #endif

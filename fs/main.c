@@ -4,7 +4,8 @@
  * Life: options, a process in the background, checks, the database, the mount,
  * the session; then in the reverse order. A SIGTERM detaches the mount, and the
  * session goes on until no handle has staged data, DRAIN_SECONDS at most, or
- * until a second signal.
+ * until a second signal. What comes after that is refused until what workers do
+ * is done.
  *
  * Invariants:
  * 1. Nothing is made or changed before the options and the mount point were
@@ -67,6 +68,7 @@ struct server {
 	struct work_pool *pool;		/* constant after open */
 	struct ll_config config;	/* constant after open */
 	struct fuse_session *fuse;	/* constant after open */
+	struct session *session;	/* constant after open */
 	char *options_text;		/* constant after open; owned */
 };
 
@@ -409,10 +411,11 @@ static int serve(struct server *s)
 	pthread_t asking;
 	int rc;
 
-	if (pthread_create(&asking, NULL, ask_mount, s) != 0)
+	if (session_open(s->fuse, &hooks, &s->session) < 0 ||
+	    pthread_create(&asking, NULL, ask_mount, s) != 0)
 		return startup_fail(&s->startup, STATUS_FAILED,
 				    "no thread can be had");
-	rc = session_run(s->fuse, &hooks);
+	rc = session_run(s->session);
 	if (rc < 0)
 		log_line(LOG_ERR, "the kernel's requests cannot be read: %s",
 			 aedb_strerror(rc));
@@ -493,6 +496,7 @@ static int run(struct server *s)
 	if (s->control)
 		control_end(s->control);
 	work_pool_close(s->pool);
+	session_close(s->session);
 	close_session(s);
 	ll_controls_free(&s->config);
 	ll_backup_nodes_free(&s->config);

@@ -188,6 +188,40 @@ is_new() { [ "$(cat "$1")" = new ]; }
 	is_new "$MNT/p/s/k"
 }
 
+@test "while a mount ends under an fsync that waits for the disk, who is still in it is refused at once" {
+	mount_stop
+	held_syncs_make
+	HOLD=$DIR/hold LD_PRELOAD=$DIR/held.so \
+		aedbfs -f "$DB" "$MNT" 3>&- 4>&- &
+	daemon=$!
+	wait_for 20 mountpoint -q "$MNT"
+	touch "$DIR/hold"
+	dd if=/dev/zero of="$MNT/p/s/k" bs=4 count=1 conv=fsync status=none 3>&- &
+	wait_for 20 test -s "$MNT/p/s/k"
+	# Each of them holds the directory's lock until it is answered.
+	cat >"$DIR/inside.py" <<'END'
+import errno, os
+print("inside", flush=True)
+try:
+    while True:
+        os.mkdir("d")
+        os.rmdir("d")
+except OSError as e:
+    print(errno.errorcode[e.errno], flush=True)
+END
+	coproc { cd "$MNT/p/s" && exec python3 "$DIR/inside.py" 3>&-; }
+	read -r line <&"${COPROC[0]}"
+	[ "$line" = inside ]
+	kill "$daemon"
+	read -r -t 20 line <&"${COPROC[0]}"
+	[ "$line" = ENOTCONN ]
+	kill -0 "$daemon"
+	rm "$DIR/hold"
+	wait "$daemon"
+	mount_start
+	[ "$(stat -c %s "$MNT/p/s/k")" = 4 ]
+}
+
 @test "an interrupted or killed copy of a large value leaves nothing, and others go on" {
 	cd "$MNT/p/s"
 	head -c 50M /dev/urandom >large

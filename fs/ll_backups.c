@@ -26,6 +26,7 @@ struct backup_node {
 
 /* What fi->fh of a directory points to. */
 struct opened_dir {
+	LIST_ENTRY(opened_dir) next;	/* guarded by the tree lock */
 	struct backups_name *names;	/* owned */
 	size_t n;
 };
@@ -81,14 +82,28 @@ void ll_backup_forgotten(struct ll_config *config, fuse_ino_t ino, uint64_t n)
 		free(node);
 }
 
-void ll_backup_nodes_free(struct ll_config *config)
+static void opened_dir_free(struct ll_config *config, struct opened_dir *dir)
+{
+	struct tree *live = forest_live(config->forest);
+
+	tree_lock(live);
+	LIST_REMOVE(dir, next);
+	tree_unlock(live);
+	free(dir->names);
+	free(dir);
+}
+
+void ll_backups_free(struct ll_config *config)
 {
 	struct backup_node *node;
+	struct opened_dir *dir;
 
 	while ((node = LIST_FIRST(&config->backup_nodes))) {
 		LIST_REMOVE(node, next);
 		free(node);
 	}
+	while ((dir = LIST_FIRST(&config->backup_dirs)))
+		opened_dir_free(config, dir);
 }
 
 /* Requests that a worker answers. */
@@ -282,27 +297,26 @@ static void backup_release(fuse_req_t req, fuse_ino_t ino,
 
 /* Directories. */
 
-static void opened_dir_free(struct opened_dir *dir)
-{
-	free(dir->names);
-	free(dir);
-}
-
 static void opendir_run(struct work_item *item)
 {
 	struct job *job = job_of(item);
+	struct ll_config *config = ll_config(job->req);
+	struct tree *live = forest_live(config->forest);
 	struct opened_dir *dir = calloc(1, sizeof(*dir));
-	int rc = dir ? backups_list(&ll_config(job->req)->backups, job->path,
-				    &dir->names, &dir->n) : -ENOMEM;
+	int rc = dir ? backups_list(&config->backups, job->path, &dir->names,
+				    &dir->n) : -ENOMEM;
 
 	if (rc < 0) {
 		free(dir);
 		fail(job, rc);
 		return;
 	}
+	tree_lock(live);
+	LIST_INSERT_HEAD(&config->backup_dirs, dir, next);
+	tree_unlock(live);
 	job->fi.fh = (uintptr_t)dir;
 	if (fuse_reply_open(job->req, &job->fi) == -ENOENT)
-		opened_dir_free(dir);
+		opened_dir_free(config, dir);
 	free(job);
 }
 
@@ -408,7 +422,7 @@ static void backup_releasedir(fuse_req_t req, fuse_ino_t ino,
 			      struct fuse_file_info *fi)
 {
 	(void)ino;
-	opened_dir_free(dir_of(fi));
+	opened_dir_free(ll_config(req), dir_of(fi));
 	fuse_reply_err(req, 0);
 }
 

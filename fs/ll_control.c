@@ -4,8 +4,8 @@
  * Invariants
  * 1. A request that waits for a command is answered once: by the worker, or with
  *    EINTR when its caller is interrupted; the command goes on.
- * 2. A node is freed when the kernel has forgotten it, or the session has ended;
- *    what it or a handle shows, when no worker uses it either.
+ * 2. A node is freed when the kernel has forgotten it, and what it or a handle
+ *    shows when no worker uses it either; all that is left, after the session.
  * 3. The kernel would keep a name in a batch that has ended while such a file is
  *    open, and with it both nodes: it is told at the file's release.
  */
@@ -23,6 +23,8 @@
 
 /* What fi->fh points to. */
 struct opened {
+	LIST_ENTRY(opened) next;	/* guarded by the tree lock */
+	struct ll_config *config;
 	struct control_file *file;
 	atomic_uint users;		/* handles, workers and the node */
 };
@@ -55,17 +57,23 @@ static struct opened *opened_of(const struct fuse_file_info *fi)
 }
 
 /* Used once. NULL: it failed with *ret_rc. */
-static struct opened *opened_new(struct control *control,
+static struct opened *opened_new(struct ll_config *config,
 				 const struct control_which *which, int *ret_rc)
 {
+	struct tree *live = forest_live(config->forest);
 	struct opened *opened = calloc(1, sizeof(*opened));
 
-	*ret_rc = opened ? control_open(control, which, &opened->file) : -ENOMEM;
+	*ret_rc = opened ? control_open(config->control, which, &opened->file) :
+			   -ENOMEM;
 	if (*ret_rc < 0) {
 		free(opened);
 		return NULL;
 	}
+	opened->config = config;
 	atomic_init(&opened->users, 1);
+	tree_lock(live);
+	LIST_INSERT_HEAD(&config->opened, opened, next);
+	tree_unlock(live);
 	return opened;
 }
 
@@ -77,6 +85,11 @@ static struct opened *opened_use(struct opened *opened)
 
 static void opened_free(struct opened *opened)
 {
+	struct tree *live = forest_live(opened->config->forest);
+
+	tree_lock(live);
+	LIST_REMOVE(opened, next);
+	tree_unlock(live);
 	control_close(opened->file);
 	free(opened);
 }
@@ -127,20 +140,22 @@ static void node_leave(struct ll_config *config, struct control_node *node,
 void ll_controls_free(struct ll_config *config)
 {
 	struct control_node *node;
+	struct opened *opened;
 
 	while ((node = LIST_FIRST(&config->controls))) {
 		LIST_REMOVE(node, next);
-		/* of handles that the kernel did not release nobody is left */
-		if (node->text)
-			opened_free(node->text);
-		free(node);
+		node_free(node);
 	}
+	/* of handles that the kernel did not release */
+	while ((opened = LIST_FIRST(&config->opened)))
+		opened_free(opened);
 }
 
-static int node_new(struct control *control, const struct control_which *which,
+static int node_new(struct ll_config *config, const struct control_which *which,
 		    uid_t uid, struct control_node **ret)
 {
 	struct control_node *node = calloc(1, sizeof(*node));
+	struct control *control = config->control;
 	int rc = 0;
 
 	if (!node)
@@ -152,7 +167,7 @@ static int node_new(struct control *control, const struct control_which *which,
 			    (1u + which->kind);
 	if (!control_takes_commands(which->kind) &&
 	    control_check(control, which, uid) == 0) {
-		node->text = opened_new(control, which, &rc);
+		node->text = opened_new(config, which, &rc);
 		if (rc < 0) {
 			free(node);
 			return rc;
@@ -184,8 +199,7 @@ static void lookup_run(struct work_item *item)
 	struct fuse_entry_param entry = { .entry_timeout = 0 };
 	struct ll_config *config = ll_config(job->req);
 	struct control_node *node;
-	int rc = node_new(config->control, &job->which,
-			  ll_caller(job->req).uid, &node);
+	int rc = node_new(config, &job->which, ll_caller(job->req).uid, &node);
 
 	if (rc < 0) {
 		fuse_reply_err(job->req, ll_errno(rc, "control file"));
@@ -298,8 +312,8 @@ static void open_run(struct work_item *item)
 {
 	struct open_job *job = (struct open_job *)item;
 	int rc;
-	struct opened *opened = opened_new(ll_config(job->req)->control,
-					   &job->which, &rc);
+	struct opened *opened = opened_new(ll_config(job->req), &job->which,
+					   &rc);
 
 	open_answer(job->req, &job->fi, opened, rc);
 	free(job);
@@ -327,15 +341,16 @@ static void open_submit(fuse_req_t req, const struct control_which *which,
 static void control_open_handle(fuse_req_t req, fuse_ino_t ino,
 				struct fuse_file_info *fi)
 {
-	struct control *control = ll_config(req)->control;
+	struct ll_config *config = ll_config(req);
 	struct control_node *node = node_of(ino);
 	struct opened *opened = NULL;
-	int rc = control_check(control, &node->which, ll_caller(req).uid);
+	int rc = control_check(config->control, &node->which,
+			       ll_caller(req).uid);
 
 	if (rc == 0 && node->text) {
 		opened = opened_use(node->text);
 	} else if (rc == 0 && control_takes_commands(node->which.kind)) {
-		opened = opened_new(control, &node->which, &rc);
+		opened = opened_new(config, &node->which, &rc);
 	} else if (rc == 0) {
 		open_submit(req, &node->which, fi);
 		return;

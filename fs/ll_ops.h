@@ -19,6 +19,8 @@ struct fuse_session;
 struct control;
 struct backup_node;
 struct control_node;
+struct opened;
+struct opened_dir;
 struct forest;
 struct ll_ages;
 struct secure;
@@ -40,9 +42,13 @@ struct ll_config {
 	struct ll_ages *ages;		/* set by ll_ages_start */
 	LIST_HEAD(, control_node) controls;	/* guarded by the tree lock: text
 						 * files that the kernel knows */
+	LIST_HEAD(, opened) opened;	/* guarded by the tree lock: what these
+					 * show, and their handles */
 	struct backups backups;
 	LIST_HEAD(, backup_node) backup_nodes;	/* guarded by the tree lock: that
 						 * the kernel knows */
+	LIST_HEAD(, opened_dir) backup_dirs;	/* guarded by the tree lock: handles
+						 * of directories of backups */
 };
 
 /* A session that serves the tree; the config is borrowed until
@@ -55,9 +61,9 @@ int ll_ages_start(struct ll_config *config);
 /* Before the work pool is closed. Takes a config where none was started. */
 void ll_ages_stop(struct ll_config *config);
 
-/* After the session has ended: frees what the kernel has not forgotten of the text
- * files, of backups. */
+/* After the session has ended: frees what the kernel has not forgotten and not
+ * released of the text files, of backups. */
 void ll_controls_free(struct ll_config *config);
-void ll_backup_nodes_free(struct ll_config *config);
+void ll_backups_free(struct ll_config *config);
 
 #endif

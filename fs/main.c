@@ -499,7 +499,7 @@ static int run(struct server *s)
 	session_close(s->session);
 	close_session(s);
 	ll_controls_free(&s->config);
-	ll_backup_nodes_free(&s->config);
+	ll_backups_free(&s->config);
 	control_free(s->control);
 	free(s->options_text);
 	closed = close_database(s);

@@ -78,6 +78,7 @@ struct tree {
 						 * are found no more */
 	struct node_table *nodes;
 	LIST_HEAD(, file) open_files;
+	LIST_HEAD(, tree_dir) open_dirs;
 };
 
 /* What it showed is not there any more, also for those who had it open. */

@@ -163,9 +163,13 @@ static void close_handles(struct tree *tree)
 
 void tree_close(struct tree *tree)
 {
+	struct tree_dir *dir;
+
 	if (!tree)
 		return;
 	close_handles(tree);
+	while ((dir = LIST_FIRST(&tree->open_dirs)))
+		tree_releasedir(tree, dir);
 	node_table_free(tree->nodes);
 	aedb_snapshot_close(tree->snapshot);
 	if (tree->kind == TREE_LIVE)

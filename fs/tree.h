@@ -104,8 +104,9 @@ int tree_open_snapshot(struct tree *live, uint16_t slot,
  * tree_end_batch. */
 int tree_open_batch(struct tree *live, uint16_t slot, struct batch *batch,
 		    struct tree **ret);
-/* Drops what is still staged, and gives the view back. Others than the live tree
- * with the tree lock, and before it. No operation may run. Takes NULL. */
+/* Drops what is still staged, closes its directories, and gives the view back.
+ * Others than the live tree with the tree lock, and before it. No operation may
+ * run. Takes NULL. */
 void tree_close(struct tree *tree);
 void tree_lock(struct tree *tree);
 void tree_unlock(struct tree *tree);

@@ -14,6 +14,7 @@
 #define OFFSET_FIRST 2		/* behind "." and ".." */
 
 struct tree_dir {
+	LIST_ENTRY(tree_dir) next_open;
 	struct node *node;		/* counted */
 	struct dirlist *list;		/* during a round */
 	enum dirlist_detail detail;	/* of this round */
@@ -38,12 +39,14 @@ int tree_opendir(struct tree *tree, struct node *node, struct tree_dir **ret)
 		return -ENOMEM;
 	dir->node = node_ref(node);
 	marks_init(&dir->marks, &tree->mount->marks_bytes, OFFSET_FIRST);
+	LIST_INSERT_HEAD(&tree->open_dirs, dir, next_open);
 	*ret = dir;
 	return 0;
 }
 
 void tree_releasedir(struct tree *tree, struct tree_dir *dir)
 {
+	LIST_REMOVE(dir, next_open);
 	dirlist_close(dir->list);
 	marks_release(&dir->marks);
 	node_unref(tree->nodes, dir->node, 1);

@@ -311,6 +311,39 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 	[ ! -e "$MNT/p/s/k" ]
 }
 
+@test "what a program has open when the mount ends under it is closed, and the daemon ends with 0" {
+	for way in 'umount -f "$MNT"' 'umount -l "$MNT"; kill "$DAEMON"' \
+		'kill "$DAEMON"'; do
+		aedbfs -f "$DB" "$MNT" 3>&- 4>&- &
+		export DAEMON=$!
+		wait_for 20 mountpoint -q "$MNT"
+		scope_make
+		echo value >"$MNT/p/s/k"
+		echo "backup full" >"$MNT/.control"
+		cd "$MNT"
+		WAY=$way act <<'END'
+import select
+a = actor()
+a("import os")
+for name in ("p/s/k", ".status", ".metrics", ".changes", ".snap", ".batch"):
+    a(f"os.open('{name}', os.O_RDONLY)")
+a("lists = [os.scandir(d) for d in ('.', 'p/s', '.backup')]")
+same(a("[bool(next(d).name) for d in lists]"), [True] * 3)
+a("feed = os.open('.control', os.O_RDWR)")
+a("os.write(feed, b'changes')")
+same(a("len(os.read(feed, 10))"), 10)
+ended = os.pidfd_open(int(os.environ["DAEMON"]))
+os.chdir("/")
+os.system(os.environ["WAY"])
+same(select.select([ended], [], [], 20)[0], [ended])
+END
+		cd /
+		wait "$DAEMON"
+		mount_detach "$MNT" || true
+	done
+	aedb verify "$DB"
+}
+
 @test "SIGTERM detaches a mount that was moved, and one bound to a second place" {
 	mount_start
 	mkdir "$DIR/bound" "$DIR/parent" "$DIR/parent/moved"

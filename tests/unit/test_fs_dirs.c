@@ -576,3 +576,21 @@ TEST(shadow, "a key beside a directory of its name is the directory's entry %")
 	CHECK(!has_key(&fs, "a"));
 	fs_close(&fs);
 }
+
+TEST(closing, "a directory that is open when its tree is closed is closed with it")
+{
+	struct fs fs;
+	struct tree_dir *dir;
+	struct tree_dirent entry;
+
+	fs_open(&fs);
+	put_key(&fs, "d/a");
+	put_key(&fs, "d/b");
+	dir = open_dir(&fs, "d");
+	CHECK_OK(tree_dir_seek(fs.tree, dir, TREE_NAMES, 2));
+	CHECK_OK(tree_dir_peek(fs.tree, dir, &entry));
+	CHECK_OK(tree_dir_take(dir));
+	CHECK_OK(tree_dir_peek(fs.tree, dir, &entry));
+	CHECK_STR(entry.name, "b");
+	fs_close(&fs);
+}

@@ -65,15 +65,23 @@ static void files_note(struct apply *apply, const struct op *op)
 }
 
 /* A table's schema: who goes by one that he read asks for its number. */
-static void schema_note(const struct apply *apply, struct space *space,
-			const struct op *op)
+static int schema_note(struct apply *apply, struct space *space,
+		       const struct op *op)
 {
-	struct aedb_scope *scope = (struct aedb_scope *)space;
+	struct scope_state *state;
+	int rc;
 
-	if ((op->flags & OP_OF_TABLE) && !op->key.n &&
-	    op->key.tree % 2 == PLANE_DIRS)
-		atomic_store_explicit(&scope->state->schema_seq, apply->seq,
+	if (!(op->flags & OP_OF_TABLE) || op->key.n ||
+	    op->key.tree % 2 != PLANE_DIRS)
+		return 0;
+	state = ((struct aedb_scope *)space)->state;
+	rc = apply_note(apply, (struct undo){
+		.kind = UNDO_SCHEMA, .scope = state,
+		.schema_seq = atomic_load(&state->schema_seq) });
+	if (rc == 0)
+		atomic_store_explicit(&state->schema_seq, apply->seq,
 				      memory_order_release);
+	return rc;
 }
 
 /* Levels that are known to lack the key which the operation puts, or 0. */
@@ -122,8 +130,8 @@ static int apply_put(struct apply *apply, const struct op *op)
 						    AEDB_MTIME_NONE;
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
-	schema_note(apply, space, op);
-	return apply_version(apply, space, &entry, !exists);
+	rc = schema_note(apply, space, op);
+	return rc < 0 ? rc : apply_version(apply, space, &entry, !exists);
 }
 
 static int key_look(struct apply *apply, struct space *space,
@@ -303,9 +311,9 @@ static int apply_object(struct apply *apply, const struct op *op)
 		return rc < 0 ? rc : 0;
 	apply_attr_set(&entry, op);
 	files_note(apply, op);
-	schema_note(apply, space, op);
-	return apply_version_over(apply, space, &entry,
-				  !(op->flags & OP_IS_THERE));
+	rc = schema_note(apply, space, op);
+	return rc < 0 ? rc : apply_version_over(apply, space, &entry,
+						!(op->flags & OP_IS_THERE));
 }
 
 /* Of a caller's transaction what it does with places is decided here. */

@@ -18,15 +18,17 @@ enum undo_kind {
 	UNDO_KEY,
 	UNDO_SCOPE_MADE,
 	UNDO_SCOPE_DROPPED,
+	UNDO_SCHEMA,
 };
 
 struct undo {
 	enum undo_kind kind;
+	int live;		/* keys that came, less those that went */
 	struct space *space;
 	struct scope_state *scope;
 	const void *key;	/* borrowed from the payload or the memtable */
 	size_t key_bytes;
-	int live;		/* keys that came, less those that went */
+	seq_t schema_seq;	/* of the scope, before */
 };
 
 /* What one payload changed so far. */

@@ -23,18 +23,6 @@ int apply_note(struct apply *apply, struct undo undo)
 	return 0;
 }
 
-/* What was noted of a schema that is none holds no longer. */
-static void schema_undo(const struct apply *apply, const struct undo *undo)
-{
-	struct aedb_scope *scope = (struct aedb_scope *)undo->space;
-
-	if (undo->key_bytes || undo->space->id < SPACE_SCOPES_FIRST ||
-	    undo->space->id % 2 != PLANE_DIRS)
-		return;
-	if (atomic_load(&scope->state->schema_seq) >= apply->first_seq)
-		atomic_store(&scope->state->schema_seq, apply->first_seq - 1);
-}
-
 static void undo_one(struct apply *apply, const struct undo *undo)
 {
 	struct mem_tree *tree;
@@ -45,7 +33,6 @@ static void undo_one(struct apply *apply, const struct undo *undo)
 		if (space_writable(undo->space, &tree) == 0)
 			mem_undo(tree, undo->key, undo->key_bytes);
 		space_count(undo->space, -undo->live);
-		schema_undo(apply, undo);
 		break;
 	case UNDO_SCOPE_MADE:
 		atomic_store(&undo->scope->is_committed, false);
@@ -54,6 +41,9 @@ static void undo_one(struct apply *apply, const struct undo *undo)
 	case UNDO_SCOPE_DROPPED:
 		atomic_store(&undo->scope->dropped_seq, SEQ_MAX);
 		atomic_fetch_add(&apply->db->keys, apply_scope_keys(undo->scope));
+		break;
+	case UNDO_SCHEMA:
+		atomic_store(&undo->scope->schema_seq, undo->schema_seq);
 		break;
 	}
 }

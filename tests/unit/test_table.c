@@ -382,6 +382,38 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	fixture_close(&f);
 }
 
+/* What cannot be done, so that all that was is taken back. */
+static void txn_end_failing(struct fixture *f, struct aedb_txn *txn)
+{
+	CHECK_OK(aedb_txn_delete(txn, f->scope, "absent", 6));
+	CHECK_EQ(aedb_txn_commit(txn, NULL), AEDB_NOT_FOUND);
+	aedb_txn_abort(txn);
+}
+
+TEST(taken_back, "a change of a table that is taken back is none to who writes rows")
+{
+	struct aedb_table *table;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	table = new_users(&f);
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	txn_end_failing(&f, txn_of(f.db));
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_table_alter(txn, f.scope, "users", &(struct aedb_alter){
+		.kind = AEDB_RENAME_COLUMN, .name = "note", .to = "remark" }));
+	txn_end_failing(&f, txn);
+	txn = txn_of(f.db);
+	CHECK_OK(users_write(txn, table, USERS_UPDATE, &(struct user){
+		1, "a@x", 1, NULL }));
+	CHECK_OK(txn_end(txn));
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &bob));
+	agree(table, 2);
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -1,40 +1,12 @@
 #!/usr/bin/env bats
 # -o secure: users of a mount may what is granted to them, beside what modes say.
 
-load mount
+load users
 
 ANN=1001 BOB=1002
 
-setup() {
-	[ "$(id -u)" = 0 ] || skip "only root can become another user"
-	top=$(mktemp -d /tmp/aedbfs-perm.XXXXXX)
-	chmod 755 "$top"
-	mkdir "$top/dir"
-	mount_prepare "$top/dir"
-	mount_start -o secure,allow_other,umask=000
-	mkdir -p "$MNT/p/s/inbox" "$MNT/p/s/private" "$MNT/p/other" "$MNT/q/s"
-	echo one >"$MNT/p/s/inbox/a"
-	echo two >"$MNT/p/s/private/b"
-	echo three >"$MNT/p/other/c"
-}
-
-teardown() {
-	[ -n "${top-}" ] || return 0
-	mount_cleanup "$top/dir"
-	rm -rf --one-file-system "$top"
-}
-
-as() {
-	local id=$1
-	shift
-	setpriv --reuid="$id" --regid="$id" --clear-groups "$@"
-}
-
-denied() {
-	run as "$@"
-	[ "$status" -ne 0 ]
-	[[ $output == *"Permission denied"* ]]
-}
+setup() { users_setup; }
+teardown() { users_teardown; }
 
 @test "who has nothing sees nothing, whether it is there or not, also behind root's back" {
 	# root has looked everything up just before

@@ -57,6 +57,7 @@ struct handle {
 	struct working own;
 	uint64_t mark;			/* in the shared stage at O_TRUNC's open;
 					 * 0: all of it is staged since */
+	uid_t opener_uid;
 	pid_t opener_tid;
 	struct proc_id opener;		/* pid 0: not asked yet */
 	pid_t writer_tid;		/* of the last WRITE */

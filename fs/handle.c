@@ -70,6 +70,7 @@ static int open_kind(struct tree *tree, const struct tree_caller *caller,
 		return -ENOMEM;
 	}
 	handle->node = node;
+	handle->opener_uid = caller->uid;
 	handle->opener_tid = caller->tid;
 	rc = bind(tree, file, handle);
 	if (rc < 0) {

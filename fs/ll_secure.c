@@ -2,7 +2,6 @@
 #include "ll_secure.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #include "secure.h"
 
@@ -55,20 +54,6 @@ static bool may_directory(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	return allow(req, secure_check_name(secure_of(req), &who, &of, how),
 		     what);
-}
-
-static unsigned int how_opened(int flags)
-{
-	unsigned int how = flags & O_TRUNC ? SECURE_WRITE : 0;
-
-	switch (flags & O_ACCMODE) {
-	case O_RDONLY:
-		return how | SECURE_READ;
-	case O_WRONLY:
-		return how | SECURE_WRITE;
-	default:
-		return SECURE_READ | SECURE_WRITE;
-	}
 }
 
 static void secure_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -157,7 +142,7 @@ static void secure_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void secure_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 			  mode_t mode, struct fuse_file_info *fi)
 {
-	unsigned int how = SECURE_WRITE | how_opened(fi->flags);
+	unsigned int how = SECURE_WRITE | secure_how_opened(fi->flags);
 
 	if (may_name(req, parent, name, how, "create"))
 		plain->create(req, parent, name, mode, fi);
@@ -166,7 +151,7 @@ static void secure_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void secure_open_file(fuse_req_t req, fuse_ino_t ino,
 			     struct fuse_file_info *fi)
 {
-	if (may(req, ino, how_opened(fi->flags), "open"))
+	if (may(req, ino, secure_how_opened(fi->flags), "open"))
 		plain->open(req, ino, fi);
 }
 

@@ -2,10 +2,12 @@
 #include "secure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "place.h"
 #include "state.h"
 
@@ -69,6 +71,20 @@ void secure_close(struct secure *secure)
 void secure_note_denied(struct secure *secure)
 {
 	aedb_note_denied(secure->db);
+}
+
+unsigned int secure_how_opened(int flags)
+{
+	unsigned int how = flags & O_TRUNC ? SECURE_WRITE : 0;
+
+	switch (flags & O_ACCMODE) {
+	case O_RDONLY:
+		return how | SECURE_READ;
+	case O_WRONLY:
+		return how | SECURE_WRITE;
+	default:
+		return SECURE_READ | SECURE_WRITE;
+	}
 }
 
 /* Users. */
@@ -276,13 +292,27 @@ static int node_check(const struct asked *a, struct node *node, unsigned int how
 	return -EACCES;
 }
 
-/* What has lost its name is reached by who has it open. */
 static bool is_nameless(const struct node *node)
 {
 	for (; node; node = node->parent)
 		if (node->kind == NODE_ROOT)
 			return false;
 	return true;
+}
+
+/* What has lost its name is reached by who has it open, for what it is open for. Who
+ * has not found the name before that, and is to look again: -ESTALE. */
+static int nameless_check(const struct asked *a, const struct node *node,
+			  unsigned int how)
+{
+	const struct handle *handle;
+	unsigned int has = 0;
+
+	if (node->file)
+		LIST_FOREACH(handle, &node->file->handles, next)
+			if (handle->opener_uid == a->who->caller->uid)
+				has |= secure_how_opened(handle->flags);
+	return how & ~has ? -ESTALE : 0;
 }
 
 int secure_check(struct secure *secure, const struct secure_who *who,
@@ -293,7 +323,8 @@ int secure_check(struct secure *secure, const struct secure_who *who,
 
 	if (rc)
 		return rc < 0 ? rc : 0;
-	return is_nameless(node) ? 0 : node_check(&a, node, how);
+	return is_nameless(node) ? nameless_check(&a, node, how) :
+				   node_check(&a, node, how);
 }
 
 /* Names. */

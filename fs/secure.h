@@ -4,14 +4,16 @@
  * mount's owner may everything.
  *
  * Rights on keys are checked when a name is looked up, changed or opened, never at
- * an open file. What may be neither read nor written is not seen.
+ * an open file. What may be neither read nor written is not seen. What has lost its
+ * name may be opened again by who has it open, for no more than that.
  *
  *	secure_open(db, owner, &secure);
  *	secure_check(secure, &who, node, SECURE_READ);
  *	secure_close(secure);
  *
  * Threads: guarded by the tree lock. Errors: -EACCES, alike whether something is
- * there or not; -ENOMEM and what reading says.
+ * there or not; -ESTALE: the name is to be looked up again; -ENOMEM and what reading
+ * says.
  */
 #ifndef SECURE_H
 #define SECURE_H
@@ -27,6 +29,8 @@ struct secure;
 #define SECURE_READ 1u
 #define SECURE_WRITE 2u
 #define SECURE_DROP 4u	/* with SECURE_WRITE: it goes */
+/* What opening with these flags of open(2) is. */
+unsigned int secure_how_opened(int flags);
 
 struct secure_who {
 	struct tree *tree;

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# -o secure against a user of the machine who wants what is not granted to him.
+
+load users
+
+ANN=1001 BOB=1002
+
+setup() { users_setup; }
+teardown() { users_teardown; }
+
+# holding ID FIRST THEN: a shell of the user has done what is said first, and waits.
+holding() {
+	mkfifo -m 666 "$top/first" "$top/then"
+	as "$1" timeout 20 sh -c "$2; echo >'$top/first'; read -r _ <'$top/then'; $3" \
+		>"$top/output" 2>&1 3>&- &
+	holder=$!
+	timeout 20 head -n 1 "$top/first" >/dev/null
+}
+
+# It does the rest; what it says is $output.
+release() {
+	echo >"$top/then"
+	wait "$holder" || true
+	output=$(cat "$top/output")
+	rm "$top/first" "$top/then"
+}
+
+@test "a removed file is opened again by who has it open, for no more than that" {
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	run as $ANN sh -c "
+		exec 3>>'$MNT/p/s/inbox/a'
+		rm '$MNT/p/s/inbox/a'
+		echo more >>/proc/self/fd/3 && echo written
+		cat /proc/self/fd/3"
+	[ "$status" -ne 0 ]
+	[[ $output == *written*"Stale file handle"* ]]
+	[[ $output != *one* ]]
+}
+
+@test "a file removed by another user stays as it was opened" {
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	holding $ANN "exec 3<'$MNT/p/s/inbox/a'" \
+		"cat /proc/self/fd/3; echo more >>/proc/self/fd/3"
+	rm "$MNT/p/s/inbox/a"
+	release
+	[[ $output == one*"Stale file handle"* ]]
+}

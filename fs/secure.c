@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "find.h"
 #include "place.h"
 #include "state.h"
 
@@ -329,6 +330,29 @@ int secure_check(struct secure *secure, const struct secure_who *who,
 
 /* Names. */
 
+static bool is_file(struct tree *tree, const struct secure_name *name)
+{
+	struct node *node = node_find(tree->nodes, name->dir, name->name);
+	bool is_it = node && node->kind == NODE_FILE;
+	struct found found;
+
+	if (!node)
+		return find_child(tree, name->dir, name->name, &found) == 0 &&
+		       found.kind == NODE_FILE;
+	node_unref(tree->nodes, node, 1);
+	return is_it;
+}
+
+/* It is to be seen, and as a file it may not be. */
+static int as_directory_check(const struct asked *a,
+			      const struct secure_name *name,
+			      const struct place *inside)
+{
+	int rc = directory_check(a, inside, SECURE_SEE);
+
+	return rc == 0 && is_file(a->who->tree, name) ? -ENOENT : rc;
+}
+
 static int in_scope_check(const struct asked *a, const struct secure_name *name,
 			  unsigned int how)
 {
@@ -341,14 +365,12 @@ static int in_scope_check(const struct asked *a, const struct secure_name *name,
 				&child);
 	if (rc < 0)
 		return rc;
-	if (!name->is_directory) {
-		rc = file_check(a, &place, &child, how);
-		/* it may be a directory, if it is to be seen only */
-		if (rc != AEDB_ACCESS || how != SECURE_SEE)
-			return rc;
-	}
 	place_init(&inside, &place, child.key, child.key_bytes);
-	return directory_check(a, &inside, how);
+	if (name->is_directory)
+		return directory_check(a, &inside, how);
+	rc = file_check(a, &place, &child, how);
+	return rc == AEDB_ACCESS && how == SECURE_SEE ?
+		       as_directory_check(a, name, &inside) : rc;
 }
 
 /* A project or scope. Names with a dot are the mount's own. */

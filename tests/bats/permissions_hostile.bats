@@ -45,3 +45,18 @@ release() {
 	release
 	[[ $output == one*"Stale file handle"* ]]
 }
+
+@test "a file in whose place a directory might be granted is not there" {
+	aedb grant "$MNT" kv-read p/s/gap/deep/ uid:$ANN
+	not_found $ANN stat "$MNT/p/s/gap"
+	echo four >"$MNT/p/s/gap"
+	not_found $ANN stat "$MNT/p/s/gap"
+	not_found $ANN stat --cached=always "$MNT/p/s/gap"
+	not_found $ANN cat "$MNT/p/s/gap"
+	[ "$(as $ANN ls "$MNT/p/s")" = "" ]
+	rm "$MNT/p/s/gap"
+	mkdir -p "$MNT/p/s/gap/deep" "$MNT/p/s/gap/other"
+	echo five >"$MNT/p/s/gap/deep/e"
+	[ "$(as $ANN cat "$MNT/p/s/gap/deep/e")" = five ]
+	[ "$(as $ANN ls "$MNT/p/s/gap")" = deep ]
+}

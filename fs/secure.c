@@ -90,7 +90,7 @@ unsigned int secure_how_opened(int flags)
 
 /* Users. */
 
-static bool is_privileged(const struct secure *secure, uid_t uid)
+bool secure_is_privileged(const struct secure *secure, uid_t uid)
 {
 	return uid == 0 || uid == secure->owner;
 }
@@ -154,7 +154,7 @@ int secure_take_batch(struct secure *secure, uid_t uid, struct aedb_batch *batch
 	struct user *user;
 	int rc;
 
-	if (is_privileged(secure, uid))
+	if (secure_is_privileged(secure, uid))
 		return aedb_batch_set_owner(batch, id, secure_id(uid, id));
 	rc = user_find(secure, uid, &user);
 	if (rc == 0)
@@ -176,7 +176,7 @@ static int ask(struct secure *secure, const struct secure_who *who,
 	uid_t uid = who->caller->uid;
 
 	*ret = (struct asked){ secure, who, NULL };
-	if (is_privileged(secure, uid))
+	if (secure_is_privileged(secure, uid))
 		return 1;
 	/* a batch is seen by nobody else */
 	if (who->tree->batch && who->tree->batch->uid != uid)
@@ -397,6 +397,17 @@ static int in_catalog_check(const struct asked *a,
 					     AEDB_GLOBAL_ADMIN, how);
 }
 
+/* That a name is taken who begins one is told all the same. */
+static int batch_check(const struct asked *a, const char *name)
+{
+	const struct batch *batch;
+
+	LIST_FOREACH(batch, &a->who->tree->mount->batches, next)
+		if (strcmp(batch->name, name) == 0)
+			return batch->uid == a->who->caller->uid ? 0 : -EACCES;
+	return 0;
+}
+
 int secure_check_name(struct secure *secure, const struct secure_who *who,
 		      const struct secure_name *name, unsigned int how)
 {
@@ -414,6 +425,8 @@ int secure_check_name(struct secure *secure, const struct secure_who *who,
 	case NODE_SCOPE:
 	case NODE_DIR:
 		return in_scope_check(&a, name, how);
+	case NODE_BATCHES:
+		return batch_check(&a, name->name);
 	default:
 		return 0;
 	}

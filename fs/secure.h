@@ -44,6 +44,8 @@ void secure_close(struct secure *secure);
 
 int secure_check(struct secure *secure, const struct secure_who *who,
 		 struct node *node, unsigned int how);
+/* Who may everything. */
+bool secure_is_privileged(const struct secure *secure, uid_t uid);
 /* A request was refused. */
 void secure_note_denied(struct secure *secure);
 struct secure_name {

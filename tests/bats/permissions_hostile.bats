@@ -60,3 +60,27 @@ release() {
 	[ "$(as $ANN cat "$MNT/p/s/gap/deep/e")" = five ]
 	[ "$(as $ANN ls "$MNT/p/s/gap")" = deep ]
 }
+
+@test "others' batches are not listed, and nothing of them is told but that a name is taken" {
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	as $ANN mkdir "$MNT/.batch/mine"
+	as $ANN sh -c "echo new >'$MNT/.batch/mine/p/s/inbox/new'"
+	[ "$(ls "$MNT/.batch")" = mine ]
+	[ "$(as $ANN ls "$MNT/.batch")" = mine ]
+	[ "$(as $BOB ls "$MNT/.batch")" = "" ]
+	denied $BOB stat "$MNT/.batch/mine"
+	denied $BOB stat --cached=always "$MNT/.batch/mine"
+	denied $BOB mkdir "$MNT/.batch/mine"
+	denied $BOB rmdir "$MNT/.batch/mine"
+	denied $BOB mv "$MNT/.batch/mine" "$MNT/.batch/other"
+	for file in .control .status .diff .conflicts p/s/inbox/new; do
+		denied $BOB cat "$MNT/.batch/mine/$file"
+	done
+	denied $BOB sh -c "echo commit >'$MNT/.batch/mine/.control'"
+	denied $BOB sh -c "echo batch commit mine >'$MNT/.control'"
+	for file in .status .diff; do
+		as $ANN grep -q . "$MNT/.batch/mine/$file"
+	done
+	as $ANN sh -c "echo commit >'$MNT/.batch/mine/.control'"
+	[ "$(cat "$MNT/p/s/inbox/new")" = new ]
+}

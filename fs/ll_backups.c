@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backups.h"
+#include "secure.h"
 
 #define TOP_NAME ".backup"
 #define READ_BYTES_MAX (1u << 20)
@@ -180,13 +181,28 @@ static void backup_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		submit(&job, lookup_run);
 }
 
+/* Links and times of the directory tell how many backups there are, and when they
+ * were made. */
+static bool may_see(fuse_req_t req)
+{
+	struct secure *secure = ll_config(req)->secure;
+
+	if (!secure || secure_is_privileged(secure, ll_caller(req).uid))
+		return true;
+	secure_note_denied(secure);
+	return false;
+}
+
 bool ll_backup_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct job job = { .req = req };
 
 	if (parent != FUSE_ROOT_ID || strcmp(name, TOP_NAME) != 0)
 		return false;
-	submit(&job, lookup_run);
+	if (may_see(req))
+		submit(&job, lookup_run);
+	else
+		ll_fail(req, -EACCES, "lookup");
 	return true;
 }
 

@@ -84,3 +84,18 @@ release() {
 	as $ANN sh -c "echo commit >'$MNT/.batch/mine/.control'"
 	[ "$(cat "$MNT/p/s/inbox/new")" = new ]
 }
+
+@test "of backups users see nothing, not even that there are some" {
+	aedb grant "$MNT" global-admin / uid:$ANN
+	echo "backup full one" >"$MNT/.control"
+	[ "$(ls "$MNT/.backup")" = one ]
+	cat "$MNT/.backup/one/backup.json" >/dev/null
+	for user in $ANN $BOB; do
+		for path in .backup .backup/one .backup/one/backup.json; do
+			denied "$user" stat "$MNT/$path"
+			denied "$user" stat --cached=always "$MNT/$path"
+			denied "$user" cat "$MNT/$path"
+		done
+		[[ $(as "$user" ls -a "$MNT") != *backup* ]]
+	done
+}

@@ -209,9 +209,12 @@ int aedb_place_stat_as(struct aedb_caller *caller,
 int aedb_place_next_as(struct aedb_caller *caller,
 		       const struct aedb_snapshot *snapshot, const char *project,
 		       const char *after, struct aedb_entry *ret);
-/* Whether it has a right on all of a place: 0, AEDB_ACCESS or AEDB_NOT_FOUND. */
-int aedb_place_may(struct aedb_caller *caller, struct aedb_place place,
-		   enum aedb_right right);
+/* Whether it has a right now on all of a place, which is looked up in the snapshot, or
+ * for NULL now: 0, AEDB_ACCESS or AEDB_NOT_FOUND. It has all on what a batch makes whose
+ * view the snapshot is, and that is decided by what the caller may. */
+int aedb_place_may(struct aedb_caller *caller,
+		   const struct aedb_snapshot *snapshot,
+		   struct aedb_place place, enum aedb_right right);
 
 /* As aedb_feed_open, of what the caller may read when it is told: changes of
  * places only global administrators; of a move or exchange that goes from or to

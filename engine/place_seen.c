@@ -233,13 +233,14 @@ static int place_check(struct aedb_caller *caller,
 	return rc < 0 ? rc : AEDB_NOT_FOUND;
 }
 
-int place_seen_may(struct aedb_caller *caller, struct aedb_place place,
-		   enum aedb_right right, uint64_t *ret)
+/* The place as of the snapshot; what is granted there now. */
+static int may(struct aedb_caller *caller, const struct aedb_snapshot *snapshot,
+	       struct aedb_place place, enum aedb_right right, uint64_t *ret)
 {
 	struct access_where where;
 	struct rights *rights;
 	bool is_allowed;
-	int rc = place_check(caller, NULL, place, &where);
+	int rc = place_check(caller, snapshot, place, &where);
 
 	if (rc < 0)
 		return rc == AEDB_NOT_FOUND ?
@@ -247,7 +248,8 @@ int place_seen_may(struct aedb_caller *caller, struct aedb_place place,
 	*ret = CATALOG_ROOT_ID;
 	if (place.project)
 		*ret = place.scope ? where.scope : where.project;
-	if (caller->is_system)
+	if (caller->is_system || is_own(caller, snapshot, where.scope) ||
+	    is_own(caller, snapshot, where.project))
 		return 0;
 	rc = access_rights_at(caller, &where, &rights);
 	if (rc < 0)
@@ -257,14 +259,21 @@ int place_seen_may(struct aedb_caller *caller, struct aedb_place place,
 	return is_allowed ? 0 : access_not_held();
 }
 
-int aedb_place_may(struct aedb_caller *caller, struct aedb_place place,
-		   enum aedb_right right)
+int place_seen_may(struct aedb_caller *caller, struct aedb_place place,
+		   enum aedb_right right, uint64_t *ret)
+{
+	return may(caller, NULL, place, right, ret);
+}
+
+int aedb_place_may(struct aedb_caller *caller,
+		   const struct aedb_snapshot *snapshot,
+		   struct aedb_place place, enum aedb_right right)
 {
 	uint64_t object;
 
 	if ((unsigned int)right >= AEDB_RIGHTS)
 		return err_set(AEDB_INVALID, "there is no such right");
-	return place_seen_may(caller, place, right, &object);
+	return may(caller, snapshot, place, right, &object);
 }
 
 /* Names of objects. */

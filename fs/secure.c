@@ -228,7 +228,7 @@ static int directory_check(const struct asked *a, const struct place *place,
 				       aedb_scope_may_beneath);
 }
 
-/* Places. In a batch what is done to them its commit decides. */
+/* Places. */
 
 static int place_see(const struct asked *a, struct aedb_place place)
 {
@@ -250,9 +250,7 @@ static int place_check(const struct asked *a, struct aedb_place place,
 
 	if (!(how & SECURE_WRITE))
 		return place_see(a, place);
-	if (a->who->tree->batch)
-		return 0;
-	rc = aedb_place_may(a->user->caller, place, right);
+	rc = aedb_place_may(a->user->caller, a->who->tree->view, place, right);
 	return rc == AEDB_NOT_FOUND ? 0 : rc;
 }
 

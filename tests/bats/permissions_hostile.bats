@@ -99,3 +99,35 @@ release() {
 		[[ $(as "$user" ls -a "$MNT") != *backup* ]]
 	done
 }
+
+@test "in a batch projects and scopes are changed by who may change them, and tell others nothing" {
+	mkdir "$MNT/p/empty"
+	aedb grant "$MNT" kv-read p/empty/mine/ uid:$ANN
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	as $ANN mkdir "$MNT/.batch/b"
+	for scope in empty s; do
+		denied $ANN rmdir "$MNT/.batch/b/p/$scope"
+		denied $ANN mv "$MNT/.batch/b/p/$scope" "$MNT/.batch/b/p/moved"
+		denied $ANN touch "$MNT/.batch/b/p/$scope"
+		denied $ANN setfattr -n user.x -v y "$MNT/.batch/b/p/$scope"
+	done
+	denied $ANN mkdir "$MNT/.batch/b/p/new"
+	denied $ANN mkdir "$MNT/.batch/b/new"
+	denied $ANN touch "$MNT/.batch/b/p"
+	denied $ANN rmdir "$MNT/.batch/b/p"
+	[ "$(as $ANN cat "$MNT/.batch/b/.diff")" = "" ]
+}
+
+@test "who administers a project makes, fills, renames and drops scopes of it in a batch" {
+	aedb grant "$MNT" project-admin p uid:$ANN
+	as $ANN mkdir "$MNT/.batch/b" "$MNT/.batch/b/p/new" "$MNT/.batch/b/p/gone"
+	as $ANN sh -c "echo k >'$MNT/.batch/b/p/new/k'"
+	as $ANN mv "$MNT/.batch/b/p/new" "$MNT/.batch/b/p/newer"
+	as $ANN touch "$MNT/.batch/b/p/newer"
+	as $ANN rmdir "$MNT/.batch/b/p/gone"
+	as $ANN mv "$MNT/.batch/b/p/s" "$MNT/.batch/b/p/t"
+	as $ANN sh -c "echo commit >'$MNT/.batch/b/.control'"
+	[ "$(cat "$MNT/p/newer/k" "$MNT/p/t/inbox/a")" = "k
+one" ]
+	aedb grants "$MNT" | grep -qx "owner p/newer to uid:$ANN"
+}

@@ -86,7 +86,7 @@ TEST(denied_alike, "who has nothing is denied, alike whether a place is there or
 		 AEDB_ACCESS);
 	CHECK_EQ(aedb_place_next_as(p.ann, NULL, NULL, "", &entry),
 		 AEDB_NOT_FOUND);
-	CHECK_EQ(aedb_place_may(p.ann, place("p", "s"), AEDB_KV_READ),
+	CHECK_EQ(aedb_place_may(p.ann, NULL, place("p", "s"), AEDB_KV_READ),
 		 AEDB_ACCESS);
 	people_close(&p);
 }
@@ -370,8 +370,8 @@ TEST(admins, "administrators and owners do in a place what they may, and only th
 	CHECK_STR(text_of(scope, NULL, "k"), "v");
 	read = grant_on(AEDB_KV_READ, "p", "made", "");
 	CHECK_OK(aedb_grant(p.ann, &read, "bob", 3));
-	CHECK_OK(aedb_place_may(bob, place("p", "made"), AEDB_KV_READ));
-	CHECK_EQ(aedb_place_may(bob, place("p", "made"), AEDB_KV_WRITE),
+	CHECK_OK(aedb_place_may(bob, NULL, place("p", "made"), AEDB_KV_READ));
+	CHECK_EQ(aedb_place_may(bob, NULL, place("p", "made"), AEDB_KV_WRITE),
 		 AEDB_ACCESS);
 	CHECK_EQ(aedb_grant(bob, &read, "carl", 4), AEDB_ACCESS);
 	read = grant_on(AEDB_KV_READ, "p", "s", "");
@@ -418,8 +418,8 @@ TEST(own_project, "who makes a project in one transaction may fill it there")
 	CHECK_OK(txn_end(txn));
 	take(&p, grant_on(AEDB_GLOBAL_ADMIN, NULL, NULL, ""));
 	CHECK_STR(text_of(scope, NULL, "k"), "v");
-	CHECK_OK(aedb_place_may(p.ann, place("new", NULL), AEDB_OWNER));
-	CHECK_EQ(aedb_place_may(p.ann, place("p", NULL), AEDB_KV_READ),
+	CHECK_OK(aedb_place_may(p.ann, NULL, place("new", NULL), AEDB_OWNER));
+	CHECK_EQ(aedb_place_may(p.ann, NULL, place("p", NULL), AEDB_KV_READ),
 		 AEDB_ACCESS);
 	aedb_scope_close(scope);
 	people_close(&p);
@@ -553,10 +553,17 @@ TEST(batches, "a batch is its caller's, and decided once more at its commit")
 	CHECK_OK(txn_put_text(txn, scope, "k", "v"));
 	CHECK_OK(txn_end(txn));
 	CHECK_STR(text_of(scope, aedb_batch_view(batch), "k"), "v");
+	CHECK_OK(aedb_place_may(p.ann, aedb_batch_view(batch),
+				place("p", "made"), AEDB_SCOPE_ADMIN));
+	CHECK_EQ(aedb_place_may(p.ann, aedb_batch_view(batch),
+				place(NULL, NULL), AEDB_GLOBAL_ADMIN),
+		 AEDB_ACCESS);
+	CHECK_EQ(aedb_place_may(p.ann, NULL, place("p", "made"),
+				AEDB_SCOPE_ADMIN), AEDB_NOT_FOUND);
 	CHECK_OK(aedb_batch_commit(batch, NULL));
 	take(&p, grant_on(AEDB_PROJECT_ADMIN, "p", NULL, ""));
 	CHECK_STR(text_of(scope, NULL, "k"), "v");
-	CHECK_OK(aedb_place_may(p.ann, place("p", "made"), AEDB_OWNER));
+	CHECK_OK(aedb_place_may(p.ann, NULL, place("p", "made"), AEDB_OWNER));
 	aedb_scope_close(scope);
 	people_close(&p);
 }

@@ -70,10 +70,16 @@ static void secure_getattr(fuse_req_t req, fuse_ino_t ino,
 		plain->getattr(req, ino, fi);
 }
 
+#define OWNER_AND_MODE (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+
+/* ftruncate is of an open file, as writing is. */
 static void secure_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 			   int to_set, struct fuse_file_info *fi)
 {
-	if (may(req, ino, SECURE_WRITE, "setattr"))
+	bool is_write = fi && to_set & FUSE_SET_ATTR_SIZE &&
+			!(to_set & OWNER_AND_MODE);
+
+	if (is_write || may(req, ino, SECURE_WRITE, "setattr"))
 		plain->setattr(req, ino, attr, to_set, fi);
 }
 

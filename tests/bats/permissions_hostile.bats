@@ -131,3 +131,91 @@ release() {
 one" ]
 	aedb grants "$MNT" | grep -qx "owner p/newer to uid:$ANN"
 }
+
+# The Python text on stdin as root; `user()` goes on as ANN, `root(COMMAND...)` runs
+# one as root meanwhile, `refused(errno, call, arguments...)` wants it to fail.
+acting() {
+	python3 - "$MNT" "$ANN" <<END
+import errno, mmap, os, subprocess, sys
+MNT, ANN = sys.argv[1], int(sys.argv[2])
+INBOX = MNT + "/p/s/inbox"
+
+def user(uid=ANN):
+    os.setegid(uid)
+    os.seteuid(uid)
+
+def root(*command):
+    os.seteuid(0)
+    os.setegid(0)
+    subprocess.run([c.format(mnt=MNT) for c in command], check=True)
+    user()
+
+def refused(number, call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as e:
+        assert e.errno == number, e
+    else:
+        raise AssertionError("it was not refused")
+
+$(cat)
+END
+}
+
+@test "who has a file open goes on when the right is revoked, and opens it no more" {
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	acting <<-'END'
+		user()
+		fd = os.open(INBOX + "/a", os.O_RDWR)
+		listing = os.open(INBOX, os.O_RDONLY)
+		os.write(fd, b"before")
+		root("aedb", "revoke", "{mnt}", "kv-read", "p/s/inbox/", "uid:1001")
+		root("aedb", "revoke", "{mnt}", "kv-write", "p/s/inbox/", "uid:1001")
+		assert os.pread(fd, 6, 0) == b"before"
+		assert os.pwrite(fd, b", after", 6) == 7
+		os.ftruncate(fd, 12)
+		os.fsync(fd)
+		assert os.lseek(fd, 0, os.SEEK_END) == 12
+		assert mmap.mmap(fd, 12, mmap.MAP_PRIVATE)[:12] == b"before, afte"
+		refused(errno.EACCES, os.listdir, listing)
+		refused(errno.EACCES, os.fstat, fd)
+		refused(errno.EACCES, os.utime, fd)
+		refused(errno.EACCES, os.getxattr, fd, "user.x")
+		for flags in os.O_RDONLY, os.O_WRONLY, os.O_PATH:
+		    refused(errno.EACCES, os.open, INBOX + "/a", flags)
+		refused(errno.EACCES, os.open, "/proc/self/fd/%d" % fd, os.O_RDONLY)
+		refused(errno.EACCES, os.open, "/proc/self/fd/%d" % fd, os.O_WRONLY)
+		os.close(fd)
+	END
+	[ "$(cat "$MNT/p/s/inbox/a")" = "before, afte" ]
+}
+
+@test "a descriptor that somebody was given is used, and opens nothing else" {
+	acting <<-'END'
+		fd = os.open(INBOX + "/a", os.O_RDONLY)
+		listing = os.open(INBOX, os.O_RDONLY)
+		top = os.open(MNT, os.O_RDONLY)
+		backups = os.open(MNT + "/.backup", os.O_RDONLY)
+		status = os.open(MNT + "/.status", os.O_RDONLY)
+		commands = os.open(MNT + "/.control", os.O_RDWR)
+		os.mkdir(MNT + "/.batch/roots")
+		batch = os.open(MNT + "/.batch/roots", os.O_RDONLY)
+		user()
+		assert os.read(fd, 10) == b"one\n"
+		refused(errno.EACCES, os.listdir, listing)
+		assert os.listdir(top) == []
+		refused(errno.EACCES, os.write, commands, b"grant global-admin / to uid:1001")
+		def inside(name, flags, directory):
+		    os.open(name, flags, dir_fd=directory)
+		for flags in os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_PATH:
+		    refused(errno.EACCES, inside, "a", flags, listing)
+		    refused(errno.EACCES, inside, "none", flags, listing)
+		    refused(errno.EACCES, inside, "p", flags, top)
+		    refused(errno.EACCES, inside, "b1", flags, backups)
+		    refused(errno.EACCES, inside, "p", flags, batch)
+		    refused(errno.EACCES, inside, ".status", flags, batch)
+		for own in fd, listing, backups, status, commands:
+		    refused(errno.EACCES, os.open, "/proc/self/fd/%d" % own, os.O_RDONLY)
+	END
+}

@@ -35,6 +35,8 @@ struct ll_config {
 	bool has_no_xattr;
 	struct secure *secure;		/* borrowed; NULL: users may all that modes
 					 * let them */
+	bool is_begun;		/* the receiver's alone: its request was checked, and has
+				 * the tree lock since */
 	const char *mount_point;	/* borrowed as the config is */
 	dev_t device;			/* of the mount */
 	struct shown shown;

@@ -72,7 +72,11 @@ void ll_fill_entry(fuse_req_t req, const struct tree_entry *entry,
 
 struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino)
 {
-	tree_lock(ll_live(req));
+	struct ll_config *config = ll_config(req);
+
+	if (!config->is_begun)
+		tree_lock(ll_live(req));
+	config->is_begun = false;
 	return forest_tree(ll_config(req)->forest, ino);
 }
 

@@ -48,7 +48,8 @@ struct node *ll_node(fuse_req_t req, fuse_ino_t ino);
 /* NULL when the request names none. */
 struct handle *ll_handle(const struct fuse_file_info *fi);
 struct tree_caller ll_caller(fuse_req_t req);
-/* Takes the lock; the tree that has this node. */
+/* Takes the lock, if that was not done when the request was checked (ll_secure.c); the
+ * tree that has this node. On the receiver. */
 struct tree *ll_begin(fuse_req_t req, fuse_ino_t ino);
 void ll_end(fuse_req_t req, int rc, struct ll_reply *reply);
 /* As ll_end for a request without effects; bytes as the reply. */

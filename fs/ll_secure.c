@@ -1,4 +1,9 @@
-/* Requests that are checked first. */
+/*
+ * Requests that are checked first.
+ *
+ * Invariant: the tree lock is held from the check to the end of what was allowed, so
+ * that no right is revoked and no name changes its meaning in between.
+ */
 #include "ll_secure.h"
 
 #include <errno.h>
@@ -13,15 +18,19 @@ static struct secure *secure_of(fuse_req_t req)
 	return ll_config(req)->secure;
 }
 
-/* Gives the lock back, and answers if it may not be. */
+/* What is done next is done under the lock; if it may not be, gives the lock back and
+ * answers. */
 static bool allow(fuse_req_t req, int rc, const char *what)
 {
+	if (rc == 0) {
+		ll_config(req)->is_begun = true;
+		return true;
+	}
 	tree_unlock(ll_live(req));
 	if (rc == AEDB_ACCESS)
 		secure_note_denied(secure_of(req));
-	if (rc < 0)
-		ll_fail(req, rc, what);
-	return rc == 0;
+	ll_fail(req, rc, what);
+	return false;
 }
 
 static bool may(fuse_req_t req, fuse_ino_t ino, unsigned int how,

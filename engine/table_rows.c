@@ -144,7 +144,7 @@ int rows_may_read(const struct aedb_rows *rows)
 	const struct aedb_table *table = rows->view.table;
 	int rc = table_demand(table, AEDB_TABLE_READ);
 
-	if (rc == 0 && rows->plan.index != TABLE_PLAN_KEY)
+	if (rc == 0 && rows->plan.branch.index != TABLE_WAY_KEY)
 		rc = table_demand(table, AEDB_INDEX_READ);
 	return rc;
 }

@@ -33,9 +33,14 @@ void table_walk_after(struct table_walk *walk, struct aedb_bytes position)
 	walk->after = position;
 }
 
+static const struct table_branch *branch_of(const struct table_walk *walk)
+{
+	return &walk->plan->branch;
+}
+
 static bool is_of_index(const struct table_walk *walk)
 {
-	return walk->plan->index != TABLE_PLAN_KEY;
+	return branch_of(walk)->index != TABLE_WAY_KEY;
 }
 
 /* Ranges. */
@@ -64,26 +69,27 @@ static void range_cut(const struct table_walk *walk, struct aedb_range *range)
 static int range_next(struct table_walk *walk, struct aedb_range *ret,
 		      bool *ret_is_key)
 {
-	const struct table_plan *plan = walk->plan;
+	const struct table_ranges *ranges = &branch_of(walk)->ranges;
+	enum aedb_direction direction = walk->plan->direction;
 	const struct table_range *of;
 	size_t i;
 
 	do {
-		if (walk->next_range == plan->ranges.n)
+		if (walk->next_range == ranges->n)
 			return AEDB_NOT_FOUND;
 		i = walk->next_range++;
-		if (plan->direction == AEDB_BACKWARD)
-			i = plan->ranges.n - 1 - i;
-		of = &plan->ranges.at[i];
+		if (direction == AEDB_BACKWARD)
+			i = ranges->n - 1 - i;
+		of = &ranges->at[i];
 		*ret = (struct aedb_range){ .from = of->from,
 					    .from_bytes = of->from_bytes,
 					    .to = of->to,
 					    .to_bytes = of->to_bytes,
-					    .direction = plan->direction };
+					    .direction = direction };
 		range_cut(walk, ret);
 	} while (range_compare(ret->from, ret->from_bytes, ret->to,
 			       ret->to_bytes) >= 0);
-	*ret_is_key = plan->has_keys && of->is_point;
+	*ret_is_key = of->is_point;
 	return 0;
 }
 
@@ -146,8 +152,9 @@ static const char *plan_name(const struct table_walk *walk)
 {
 	const struct table_schema *schema = walk->view->schema;
 
-	return is_of_index(walk) ? schema->shape.indexes[walk->plan->index].name :
-				   "key";
+	return is_of_index(walk) ?
+		       schema->shape.indexes[branch_of(walk)->index].name :
+		       "key";
 }
 
 static int row_fetch(struct table_walk *walk, struct aedb_bytes key)
@@ -181,8 +188,8 @@ static int row_of_whole_entry(struct table_walk *walk,
 	if (rc < 0)
 		return rc;
 	entry.room = walk->decoded.at;
-	rc = table_entry_decode(walk->view->schema, walk->plan->index, &entry,
-				NULL, &key);
+	rc = table_entry_decode(walk->view->schema, branch_of(walk)->index,
+				&entry, NULL, &key);
 	if (rc == 0)
 		rc = examine(walk);
 	return rc < 0 ? rc : row_fetch(walk, key);

@@ -110,14 +110,14 @@ static bool plan_has_row(const struct table_schema *schema,
 	uint8_t bytes[256];
 
 	byte_writer_init(&key, bytes, sizeof(bytes));
-	if (plan->index == TABLE_PLAN_KEY)
+	if (plan->branch.index == TABLE_WAY_KEY)
 		table_entry_put_row_key(&key, schema, row);
-	else if (!table_entry_is_wanted(schema, plan->index, row))
+	else if (!table_entry_is_wanted(schema, plan->branch.index, row))
 		return false;
 	else
-		table_entry_put_index_key(&key, schema, plan->index, row);
+		table_entry_put_index_key(&key, schema, plan->branch.index, row);
 	CHECK(!key.is_full);
-	return key_is_inside(&plan->ranges, &key);
+	return key_is_inside(&plan->branch.ranges, &key);
 }
 
 static unsigned rows_of(const struct table_schema *schema,
@@ -259,9 +259,9 @@ TEST(plans, "each query is read in the way that its condition and order allow")
 		table_plan_describe(schema, &plan, text);
 		CHECK_THAT(!strcmp(text, c->plan), "case %zu: %s, not %s", i,
 			   text, c->plan);
-		CHECK_THAT(plan.ranges.n == c->ranges,
+		CHECK_THAT(plan.branch.ranges.n == c->ranges,
 			   "case %zu (%s): %zu ranges, not %u", i, c->plan,
-			   plan.ranges.n, c->ranges);
+			   plan.branch.ranges.n, c->ranges);
 		CHECK_THAT(rows_of(schema, &plan) == c->rows,
 			   "case %zu (%s): %u rows, not %u", i, c->plan,
 			   rows_of(schema, &plan), c->rows);
@@ -374,7 +374,7 @@ TEST(sound, "no row for which a random condition is true lies outside its plan")
 		CHECK_OK(condition_check(&where, &shape));
 		CHECK_OK(condition_copy(&where, &arena, &wish.where));
 		CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
-		ranges_check_sorted(&plan.ranges);
+		ranges_check_sorted(&plan.branch.ranges);
 		narrowed += rows_of(schema, &plan) < ROWS;
 		for (unsigned r = 0; r < ROWS; r++) {
 			row_fill(r, row);
@@ -414,7 +414,7 @@ TEST(long_lists, "ten thousand alternatives make no more ranges than they are")
 	CHECK_OK(table_schema_create(&shape, &schema));
 	CHECK_OK(condition_copy(&where, &arena, &wish.where));
 	CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
-	CHECK_EQ(plan.ranges.n, ALTERNATIVES);
+	CHECK_EQ(plan.branch.ranges.n, ALTERNATIVES);
 	CHECK_EQ(rows_of(schema, &plan), 50);
 	for (unsigned i = 0; i < ALTERNATIVES; i++)
 		parts[i].comparison = AEDB_NOT_EQUAL;

@@ -286,8 +286,10 @@ struct aedb_rows;
 
 /*
  * The rows that meet the condition. One on the first columns of the key or of an
- * index reads no other rows than those it selects by them; an order that the key or
- * an index has is read in it, any other is sorted in memory. The query is copied;
+ * index reads no other rows than those it selects by them; nor does an AEDB_IF_ANY
+ * of such, on whichever columns, alone or as a part of an AEDB_IF_ALL: each index is
+ * read for its alternatives, and a row of several comes once. An order that the key
+ * or the one index read has is read in it, any other is sorted in memory. The query is copied;
  * table and snapshot stay open until aedb_rows_close. Owned. AEDB_INVALID
  * (condition, order, cursor), AEDB_TOO_LARGE (condition), AEDB_CONFLICT (the
  * cursor's state is not kept any more), AEDB_NOT_FOUND, AEDB_NO_MEMORY.
@@ -304,8 +306,9 @@ int aedb_rows_next(struct aedb_rows *rows, struct aedb_row *ret);
  * there is no further row. */
 int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret);
 /* How it is done, in one line: "key by 1 column", "index NAME by 2 columns" (by as
- * many as the condition narrows it), "index NAME" (for its order or its rows) or
- * "scan"; and then ", backward" and ", sorts". Borrowed until aedb_rows_close. */
+ * many as the condition narrows it), "index NAME" (for its order or its rows),
+ * "scan", or "union of … and …" with several of these; and then ", backward" and
+ * ", sorts". Borrowed until aedb_rows_close. */
 const char *aedb_rows_plan(const struct aedb_rows *rows);
 /* Rows and index entries looked at so far. */
 uint64_t aedb_rows_examined(const struct aedb_rows *rows);

@@ -6,7 +6,7 @@
 #include "bytes.h"
 #include "err.h"
 
-#define VERSION 3
+#define VERSION 4
 #define HEAD_BYTES (TABLE_CURSOR_BYTES - CURSOR_SIGN_BYTES)
 
 static void wish_encode(uint64_t table_id, const struct table_wish *wish,
@@ -57,6 +57,7 @@ int table_cursor_encode(const uint8_t key[CURSOR_KEY_BYTES],
 	byte_writer_u8(&w, cursor->is_durable);
 	byte_writer_le64(&w, cursor->opening);
 	byte_writer_le64(&w, cursor->seq);
+	byte_writer_le32(&w, cursor->branch);
 	byte_writer_put(&w, cursor->query, sizeof(cursor->query));
 	byte_writer_put(&w, cursor->position.at, cursor->position.n);
 	return cursor_key_sign(key, ret, n, ret + n);
@@ -77,6 +78,7 @@ int table_cursor_decode(const uint8_t key[CURSOR_KEY_BYTES],
 	ret->is_durable = byte_reader_u8(&r);
 	ret->opening = byte_reader_le64(&r);
 	ret->seq = byte_reader_le64(&r);
+	ret->branch = byte_reader_le32(&r);
 	memcpy(ret->query, byte_reader_take(&r, sizeof(ret->query)),
 	       sizeof(ret->query));
 	ret->position = (struct aedb_bytes){ r.at, byte_reader_left(&r) };

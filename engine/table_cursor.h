@@ -5,9 +5,10 @@
  *	1   1	1: the state was durable; else 0
  *	2   8	which opening of the database gave it
  *	10  8	number of the state
- *	18 32	SHA-256 of what is asked for, and of which database
- *	50  n	position: a key of the plan's tree, or a sort key; none: the start
- *	50+n 32	signature of all before
+ *	18  4	branch of the plan's; of sorted rows 0
+ *	22 32	SHA-256 of what is asked for, and of which database
+ *	54  n	position: a key of the branch's tree, or a sort key; none: the start
+ *	54+n 32	signature of all before
  *
  * Calling sequence: table_cursor_query once; table_cursor_encode or _decode.
  * Threads: no state.
@@ -23,12 +24,13 @@
 
 #define TABLE_CURSOR_QUERY_BYTES 32
 /* Beside the position. */
-#define TABLE_CURSOR_BYTES (18 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
+#define TABLE_CURSOR_BYTES (22 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
 
 struct table_cursor {
 	bool is_durable;	/* a number that was not may be given again */
 	uint64_t opening;
 	seq_t seq;
+	uint32_t branch;
 	uint8_t query[TABLE_CURSOR_QUERY_BYTES];
 	struct aedb_bytes position;
 };

@@ -10,20 +10,13 @@
 #ifndef TABLE_PLAN_H
 #define TABLE_PLAN_H
 
-#include "table_way.h"
+#include "table_union.h"
 
-#define TABLE_PLAN_TEXT_BYTES (AEDB_NAME_BYTES_MAX + 64)
-
-/* What is read of one tree. */
-struct table_branch {
-	size_t index;		/* its place in the schema; TABLE_WAY_KEY: rows */
-	struct table_ranges ranges;	/* ascending, of keys of that tree; points
-					 * are keys of rows, whole */
-	unsigned narrow;	/* columns that narrow it */
-};
+#define TABLE_PLAN_TEXT_BYTES (AEDB_NAME_BYTES_MAX + 64)	/* for each branch */
 
 struct table_plan {
-	struct table_branch branch;
+	struct table_branch *branches;	/* in the order in which they are read */
+	size_t n;			/* one at least; more are a union */
 	enum aedb_direction direction;
 	bool sorts;		/* rows do not come in the order asked for */
 };
@@ -31,9 +24,15 @@ struct table_plan {
 int table_plan_make(const struct table_schema *schema,
 		    const struct table_wish *wish, struct arena *arena,
 		    struct table_plan *ret);
-/* In words, as aedb_rows_plan. */
+/* Whether it reads any. */
+bool table_plan_has_index(const struct table_plan *plan);
+/* The branch of a union that gives a row for which the condition is true: the first
+ * with an alternative that is, so that no row comes twice. values: by number of
+ * column. */
+size_t table_plan_giver(const struct table_plan *plan,
+			const struct aedb_value *values);
+/* In words, as aedb_rows_plan; ret has TABLE_PLAN_TEXT_BYTES for each branch. */
 void table_plan_describe(const struct table_schema *schema,
-			 const struct table_plan *plan,
-			 char ret[TABLE_PLAN_TEXT_BYTES]);
+			 const struct table_plan *plan, char *ret);
 
 #endif

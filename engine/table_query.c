@@ -79,7 +79,8 @@ static int copy_where(struct aedb_rows *rows, const struct aedb_query *query)
 static int text_init(struct aedb_rows *rows)
 {
 	void *at;
-	int rc = arena_take(&rows->arena, TABLE_PLAN_TEXT_BYTES, &at);
+	int rc = arena_take(&rows->arena,
+			    rows->plan.n * TABLE_PLAN_TEXT_BYTES, &at);
 
 	if (rc == 0)
 		rows->text = at;
@@ -110,8 +111,6 @@ static int query_copy(struct aedb_rows *rows, const struct aedb_query *query)
 		rc = picked_init(&rows->tested, rows);
 	if (rc == 0)
 		rc = picked_init(&rows->given, rows);
-	if (rc == 0)
-		rc = text_init(rows);
 	rows->limit = query->limit;
 	return rc;
 }
@@ -171,14 +170,16 @@ static int cursor_take(struct aedb_rows *rows,
 	return 0;
 }
 
-static void sources_init(struct aedb_rows *rows, const struct aedb_query *query)
+/* branch: of the plan's, where it begins. */
+static void sources_init(struct aedb_rows *rows, const struct aedb_query *query,
+			 size_t branch)
 {
 	uint64_t keep_max = query->limit + 1;	/* to see whether there are more */
 
 	table_walk_init(&rows->walk, &rows->view, &rows->plan,
 			query->examined_max);
 	if (!rows->plan.sorts)
-		table_walk_after(&rows->walk, rows->after);
+		table_walk_after(&rows->walk, branch, rows->after);
 	if (!query->limit)
 		keep_max = 0;
 	table_sort_init(&rows->sort, keep_max,
@@ -219,13 +220,15 @@ static int rows_init(struct aedb_rows *rows,
 	if (rc == 0)
 		rc = table_plan_make(rows->view.schema, &rows->wish,
 				     &rows->arena, &rows->plan);
+	if (rc == 0)
+		rc = text_init(rows);
 	/* the state may be newer than what was asked for first */
 	if (rc == 0)
 		rc = rows_may_read(rows);
 	if (rc == 0 && behind)
 		rc = cursor_take(rows, behind);
 	if (rc == 0)
-		sources_init(rows, query);
+		sources_init(rows, query, behind ? behind->branch : 0);
 	return rc;
 }
 

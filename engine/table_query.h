@@ -37,7 +37,7 @@ struct aedb_rows {
 	struct table_walk walk;
 	struct table_sort sort;
 	struct picked tested, given;	/* for condition and order; for the caller */
-	struct aedb_bytes after;	/* position it began behind; n 0: none */
+	struct aedb_bytes after;	/* key it began behind; n 0: none */
 	uint64_t limit, n_given;	/* limit 0: none */
 	enum { ROWS_AT_START, ROWS_ON_ROW, ROWS_AHEAD, ROWS_ENDED } state;
 	int outcome;			/* once ended */

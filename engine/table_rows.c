@@ -1,12 +1,13 @@
 /*
  * The rows of a query: what the walk comes by, the condition looked at for each
- * row, and the sorting of those left where the plan does not give the order.
+ * row, and the sorting of those left where the plan does not give the order. A row
+ * that several branches of a union come by is taken from one of them.
  *
  * Rows come out of rows_find, one after another, whether walked or sorted. One that
  * was found ahead, to see whether there is any behind a cursor, is given by the
  * next call.
  *
- * A position, behind which a cursor goes on, is the key in the tree that is walked,
+ * A position, behind which a cursor goes on, is the branch and the key in its tree,
  * or the sort key: the columns of the order, encoded, and the row's key.
  */
 #include <string.h>
@@ -33,6 +34,17 @@ static int pick(const struct aedb_rows *rows, struct picked *picked,
 				picked->values);
 }
 
+/* Of the row tested. */
+static bool is_wanted(const struct aedb_rows *rows)
+{
+	const struct aedb_value *values = rows->tested.values;
+
+	if (!rows->wish.where)
+		return true;
+	return condition_evaluate(rows->wish.where, values) == CONDITION_TRUE &&
+	       table_plan_giver(&rows->plan, values) == rows->walk.branch;
+}
+
 /* The next row of the walk for which the condition is true. */
 static int walk_find(struct aedb_rows *rows)
 {
@@ -45,9 +57,7 @@ static int walk_find(struct aedb_rows *rows)
 			rc = pick(rows, &rows->tested, walk->key, walk->row);
 		if (rc < 0)
 			return rc;
-	} while (rows->wish.where &&
-		 condition_evaluate(rows->wish.where, rows->tested.values) !=
-			 CONDITION_TRUE);
+	} while (!is_wanted(rows));
 	rows->found = (struct table_sorted){ walk->position, walk->key,
 					     walk->row, walk->version };
 	return 0;
@@ -144,7 +154,7 @@ int rows_may_read(const struct aedb_rows *rows)
 	const struct aedb_table *table = rows->view.table;
 	int rc = table_demand(table, AEDB_TABLE_READ);
 
-	if (rc == 0 && rows->plan.branch.index != TABLE_WAY_KEY)
+	if (rc == 0 && table_plan_has_index(&rows->plan))
 		rc = table_demand(table, AEDB_INDEX_READ);
 	return rc;
 }
@@ -202,6 +212,7 @@ static int cursor_make(struct aedb_rows *rows)
 		.is_durable = aedb_durable_seq(db) >= seq,
 		.opening = db->cursors.opening,
 		.seq = seq,
+		.branch = rows->plan.sorts ? 0 : (uint32_t)rows->walk.branch,
 		.position = rows->state == ROWS_ON_ROW ? rows->found.sort_key :
 							 rows->after,
 	};

@@ -1,9 +1,11 @@
 /*
- * One scan for each range, or a get where it is the key of one row. An entry of an
- * index leads to a row of the same state, so one that leads nowhere is damage.
+ * One branch after another, and in it one scan for each range, or a get where it is
+ * the key of one row. An entry of an index leads to a row of the same state, so one
+ * that leads nowhere is damage.
  */
 #include "table_walk.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +30,17 @@ void table_walk_release(struct table_walk *walk)
 	*walk = (struct table_walk){ .scan = NULL };
 }
 
-void table_walk_after(struct table_walk *walk, struct aedb_bytes position)
+void table_walk_after(struct table_walk *walk, size_t branch,
+		      struct aedb_bytes position)
 {
+	assert(branch < walk->plan->n);
+	walk->branch = branch;
 	walk->after = position;
 }
 
 static const struct table_branch *branch_of(const struct table_walk *walk)
 {
-	return &walk->plan->branch;
+	return &walk->plan->branches[walk->branch];
 }
 
 static bool is_of_index(const struct table_walk *walk)
@@ -65,7 +70,7 @@ static void range_cut(const struct table_walk *walk, struct aedb_range *range)
 	}
 }
 
-/* The next range that is not empty. */
+/* The next range of the branch that is not empty. */
 static int range_next(struct table_walk *walk, struct aedb_range *ret,
 		      bool *ret_is_key)
 {
@@ -277,7 +282,8 @@ static int range_begin(struct table_walk *walk, const struct aedb_range *range,
 	return rc < 0 ? rc : scan_next(walk);
 }
 
-int table_walk_next(struct table_walk *walk)
+/* The next row of the branch. */
+static int branch_next(struct table_walk *walk)
 {
 	int rc = walk->scan ? scan_next(walk) : AEDB_NOT_FOUND;
 
@@ -291,6 +297,19 @@ int table_walk_next(struct table_walk *walk)
 		if (rc < 0)
 			return rc;
 		rc = range_begin(walk, &range, is_key);
+	}
+	return rc;
+}
+
+int table_walk_next(struct table_walk *walk)
+{
+	int rc = branch_next(walk);
+
+	while (rc == AEDB_NOT_FOUND && walk->branch + 1 < walk->plan->n) {
+		walk->branch++;
+		walk->next_range = 0;
+		walk->after = (struct aedb_bytes){ .n = 0 };
+		rc = branch_next(walk);
 	}
 	return rc;
 }

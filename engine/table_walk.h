@@ -31,15 +31,16 @@ struct table_view {
 struct table_walk {
 	const struct table_view *view;		/* these two are borrowed */
 	const struct table_plan *plan;
-	size_t next_range;		/* of the plan's, in its direction */
+	size_t branch;			/* of the plan's */
+	size_t next_range;		/* of the branch's, in the direction */
 	struct aedb_scan *scan;		/* of a range; NULL: between two */
-	struct aedb_bytes after;	/* borrowed; n 0: from the start */
+	struct aedb_bytes after;	/* borrowed; n 0: from the branch's start */
 	uint64_t examined, examined_max;
 	struct table_room held;		/* a row found by an index */
 	struct table_room decoded;	/* for the key in an entry */
 
 	/* Where it stands; borrowed until the next call. */
-	struct aedb_bytes position;	/* key in the tree of the plan */
+	struct aedb_bytes position;	/* key in the tree of the branch */
 	struct aedb_bytes key, row;	/* of the row's entry */
 	seq_t version;
 };
@@ -47,8 +48,9 @@ struct table_walk {
 /* examined_max 0: no limit. */
 void table_walk_init(struct table_walk *walk, const struct table_view *view,
 		     const struct table_plan *plan, uint64_t examined_max);
-/* position: borrowed until table_walk_release. */
-void table_walk_after(struct table_walk *walk, struct aedb_bytes position);
+/* position: in this branch, borrowed until table_walk_release. */
+void table_walk_after(struct table_walk *walk, size_t branch,
+		      struct aedb_bytes position);
 int table_walk_next(struct table_walk *walk);
 void table_walk_release(struct table_walk *walk);
 

@@ -62,6 +62,14 @@ int table_ways_init(struct table_ways *ways, const struct table_schema *schema,
 	return order_ranges(ways);
 }
 
+bool table_ways_fix_order(const struct table_ways *ways)
+{
+	for (size_t i = 0; i < ways->wish->n_order; i++)
+		if (!is_fixed(ways, ways->wish->order[i].column))
+			return false;
+	return true;
+}
+
 /* Columns of the way. */
 
 static bool way_has(const struct table_way *way, uint32_t column)
@@ -160,7 +168,8 @@ static bool finds_rows(const struct table_way *way)
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
 
-static bool is_better(const struct table_way *a, const struct table_way *b)
+static int compare_narrowing(const struct table_way *a,
+			     const struct table_way *b)
 {
 	int by = COMPARE(finds_rows(a), finds_rows(b));
 
@@ -168,8 +177,18 @@ static bool is_better(const struct table_way *a, const struct table_way *b)
 		by = COMPARE(a->points, b->points);
 	if (!by)
 		by = COMPARE(a->has_range, b->has_range);
-	if (!by)
-		by = COMPARE(a->is_partial, b->is_partial);
+	return by ? by : COMPARE(a->is_partial, b->is_partial);
+}
+
+bool table_way_is_tighter(const struct table_way *a, const struct table_way *b)
+{
+	return compare_narrowing(a, b) > 0;
+}
+
+static bool is_better(const struct table_way *a, const struct table_way *b)
+{
+	int by = compare_narrowing(a, b);
+
 	if (!by)
 		by = COMPARE(a->gives_order, b->gives_order);
 	if (!by && b->index == TABLE_WAY_KEY)
@@ -189,7 +208,8 @@ static bool is_usable(const struct table_ways *ways, size_t index)
 				 schema->shape.indexes[index].where);
 }
 
-static int way_judge(struct table_ways *ways, size_t index, struct table_way *ret)
+int table_ways_judge(struct table_ways *ways, size_t index,
+		     struct table_way *ret)
 {
 	int rc;
 
@@ -203,12 +223,12 @@ static int way_judge(struct table_ways *ways, size_t index, struct table_way *re
 int table_ways_best(struct table_ways *ways, struct table_way *ret)
 {
 	struct table_way way;
-	int rc = way_judge(ways, TABLE_WAY_KEY, ret);
+	int rc = table_ways_judge(ways, TABLE_WAY_KEY, ret);
 
 	for (size_t i = 0; i < ways->schema->shape.n_indexes && rc == 0; i++) {
 		if (!is_usable(ways, i))
 			continue;
-		rc = way_judge(ways, i, &way);
+		rc = table_ways_judge(ways, i, &way);
 		if (rc == 0 && is_better(&way, ret))
 			*ret = way;
 	}

@@ -44,6 +44,11 @@ struct table_way {
 int table_ways_init(struct table_ways *ways, const struct table_schema *schema,
 		    const struct table_wish *wish, struct arena *arena);
 int table_ways_best(struct table_ways *ways, struct table_way *ret);
+/* The one by this index or TABLE_WAY_KEY. */
+int table_ways_judge(struct table_ways *ways, size_t index,
+		     struct table_way *ret);
+/* Whether all rows are equal in the order's columns. */
+bool table_ways_fix_order(const struct table_ways *ways);
 /* Ascending ranges of keys of the way's tree; points are keys of rows, whole. */
 int table_way_ranges(const struct table_ways *ways, const struct table_way *way,
 		     struct table_ranges *ret);
@@ -53,5 +58,14 @@ static inline unsigned table_way_narrow(const struct table_way *way)
 {
 	return way->points + way->has_range;
 }
+
+/* Whether it may leave out rows. */
+static inline bool table_way_is_narrowed(const struct table_way *way)
+{
+	return table_way_narrow(way) > 0 || way->is_partial;
+}
+
+/* Whether it is narrowed better. */
+bool table_way_is_tighter(const struct table_way *a, const struct table_way *b);
 
 #endif

@@ -362,33 +362,81 @@ static void query_order(struct rtable *t, struct rtable_query *q)
 		q->query.limit = 1 + below(20);
 }
 
-/* On the first columns of an index, or as it comes. */
-static void query_where(struct rtable *t, struct rtable_query *q)
+/* On the first columns of an index. */
+static void index_condition(struct rtable *t, const struct rtable_index *index,
+			    struct rtable_nodes *nodes,
+			    struct aedb_condition *ret)
 {
-	const struct rtable_index *index = rtable_any_index(t);
-	struct aedb_condition *where = nodes_take(&q->nodes, 1);
 	struct aedb_condition *parts;
 
-	q->query.where = where;
-	if (!index || one_in(2)) {
-		random_condition(t, &q->nodes, 3, LEAF_ANY, where);
-		return;
-	}
-	*where = (struct aedb_condition){ .kind = AEDB_IF_ALL };
-	where->n_parts = index->index.n_columns + 1;
-	parts = nodes_take(&q->nodes, where->n_parts);
+	*ret = (struct aedb_condition){ .kind = AEDB_IF_ALL };
+	ret->n_parts = index->index.n_columns + 1;
+	parts = nodes_take(nodes, ret->n_parts);
 	for (size_t i = 0; i < index->index.n_columns; i++) {
-		random_leaf(t, &q->nodes, index->columns[i], LEAF_ANY,
-			    &parts[i]);
+		random_leaf(t, nodes, index->columns[i], LEAF_ANY, &parts[i]);
 		if (parts[i].kind == AEDB_IF_COMPARES && one_in(2))
 			parts[i].comparison = AEDB_EQUAL;
 	}
 	if (index->index.where)
-		parts[where->n_parts - 1] = *index->index.where;
+		parts[ret->n_parts - 1] = *index->index.where;
 	else
-		random_condition(t, &q->nodes, 1, LEAF_ANY,
-				 &parts[where->n_parts - 1]);
-	where->parts = parts;
+		random_condition(t, nodes, 1, LEAF_ANY,
+				 &parts[ret->n_parts - 1]);
+	ret->parts = parts;
+}
+
+/* On the first column of the key or of an index for all rows. */
+static void narrow_leaf(struct rtable *t, struct rtable_nodes *nodes,
+			struct aedb_condition *ret)
+{
+	const struct rtable_index *index = rtable_any_index(t);
+	uint32_t column = t->key[0];
+
+	if (index && !index->index.where)
+		column = index->columns[0];
+	random_leaf(t, nodes, column, LEAF_NARROW, ret);
+}
+
+/* Alternatives on first columns. */
+static void any_condition(struct rtable *t, struct rtable_nodes *nodes,
+			  bool is_narrow, struct aedb_condition *ret)
+{
+	struct aedb_condition *parts;
+
+	*ret = (struct aedb_condition){ .kind = AEDB_IF_ANY };
+	ret->n_parts = 2 + below(2);
+	parts = nodes_take(nodes, ret->n_parts);
+	for (size_t i = 0; i < ret->n_parts; i++) {
+		const struct rtable_index *index = rtable_any_index(t);
+
+		if (is_narrow || !index || one_in(2))
+			narrow_leaf(t, nodes, &parts[i]);
+		else
+			index_condition(t, index, nodes, &parts[i]);
+	}
+	ret->parts = parts;
+}
+
+static void query_where(struct rtable *t, struct rtable_query *q)
+{
+	const struct rtable_index *index = rtable_any_index(t);
+	struct aedb_condition *where = nodes_take(&q->nodes, 1), *parts;
+
+	q->query.where = where;
+	if (one_in(3)) {
+		random_condition(t, &q->nodes, 3, LEAF_ANY, where);
+	} else if (index && one_in(2)) {
+		index_condition(t, index, &q->nodes, where);
+	} else if (one_in(2)) {
+		any_condition(t, &q->nodes, false, where);
+	} else {
+		parts = nodes_take(&q->nodes, 2);
+		random_condition(t, &q->nodes, 1, LEAF_ANY, &parts[0]);
+		any_condition(t, &q->nodes, false, &parts[1]);
+		*where = (struct aedb_condition){ .kind = AEDB_IF_ALL,
+						  .parts = parts,
+						  .n_parts = 2 };
+	}
 }
 
 void rtable_query(struct rtable *t, struct rtable_query *q)
@@ -401,14 +449,13 @@ void rtable_query(struct rtable *t, struct rtable_query *q)
 
 void rtable_narrow_query(struct rtable *t, struct rtable_query *q)
 {
-	const struct rtable_index *index = rtable_any_index(t);
 	struct aedb_condition *where;
-	uint32_t column = t->key[0];
 
-	if (index && !index->index.where)
-		column = index->columns[0];
 	query_init(t, q);
 	where = nodes_take(&q->nodes, 1);
-	random_leaf(t, &q->nodes, column, LEAF_NARROW, where);
+	if (one_in(2))
+		narrow_leaf(t, &q->nodes, where);
+	else
+		any_condition(t, &q->nodes, true, where);
 	q->query.where = where;
 }

@@ -80,7 +80,8 @@ struct rtable_query {
 	struct rtable_nodes nodes;
 };
 void rtable_query(struct rtable *t, struct rtable_query *ret);
-/* One condition, on the first column of the key or of an index for all rows. */
+/* One condition, on the first column of the key or of an index for all rows, or
+ * several of which one is to be true. */
 void rtable_narrow_query(struct rtable *t, struct rtable_query *ret);
 
 /* SQL. */

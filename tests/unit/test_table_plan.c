@@ -101,25 +101,46 @@ static bool key_is_inside(const struct table_ranges *ranges,
 	return false;
 }
 
-/* Whether the plan comes by this row. */
-static bool plan_has_row(const struct table_schema *schema,
-			 const struct table_plan *plan,
-			 const struct aedb_value *row)
+/* Whether the branch comes by this row. */
+static bool branch_has_row(const struct table_schema *schema,
+			   const struct table_branch *branch,
+			   const struct aedb_value *row)
 {
 	struct byte_writer key;
 	uint8_t bytes[256];
 
 	byte_writer_init(&key, bytes, sizeof(bytes));
-	if (plan->branch.index == TABLE_WAY_KEY)
+	if (branch->index == TABLE_WAY_KEY)
 		table_entry_put_row_key(&key, schema, row);
-	else if (!table_entry_is_wanted(schema, plan->branch.index, row))
+	else if (!table_entry_is_wanted(schema, branch->index, row))
 		return false;
 	else
-		table_entry_put_index_key(&key, schema, plan->branch.index, row);
+		table_entry_put_index_key(&key, schema, branch->index, row);
 	CHECK(!key.is_full);
-	return key_is_inside(&plan->branch.ranges, &key);
+	return key_is_inside(&branch->ranges, &key);
 }
 
+static unsigned branches_with_row(const struct table_schema *schema,
+				  const struct table_plan *plan,
+				  const struct aedb_value *row)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += branch_has_row(schema, &plan->branches[i], row);
+	return n;
+}
+
+static size_t ranges_of(const struct table_plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n; i++)
+		n += plan->branches[i].ranges.n;
+	return n;
+}
+
+/* One that two branches come by counts twice. */
 static unsigned rows_of(const struct table_schema *schema,
 			const struct table_plan *plan)
 {
@@ -128,7 +149,7 @@ static unsigned rows_of(const struct table_schema *schema,
 
 	for (unsigned i = 0; i < ROWS; i++) {
 		row_fill(i, row);
-		n += plan_has_row(schema, plan, row);
+		n += branches_with_row(schema, plan, row);
 	}
 	return n;
 }
@@ -207,7 +228,61 @@ static const struct plan_case cases[] = {
 	  ANY(EQ(U, INT(50)), BETWEEN(U, INT(60), INT(70))), NO_ORDER },
 	{ "index by_u by 1 column", 1, 21,
 	  ANY(BETWEEN(U, INT(50), INT(65)), BETWEEN(U, INT(60), INT(70))), NO_ORDER },
-	{ "scan", 1, 100, ANY(EQ(U, INT(50)), EQ(N, INT(1))), NO_ORDER },
+	/* a row that two branches come by counts twice here */
+	{ "union of index by_n_x by 1 column and index by_u by 1 column", 2, 11,
+	  ANY(EQ(U, INT(50)), EQ(N, INT(1))), NO_ORDER },
+	{ "union of index by_n_x by 1 column and index by_u by 1 column", 2, 11,
+	  ANY(EQ(U, INT(45)), EQ(N, INT(1))), NO_ORDER },
+	{ "union of index by_n_x by 1 column and index by_u by 1 column", 5, 33,
+	  ANY(EQ(U, INT(50)), EQ(N, INT(1)), EQ(U, INT(7)), EQ(U, INT(9)),
+	      BETWEEN(N, INT(3), INT(4))), NO_ORDER },
+	{ "union of key by 1 column and index by_name by 1 column", 2, 20,
+	  ANY(IS_NULL(NAME), EQ(A, INT(2))), NO_ORDER },
+	{ "union of key by 2 columns and index by_u by 1 column", 2, 2,
+	  ANY(EQ(U, INT(7)), ALL(EQ(A, INT(2)), EQ(B, INT(3)))), NO_ORDER },
+	{ "scan", 1, 100, ANY(EQ(U, INT(50)), EQ(X, INT(1))), NO_ORDER },
+	{ "scan", 1, 100, ANY(EQ(U, INT(50)), ALL()), NO_ORDER },
+	{ "union of index by_name by 1 column and index by_u by 1 column", 1, 1,
+	  ANY(EQ(U, INT(7)), EQ(NAME, NONE)), NO_ORDER },
+	/* beside other conditions */
+	{ "union of index by_name by 1 column and index by_u by 1 column", 2, 11,
+	  ALL(EQ(X, INT(1)), ANY(EQ(U, INT(7)), EQ(NAME, TEXT("a")))), NO_ORDER },
+	{ "union of index by_name by 1 column and index by_u by 1 column", 2, 11,
+	  ALL(IF(N, AEDB_GREATER, INT(0)),
+	      ANY(EQ(U, INT(7)), EQ(NAME, TEXT("a")))), NO_ORDER },
+	{ "union of index by_n_x by 2 columns and index by_u by 1 column", 2, 2,
+	  ALL(EQ(N, INT(0)), ANY(EQ(U, INT(7)), EQ(X, INT(1)))), NO_ORDER },
+	{ "index by_n_x by 1 column", 1, 10,
+	  ALL(EQ(N, INT(0)),
+	      ANY(IF(U, AEDB_LESS, INT(7)), EQ(NAME, TEXT("a")))), NO_ORDER },
+	{ "index by_n_x by 2 columns", 2, 2,
+	  ALL(EQ(N, INT(0)), ANY(EQ(X, INT(2)), EQ(X, INT(1)))), NO_ORDER },
+	{ "key by 2 columns", 1, 1,
+	  ALL(EQ(A, INT(1)), EQ(B, INT(1)),
+	      ANY(EQ(N, INT(1)), EQ(NAME, TEXT("a")))), NO_ORDER },
+	/* of two of them the better */
+	{ "union of index by_name by 1 column and index by_u by 1 column", 2, 11,
+	  ALL(ANY(IF(U, AEDB_GREATER, INT(7)), IF(N, AEDB_LESS, INT(1))),
+	      ANY(EQ(U, INT(7)), EQ(NAME, TEXT("a")))), NO_ORDER },
+	/* one among the parts of an alternative */
+	{ "union of index by_name by 1 column and index by_u by 1 column", 3, 12,
+	  ANY(EQ(U, INT(7)),
+	      ALL(EQ(B, INT(1)), ANY(EQ(U, INT(9)), EQ(NAME, TEXT("a"))))),
+	  NO_ORDER },
+	{ "scan", 1, 100,
+	  ANY(EQ(U, INT(7)),
+	      ALL(EQ(B, INT(1)), ANY(EQ(U, INT(9)), EQ(X, INT(1))))), NO_ORDER },
+	/* one index: what the columns' values combine to is not read */
+	{ "index by_n_x by 2 columns", 2, 2,
+	  ANY(ALL(EQ(N, INT(-1)), EQ(X, INT(-1))),
+	      ALL(EQ(N, INT(1)), EQ(X, INT(1)))), NO_ORDER },
+	{ "key by 2 columns, backward", 3, 3,
+	  ANY(ALL(EQ(A, INT(1)), EQ(B, INT(2))),
+	      ALL(EQ(A, INT(3)), EQ(B, INT(4))),
+	      ALL(EQ(A, INT(3)), EQ(B, INT(6)))),
+	  ORDER(2, { A, true }, { B, true }) },
+	{ "key by 1 column", 2, 11,
+	  ANY(ALL(EQ(A, INT(1)), EQ(B, INT(2))), EQ(A, INT(3))), NO_ORDER },
 	{ "index by_u by 1 column", 2, 2,
 	  ANY(ALL(EQ(U, INT(50)), EQ(N, INT(1))),
 	      ALL(EQ(U, INT(61)), EQ(N, INT(2)))), NO_ORDER },
@@ -218,6 +293,10 @@ static const struct plan_case cases[] = {
 	{ "index few by 1 column", 1, 0,
 	  ALL(EQ(NOTE, TEXT("b")), IF(N, AEDB_GREATER, INT(5))), NO_ORDER },
 	{ "scan", 1, 100, EQ(NOTE, TEXT("b")), NO_ORDER },
+	{ "union of index by_u by 1 column and index few by 1 column", 2, 1,
+	  ANY(EQ(U, INT(7)),
+	      ALL(EQ(NOTE, TEXT("b")), IF(N, AEDB_GREATER, INT(5)))), NO_ORDER },
+	{ "scan", 1, 100, ANY(EQ(U, INT(7)), EQ(NOTE, TEXT("b"))), NO_ORDER },
 	/* order */
 	{ "scan", 1, 100, ALL(), ORDER(1, { A, false }) },
 	{ "scan, backward", 1, 100, ALL(), ORDER(2, { A, true }, { B, true }) },
@@ -237,6 +316,11 @@ static const struct plan_case cases[] = {
 	  ORDER(1, { A, true }) },
 	{ "index by_n_x by 1 column", 1, 10, EQ(N, INT(1)),
 	  ORDER(3, { X, false }, { N, true }, { A, false }) },
+	{ "union of index by_n_x by 1 column and index by_u by 1 column, sorts",
+	  2, 11, ANY(EQ(U, INT(50)), EQ(N, INT(1))), ORDER(1, { A, true }) },
+	{ "union of index by_name by 1 column and index by_u by 1 column", 2, 11,
+	  ALL(EQ(X, INT(1)), ANY(EQ(U, INT(50)), EQ(NAME, TEXT("a")))),
+	  ORDER(1, { X, true }) },
 	{ "index by_n_x by 1 column, sorts", 1, 40, IF(N, AEDB_GREATER, INT(1)),
 	  ORDER(1, { X, false }) },
 };
@@ -250,7 +334,7 @@ TEST(plans, "each query is read in the way that its condition and order allow")
 		const struct plan_case *c = &cases[i];
 		struct table_wish wish = { NULL, c->order, c->n_order, false };
 		struct arena arena = { NULL };
-		char text[TABLE_PLAN_TEXT_BYTES];
+		char text[5 * TABLE_PLAN_TEXT_BYTES];
 		struct table_plan plan;
 
 		CHECK_OK(condition_check(&c->where, &shape));
@@ -259,9 +343,9 @@ TEST(plans, "each query is read in the way that its condition and order allow")
 		table_plan_describe(schema, &plan, text);
 		CHECK_THAT(!strcmp(text, c->plan), "case %zu: %s, not %s", i,
 			   text, c->plan);
-		CHECK_THAT(plan.branch.ranges.n == c->ranges,
+		CHECK_THAT(ranges_of(&plan) == c->ranges,
 			   "case %zu (%s): %zu ranges, not %u", i, c->plan,
-			   plan.branch.ranges.n, c->ranges);
+			   ranges_of(&plan), c->ranges);
 		CHECK_THAT(rows_of(schema, &plan) == c->rows,
 			   "case %zu (%s): %u rows, not %u", i, c->plan,
 			   rows_of(schema, &plan), c->rows);
@@ -357,11 +441,21 @@ static void ranges_check_sorted(const struct table_ranges *ranges)
 	}
 }
 
+static bool giver_has_row(const struct table_schema *schema,
+			  const struct table_plan *plan,
+			  const struct aedb_value *row)
+{
+	const struct table_branch *giver =
+		&plan->branches[table_plan_giver(plan, row)];
+
+	return branch_has_row(schema, giver, row);
+}
+
 TEST(sound, "no row for which a random condition is true lies outside its plan")
 {
 	struct table_schema *schema;
 	struct aedb_value row[COLUMNS];
-	unsigned narrowed = 0;
+	unsigned narrowed = 0, unions = 0;
 
 	CHECK_OK(table_schema_create(&shape, &schema));
 	for (unsigned i = 0; i < check_times(3000); i++) {
@@ -374,17 +468,19 @@ TEST(sound, "no row for which a random condition is true lies outside its plan")
 		CHECK_OK(condition_check(&where, &shape));
 		CHECK_OK(condition_copy(&where, &arena, &wish.where));
 		CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
-		ranges_check_sorted(&plan.branch.ranges);
-		narrowed += rows_of(schema, &plan) < ROWS;
+		for (size_t j = 0; j < plan.n; j++)
+			ranges_check_sorted(&plan.branches[j].ranges);
+		narrowed += plan.n == 1 && rows_of(schema, &plan) < ROWS;
+		unions += plan.n > 1;
 		for (unsigned r = 0; r < ROWS; r++) {
 			row_fill(r, row);
 			CHECK(condition_evaluate(wish.where, row) !=
 				      CONDITION_TRUE ||
-			      plan_has_row(schema, &plan, row));
+			      giver_has_row(schema, &plan, row));
 		}
 		arena_release(&arena);
 	}
-	CHECK(narrowed > 0);
+	CHECK(narrowed > 0 && unions > 0);
 	table_schema_free(schema);
 }
 
@@ -414,7 +510,7 @@ TEST(long_lists, "ten thousand alternatives make no more ranges than they are")
 	CHECK_OK(table_schema_create(&shape, &schema));
 	CHECK_OK(condition_copy(&where, &arena, &wish.where));
 	CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
-	CHECK_EQ(plan.branch.ranges.n, ALTERNATIVES);
+	CHECK_EQ(ranges_of(&plan), ALTERNATIVES);
 	CHECK_EQ(rows_of(schema, &plan), 50);
 	for (unsigned i = 0; i < ALTERNATIVES; i++)
 		parts[i].comparison = AEDB_NOT_EQUAL;
@@ -422,6 +518,49 @@ TEST(long_lists, "ten thousand alternatives make no more ranges than they are")
 	CHECK_OK(condition_copy(&where, &arena, &wish.where));
 	CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
 	CHECK(rows_of(schema, &plan) >= 49);
+	table_schema_free(schema);
+	arena_release(&arena);
+}
+
+TEST(long_unions, "five thousand alternatives on two columns are a union, unless each "
+	"is to be looked at beside too much")
+{
+	enum { ALTERNATIVES = 5000, BESIDE = 500 };
+	static struct aedb_value values[ALTERNATIVES];
+	static struct aedb_condition parts[ALTERNATIVES], all[1 + BESIDE];
+	struct aedb_condition where = { .kind = AEDB_IF_ALL, .parts = all,
+					.n_parts = 1 + BESIDE };
+	struct table_wish wish = { NULL, NULL, 0, false };
+	struct arena arena = { NULL };
+	struct table_schema *schema;
+	struct table_plan plan;
+
+	for (unsigned i = 0; i < ALTERNATIVES; i++) {
+		values[i] = (struct aedb_value)BIG(2 * (uint64_t)i);
+		parts[i] = (struct aedb_condition){
+			.kind = AEDB_IF_COMPARES,
+			.column = i % 2 ? U : N,
+			.comparison = AEDB_EQUAL,
+			.values = &values[i],
+			.n_values = 1,
+		};
+	}
+	all[0] = (struct aedb_condition){ .kind = AEDB_IF_ANY, .parts = parts,
+					  .n_parts = ALTERNATIVES };
+	for (unsigned i = 1; i <= BESIDE; i++) {
+		all[i] = parts[i];
+		all[i].column = X;
+		all[i].comparison = AEDB_NOT_EQUAL;
+	}
+	CHECK_OK(table_schema_create(&shape, &schema));
+	CHECK_OK(condition_copy(&all[0], &arena, &wish.where));
+	CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
+	CHECK_EQ(plan.n, 2);
+	CHECK_EQ(ranges_of(&plan), ALTERNATIVES);
+	CHECK_OK(condition_copy(&where, &arena, &wish.where));
+	CHECK_OK(table_plan_make(schema, &wish, &arena, &plan));
+	CHECK_EQ(plan.n, 1);
+	CHECK_EQ(rows_of(schema, &plan), ROWS);
 	table_schema_free(schema);
 	arena_release(&arena);
 }

@@ -131,6 +131,28 @@ static struct aedb_condition age_is(const struct aedb_value *age)
 					.n_values = 1 };
 }
 
+/* One age, or ids from one to another. */
+struct alternatives {
+	struct aedb_value age, ids[2];
+	struct aedb_condition parts[2], any;
+};
+
+static void alternatives_init(struct alternatives *a, uint64_t age,
+			      uint64_t from, uint64_t to)
+{
+	a->age = age_of(age);
+	a->ids[0] = number(from);
+	a->ids[1] = number(to);
+	a->parts[0] = age_is(&a->age);
+	a->parts[1] = (struct aedb_condition){ .kind = AEDB_IF_BETWEEN,
+					       .column = ID,
+					       .values = a->ids,
+					       .n_values = 2 };
+	a->any = (struct aedb_condition){ .kind = AEDB_IF_ANY,
+					  .parts = a->parts,
+					  .n_parts = 2 };
+}
+
 static const struct aedb_order by_name = { NAME, false };
 
 TEST(selected, "a row has the selected columns, and NULL in the others")
@@ -187,6 +209,35 @@ TEST(refused, "columns that are not there and values of other types are refused"
 	where.values = &(struct aedb_value){ .type = AEDB_TYPE_U8 };
 	check_refused(&p, &(struct aedb_query){ .where = &where });
 	check_refused(&p, &(struct aedb_query){ .cursor = { "abc", 3 } });
+	people_close(&p);
+}
+
+TEST(alternatives, "alternatives on the key and on an index are read by both, and a "
+	"row that meets both comes once")
+{
+	struct aedb_query query = { .n_select = 0 };
+	struct alternatives a;
+	struct aedb_rows *rows;
+	struct ids ids = { .n = 0 };
+	struct people p;
+
+	alternatives_init(&a, 3, 20, 29);
+	query.where = &a.any;
+	people_open(&p);
+	CHECK_OK(aedb_query_open(p.table, NULL, &query, &rows));
+	CHECK_STR(aedb_rows_plan(rows),
+		  "union of key by 1 column and index by_age by 1 column");
+	CHECK_EQ(ids_take(rows, &ids), AEDB_NOT_FOUND);
+	CHECK_EQ(ids.n, 10 + ROWS / AGES - 1);
+	CHECK_EQ(aedb_rows_examined(rows), 10 + 2 * ROWS / AGES);
+	aedb_rows_close(rows);
+	query.limit = 4;
+	ids.n = 0;
+	CHECK_OK(aedb_query_open(p.table, NULL, &query, &rows));
+	CHECK_EQ(ids_take(rows, &ids), AEDB_NOT_FOUND);
+	CHECK_EQ(ids.n, 4);
+	CHECK_EQ(aedb_rows_examined(rows), 4);
+	aedb_rows_close(rows);
 	people_close(&p);
 }
 
@@ -284,6 +335,7 @@ TEST(pages, "pages by cursors are the rows of one state, in every kind of plan")
 	struct aedb_value in[] = { age_of(2), age_of(5), age_of(6) };
 	struct aedb_condition where = { .kind = AEDB_IF_IN, .column = AGE,
 					.values = in, .n_values = 3 };
+	struct alternatives a;
 	struct people p;
 
 	people_open(&p);
@@ -296,6 +348,14 @@ TEST(pages, "pages by cursors are the rows of one state, in every kind of plan")
 					     .n_order = 1 });
 	check_pages(&p, (struct aedb_query){ .where = &where,
 					     .order = &by_name, .n_order = 1 });
+	/* the pages end in both branches, and between them */
+	for (uint64_t i = 0; i < 8; i++) {
+		alternatives_init(&a, i, 20, 30 + i);
+		check_pages(&p, (struct aedb_query){ .where = &a.any });
+		check_pages(&p, (struct aedb_query){ .where = &a.any,
+						     .order = &back,
+						     .n_order = 1 });
+	}
 	people_close(&p);
 }
 

@@ -3,7 +3,7 @@
  * random, give the same rows in the same order and refuse the same writes.
  *
  * A condition on the first column of the key or of an index never looks at other
- * rows than those for which it is true.
+ * rows than those for which it is true; nor do several of which one is to be true.
  */
 #include <sqlite3.h>
 
@@ -305,28 +305,49 @@ static void compare_query(struct pair *p)
 	text_release(&sql);
 }
 
-/* A condition on a first column alone: nothing else is looked at. */
+/* How many rows have a part true, for all parts: one may count several times. */
+static size_t count_parts(struct pair *p, struct rtable_query *q)
+{
+	const struct aedb_condition *where = q->query.where;
+	bool is_any = where->kind == AEDB_IF_ANY;
+	static struct result found;
+	size_t n = 0;
+
+	for (size_t i = 0; i < (is_any ? where->n_parts : 1); i++) {
+		struct text sql = { 0 };
+
+		q->query.where = is_any ? &where->parts[i] : where;
+		sql_query(&p->rtable, q, &sql);
+		sqlite_rows(p, sql.at, &found);
+		n += found.n;
+		result_release(&found);
+		text_release(&sql);
+	}
+	q->query.where = where;
+	return n;
+}
+
+/* A condition on first columns alone: nothing else is looked at. */
 static void compare_examined(struct pair *p)
 {
-	static struct result want;
 	struct rtable_query q;
 	struct text sql = { 0 };
 	struct aedb_rows *rows;
 	struct aedb_row row;
+	size_t n;
 
 	rtable_narrow_query(&p->rtable, &q);
 	sql_query(&p->rtable, &q, &sql);
-	sqlite_rows(p, sql.at, &want);
+	n = count_parts(p, &q);
 	CHECK_OK(aedb_query_open(p->table, NULL, &q.query, &rows));
 	while (aedb_rows_next(rows, &row) == 0)
 		;
 	CHECK_THAT(strncmp(aedb_rows_plan(rows), "scan", 4) != 0, "%s: %s",
 		   sql.at, aedb_rows_plan(rows));
-	CHECK_THAT(aedb_rows_examined(rows) <= 2 * want.n,
+	CHECK_THAT(aedb_rows_examined(rows) <= 2 * n,
 		   "%s, %s: %zu rows, %" PRIu64 " examined", sql.at,
-		   aedb_rows_plan(rows), want.n, aedb_rows_examined(rows));
+		   aedb_rows_plan(rows), n, aedb_rows_examined(rows));
 	aedb_rows_close(rows);
-	result_release(&want);
 	text_release(&sql);
 }
 

@@ -1,8 +1,8 @@
 /*
  * Lists of files, the last used of which stay in memory.
  *
- * What came with a backup's list when it is read again must be what the set has of
- * it: who changes the directory meanwhile is noticed.
+ * The text that a backup's list is read again of must be the one that the set was
+ * loaded of: who changes the directory meanwhile is noticed.
  */
 #include "backup_files.h"
 
@@ -10,16 +10,6 @@
 #include <string.h>
 
 #include "err.h"
-
-void backup_files_drop(struct backup_entry *entry)
-{
-	free(entry->m.files);
-	free(entry->m.snapshots);
-	entry->m.files = NULL;
-	entry->m.snapshots = NULL;
-	entry->m.n_files = entry->m.files_room = 0;
-	entry->m.n_snapshots = entry->m.snapshots_room = 0;
-}
 
 static int entry_gone(const struct backup_entry *entry)
 {
@@ -42,11 +32,11 @@ int backup_files_read_one(struct vfs *dir, const struct aedb_backup_key *key,
 	vfs_close(backup);
 	if (rc < 0)
 		return rc;
-	if (strcmp(m.id, entry->m.id) || strcmp(m.parent, entry->m.parent) ||
-	    strcmp(m.name, entry->m.name) || m.n_files != entry->files) {
+	if (strcmp(m.digest, entry->m.digest)) {
 		backup_manifest_release(&m);
 		return entry_gone(entry);
 	}
+	backup_manifest_drop_snapshots(&m);
 	backup_manifest_release(&entry->m);
 	entry->m = m;
 	return 0;
@@ -63,7 +53,7 @@ static void last_drop(struct backup_files_kept *kept)
 	struct backup_entry *last = kept->at[--kept->n];
 
 	kept->files -= last->files;
-	backup_files_drop(last);
+	backup_manifest_drop_lists(&last->m);
 }
 
 /* At `place`, or at none (n) for one that is new. */

@@ -30,9 +30,8 @@ void backup_files_init(struct backup_files_kept *kept, struct vfs *dir,
 int backup_files_read(struct backup_files_kept *kept, struct backup_entry *entry);
 void backup_files_release(struct backup_files_kept *kept);
 
-/* The same of one alone. Owned: backup_files_drop, or by its set. */
+/* The same of one alone. Owned: backup_manifest_drop_lists, or by its set. */
 int backup_files_read_one(struct vfs *dir, const struct aedb_backup_key *key,
 			  struct backup_entry *entry);
-void backup_files_drop(struct backup_entry *entry);
 
 #endif

@@ -17,10 +17,24 @@
 
 #define ROOM_STEP 64
 
-void backup_manifest_release(struct backup_manifest *m)
+void backup_manifest_drop_snapshots(struct backup_manifest *m)
+{
+	free(m->snapshots);
+	m->snapshots = NULL;
+	m->n_snapshots = m->snapshots_room = 0;
+}
+
+void backup_manifest_drop_lists(struct backup_manifest *m)
 {
 	free(m->files);
-	free(m->snapshots);
+	m->files = NULL;
+	m->n_files = m->files_room = 0;
+	backup_manifest_drop_snapshots(m);
+}
+
+void backup_manifest_release(struct backup_manifest *m)
+{
+	backup_manifest_drop_lists(m);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -160,9 +174,12 @@ void backup_manifest_fit(struct backup_manifest *m)
 static int snapshot_insert(struct backup_manifest *m, size_t at,
 			   const struct manifest_snapshot *snapshot)
 {
-	int rc = room_have((void **)&m->snapshots, m->n_snapshots,
-			   &m->snapshots_room, sizeof(*m->snapshots));
+	int rc;
 
+	if (m->n_snapshots == BACKUP_SNAPSHOTS_MAX)
+		return err_set(AEDB_CORRUPT, "it names more snapshots than can be");
+	rc = room_have((void **)&m->snapshots, m->n_snapshots,
+		       &m->snapshots_room, sizeof(*m->snapshots));
 	if (rc < 0)
 		return rc;
 	memmove(m->snapshots + at + 1, m->snapshots + at,

@@ -21,10 +21,12 @@
 
 #define BACKUP_MANIFEST_FORMAT 1
 #define BACKUP_MANIFEST_BYTES_MAX (64u << 20)
+#define BACKUP_SNAPSHOTS_MAX (1u << 18)	/* of the log form */
 #define BACKUP_NUMBER_MAX (UINT64_C(1) << 53)	/* of every number in it */
 #define BACKUP_PATH_BYTES 32		/* of a file in a backup, with the zero */
 #define BACKUP_ENGINE_BYTES 32
 #define BACKUP_DIGEST_BYTES 32
+#define BACKUP_DIGEST_TEXT_BYTES (2 * BACKUP_DIGEST_BYTES + 1)
 
 enum backup_file_kind {
 	BACKUP_FILE_SEGMENT,	/* seg/N.seg */
@@ -64,11 +66,16 @@ struct backup_manifest {
 	struct manifest_snapshot *snapshots;	/* owned; names ascend; of the log
 						 * form only */
 	size_t n_snapshots, snapshots_room;
-	bool is_signed;			/* in what was decoded */
+	/* in what was decoded: */
+	bool is_signed;
+	char digest[BACKUP_DIGEST_TEXT_BYTES];	/* the SHA-256 that its text has */
 };
 
 /* A zeroed one is released already. */
 void backup_manifest_release(struct backup_manifest *m);
+/* They forget nothing else. */
+void backup_manifest_drop_snapshots(struct backup_manifest *m);
+void backup_manifest_drop_lists(struct backup_manifest *m);
 
 /* Fills kind and number from the path; AEDB_CORRUPT: no file of a backup is called
  * that. */

@@ -80,7 +80,7 @@ static int entry_read(struct vfs *dir, const struct aedb_backup_key *key,
 	entry->has_manifest = rc == 0;
 	if (rc == 0) {
 		backup_entry_count(entry);
-		backup_files_drop(entry);
+		backup_manifest_drop_lists(&entry->m);
 	}
 	if (rc == 0 || !is_of_backup(rc))
 		return rc;

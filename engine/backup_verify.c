@@ -185,7 +185,7 @@ static int backup_check(struct vfs *dir, struct backup_entry *entry,
 		rc = finding_of(&job, rc);
 	else
 		rc = names_and_files_check(&job);
-	backup_files_drop(entry);
+	backup_manifest_drop_lists(&entry->m);
 	vfs_close(job.vfs);
 	return rc;
 }

@@ -286,12 +286,14 @@ static bool chain_has(const struct backup_run *run, struct backup_file *file)
 	return true;
 }
 
-/* Everything that commits since the parent name is somewhere. */
-static bool log_is_whole(const struct backup_run *run)
+/* Everything that commits since the parent name is somewhere, and all named
+ * snapshots can be said. */
+static bool log_can_be_taken(const struct backup_run *run)
 {
 	const struct backup_files *log = &run->source.log;
 
-	if (!run->parent || !run->source.has_log)
+	if (!run->parent || !run->source.has_log ||
+	    run->source.state.n_snapshots > BACKUP_SNAPSHOTS_MAX)
 		return false;
 	for (size_t i = 0; i < log->n; i++) {
 		struct backup_file file = log->at[i];
@@ -430,7 +432,7 @@ static void content_choose(struct backup_run *run)
 {
 	struct backup_manifest *m = &run->manifest;
 	const struct manifest_state *state = &run->source.state;
-	bool is_log = log_is_whole(run);
+	bool is_log = log_can_be_taken(run);
 
 	m->form = is_log ? AEDB_BACKUP_LOG : AEDB_BACKUP_FILES;
 	m->head_seq = run->source.cut.seq;

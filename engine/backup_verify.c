@@ -15,6 +15,8 @@
 #include "err.h"
 #include "vfs_copy.h"
 
+#define FINDINGS_MAX 10000	/* that are told */
+
 /* One backup that is looked at. */
 struct job {
 	struct vfs *vfs;	/* of its directory */
@@ -29,8 +31,13 @@ static void finding_add(struct backup_check *check, const char *backup,
 	va_list args;
 
 	check->report.findings++;
-	if (!check->out)
+	if (!check->out || check->report.findings > FINDINGS_MAX + 1)
 		return;
+	if (check->report.findings > FINDINGS_MAX) {
+		fprintf(check->out, "%s: more is found, which is only counted\n",
+			backup);
+		return;
+	}
 	fprintf(check->out, "%s: ", backup);
 	va_start(args, format);
 	vfprintf(check->out, format, args);

@@ -15,6 +15,7 @@
 #include "plain_text.h"
 
 #define RANGES_BYTES 400	/* of the text that names them */
+#define FILES_MAX (1u << 20)	/* that backups whose files are restored name */
 
 static const struct backup_manifest *of(const struct restore_chain *chain,
 					size_t i)
@@ -97,6 +98,9 @@ static int parts_open(struct restore_chain *chain,
 		if (rc == 0 && chain->n)
 			rc = link_check(of(chain, chain->n - 1),
 					of(chain, chain->n));
+		/* how many there are depends on who made them */
+		if (rc == 0)
+			backup_manifest_drop_lists(&chain->at[chain->n].manifest);
 	}
 	if (rc == 0 && of(chain, 0)->form != AEDB_BACKUP_FILES)
 		rc = err_set(AEDB_CORRUPT, "backup %s has no parent and is none by "
@@ -109,13 +113,14 @@ int restore_chain_open(const struct restore_shelf *shelf,
 		       const struct aedb_backup_key *key,
 		       struct restore_chain *ret)
 {
-	struct restore_chain chain = { NULL, 0 };
+	struct restore_chain chain = { .n = 0 };
 	const struct restore_entry **entries;
 	size_t n;
 	int rc = entries_find(shelf, last, &entries, &n);
 
 	if (rc < 0)
 		return rc;
+	chain.key = key;
 	rc = parts_open(&chain, entries, n, key);
 	free(entries);
 	if (rc < 0)
@@ -130,7 +135,7 @@ void restore_chain_release(struct restore_chain *chain)
 	for (size_t i = 0; i < chain->n; i++)
 		restore_part_close(&chain->at[i]);
 	free(chain->at);
-	*chain = (struct restore_chain){ NULL, 0 };
+	*chain = (struct restore_chain){ .n = 0 };
 }
 
 /* The state after all commits up to a time: as it was when the backup began, none
@@ -322,16 +327,38 @@ static void files_sort(struct restore_files *files)
 	files->n = n;
 }
 
-int restore_files_collect(const struct restore_chain *chain,
+/* The lists of those that say which files are restored; *ret: how many. */
+static int lists_read(struct restore_chain *chain,
+		      const struct restore_place *place, size_t *ret)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = place->base; i <= place->last && rc == 0; i++) {
+		rc = restore_part_read(&chain->at[i], chain->key);
+		n += of(chain, i)->n_files;
+		if (rc == 0 && n > FILES_MAX)
+			rc = err_set(AEDB_TOO_LARGE, "backups %s to %s name more than "
+				     "%u files", of(chain, place->base)->name,
+				     of(chain, i)->name, FILES_MAX);
+		if (rc == 0 && i != place->last)
+			backup_manifest_drop_snapshots(&chain->at[i].manifest);
+	}
+	if (rc == 0)
+		*ret = n;
+	return rc;
+}
+
+int restore_files_collect(struct restore_chain *chain,
 			  const struct restore_place *place,
 			  struct restore_files *ret)
 {
 	struct restore_files files = { NULL, 0, 0 };
 	size_t n = 0;
-	int rc = 0;
+	int rc = lists_read(chain, place, &n);
 
-	for (size_t i = place->base; i <= place->last; i++)
-		n += of(chain, i)->n_files;
+	if (rc < 0)
+		return rc;
 	files.at = malloc((n + 1) * sizeof(*files.at));
 	if (!files.at)
 		return err_set(AEDB_NO_MEMORY, "no memory for a backup's files");
@@ -365,18 +392,33 @@ static int name_found(void *arg, int rc)
 		       err_message());
 }
 
-int restore_names_check(const struct restore_chain *chain,
+static int part_names_check(const struct restore_part *part)
+{
+	return backup_names_check(part->vfs, &part->manifest, name_found, &part);
+}
+
+/* Of one whose list is not in memory. */
+static int unlisted_names_check(struct restore_chain *chain, size_t i)
+{
+	struct restore_part *part = &chain->at[i];
+	int rc = restore_part_read(part, chain->key);
+
+	if (rc == 0)
+		rc = part_names_check(part);
+	backup_manifest_drop_lists(&part->manifest);
+	return rc;
+}
+
+int restore_names_check(struct restore_chain *chain,
 			const struct restore_place *place,
 			const struct restore_files *files)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i <= place->last && rc == 0; i++) {
-		const struct restore_part *part = &chain->at[i];
-
-		if (i >= place->base || is_needed(part, files))
-			rc = backup_names_check(part->vfs, &part->manifest,
-						name_found, &part);
-	}
+	for (size_t i = 0; i < place->base && rc == 0; i++)
+		if (is_needed(&chain->at[i], files))
+			rc = unlisted_names_check(chain, i);
+	for (size_t i = place->base; i <= place->last && rc == 0; i++)
+		rc = part_names_check(&chain->at[i]);
 	return rc;
 }

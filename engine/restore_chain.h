@@ -13,8 +13,10 @@
 #include "restore_shelf.h"
 
 struct restore_chain {
-	struct restore_part *at;	/* owned: from the full one to the last */
+	struct restore_part *at;	/* owned: from the full one to the last;
+					 * without the lists of files and snapshots */
 	size_t n;
+	const struct aedb_backup_key *key;	/* borrowed */
 };
 
 /* What is restored: the files of at[base], the logs of those behind it up to
@@ -25,6 +27,7 @@ struct restore_place {
 	uint64_t time_us;
 };
 
+/* key: borrowed until the chain is released. */
 int restore_chain_open(const struct restore_shelf *shelf,
 		       const struct restore_entry *last,
 		       const struct aedb_backup_key *key,
@@ -47,12 +50,13 @@ struct restore_files {
 	uint64_t bytes;		/* of all */
 };
 
-/* Each path once, as the newest has it. Owned: free at. */
-int restore_files_collect(const struct restore_chain *chain,
+/* Reads the lists of base to last, for good. Each path once, as the newest has it.
+ * Owned: free at. AEDB_TOO_LARGE. */
+int restore_files_collect(struct restore_chain *chain,
 			  const struct restore_place *place,
 			  struct restore_files *ret);
 /* Whether nothing else lies in the backups that are needed than what they name. */
-int restore_names_check(const struct restore_chain *chain,
+int restore_names_check(struct restore_chain *chain,
 			const struct restore_place *place,
 			const struct restore_files *files);
 

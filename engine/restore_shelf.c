@@ -32,6 +32,23 @@ static int part_read(struct vfs *directory, const char *name,
 	return rc;
 }
 
+int restore_part_read(struct restore_part *part, const struct aedb_backup_key *key)
+{
+	struct backup_manifest m;
+	int rc = backup_manifest_read(part->vfs, part->manifest.name, key, &m);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(m.digest, part->manifest.digest)) {
+		backup_manifest_release(&m);
+		return err_set(AEDB_CORRUPT, "backup %s was replaced meanwhile",
+			       part->manifest.name);
+	}
+	backup_manifest_release(&part->manifest);
+	part->manifest = m;
+	return 0;
+}
+
 int restore_part_open(const struct restore_entry *entry,
 		      const struct aedb_backup_key *key, struct restore_part *ret)
 {

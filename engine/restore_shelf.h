@@ -62,6 +62,8 @@ int restore_shelf_find_parent(const struct restore_shelf *shelf,
 /* Reads it, which must be the one it was. Owned: restore_part_close. */
 int restore_part_open(const struct restore_entry *entry,
 		      const struct aedb_backup_key *key, struct restore_part *ret);
+/* The manifest again, with its lists; it must be the same. */
+int restore_part_read(struct restore_part *part, const struct aedb_backup_key *key);
 /* Takes a zeroed one. */
 void restore_part_close(struct restore_part *part);
 

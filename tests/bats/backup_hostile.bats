@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Backups that somebody made to deceive, as far as is possible without the key:
 # each change of a backup.json has the SHA-256 that it has to end with.
+# timeout: 240 s
 bats_require_minimum_version 1.5.0
 load mount
 
@@ -203,5 +204,54 @@ ZEROS=0000000000000000000000000000000000000000000000000000000000000000
 	forge x '"engine":"[^"]*"' '"engine":"9"'
 	fails 3 'not signed' aedb restore --key-file=key set/x --to=r
 	fails 3 'not signed' aedb restore --key-file=key set/y --to=r
+	nothing_made
+}
+
+# grow BACKUP WHAT [STORED]: its backup.json, to the size that one may have.
+grow() {
+	python3 "$BATS_TEST_DIRNAME/backup_grow.py" "set/$1/backup.json" "${@:2}"
+}
+
+# bounded COMMAND...: with no more memory than aedb-backup(7) says.
+bounded() (
+	ulimit -v $((256 << 10))
+	exec "$@"
+)
+
+@test "a backup.json of 64 MiB is refused in bounded memory, whatever it is full of" {
+	case ${MODE-} in asan | tsan) skip "the sanitizer needs memory" ;; esac
+	export -f bounded
+	for what in members element; do
+		again
+		grow a $what
+		fails 0 'a/backup.json: line' bash -c 'bounded aedb backup list set'
+		fails 5 'a/backup.json: line' bash -c 'bounded aedb restore set/a --to=r'
+	done
+	[[ $output$stderr == *"longer than can be"* ]]
+	again
+	grow c snapshots
+	fails 0 'names more snapshots than can be' \
+		bash -c 'bounded aedb backup list set'
+	nothing_made
+}
+
+@test "lists of files of 64 MiB each, one in the other, are looked at in bounded memory" {
+	case ${MODE-} in asan | tsan) skip "the sanitizer needs memory" ;; esac
+	export -f bounded
+	rm -r set/b set/c
+	id=$(member a .id) seq=$(member a .head_seq)
+	cp -r set/a set/b
+	forge b "\"id\":\"$id\",\n\"parent\":null" \
+		"\"id\":\"${ZEROS:32}\",\n\"parent\":\"$id\"" \
+		'"name":"a"' '"name":"b"' '"kind":"full"' '"kind":"incremental"' \
+		'"from_seq":0' "\"from_seq\":$seq"
+	grow a files
+	grow b files "$id"
+	run -0 bounded aedb backup list set
+	echo "$output"
+	[[ $output != *broken* ]]
+	run -5 bounded aedb backup verify set
+	[[ $output == *"seg/1000.seg is missing"*"a: more is found, which is only counted"* ]]
+	fails 5 'seg/1000.seg: is missing' bash -c 'bounded aedb restore set/b --to=r'
 	nothing_made
 }

@@ -75,10 +75,15 @@ static uint8_t *window_at(const struct wal_window *w, uint64_t offset)
 	return w->bytes + (offset - w->offset);
 }
 
-/* Makes n bytes at offset, which lie before the end, part of the window. */
+/*
+ * Makes n bytes at offset, which lie before the end, part of the window: of a
+ * file that was cut since it was opened, those that it still has, and the end is
+ * there then.
+ */
 static int window_fetch(struct wal_window *w, uint64_t offset, size_t n)
 {
 	size_t want = n > w->ahead ? n : w->ahead;
+	size_t got;
 	int rc;
 
 	if (window_holds(w, offset, n))
@@ -94,11 +99,13 @@ static int window_fetch(struct wal_window *w, uint64_t offset, size_t n)
 		w->cap = want;
 	}
 	w->used = 0;
-	rc = vfs_read_exact(w->file, w->bytes, want, offset);
+	rc = w->file->vfs->ops->read(w->file, w->bytes, want, offset, &got);
 	if (rc < 0)
 		return rc;
 	w->offset = offset;
-	w->used = want;
+	w->used = got;
+	if (got < want)
+		w->end = (offset + got) & ~(uint64_t)(FRAME_ALIGN - 1);
 	if (w->ahead < WINDOW_BYTES)
 		w->ahead *= 2;
 	return 0;
@@ -112,6 +119,19 @@ static uint64_t window_room(const struct wal_window *w, lsn_t lsn)
 	return offset < w->end ? w->end - offset : 0;
 }
 
+/* All n bytes of the frame at lsn: FRAME_CUT, the file has fewer. */
+static int payload_fetch(struct wal_window *w, lsn_t lsn, size_t n,
+			 enum frame_fault *ret_fault)
+{
+	int rc = 0;
+
+	if (n <= window_room(w, lsn))
+		rc = window_fetch(w, wal_offset(&w->header, lsn), n);
+	if (rc == 0 && n > window_room(w, lsn))
+		*ret_fault = FRAME_CUT;
+	return rc;
+}
+
 int wal_window_frame(struct wal_window *w, lsn_t lsn, struct frame *ret,
 		     enum frame_fault *ret_fault)
 {
@@ -123,20 +143,18 @@ int wal_window_frame(struct wal_window *w, lsn_t lsn, struct frame *ret,
 
 	if (room >= FRAME_HEADER_BYTES) {
 		rc = window_fetch(w, offset, FRAME_HEADER_BYTES);
-		if (rc < 0)
-			return rc;
+		room = window_room(w, lsn);
+	}
+	if (rc == 0 && room >= FRAME_HEADER_BYTES)
 		fault = frame_peek(window_at(w, offset), lsn, room, &payload_bytes);
-	}
-	if (fault == FRAME_GOOD && frame_bytes(&w->seal, payload_bytes) > room)
-		fault = FRAME_CUT;
-	if (fault == FRAME_GOOD) {
-		rc = window_fetch(w, offset, frame_bytes(&w->seal, payload_bytes));
-		if (rc < 0)
-			return rc;
+	if (fault == FRAME_GOOD)
+		rc = payload_fetch(w, lsn, frame_bytes(&w->seal, payload_bytes),
+				   &fault);
+	if (rc == 0 && fault == FRAME_GOOD)
 		fault = frame_decode(window_at(w, offset), &w->seal, lsn, ret);
-	}
-	*ret_fault = fault;
-	return 0;
+	if (rc == 0)
+		*ret_fault = fault;
+	return rc;
 }
 
 bool wal_window_guess(const struct wal_window *w, lsn_t lsn, struct frame *ret)
@@ -178,6 +196,8 @@ static int window_skip_zeros(struct wal_window *w, lsn_t *lsn)
 
 			if (rc < 0)
 				return rc;
+			if (!window_room(w, at))
+				break;
 		}
 		if (bytes_load_le64(window_at(w, offset)))
 			break;

@@ -217,6 +217,32 @@ TEST(kept, "as much of the log stays as was asked for, over checkpoints and open
 	fixture_close(&story.f);
 }
 
+TEST(cut, "a feed goes on over a log file that a checkpoint cut to what it holds")
+{
+	struct aedb_feed_change change;
+	struct aedb_feed *feed;
+	struct fixture f;
+
+	fixture_init(&f);
+	f.options.maintenance = AEDB_ON_CALL;
+	f.options.log_keep_bytes = 64 << 20;
+	fixture_start(&f);
+	CHECK_OK(aedb_feed_open(f.db, 0, &feed));
+	for (int i = 0; i < 3; i++) {
+		int rc;
+
+		CHECK_OK(put_text(f.scope, "k", "v"));
+		while ((rc = aedb_feed_next(feed, &change)) == 0)
+			;
+		CHECK_EQ(rc, AEDB_NOT_FOUND);
+		CHECK_EQ(change.seq, aedb_visible_seq(f.db));
+		CHECK_OK(aedb_checkpoint(f.db, NULL));
+		CHECK_EQ(aedb_feed_next(feed, &change), AEDB_NOT_FOUND);
+	}
+	aedb_feed_close(feed);
+	fixture_close(&f);
+}
+
 TEST(none, "without anything kept a checkpoint ends the feed, which says so")
 {
 	struct aedb_feed *early, *feed;

@@ -140,7 +140,9 @@ int aedb_txn_failed_assertion(const struct aedb_txn *txn,
  * Requests that are committed once. Who does not know what became of a commit, for
  * an answer did not come in time, makes the same transaction again, with the same
  * caller and key: it is executed if it was not, and else answered as it was, its
- * assertions and its read set not looked at again.
+ * assertions and its read set not looked at again. Results of computations are not
+ * written then. Of rows (aedb_table.h) counts what the calls say: those that were
+ * inserted, changed or deleted may be added again, whatever became of them since.
  */
 struct aedb_once {
 	const void *caller;	/* whose key it is; up to 128 bytes */
@@ -149,8 +151,8 @@ struct aedb_once {
 	bool *is_repeat;	/* where the commit says whether it had been executed
 				 * before; NULL: nowhere. Borrowed until it returns */
 };
-/* Before anything is added to the transaction. At commit: AEDB_INVALID when the
- * caller's key was used for something else less than once_keep_s ago; what counts
+/* Before anything is added to the transaction. AEDB_INVALID, AEDB_NAME_TOO_LONG (the
+ * caller). At commit: AEDB_INVALID when the caller's key was used for something else less than once_keep_s ago; what counts
  * is what it does, not what it read or asserts. The number is that of the first. */
 int aedb_txn_once(struct aedb_txn *txn, const struct aedb_once *once);
 /* What became of it: its number, or AEDB_NOT_FOUND: it was not executed, or longer

@@ -25,7 +25,9 @@ struct once {
 	uint8_t key[ONCE_KEY_BYTES];
 	uint8_t fingerprint[ONCE_SUM_BYTES];
 	bool *is_repeat;		/* borrowed; NULL */
+	bool was_repeat;		/* what the commit said */
 	bool is_ended;
+	bool is_in_part;		/* once_is_known said so */
 };
 
 static int sum_failed(void)
@@ -58,7 +60,7 @@ int once_new(const struct aedb_once *once, struct once **ret)
 	int rc;
 
 	if (once->caller_bytes > CALLER_BYTES_MAX)
-		return err_set(AEDB_INVALID, "a caller's name of %zu bytes, at most "
+		return err_set(AEDB_NAME_TOO_LONG, "a caller's name of %zu bytes, at most "
 			       "%d are allowed", once->caller_bytes,
 			       CALLER_BYTES_MAX);
 	o = calloc(1, sizeof(*o));
@@ -126,10 +128,16 @@ int once_end(struct once *once, struct op *ret)
 	return 0;
 }
 
-void once_tell(const struct once *once, bool is_repeat)
+void once_tell(struct once *once, bool is_repeat)
 {
+	once->was_repeat = is_repeat;
 	if (once->is_repeat)
 		*once->is_repeat = is_repeat;
+}
+
+bool once_was_repeat(const struct once *once)
+{
+	return once && once->was_repeat;
 }
 
 static bool is_over(const struct aedb *db, const struct entry *entry,
@@ -167,8 +175,12 @@ int once_look(struct aedb *db, const struct once *once, uint64_t now_us,
 	int rc = space_get_newest(&db->catalog.names, &(struct space_sought){
 		.key = once->key, .key_bytes = sizeof(once->key) }, &entry);
 
-	if (rc <= 0 || is_over(db, &entry, now_us))
-		return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || is_over(db, &entry, now_us))
+		return !once->is_in_part ? 0 :
+			err_set(AEDB_CONFLICT, "what is known of requests "
+				"executed before changed meanwhile");
 	rc = fingerprint_read(db, &entry, fingerprint);
 	if (rc < 0)
 		return rc;
@@ -180,26 +192,48 @@ int once_look(struct aedb *db, const struct once *once, uint64_t now_us,
 	return 1;
 }
 
-int aedb_once_find(struct aedb *db, const struct aedb_once *once,
-		   aedb_seq_t *ret_seq)
+/* Whether there is a record under this key that counts: 1, or 0. */
+static int record_find(struct aedb *db, const uint8_t *key, seq_t *ret)
 {
 	uint64_t now_us = commit_time_next(db, 0);
-	uint8_t key[ONCE_KEY_BYTES];
 	struct entry entry;
-	int rc = key_make(once, key);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	lock_acquire(&db->commits.lock);
 	epoch_enter(db->epoch);
 	rc = space_get_newest(&db->catalog.names, &(struct space_sought){
-		.key = key, .key_bytes = sizeof(key) }, &entry);
+		.key = key, .key_bytes = ONCE_KEY_BYTES }, &entry);
 	if (rc > 0 && is_over(db, &entry, now_us))
 		rc = 0;
-	if (rc > 0 && ret_seq)
-		*ret_seq = entry.seq;
+	if (rc > 0 && ret)
+		*ret = entry.seq;
 	epoch_leave(db->epoch);
 	lock_release(&db->commits.lock);
+	return rc;
+}
+
+int once_is_known(struct aedb *db, struct once *once)
+{
+	int rc = record_find(db, once->key, NULL);
+
+	if (rc > 0)
+		once->is_in_part = true;
+	return rc;
+}
+
+bool once_is_in_part(const struct once *once)
+{
+	return once && once->is_in_part;
+}
+
+int aedb_once_find(struct aedb *db, const struct aedb_once *once,
+		   aedb_seq_t *ret_seq)
+{
+	uint8_t key[ONCE_KEY_BYTES];
+	int rc = key_make(once, key);
+
+	if (rc == 0)
+		rc = record_find(db, key, ret_seq);
 	return rc > 0 ? 0 : rc < 0 ? rc : AEDB_NOT_FOUND;
 }
 

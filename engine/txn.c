@@ -917,14 +917,17 @@ int aedb_txn_commit(struct aedb_txn *txn, aedb_seq_t *ret_seq)
 	if (!txn->n_ops && txn->guards && txn->guards->n)
 		return err_set(AEDB_INVALID,
 			       "a transaction of nothing but assertions");
-	if (txn->n_ops && txn->once)
+	if (txn->once && (txn->n_ops || once_is_in_part(txn->once)))
 		rc = record_add(txn);
 	if (rc == 0 && txn->n_ops)
 		rc = txn->batch ? batch_apply(txn, &seq) : commit_run(txn, &seq);
 	if (rc < 0)
 		return rc;
-	stages_settle(txn);
-	guards_give_results(txn->guards);
+	/* of a repetition nothing was executed */
+	if (!once_was_repeat(txn->once)) {
+		stages_settle(txn);
+		guards_give_results(txn->guards);
+	}
 	aedb_txn_abort(txn);
 	if (ret_seq)
 		*ret_seq = seq;

@@ -3,7 +3,7 @@
  */
 #include <time.h>
 
-#include "aedb_kv.h"
+#include "aedb_table.h"
 #include "db_fixture.h"
 
 static uint64_t number_of(struct fixture *f, size_t width)
@@ -125,6 +125,185 @@ TEST(once_large, "of large values the bytes count, and not where they lie")
 	fixture_close(&f);
 }
 
+TEST(once_result, "a repeated computation leaves alone where the result would go")
+{
+	bool is_repeat;
+	struct aedb_once once = once_of(1, &is_repeat);
+	uint8_t result[8];
+	struct aedb_compute add = { .number = AEDB_U64, .how = AEDB_ADD,
+				    .key = "n", .key_bytes = 1,
+				    .operand = (const uint8_t *)
+					       "\0\0\0\0\0\0\0\7",
+				    .result = result };
+	struct fixture f;
+
+	fixture_open_as(&f, AEDB_OS);
+	for (int i = 0; i < 2; i++) {
+		struct aedb_txn *txn = txn_of(f.db);
+
+		memset(result, 0xee, sizeof(result));
+		CHECK_OK(aedb_txn_once(txn, &once));
+		CHECK_OK(aedb_txn_compute(txn, f.scope, &add));
+		CHECK_OK(aedb_txn_commit(txn, NULL));
+		CHECK_EQ(is_repeat, i);
+		CHECK_EQ(result[7], i ? 0xee : 7);
+	}
+	CHECK_EQ(number_of(&f, 8), 7);
+	fixture_close(&f);
+}
+
+TEST(once_stage, "the stage of a repeated put can be put again")
+{
+	static uint8_t bytes[300000];
+	struct aedb_once once = once_of(1, NULL);
+	struct aedb_entry entry;
+	struct fixture f;
+
+	memset(bytes, 'x', sizeof(bytes));
+	fixture_open_as(&f, AEDB_OS);
+	for (int i = 0; i < 2; i++) {
+		struct aedb_txn *txn = txn_of(f.db);
+		struct aedb_put put = { .key = "k", .key_bytes = 1 };
+
+		CHECK_OK(aedb_stage_open(f.db, NULL, &put.stage));
+		CHECK_OK(aedb_stage_write(put.stage, bytes, sizeof(bytes), 0));
+		CHECK_OK(aedb_txn_once(txn, &once));
+		CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+		CHECK_OK(aedb_txn_commit(txn, NULL));
+		CHECK_EQ(aedb_stage_is_dirty(put.stage), i);
+		txn = txn_of(f.db);
+		CHECK_OK(aedb_stage_write(put.stage, "y", 1, 100000));
+		CHECK_OK(aedb_txn_put(txn, f.scope, &put));
+		CHECK_OK(aedb_txn_commit(txn, NULL));
+		aedb_stage_close(put.stage);
+		CHECK_OK(aedb_compact(f.db));
+		fixture_reopen(&f);
+		CHECK_OK(aedb_get(f.scope, NULL, "k", 1, &entry));
+		CHECK_EQ(entry.value_bytes, sizeof(bytes));
+		CHECK_EQ(((const char *)entry.value)[100000], 'y');
+		CHECK_EQ(((const char *)entry.value)[299999], 'x');
+		aedb_unpin(&entry);
+	}
+	fixture_close(&f);
+}
+
+/* Requests on rows: insert, update, upsert and delete of the one with key 1. */
+
+static struct aedb_value number_value(uint64_t n)
+{
+	return (struct aedb_value){ .type = AEDB_TYPE_U64, .u64 = n };
+}
+
+static int row_request(struct aedb_txn *txn, struct aedb_table *table, int which)
+{
+	const struct aedb_value key = number_value(1);
+	const struct aedb_cell cells[] = { { 0, key },
+					   { 1, number_value(10 + which) } };
+
+	switch (which) {
+	case 0:
+		return aedb_row_insert(txn, table, cells, 2);
+	case 1:
+		return aedb_row_update(txn, table, &key, cells + 1, 1);
+	case 2:
+		return aedb_row_upsert(txn, table, cells, 2);
+	default:
+		return aedb_row_delete(txn, table, &key);
+	}
+}
+
+static void two_columns(struct fixture *f, struct aedb_table **ret)
+{
+	const struct aedb_column columns[] = {
+		{ .name = "id", .type = AEDB_TYPE_U64 },
+		{ .name = "a", .type = AEDB_TYPE_U64, .is_nullable = true },
+		{ .name = "b", .type = AEDB_TYPE_U64, .is_nullable = true },
+	};
+	const struct aedb_schema schema = { .columns = columns, .n_columns = 3,
+					    .key = (const uint32_t[]){ 0 },
+					    .n_key = 1 };
+
+	CHECK_OK(aedb_table_create(f->scope, "t", &schema));
+	CHECK_OK(aedb_table_open(f->scope, "t", ret));
+}
+
+TEST(once_rows, "a request on rows is repeated, whatever became of them since")
+{
+	const struct aedb_value key = number_value(1);
+	struct aedb_cell other = { .column = 2 };
+	struct aedb_table *table;
+	aedb_seq_t seq, first = 0;
+	bool is_repeat;
+	struct fixture f;
+
+	fixture_open_as(&f, AEDB_OS);
+	two_columns(&f, &table);
+	for (int i = 0; i < 12; i++) {
+		struct aedb_once once = once_of((uint8_t)(i / 3), &is_repeat);
+		struct aedb_txn *txn = txn_of(f.db);
+
+		CHECK_OK(aedb_txn_once(txn, &once));
+		CHECK_OK(row_request(txn, table, i / 3));
+		CHECK_OK(aedb_txn_commit(txn, &seq));
+		CHECK_EQ(is_repeat, i % 3 > 0);
+		CHECK(i % 3 == 0 || seq == first);
+		first = seq;
+		other.value = number_value((uint64_t)i);
+		if (i < 9)
+			CHECK_OK(aedb_row_update(NULL, table, &key, &other, 1));
+	}
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
+TEST(once_rows_other, "a request with other rows is another one")
+{
+	struct aedb_once once = once_of(1, NULL);
+	struct aedb_table *table;
+	struct fixture f;
+
+	fixture_open_as(&f, AEDB_OS);
+	two_columns(&f, &table);
+	for (int which = 0; which < 4; which++) {
+		struct aedb_txn *txn = txn_of(f.db);
+
+		CHECK_OK(aedb_txn_once(txn, &once));
+		CHECK_OK(row_request(txn, table, which));
+		if (which == 0)
+			CHECK_OK(aedb_txn_commit(txn, NULL));
+		else
+			CHECK_EQ(txn_end(txn), AEDB_INVALID);
+	}
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
+TEST(once_rows_over, "a request whose record ended while it was made is not made in part")
+{
+	struct aedb_once once = once_of(1, NULL);
+	struct aedb_table *table;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open_as(&f, AEDB_OS);
+	two_columns(&f, &table);
+	for (int i = 0; i < 2; i++) {
+		txn = txn_of(f.db);
+		CHECK_OK(aedb_txn_once(txn, &once));
+		CHECK_OK(txn_put_text(txn, f.scope, "k", "v"));
+		CHECK_OK(row_request(txn, table, 0));
+		if (i == 0)
+			CHECK_OK(aedb_txn_commit(txn, NULL));
+	}
+	CHECK_OK(aedb_delete(f.scope, "k", 1));
+	f.db->options.once_keep_s = 0;
+	CHECK_FAILS(aedb_txn_commit(txn, NULL), AEDB_CONFLICT, "requests");
+	aedb_txn_abort(txn);
+	CHECK(!text_of(f.scope, NULL, "k"));
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
 TEST(once_misuse, "what a request cannot be is refused, and a failed one can be made again")
 {
 	struct aedb_once once = once_of(1, NULL);
@@ -150,7 +329,7 @@ TEST(once_misuse, "what a request cannot be is refused, and a failed one can be 
 	aedb_batch_abort(batch);
 	once.caller_bytes = 129;
 	txn = txn_of(f.db);
-	CHECK_FAILS(aedb_txn_once(txn, &once), AEDB_INVALID, "129");
+	CHECK_FAILS(aedb_txn_once(txn, &once), AEDB_NAME_TOO_LONG, "129");
 	once.caller_bytes = 2;
 	CHECK_OK(aedb_txn_once(txn, &once));
 	a = (struct aedb_assertion){ .kind = AEDB_ASSERT_THERE,

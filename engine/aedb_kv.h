@@ -152,8 +152,9 @@ struct aedb_once {
 				 * before; NULL: nowhere. Borrowed until it returns */
 };
 /* Before anything is added to the transaction. AEDB_INVALID, AEDB_NAME_TOO_LONG (the
- * caller). At commit: AEDB_INVALID when the caller's key was used for something else less than once_keep_s ago; what counts
- * is what it does, not what it read or asserts. The number is that of the first. */
+ * caller). At commit: AEDB_INVALID when the caller's key was used for something else
+ * less than once_keep_s ago; what counts is what it does, not what it read or asserts.
+ * The number is that of the first. */
 int aedb_txn_once(struct aedb_txn *txn, const struct aedb_once *once);
 /* What became of it: its number, or AEDB_NOT_FOUND: it was not executed, or longer
  * ago than once_keep_s. AEDB_IO, AEDB_CORRUPT, AEDB_NO_MEMORY. */

@@ -6,9 +6,10 @@
  * commit.c and commit_group.c (queue -> log), sync.c (log -> disk), checkpoint.c
  * and flush.c (memory -> segments), storage.c (segments -> levels and manifest),
  * compaction.c, maintenance.c (what runs by itself), snapshot.c, read.c,
- * scan.c and listing.c (keys -> values), value_api.c (values in parts), txn.c
- * and single.c (calls -> operations), branch.c and batch*.c (batches), feed.c
- * (log -> changes), scope.c (handles), stats.c, recover.c and open.c.
+ * scan.c and listing.c (keys -> values), value_api.c (values in parts), txn*.c
+ * and single.c (calls -> operations), table*.c (rows -> keys and operations),
+ * branch.c and batch*.c (batches), feed.c (log -> changes), scope.c (handles),
+ * stats.c, recover.c and open.c.
  */
 #ifndef DB_H
 #define DB_H

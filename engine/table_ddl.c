@@ -10,6 +10,7 @@
 #include "batch.h"
 #include "err.h"
 #include "snapshot.h"
+#include "table_change.h"
 #include "table_index.h"
 #include "txn_access.h"
 
@@ -41,7 +42,7 @@ static int create_add(struct aedb_txn *txn, struct aedb_scope *scope,
 		return rc;
 	rc = txn_add(txn, &op);
 	if (rc == 0)
-		rc = table_schema_put(txn, state, schema);
+		rc = table_change_add(txn, state, schema);
 	catalog_unref(catalog, state);
 	return rc;
 }
@@ -153,7 +154,7 @@ static int alter_add(struct aedb_txn *txn, struct aedb_table *table,
 	if (rc == 0 && alter->kind == AEDB_ADD_INDEX)
 		rc = index_fill(txn, table, &next);
 	if (rc == 0)
-		rc = table_schema_put(txn, table->state, next);
+		rc = table_change_add(txn, table->state, next);
 	table_schema_free(next);
 	return rc;
 }
@@ -210,12 +211,6 @@ int aedb_table_rename(struct aedb_scope *scope, const char *from,
 	return txn_finish(&txn, aedb_txn_table_rename(&txn, scope, from, to));
 }
 
-static int alter_make(const struct table_schema *schema, const void *arg,
-		      struct table_schema **ret)
-{
-	return table_schema_alter(schema, arg, ret);
-}
-
 static int table_alter(struct aedb_table *table, const struct aedb_alter *alter)
 {
 	switch (alter->kind) {
@@ -224,8 +219,7 @@ static int table_alter(struct aedb_table *table, const struct aedb_alter *alter)
 	case AEDB_DROP_INDEX:
 		return table_index_drop(table, alter);
 	default:
-		return table_schema_change(table, &(struct table_change){
-			.make = alter_make, .arg = alter, .is_asked_for = true });
+		return table_change_alter(table, alter);
 	}
 }
 

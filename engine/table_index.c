@@ -19,66 +19,12 @@
 #include "commit.h"
 #include "err.h"
 #include "snapshot.h"
+#include "table_change.h"
 #include "table_entry.h"
 #include "table_row.h"
 #include "txn_access.h"
 
 #define PIECE_MAX 4096	/* rows or entries of a commit */
-
-/* Schemas. */
-
-int table_schema_put(struct aedb_txn *txn, struct scope_state *state,
-		     const struct table_schema *schema)
-{
-	struct aedb_scope *entries = &state->planes[PLANE_DIRS];
-	struct aedb_put put = { .key = "" };
-	uint8_t *bytes;
-	int rc = table_schema_encode(schema, &bytes, &put.value_bytes);
-
-	if (rc < 0)
-		return rc;
-	put.value = bytes;
-	rc = txn_put_of_table(txn, entries, &put);
-	if (rc == 0)
-		rc = txn_rows_set(&txn->rows, &(struct op_key){
-			entries->space.id, "", 0 }, bytes, put.value_bytes);
-	free(bytes);
-	return rc;
-}
-
-static int change_try(struct aedb_table *table, const struct table_change *change)
-{
-	const struct table_known *known;
-	struct table_schema *next;
-	struct aedb_txn txn;
-	int rc = table_schema_at(table, NULL, &known);
-
-	if (rc == 0)
-		rc = change->make(known->schema, change->arg, &next);
-	if (rc < 0)
-		return rc;
-	txn_init(&txn, table->db);
-	if (change->is_asked_for)
-		rc = txn_access_table(&txn, table->scope, AEDB_TABLE_DDL, 0);
-	if (rc == 0)
-		rc = txn_note_schema(&txn, table->state, atomic_load(&known->upto));
-	if (rc == 0)
-		rc = table_schema_put(&txn, table->state, next);
-	rc = txn_finish(&txn, rc);
-	table_schema_free(next);
-	return rc;
-}
-
-int table_schema_change(struct aedb_table *table,
-			const struct table_change *change)
-{
-	int rc;
-
-	do
-		rc = change_try(table, change);
-	while (rc == AEDB_CONFLICT);
-	return rc;
-}
 
 /* An index by its number, and what becomes of it. */
 struct transition {
@@ -123,7 +69,7 @@ static int index_set_state(struct aedb_table *table, uint16_t number,
 {
 	struct transition t = { number, to };
 
-	return table_schema_change(table, &(struct table_change){
+	return table_change_commit(table, &(struct table_change){
 		.make = transition_make, .arg = &t });
 }
 
@@ -382,7 +328,7 @@ static int index_remove(struct aedb_table *table, uint16_t number)
 	struct transition t = { .number = number };
 	int rc = pieces_run(&p, remove_piece);
 
-	return rc < 0 ? rc : table_schema_change(table, &(struct table_change){
+	return rc < 0 ? rc : table_change_commit(table, &(struct table_change){
 		.make = removal_make, .arg = &t });
 }
 
@@ -407,12 +353,6 @@ static void job_end(struct aedb_table *table)
 	atomic_store(&table->state->is_changing, false);
 }
 
-static int alter_make(const struct table_schema *schema, const void *arg,
-		      struct table_schema **ret)
-{
-	return table_schema_alter(schema, arg, ret);
-}
-
 static int index_number(struct aedb_table *table, const char *name,
 			uint16_t *ret)
 {
@@ -430,8 +370,7 @@ static int index_number(struct aedb_table *table, const char *name,
 static int index_build(struct aedb_table *table, const struct aedb_alter *alter)
 {
 	struct pieces p = { .table = table };
-	int rc = table_schema_change(table, &(struct table_change){
-		.make = alter_make, .arg = alter, .is_asked_for = true });
+	int rc = table_change_alter(table, alter);
 
 	if (rc == 0)
 		rc = index_number(table, alter->index->name, &p.number);
@@ -467,8 +406,7 @@ int table_index_drop(struct aedb_table *table, const struct aedb_alter *alter)
 		return rc;
 	rc = index_number(table, alter->name, &number);
 	if (rc == 0)
-		rc = table_schema_change(table, &(struct table_change){
-			.make = alter_make, .arg = alter, .is_asked_for = true });
+		rc = table_change_alter(table, alter);
 	if (rc == 0)
 		rc = index_remove(table, number);
 	job_end(table);

@@ -19,18 +19,4 @@ void table_index_finish(struct aedb_table *table);
  * which the commit is to find so. */
 int table_index_fill(struct table_write *w, size_t at);
 
-/* One commit: another schema, made of the newest one. */
-struct table_change {
-	int (*make)(const struct table_schema *schema, const void *arg,
-		    struct table_schema **ret);
-	const void *arg;
-	bool is_asked_for;	/* by who has the table's handle, who must have
-				 * AEDB_TABLE_DDL */
-};
-int table_schema_change(struct aedb_table *table,
-			const struct table_change *change);
-/* Adds the put of a schema to a transaction. */
-int table_schema_put(struct aedb_txn *txn, struct scope_state *state,
-		     const struct table_schema *schema);
-
 #endif

@@ -224,9 +224,11 @@ static int see_check(struct aedb_scope *scope, uint64_t table_id)
 	return rc == AEDB_ACCESS ? access_denied(scope->space.db) : rc;
 }
 
-int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
-		     const struct aedb_snapshot *snapshot,
-		     struct aedb_table **ret)
+/* A handle by the table's id, whose state has a handle that it takes over, without
+ * looking whether anything is to be done about its indexes. */
+static int handle_new(struct aedb_scope *scope, struct scope_state *state,
+		      const struct aedb_snapshot *snapshot,
+		      struct aedb_table **ret)
 {
 	struct aedb *db = scope->space.db;
 	struct aedb_table *table = calloc(1, sizeof(*table));
@@ -280,7 +282,7 @@ int table_handle_open(struct aedb_scope *scope,
 	}
 	if (rc == 0)
 		rc = state_ref(db, snapshot, id, &state);
-	return rc < 0 ? rc : table_handle_new(scope, state, snapshot, ret);
+	return rc < 0 ? rc : handle_new(scope, state, snapshot, ret);
 }
 
 int aedb_table_open_at(struct aedb_scope *scope,
@@ -392,10 +394,8 @@ static int row_give(const struct table_schema *schema,
 	return 0;
 }
 
-/* The key as bytes in ret, which has MEM_KEY_BYTES_MAX. One that is longer is of no
- * row. */
-static int key_encode(const struct table_schema *schema,
-		      const struct aedb_value *key, uint8_t *ret, size_t *ret_n)
+int table_make_key(const struct table_schema *schema,
+		   const struct aedb_value *key, uint8_t *ret, size_t *ret_n)
 {
 	struct byte_writer w;
 	int rc = table_row_check_key(schema, key);
@@ -419,7 +419,7 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 
 	/* columns of keys are for ever */
 	if (rc == 0)
-		rc = key_encode(last_schema(table), key, bytes, &n);
+		rc = table_make_key(last_schema(table), key, bytes, &n);
 	if (rc == 0)
 		rc = aedb_get(table_rows(table), snapshot, bytes, n, &entry);
 	if (rc < 0)

@@ -60,15 +60,15 @@ static inline bool table_known_is_newest(const struct aedb_table *table,
 	       atomic_load_explicit(&known->upto, memory_order_relaxed);
 }
 
-/* A handle by the table's id, whose state has a handle that it takes over, without
- * looking whether anything is to be done about its indexes. */
-int table_handle_new(struct aedb_scope *scope, struct scope_state *state,
-		     const struct aedb_snapshot *snapshot,
-		     struct aedb_table **ret);
 /* Whether who has the scope's handle has a right on the table. AEDB_ACCESS. */
 int table_may(const struct aedb_table *table, enum aedb_right right);
 /* The same of a call that is refused without it, which is counted. */
 int table_demand(const struct aedb_table *table, enum aedb_right right);
+/* The key of the row that has these values in the key's columns, as bytes in ret, which
+ * has MEM_KEY_BYTES_MAX. AEDB_NOT_FOUND: it is longer, and so of no row;
+ * AEDB_INVALID. */
+int table_make_key(const struct table_schema *schema,
+		   const struct aedb_value *key, uint8_t *ret, size_t *ret_n);
 /* Finds a table by name in the view of the scope, and opens it so. AEDB_NOT_FOUND
  * naming it. */
 int table_handle_open(struct aedb_scope *scope,

@@ -256,22 +256,6 @@ static int row_key_make(const struct table_write *w,
 	return key_check(w, "a row's key", &writer, &ret->n);
 }
 
-/* Of values in the order of the key's columns. One that is too long is of no row. */
-static int given_key_make(const struct table_write *w,
-			  const struct aedb_value *key,
-			  struct table_write_key *ret)
-{
-	struct byte_writer writer;
-	int rc = table_row_check_key(schema_of(w), key);
-
-	if (rc < 0)
-		return rc;
-	byte_writer_init(&writer, ret->bytes, sizeof(ret->bytes));
-	table_entry_put_key(&writer, schema_of(w), key);
-	ret->n = byte_writer_used(&writer);
-	return writer.is_full ? AEDB_NOT_FOUND : 0;
-}
-
 /* A row before or after the write; values NULL: there is none. */
 struct row {
 	struct table_write_key key;
@@ -504,7 +488,8 @@ int table_write_update(struct table_write *w, const struct aedb_value *key,
 	int rc;
 
 	before.row.values = NULL;
-	rc = given_key_make(w, key, &before.row.key);
+	rc = table_make_key(schema_of(w), key, before.row.key.bytes,
+			    &before.row.key.n);
 	if (rc == 0)
 		rc = before_read(w, &before);
 	if (rc < 0)
@@ -530,7 +515,8 @@ int table_write_delete(struct table_write *w, const struct aedb_value *key)
 	int rc;
 
 	before.row.values = NULL;
-	rc = given_key_make(w, key, &before.row.key);
+	rc = table_make_key(schema_of(w), key, before.row.key.bytes,
+			    &before.row.key.n);
 	if (rc < 0)
 		return rc;
 	w->phase = TABLE_WRITE_ADD;

@@ -1,7 +1,8 @@
 /*
  * Writing of rows, and of what goes with them, into a transaction.
  *
- * Calling sequence: table_write_begin; table_write_…; table_write_end.
+ * Calling sequence: table_write_begin; w->is_alone, if it is; table_write_…;
+ * table_write_end, after a table_write_begin that failed, too.
  * Threads: as the transaction's.
  * Errors: as aedb_row_insert and its like; AEDB_CONFLICT: the table changed since it
  * was looked at.

@@ -123,9 +123,9 @@ struct span {
 	uint64_t wall_ns, cpu_ns;
 };
 struct span span_begin(void);
-/* ns since begin for each of n operations; `ret_cpu_ns` likewise. */
+/* ns since begin, and of CPU time, for each of n operations. */
 void span_end(struct span begin, uint64_t n, struct figure *ret);
-/* The same as operations a second. */
+/* The same; the value is operations a second. */
 void span_end_rate(struct span begin, uint64_t n, struct figure *ret);
 
 struct latencies {

@@ -5,8 +5,8 @@
  *	aedb_table_create(scope, "users", &schema);
  *	aedb_table_open(scope, "users", &table);
  *	aedb_table_column(table, "age", &age);
- *	aedb_row_upsert(NULL, table, cells, n_cells);	-- a commit of its own
- *	aedb_row_get(table, NULL, key, n_key, &row); … aedb_row_release(&row);
+ *	aedb_row_upsert(NULL, table, cells, n);	-- a commit of its own
+ *	aedb_row_get(table, NULL, key, &row); … aedb_row_release(&row);
  *	aedb_query_open(table, NULL, &query, &rows);
  *	while (aedb_rows_next(rows, &row) == 0) …
  *	aedb_rows_close(rows);

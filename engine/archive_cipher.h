@@ -3,8 +3,8 @@
  * made for the archive alone, or, without a key, a checksum.
  *
  * Calling sequence: archive_keys_new (packing) or archive_keys_open (unpacking);
- * for each thread archive_cipher_init, seal or open, archive_cipher_release;
- * archive_keys_wipe.
+ * for each thread archive_cipher_init_seal or archive_cipher_init_open, seal or open,
+ * archive_cipher_release; archive_keys_wipe.
  * Threads: keys are constant once made; a cipher is one thread's.
  * Errors: AEDB_ACCESS, AEDB_INVALID of keys; AEDB_CORRUPT of records;
  * AEDB_NO_MEMORY.

@@ -2,7 +2,7 @@
  * Batches: a branch with a catalog of its own, and what transactions put there.
  *
  * Calling sequence: as of the public header; batch_apply in place of commit_run;
- * readers batch_space and batch_shown.
+ * readers batch_space.
  * Threads: one at a time for each batch.
  */
 #ifndef BATCH_H

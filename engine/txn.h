@@ -15,7 +15,7 @@
 
 #define TXN_INLINE_BYTES 512	/* a payload up to this needs no allocation */
 
-/* A key or, with has_end, the keys in [from, to). */
+/* A key or, with is_range, the keys in [from, to). */
 struct txn_read {
 	struct aedb_scope *scope;
 	uint8_t *from, *to;	/* owned, one allocation at from; to NULL: no bound */

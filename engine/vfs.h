@@ -74,7 +74,7 @@ struct vfs_ops {
 		    uint64_t n, uint64_t *ret);
 	/* Names made, renamed and removed in the directory are on the disk. */
 	int (*sync_dir)(struct vfs *vfs, const char *path);
-	/* Names in a directory, sorted, without . and ..; free with free_names. */
+	/* Names in a directory, sorted, without . and ..; vfs_free_names. */
 	int (*list)(struct vfs *vfs, const char *path, char ***ret, size_t *ret_n);
 	/* Takes the exclusive (or shared) advisory lock of a file for as long as
 	 * it is open; AEDB_BUSY, naming the process whose id stands in the file

@@ -2,8 +2,9 @@
  * How a start ends: the one message of a failed start, the exit status of the
  * process that the user started, and the word that the mount is ready.
  *
- * Calling sequence: startup_begin; on failure `return startup_fail(…)` where it
- * is found; else startup_ready once the mount answers.
+ * Calling sequence: startup_begin_foreground or _background; on failure
+ * `return startup_fail(…)` where it is found; else startup_ready once the mount
+ * answers.
  * Threads: startup_ready and startup_fail from any thread, the first counts.
  */
 #ifndef STARTUP_H

@@ -3,7 +3,7 @@
  *
  *	sorted_new(&s, 1000);		about so many, of keys of all shapes
  *	at = sorted_seek(&s, key, n, limit);
- *	sorted_check_entry(&s, at, &entry);
+ *	entry_check(&entry, &s.at[at]);
  *	sorted_free(&s);
  */
 #ifndef SORTED_ENTRIES_H

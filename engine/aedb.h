@@ -794,6 +794,9 @@ int aedb_compact(struct aedb *db);
 /* Has the aedb_compact that runs on another thread end soon, with AEDB_CANCELED;
  * what it has done so far stays. AEDB_NOT_FOUND: none runs. */
 int aedb_compact_cancel(struct aedb *db);
+/* The same of all that run, that wait for another one, and that are begun until the
+ * database is opened again. */
+void aedb_compact_end(struct aedb *db);
 
 /* Named snapshots, kept until they are deleted, over restarts too. Names are 1 to
  * 128 bytes of [A-Za-z0-9_.-], not beginning with a dot: AEDB_INVALID,

@@ -31,6 +31,7 @@ struct compaction {
 	/* guarded by maintenance.outcome_lock: */
 	bool is_closing;	/* nothing new begins */
 	bool is_canceled;	/* aedb_compact is to end */
+	bool is_full_ended;	/* and begins no more */
 	/* guarded by compaction_lock: */
 	struct compact_turns turns;
 	struct compaction_memory memory;
@@ -64,20 +65,54 @@ void compaction_cancel(struct aedb *db)
 	lock_release(&db->maintenance.outcome_lock);
 }
 
-/* Under a lock, so that nothing is canceled that has just ended. */
+/* Under outcome_lock, so that nothing is canceled that has just ended. */
+static bool full_cancel(struct aedb *db)
+{
+	if (!atomic_load(&db->maintenance.to_compact_bytes))
+		return false;
+	db->compaction->is_canceled = true;
+	pace_cancel(&db->compaction->pace);
+	return true;
+}
+
 int aedb_compact_cancel(struct aedb *db)
 {
 	struct maintenance *m = &db->maintenance;
 	bool runs;
 
 	lock_acquire(&m->outcome_lock);
-	runs = atomic_load(&m->to_compact_bytes);
-	if (runs) {
-		db->compaction->is_canceled = true;
-		pace_cancel(&db->compaction->pace);
-	}
+	runs = full_cancel(db);
 	lock_release(&m->outcome_lock);
 	return runs ? 0 : AEDB_NOT_FOUND;
+}
+
+void aedb_compact_end(struct aedb *db)
+{
+	struct maintenance *m = &db->maintenance;
+
+	lock_acquire(&m->outcome_lock);
+	db->compaction->is_full_ended = true;
+	(void)full_cancel(db);
+	lock_release(&m->outcome_lock);
+}
+
+static int full_fail(void)
+{
+	return err_set(AEDB_CANCELED, "the compaction was canceled");
+}
+
+/* A full compaction that has so much to read begins; false: none may. */
+static bool full_begin(struct aedb *db, uint64_t bytes)
+{
+	struct maintenance *m = &db->maintenance;
+	bool may;
+
+	lock_acquire(&m->outcome_lock);
+	may = !db->compaction->is_full_ended;
+	if (may)
+		atomic_store(&m->to_compact_bytes, bytes);
+	lock_release(&m->outcome_lock);
+	return may;
 }
 
 /* A full compaction ended with rc: others may go on, if it was canceled. */
@@ -95,9 +130,7 @@ static int full_end(struct aedb *db, int rc)
 	if (was_canceled && !compaction->is_closing)
 		pace_resume(&compaction->pace);
 	lock_release(&m->outcome_lock);
-	return was_canceled && rc == AEDB_BUSY ?
-		       err_set(AEDB_CANCELED, "the compaction was canceled") :
-		       rc;
+	return was_canceled && rc == AEDB_BUSY ? full_fail() : rc;
 }
 
 static void result_count(struct aedb *db, const struct compact_result *result)
@@ -461,10 +494,11 @@ static int full_run(struct aedb *db) REQUIRES(db->compaction_lock)
 	struct pace *pace = &db->compaction->pace;
 	file_id_t fresh_from = file_set_next(db->segments);
 
+	atomic_store(&m->compact_from_bytes, pace_done_bytes(pace));
+	if (!full_begin(db, full_bytes(db) + 1))
+		return full_fail();
 	pace_set(pace, 0);
 	db->compaction->halvings = 0;
-	atomic_store(&m->compact_from_bytes, pace_done_bytes(pace));
-	atomic_store(&m->to_compact_bytes, full_bytes(db) + 1);
 	return full_end(db, full_steps(db, fresh_from));
 }
 

@@ -656,5 +656,5 @@ void control_note_failure(struct control *control, const char *what, uid_t uid,
 void control_end(struct control *control)
 {
 	atomic_store(&control->is_ending, true);
-	(void)aedb_compact_cancel(control->config.db);
+	aedb_compact_end(control->config.db);
 }

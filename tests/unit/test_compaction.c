@@ -306,6 +306,59 @@ TEST(cancel, "a full compaction that is canceled ends, and later ones and others
 	fixture_close(&f);
 }
 
+TEST(end, "once full compactions are ended none is begun, others go on, and nothing is lost")
+{
+	struct fixture f;
+
+	open_on_call(&f);
+	for (unsigned int key = 0; key < 4; key++)
+		put_large(&f, key, 1);
+	aedb_compact_end(f.db);
+	CHECK_EQ(aedb_compact(f.db), AEDB_CANCELED);
+	CHECK_EQ(aedb_compact(f.db), AEDB_CANCELED);
+	CHECK_EQ(aedb_compact_cancel(f.db), AEDB_NOT_FOUND);
+	settle(&f);
+	fixture_reopen(&f);
+	CHECK_OK(aedb_compact(f.db));
+	fixture_close(&f);
+}
+
+/* What aedb_compact said on another thread when all were ended meanwhile. */
+static int compact_and_end(void)
+{
+	struct fixture f;
+	bool is_over = false;
+	pthread_t thread;
+	void *rc;
+
+	open_on_call(&f);
+	/* in files of which half is dead: they are moved */
+	for (unsigned int key = 0; key < 16; key++)
+		put_large(&f, key, 1);
+	CHECK_OK(aedb_checkpoint(f.db, NULL));
+	for (unsigned int key = 0; key < 16; key += 2)
+		put_large(&f, key, 2);
+	CHECK_EQ(pthread_create(&thread, NULL, compact_run_once, &f), 0);
+	while (!is_over && !stats_of(&f).compaction_total_bytes)
+		is_over = pthread_tryjoin_np(thread, &rc) == 0;
+	aedb_compact_end(f.db);
+	if (!is_over)
+		pthread_join(thread, &rc);
+	fixture_close(&f);
+	return (int)(intptr_t)rc;
+}
+
+TEST(end_running, "a full compaction that runs when they are ended ends, too")
+{
+	int rc = 0;
+
+	for (int tries = 0; tries < 200 && rc != AEDB_CANCELED; tries++) {
+		rc = compact_and_end();
+		CHECK(rc == 0 || rc == AEDB_CANCELED);
+	}
+	CHECK_EQ(rc, AEDB_CANCELED);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -311,6 +311,41 @@ mount_is_detached() { ! mountpoint -q "$MNT"; }
 	[ ! -e "$MNT/p/s/k" ]
 }
 
+@test "SIGTERM while the daemon asks its mount for the first time ends it" {
+	case $AEDB_BUILD in */tsan) skip "this sanitizer wants to be loaded first" ;; esac
+	# Its stat is told to end, and asks until nobody answers.
+	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/asks.so" -x c - <<'END'
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+int stat64(const char *path, struct stat64 *st)
+{
+	struct statfs in;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (strcmp(path, getenv("ASKED")) == 0 && fstatfs(fd, &in) == 0 &&
+	    in.f_type == 0x65735546) {
+		kill(getpid(), SIGTERM);
+		while (fstatfs(fd, &in) == 0)
+			continue;
+		return -1;
+	}
+	close(fd);
+	return fstatat64(AT_FDCWD, path, st, 0);
+}
+END
+	ASKED=$MNT LD_PRELOAD=$DIR/asks.so aedbfs -f "$DB" "$MNT" 2>"$DIR/said" 3>&- 4>&- &
+	wait_for 20 process_is_gone $!
+	wait $!
+	grep -q "does not answer: Transport endpoint is not connected" "$DIR/said"
+	run ! mountpoint -q "$MNT"
+	mount_start
+}
+
 @test "what a program has open when the mount ends under it is closed, and the daemon ends with 0" {
 	for way in 'umount -f "$MNT"' 'umount -l "$MNT"; kill "$DAEMON"' \
 		'kill "$DAEMON"'; do

@@ -419,7 +419,7 @@ static int serve(struct server *s)
 	if (rc < 0)
 		log_line(LOG_ERR, "the kernel's requests cannot be read: %s",
 			 aedb_strerror(rc));
-	mount_point_detach(s->point, s->config.device);
+	mount_point_detach(s->point, s->database, s->config.device);
 	pthread_join(asking, NULL);
 	return rc < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -204,11 +204,18 @@ static int detach_point(const char *point)
 	return errno == EPERM ? run_fusermount(point) : -EIO;
 }
 
-int mount_point_detach(const char *point, dev_t device)
+int mount_point_detach(const char *point, const char *database, dev_t device)
 {
-	if (!device || mount_point_device(point) != device)
+	struct line line;
+	char *text;
+	bool is_ours;
+
+	if (!device || !find_newest(point, 0, &line, &text))
 		return 0;
-	return detach_point(point);
+	/* The number of a mount that is gone is given to the next one. */
+	is_ours = device_of(&line) == device && !strcmp(line.source, database);
+	free(text);
+	return is_ours ? detach_point(point) : 0;
 }
 
 int mount_point_detach_all(const char *database, dev_t device)

@@ -41,9 +41,9 @@ bool mount_point_has_mounts(dev_t device);
  * -ENOENT: it is not there; -EPERM: this needs the privilege to mount; or another
  * negative errno value. */
 int mount_point_forget_unused(const char *point, dev_t device);
-/* Detaches the mount from the directory, lazily, if it is still the newest one
- * there. 0, or -EIO: it is still there. */
-int mount_point_detach(const char *point, dev_t device);
+/* Detaches the mount of the database from the directory, lazily, if it is still the
+ * newest one there. 0, or -EIO: it is still there. */
+int mount_point_detach(const char *point, const char *database, dev_t device);
 /* The same from every directory of this namespace, also where a living mount of
  * the database was moved or bound to. */
 int mount_point_detach_all(const char *database, dev_t device);

@@ -346,6 +346,39 @@ END
 	mount_start
 }
 
+@test "a daemon that ends leaves alone what is mounted meanwhile where its mount was" {
+	case $AEDB_BUILD in */tsan) skip "this sanitizer wants to be loaded first" ;; esac
+	# Its looks at the table of mounts wait as long as the file is there.
+	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/held.so" -x c - <<'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+FILE *fopen64(const char *path, const char *mode)
+{
+	FILE *(*next)(const char *, const char *) = dlsym(RTLD_NEXT, "fopen64");
+
+	while (strstr(path, "mountinfo") && access(getenv("HOLD"), F_OK) == 0)
+		usleep(1000);
+	return next(path, mode);
+}
+END
+	aedb init "$DIR/other"
+	HOLD=$DIR/hold LD_PRELOAD=$DIR/held.so aedbfs -f "$DB" "$MNT" 3>&- 4>&- &
+	wait_for 20 mountpoint -q "$MNT"
+	touch "$DIR/hold"
+	device=$(mountpoint -d "$MNT")
+	umount "$MNT"
+	aedbfs "$DIR/other" "$MNT" 3>&- 4>&-
+	is_same=$([ "$(mountpoint -d "$MNT")" = "$device" ] && echo yes || true)
+	rm "$DIR/hold"
+	wait $!
+	[ "$is_same" ] || skip "the mount got another number"
+	[ "$(mount_field SOURCE)" = "$DIR/other" ]
+	mkdir "$MNT/p"
+}
+
 @test "what a program has open when the mount ends under it is closed, and the daemon ends with 0" {
 	for way in 'umount -f "$MNT"' 'umount -l "$MNT"; kill "$DAEMON"' \
 		'kill "$DAEMON"'; do

@@ -169,7 +169,8 @@ int aedb_table_alter(struct aedb_scope *scope, const char *name,
  * added to it later; AEDB_EXISTS and AEDB_NOT_FOUND of them come at commit. A table
  * and rows of it are not changed in the same transaction: AEDB_INVALID. An index that
  * is added has its entries at once, within the transaction's limits; it counts as
- * having read all rows. One that is dropped goes when the table is opened next. */
+ * having read all rows; that two agree in a unique one (AEDB_EXISTS) comes at commit.
+ * One that is dropped leaves its room when the table is opened next. */
 int aedb_txn_table_create(struct aedb_txn *txn, struct aedb_scope *scope,
 			  const char *name, const struct aedb_schema *schema);
 int aedb_txn_table_drop(struct aedb_txn *txn, struct aedb_scope *scope,

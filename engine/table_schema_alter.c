@@ -48,6 +48,16 @@ static bool index_uses(const struct aedb_index *index, uint32_t number)
 	       column_set_has(&set, number);
 }
 
+/* Of an index that is being dropped only the number counts: it lets go of all columns
+ * but for the key's. */
+static void index_let_go(const struct table_draft *draft,
+			 struct aedb_index *index)
+{
+	index->columns = draft->shape.key;
+	index->n_columns = 1;
+	index->where = NULL;
+}
+
 static int drop_column(const struct table_schema *schema, const char *name,
 		       struct table_draft *draft)
 {
@@ -58,10 +68,13 @@ static int drop_column(const struct table_schema *schema, const char *name,
 		return rc;
 	if (schema->columns[number].key_at != TABLE_NOT_KEY)
 		return err_set(AEDB_INVALID, "column \"%s\" is of the key", name);
-	for (size_t i = 0; i < draft->shape.n_indexes; i++)
-		if (index_uses(&draft->indexes[i], number))
+	for (size_t i = 0; i < draft->shape.n_indexes; i++) {
+		if (draft->states[i].state == TABLE_INDEX_DROPPING)
+			index_let_go(draft, &draft->indexes[i]);
+		else if (index_uses(&draft->indexes[i], number))
 			return err_set(AEDB_INVALID, "column \"%s\" is used by index "
 				       "\"%s\"", name, draft->indexes[i].name);
+	}
 	draft->columns[number].name = NULL;
 	return 0;
 }

@@ -382,6 +382,29 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	fixture_close(&f);
 }
 
+TEST(unused, "a column is dropped in the transaction that drops its index")
+{
+	struct aedb_table *table;
+	struct aedb_txn *txn;
+	struct fixture f;
+
+	fixture_open(&f);
+	table = new_users(&f);
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	txn = txn_of(f.db);
+	CHECK_OK(aedb_txn_table_alter(txn, f.scope, "users", &(struct aedb_alter){
+		.kind = AEDB_DROP_INDEX, .name = "by_age" }));
+	CHECK_OK(aedb_txn_table_alter(txn, f.scope, "users", &(struct aedb_alter){
+		.kind = AEDB_DROP_COLUMN, .name = "age" }));
+	CHECK_OK(txn_end(txn));
+	aedb_table_close(table);
+	CHECK_OK(aedb_table_open(f.scope, "users", &table));
+	CHECK_OK(aedb_row_delete(NULL, table, &(struct aedb_value){
+		.type = AEDB_TYPE_U64, .u64 = 1 }));
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
 /* What cannot be done, so that all that was is taken back. */
 static void txn_end_failing(struct fixture *f, struct aedb_txn *txn)
 {

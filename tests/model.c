@@ -191,14 +191,45 @@ void model_note_durable(struct model *model)
 	model->n_durable = model->n_states;
 }
 
+/* Whether the database has the indexes of the state's altered table. */
+static bool is_altered(const struct model_state *state, struct aedb *db)
+{
+	const struct model_table *table = &state->tables[state->altered];
+	struct aedb_place place = model_place(state->altered);
+	struct aedb_snapshot *snapshot;
+	struct aedb_scope *scope;
+	struct aedb_table *handle;
+	bool is_equal;
+
+	CHECK_OK(aedb_snapshot_open(db, &snapshot));
+	CHECK_OK(aedb_scope_open(db, place.project, place.scope, &scope));
+	CHECK_OK(aedb_table_open_at(scope, snapshot,
+				    model_table_name(table->name), &handle));
+	is_equal = model_schema_has_indexes(table, handle);
+	aedb_table_close(handle);
+	aedb_scope_close(scope);
+	aedb_snapshot_close(snapshot);
+	return is_equal;
+}
+
+/* Whether a commit of this number may have made the state, or not yet. */
+static bool is_in_alter(const struct model_state *state, aedb_seq_t seq)
+{
+	return state->seq_begin && seq >= state->seq_begin &&
+	       seq <= state->seq_last;
+}
+
 size_t model_find(struct model *model, struct aedb *db)
 {
 	aedb_seq_t seq = aedb_visible_seq(db);
 	size_t i = model->n_states;
 
-	while (--i > 0)
+	while (--i > 0) {
+		if (is_in_alter(model->states[i], seq))
+			return is_altered(model->states[i], db) ? i : i - 1;
 		if (model_state_has(model->states[i], seq))
 			break;
+	}
 	CHECK_THAT(i || seq == 0, "no commit has number %" PRIu64, seq);
 	return i;
 }

@@ -58,6 +58,9 @@ struct model_state {
 	aedb_seq_t seq;		/* of the commit that made it */
 	aedb_seq_t seq_last;	/* the last that a commit which changes nothing of it
 				 * can have; 0: none */
+	aedb_seq_t seq_begin;	/* an index was made or removed in commits from this
+				 * one on, of which one made the state; 0: not so */
+	size_t altered;		/* the table that it is of */
 };
 
 /* Named snapshots, in order of their names. */

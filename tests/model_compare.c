@@ -369,5 +369,8 @@ int model_compare(struct model *model, size_t newest, size_t shown,
 	for (size_t k = 0; k < MODEL_SCOPES; k++)
 		rc = first_of(rc, scope_compare(&view, k));
 	count_compare(model->states[newest], db);
+	/* what a change of a table left was done when it was opened */
+	if (!snapshot && newest == model->n_states - 1)
+		model_note_maintenance(model, db);
 	return rc;
 }

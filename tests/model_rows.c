@@ -1,5 +1,5 @@
 /*
- * Operations on tables and their rows, each done the obvious way beside the
+ * Operations on tables, their schemas and their rows, each done the obvious way beside the
  * database.
  */
 #include "model_step.h"
@@ -31,7 +31,8 @@ static void table_create(struct step *step, size_t k)
 	if (name)
 		step->want = AEDB_EXISTS;
 	else
-		name = table->name = 1 + (unsigned)below(MODEL_TABLE_NAMES);
+		model_table_make(table, 1 + (unsigned)below(MODEL_TABLE_NAMES));
+	name = table->name;
 	step->is_remade[k] = true;
 	step_note_operation(step, step->txn ?
 		aedb_txn_table_create(step->txn, step->scopes[k],
@@ -66,6 +67,7 @@ static void table_rename(struct step *step, size_t k)
 	if (from == to)
 		step->want = AEDB_EXISTS;
 	table->name = to;
+	step->is_renamed[k] = true;
 	step_note_operation(step, step->txn ?
 		aedb_txn_table_rename(step->txn, step->scopes[k],
 				      model_table_name(from),
@@ -84,6 +86,67 @@ static void table_change(struct step *step, size_t k)
 		table_drop(step, k);
 	else
 		table_create(step, k);
+}
+
+/* Columns and indexes. */
+
+/* It is said at once, and the transaction goes on without it. */
+static void answer_check(struct step *step, int rc, int want)
+{
+	if (model_is_disk_error(rc))
+		step->disk_error = rc;
+	else
+		CHECK_THAT(rc == want, "error %d, not %d: %s", rc, want,
+			   rc < 0 ? aedb_error_message() : "");
+}
+
+/* In the transaction, which goes by the name that the table had. A new index counts
+ * as having read all rows, whether it is made or not; that two of them agree the
+ * commit finds. */
+static void alter_add(struct step *step, size_t k, const struct model_alter *alter)
+{
+	unsigned name = model_newest(step->model)->tables[k].name;
+	int want = AEDB_INVALID;
+
+	if (!step->has_rows[k])
+		want = model_alter_do(&step->state->tables[k], alter);
+	if (want == AEDB_EXISTS && model_alter_has_twins(&step->state->tables[k],
+							 alter)) {
+		step->want = want;
+		want = 0;
+	}
+	answer_check(step, model_alter_run(step->txn, step->scopes[k],
+					   model_table_name(name), alter), want);
+	step->is_altered[k] = true;
+	step->may_conflict |= step->base != 0;
+}
+
+/* What an earlier change left is done first: that is not this one's. */
+static void alter_call(struct step *step, size_t k, const struct model_alter *alter)
+{
+	struct model_table *table = &step->state->tables[k];
+	const char *name = model_table_name(table->name);
+
+	if (!handle_of(step, k))
+		return;
+	if (alter->kind == AEDB_ADD_INDEX || alter->kind == AEDB_DROP_INDEX) {
+		step->state->seq_begin = model_last_seq(step->db) + 1;
+		step->state->altered = k;
+	}
+	step->removes_index = alter->kind == AEDB_DROP_INDEX;
+	step->want = model_alter_do(table, alter);
+	step_note_operation(step, model_alter_run(NULL, step->scopes[k], name,
+						  alter));
+}
+
+static void table_alter(struct step *step, size_t k)
+{
+	struct model_alter alter = model_alter_random(&step->state->tables[k]);
+
+	if (!step->txn)
+		alter_call(step, k, &alter);
+	else if (!step->is_remade[k] && !step->is_renamed[k])
+		alter_add(step, k, &alter);
 }
 
 /* Rows. */
@@ -118,11 +181,8 @@ static void row_change(struct step *step, size_t k)
 		step_note_operation(step, rc);
 		return;
 	}
-	/* it is said at once, and the transaction goes on without it */
-	if (model_is_disk_error(rc))
-		step->disk_error = rc;
-	else
-		CHECK_EQ(rc, want);
+	answer_check(step, rc, want);
+	step->has_rows[k] |= want == 0;
 	if (change.kind != MODEL_INSERT)
 		row_read(step, k, change.id);
 }
@@ -150,7 +210,12 @@ void step_table_operation(struct step *step)
 		table_change(step, k);
 		return;
 	}
-	for (; n > 0 && !step->is_remade[k] && !step->disk_error; n--)
+	if (below(8) == 0) {
+		table_alter(step, k);
+		return;
+	}
+	for (; n > 0 && !step->is_remade[k] && !step->is_altered[k] &&
+	       !step->disk_error; n--)
 		row_change(step, k);
 }
 

@@ -240,6 +240,21 @@ static int step_commit(struct step *step)
 	return rc;
 }
 
+/* An index is gone when the first of its commits is made. */
+static void seq_set(struct step *step, aedb_seq_t seq, size_t n_ops)
+{
+	struct model_state *newest = model_newest(step->model);
+	aedb_seq_t first = seq - n_ops + 1;
+
+	if (step->removes_index)
+		first = step->state->seq_begin;
+	step->state->seq = step->removes_index ? first : seq;
+	step->state->seq_last = seq;
+	/* memory may have been made for it by maintenance */
+	if (first - 1 > newest->seq)
+		newest->seq_last = first - 1;
+}
+
 /* Keeps or drops the state made. */
 static void state_end(struct step *step, size_t n_ops, int rc)
 {
@@ -254,15 +269,15 @@ static void state_end(struct step *step, size_t n_ops, int rc)
 		free(step->state);
 		return;
 	}
-	/* memory may have been made for it by maintenance */
-	if (seq - n_ops > model_newest(model)->seq)
-		model_newest(model)->seq_last = seq - n_ops;
-	step->state->seq = seq;
+	seq_set(step, seq, n_ops);
 	if (rc == 0) {
 		CHECK_EQ(aedb_visible_seq(step->db), seq);
 		state_learn(step, model_newest(model)->seq);
 	}
 	model_add(model, step->state);
+	/* what a change of a table left was done when it was opened */
+	if (rc == 0)
+		model_note_maintenance(model, step->db);
 }
 
 int model_step(struct model *model, struct aedb *db)
@@ -274,7 +289,7 @@ int model_step(struct model *model, struct aedb *db)
 
 	step.state = malloc(sizeof(*step.state));
 	*step.state = *model_newest(model);
-	step.state->seq = step.state->seq_last = 0;
+	step.state->seq = step.state->seq_last = step.state->seq_begin = 0;
 	scopes_open(&step);
 	if (!step.disk_error && model->n_states > 1 && below(3) == 0)
 		step_make_call(&step);

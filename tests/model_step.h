@@ -4,7 +4,7 @@
  *	model_step.c	the commit, and whether its outcome is the right one
  *	model_keys.c	operations on keys
  *	model_places.c	operations on projects and scopes
- *	model_rows.c	operations on tables and their rows
+ *	model_rows.c	operations on tables, their schemas and rows
  *	model_numbers.c	numbers and assertions
  *	model_reads.c	read sets
  *
@@ -23,7 +23,11 @@ struct step {
 	struct aedb_txn *txn;	/* NULL: one call is the commit */
 	struct aedb_scope *scopes[MODEL_SCOPES];	/* NULL: not open */
 	struct aedb_table *tables[MODEL_SCOPES];	/* the same */
-	bool is_remade[MODEL_SCOPES];	/* its table was dropped or made in it */
+	bool is_remade[MODEL_SCOPES];	/* its table was dropped or made in it, */
+	bool is_renamed[MODEL_SCOPES];	/* or got another name, */
+	bool is_altered[MODEL_SCOPES];	/* other columns or indexes, */
+	bool has_rows[MODEL_SCOPES];	/* or rows */
+	bool removes_index;	/* it is done before all of its commits are */
 	bool has_stage;		/* the model's stage is put in it */
 	int want;		/* code the commit must give */
 	int rc;			/* what the one call gave; */
@@ -53,7 +57,7 @@ void step_compute(struct step *step, size_t space, size_t key);
 void step_assert(struct step *step, size_t space, size_t key);
 /* Makes, drops or renames a project or scope; alone in its commit. */
 void step_place_operation(struct step *step);
-/* Makes, drops or renames a table, or writes a row; in the transaction, or as a
+/* Makes, drops, renames or alters a table, or writes a row; in the transaction, or as a
  * commit of its own. */
 void step_table_operation(struct step *step);
 /* Takes over versions of the rows that the newest commit wrote. */

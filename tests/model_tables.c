@@ -56,6 +56,19 @@ const struct aedb_schema *model_table_schema(void)
 	return &schema;
 }
 
+void model_table_make(struct model_table *table, unsigned name)
+{
+	const struct aedb_schema *schema = model_table_schema();
+
+	*table = (struct model_table){ .name = name, .n_columns = MODEL_COLUMNS };
+	for (uint8_t i = 0; i < MODEL_COLUMNS; i++)
+		table->columns[i] = (struct model_shape){
+			.kind = i, .name = (uint8_t)(i + 1),
+			.is_nullable = schema->columns[i].is_nullable };
+	for (size_t i = 0; i < schema->n_indexes; i++)
+		table->indexes[i] = (uint8_t)schema->indexes[i].columns[0];
+}
+
 /* Changes. */
 
 /* Mostly a place where a row is, or none is, as it is wanted. */
@@ -71,6 +84,47 @@ static size_t place_random(const struct model_table *table, bool is_there)
 	return id;
 }
 
+/* A cell of a column of this kind. */
+static uint16_t cell_random(enum model_column kind)
+{
+	switch (kind) {
+	case MODEL_MAIL:
+		return (uint16_t)below(MAILS);
+	case MODEL_AGE:
+		return (uint16_t)below(AGES);
+	case MODEL_LEVEL:
+		return (uint16_t)below(LEVELS);
+	default:
+		return below(3) ? (uint16_t)below(NOTES) : 0;
+	}
+}
+
+/* Whether a row that is written may be without, or have NULL in it. */
+static bool is_optional(const struct model_shape *column)
+{
+	return column->is_nullable || column->has_default;
+}
+
+static void cells_random(const struct model_table *table,
+			 struct model_row_change *change)
+{
+	bool is_update = change->kind == MODEL_UPDATE;
+
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const struct model_shape *column = &table->columns[i];
+		uint16_t cell = cell_random(column->kind);
+
+		if (!cell && !column->is_nullable && column->kind != MODEL_LEVEL)
+			cell = 1;
+		change->kinds[i] = column->kind;
+		change->cells[i] = cell;
+		change->has[i] = column->name &&
+				 (is_update	       ? below(2) :
+				  is_optional(column) ? below(4) : 1);
+	}
+	change->cells[MODEL_ID] = (uint16_t)change->id;
+}
+
 struct model_row_change model_row_random(const struct model_table *table)
 {
 	static const int kinds[] = { MODEL_INSERT, MODEL_INSERT, MODEL_UPSERT,
@@ -80,22 +134,27 @@ struct model_row_change model_row_random(const struct model_table *table)
 
 	change.id = change.kind == MODEL_UPSERT ? below(MODEL_ROWS) :
 		    place_random(table, change.kind != MODEL_INSERT);
-	for (size_t i = 0; i < MODEL_COLUMNS; i++)
-		change.has[i] = change.kind != MODEL_UPDATE || below(2);
-	change.cells[MODEL_ID] = (uint16_t)change.id;
+	cells_random(table, &change);
 	if (change.kind == MODEL_UPDATE && below(4) == 0)
 		change.cells[MODEL_ID] = (uint16_t)place_random(table, false);
-	change.cells[MODEL_MAIL] = (uint16_t)below(MAILS);
-	change.cells[MODEL_AGE] = (uint16_t)below(AGES);
-	change.cells[MODEL_LEVEL] = (uint16_t)below(LEVELS);
-	change.cells[MODEL_NOTE] = below(3) ? (uint16_t)below(NOTES) : 0;
 	return change;
+}
+
+uint16_t model_cell(const struct model_table *table, const struct model_row *row,
+		    size_t column)
+{
+	if (!table->columns[column].name)
+		return 0;
+	return column < row->n ? row->cells[column] :
+				 table->columns[column].if_missing;
 }
 
 /* Whether another row than the one that is replaced has the mail. */
 static bool mail_is_taken(const struct model_table *table, size_t but,
 			  uint16_t mail)
 {
+	if (!table->indexes[MODEL_BY_MAIL])
+		return false;
 	for (size_t i = 0; i < MODEL_ROWS && mail; i++)
 		if (i != but && table->rows[i].is_there &&
 		    table->rows[i].cells[MODEL_MAIL] == mail)
@@ -115,6 +174,20 @@ static int row_replace(struct model_table *table, size_t from, size_t to,
 	return 0;
 }
 
+/* Its cells as the table is now. */
+static void row_fill(const struct model_table *table,
+		     const struct model_row_change *change, struct model_row *row)
+{
+	struct model_row old = *row;
+
+	if (change->kind != MODEL_UPDATE)
+		old.n = 0;
+	for (size_t i = 0; i < table->n_columns; i++)
+		row->cells[i] = change->has[i] ? change->cells[i] :
+						 model_cell(table, &old, i);
+	row->n = table->n_columns;
+}
+
 int model_row_do(struct model_table *table,
 		 const struct model_row_change *change)
 {
@@ -132,9 +205,7 @@ int model_row_do(struct model_table *table,
 	}
 	row.is_there = true;
 	row.version = 0;
-	for (size_t i = 0; i < MODEL_COLUMNS; i++)
-		if (change->has[i])
-			row.cells[i] = change->cells[i];
+	row_fill(table, change, &row);
 	if (change->has[MODEL_ID])
 		to = change->cells[MODEL_ID];
 	row.cells[MODEL_ID] = 0;
@@ -142,11 +213,6 @@ int model_row_do(struct model_table *table,
 }
 
 /* Values. */
-
-struct texts {
-	char mail[8];
-	char *note;		/* owned */
-};
 
 static struct aedb_value value_of_id(size_t id)
 {
@@ -160,14 +226,14 @@ static struct aedb_value value_of_text(const char *text)
 }
 
 /* Their bytes have the order of their numbers. */
-static struct aedb_value value_of_mail(unsigned mail, struct texts *texts)
+static struct aedb_value value_of_mail(unsigned mail, struct model_texts *texts)
 {
 	snprintf(texts->mail, sizeof(texts->mail), "m%02u", mail % 100);
 	return value_of_text(texts->mail);
 }
 
 /* Short ones, some of pages, few of a value file. */
-static struct aedb_value value_of_note(unsigned note, struct texts *texts)
+static struct aedb_value value_of_note(unsigned note, struct model_texts *texts)
 {
 	static const size_t sizes[] = { 1, 9, 40, 40, 100, 300, 300, 1200,
 					3000, 9000 };
@@ -180,8 +246,8 @@ static struct aedb_value value_of_note(unsigned note, struct texts *texts)
 	return value_of_text(texts->note);
 }
 
-static struct aedb_value value_of(enum model_column column, unsigned cell,
-				  struct texts *texts)
+struct aedb_value model_value_of(enum model_column column, unsigned cell,
+				 struct model_texts *texts)
 {
 	if (column == MODEL_ID)
 		return value_of_id(cell);
@@ -218,17 +284,19 @@ static int cells_write(struct aedb_txn *txn, struct aedb_table *table,
 int model_row_write(struct aedb_txn *txn, struct aedb_table *table,
 		    const struct model_row_change *change)
 {
-	struct aedb_cell cells[MODEL_COLUMNS];
-	struct texts texts = { .note = NULL };
+	struct aedb_cell cells[MODEL_COLUMNS_MAX];
+	struct model_texts texts[MODEL_COLUMNS_MAX] = { { .note = NULL } };
 	size_t n = 0;
 	int rc;
 
-	for (uint32_t i = 0; i < MODEL_COLUMNS; i++)
+	for (uint32_t i = 0; i < MODEL_COLUMNS_MAX; i++)
 		if (change->has[i])
 			cells[n++] = (struct aedb_cell){
-				i, value_of(i, change->cells[i], &texts) };
+				i, model_value_of(change->kinds[i],
+						  change->cells[i], &texts[i]) };
 	rc = cells_write(txn, table, change, cells, n);
-	free(texts.note);
+	for (size_t i = 0; i < MODEL_COLUMNS_MAX; i++)
+		free(texts[i].note);
 	return rc;
 }
 
@@ -247,18 +315,30 @@ int model_row_version(struct aedb_table *table, size_t id, aedb_seq_t *ret)
 
 /* Comparing. */
 
-static void value_compare(const struct aedb_value *want,
-			  const struct aedb_value *got)
+bool model_value_is_equal(const struct aedb_value *a, const struct aedb_value *b)
 {
-	CHECK_EQ(got->type, want->type);
-	if (want->type == AEDB_TYPE_TEXT) {
-		CHECK_EQ(got->bytes.n, want->bytes.n);
-		CHECK_MEM(got->bytes.at, want->bytes.at, want->bytes.n);
-	} else if (want->type == AEDB_TYPE_I64) {
-		CHECK_EQ(got->i64, want->i64);
-	} else if (want->type != AEDB_TYPE_NULL) {
-		CHECK_EQ(got->u64, want->u64);
-	}
+	if (a->type != b->type || a->type == AEDB_TYPE_NULL)
+		return a->type == b->type;
+	if (a->type == AEDB_TYPE_TEXT)
+		return a->bytes.n == b->bytes.n &&
+		       memcmp(a->bytes.at, b->bytes.at, a->bytes.n) == 0;
+	return a->type == AEDB_TYPE_I64 ? a->i64 == b->i64 : a->u64 == b->u64;
+}
+
+static void cell_compare(const struct model_table *table, size_t id, size_t column,
+			 const struct aedb_value *got)
+{
+	const struct model_shape *shape = &table->columns[column];
+	uint16_t cell = model_cell(table, &table->rows[id], column);
+	struct model_texts texts = { .note = NULL };
+	struct aedb_value want = { .type = AEDB_TYPE_NULL };
+
+	if (shape->name)
+		want = model_value_of(shape->kind, column == MODEL_ID ?
+						   (unsigned)id : cell, &texts);
+	CHECK_THAT(model_value_is_equal(&want, got),
+		   "row %zu has another value in column %zu", id, column);
+	free(texts.note);
 }
 
 static void row_compare(const struct model_table *table, size_t id,
@@ -266,16 +346,9 @@ static void row_compare(const struct model_table *table, size_t id,
 {
 	const struct model_row *want = &table->rows[id];
 
-	CHECK_EQ(got->n, MODEL_COLUMNS);
-	for (uint32_t i = 0; i < MODEL_COLUMNS; i++) {
-		struct texts texts = { .note = NULL };
-		struct aedb_value value;
-
-		value = value_of(i, i == MODEL_ID ? (unsigned)id :
-						    want->cells[i], &texts);
-		value_compare(&value, &got->values[i]);
-		free(texts.note);
-	}
+	CHECK_EQ(got->n, table->n_columns);
+	for (size_t i = 0; i < table->n_columns; i++)
+		cell_compare(table, id, i, &got->values[i]);
 	if (want->version)
 		CHECK_EQ(got->version, want->version);
 }
@@ -307,7 +380,7 @@ static int rows_get(const struct model_table *table, struct aedb_table *handle,
 struct question {
 	struct aedb_query query;
 	const char *plan;	/* what it must begin with */
-	enum model_column column;	/* MODEL_ID: by place alone */
+	size_t column;		/* MODEL_ID: by place alone */
 	uint16_t least, most;
 };
 
@@ -315,13 +388,12 @@ static size_t places_make(const struct model_table *table,
 			  const struct question *question,
 			  size_t places[MODEL_ROWS])
 {
-	enum model_column column = question->column;
-	size_t n = 0;
+	size_t column = question->column, n = 0;
 
 	for (unsigned v = question->least; v <= question->most; v++)
 		for (size_t id = 0; id < MODEL_ROWS; id++)
 			if (table->rows[id].is_there &&
-			    table->rows[id].cells[column] == v)
+			    model_cell(table, &table->rows[id], column) == v)
 				places[n++] = id;
 	return n;
 }
@@ -354,19 +426,19 @@ static int answer_compare(const struct model_table *table,
 	return 0;
 }
 
-/* All rows in the order of a column that has an index. */
+/* All rows in the order of an index. */
 static int order_compare(const struct model_table *table,
 			 struct aedb_table *handle,
-			 const struct aedb_snapshot *snapshot,
-			 enum model_column column)
+			 const struct aedb_snapshot *snapshot, size_t index)
 {
-	struct aedb_order order = { column, below(2) };
+	struct aedb_order order = { table->indexes[index], below(2) };
+	char plan[32];
 	struct question question = {
-		.query = { .order = &order, .n_order = 1 },
-		.plan = column == MODEL_MAIL ? "index by_mail" : "index by_age",
-		.column = column, .most = MAILS,
+		.query = { .order = &order, .n_order = 1 }, .plan = plan,
+		.column = order.column, .most = MAILS,
 	};
 
+	snprintf(plan, sizeof(plan), "index %s", model_index_name(index));
 	return answer_compare(table, handle, snapshot, &question);
 }
 
@@ -376,7 +448,7 @@ static int level_compare(const struct model_table *table,
 			 const struct aedb_snapshot *snapshot)
 {
 	const struct aedb_condition *where =
-		model_table_schema()->indexes[2].where;
+		model_table_schema()->indexes[MODEL_BY_LEVEL].where;
 	struct question question = {
 		.query = { .where = where }, .plan = "index by_level",
 		.column = MODEL_LEVEL, .least = MODEL_LEVEL_LOW + 1,
@@ -386,20 +458,22 @@ static int level_compare(const struct model_table *table,
 	return answer_compare(table, handle, snapshot, &question);
 }
 
-/* That with some mail, which perhaps none has. */
+/* That with some mail, which perhaps none has; or those, without index. */
 static int mail_compare(const struct model_table *table,
 			struct aedb_table *handle,
 			const struct aedb_snapshot *snapshot)
 {
+	bool has_index = table->indexes[MODEL_BY_MAIL];
 	uint16_t mail = (uint16_t)(1 + below(MAILS));
-	struct texts texts;
+	struct model_texts texts;
 	struct aedb_value value = value_of_mail(mail, &texts);
 	struct aedb_condition where = {
 		.kind = AEDB_IF_COMPARES, .column = MODEL_MAIL,
 		.comparison = AEDB_EQUAL, .values = &value, .n_values = 1,
 	};
 	struct question question = {
-		.query = { .where = &where }, .plan = "index by_mail by 1",
+		.query = { .where = &where },
+		.plan = has_index ? "index by_mail by 1" : "scan",
 		.column = MODEL_MAIL, .least = mail, .most = mail,
 	};
 
@@ -415,13 +489,12 @@ static int rows_compare(const struct model_table *table,
 
 	if (rc == 0)
 		rc = answer_compare(table, handle, snapshot, &all);
-	if (rc == 0)
-		rc = order_compare(table, handle, snapshot, MODEL_MAIL);
-	if (rc == 0)
-		rc = order_compare(table, handle, snapshot, MODEL_AGE);
-	if (rc == 0)
-		rc = level_compare(table, handle, snapshot);
-	if (rc == 0)
+	for (size_t i = 0; rc == 0 && i < MODEL_INDEXES; i++)
+		if (table->indexes[i])
+			rc = i == MODEL_BY_LEVEL ?
+				     level_compare(table, handle, snapshot) :
+				     order_compare(table, handle, snapshot, i);
+	if (rc == 0 && table->columns[MODEL_MAIL].name)
 		rc = mail_compare(table, handle, snapshot);
 	return rc;
 }
@@ -466,7 +539,9 @@ int model_table_compare(const struct model_table *table,
 		CHECK(rc != AEDB_NOT_FOUND);
 		return rc;
 	}
-	rc = rows_compare(table, handle, snapshot);
+	rc = model_schema_compare(table, handle);
+	if (rc == 0)
+		rc = rows_compare(table, handle, snapshot);
 	aedb_table_close(handle);
 	return rc;
 }

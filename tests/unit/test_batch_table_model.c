@@ -12,6 +12,9 @@
 struct state {
 	unsigned scope, table;		/* objects; 0: no table */
 	unsigned change;		/* the last one in the scope */
+	unsigned schema;		/* the last one of columns and indexes */
+	unsigned written;		/* rows were, or it was tried */
+	bool has_new_index;		/* it was to get one */
 	struct model_table rows;
 	unsigned objects[MODEL_ROWS];
 	unsigned changes[MODEL_ROWS];	/* the last one of each */
@@ -74,7 +77,7 @@ static void rows_note(struct state *state, const struct model_table *before)
 		const struct model_row *a = &before->rows[id];
 		const struct model_row *b = &state->rows.rows[id];
 
-		if (a->is_there == b->is_there &&
+		if (a->is_there == b->is_there && a->n == b->n &&
 		    memcmp(a->cells, b->cells, sizeof(a->cells)) == 0)
 			continue;
 		state->changes[id] = ++world.last;
@@ -116,7 +119,7 @@ static void rows_write(struct side *side, struct aedb_scope *scope)
 	struct aedb_table *table;
 
 	/* who tries to write has read what rows are like */
-	side->own.change = ++world.last;
+	side->own.change = side->own.written = ++world.last;
 	CHECK_OK(aedb_table_open_at(scope, view_of(side),
 				    model_table_name(side->own.rows.name),
 				    &table));
@@ -133,8 +136,9 @@ static void table_make(struct side *side, struct aedb_scope *scope)
 	struct aedb_txn *txn = txn_on(side);
 	struct state *state = &side->own;
 
-	state->rows.name = 1 + (unsigned)model_random_below(MODEL_TABLE_NAMES);
-	state->table = state->change = ++world.last;
+	model_table_make(&state->rows,
+			 1 + (unsigned)model_random_below(MODEL_TABLE_NAMES));
+	state->table = state->change = state->schema = ++world.last;
 	CHECK_OK(aedb_txn_table_create(txn, scope,
 				       model_table_name(state->rows.name),
 				       model_table_schema()));
@@ -143,7 +147,8 @@ static void table_make(struct side *side, struct aedb_scope *scope)
 
 static void table_forget(struct state *state)
 {
-	state->table = 0;
+	state->table = state->schema = state->written = 0;
+	state->has_new_index = false;
 	memset(&state->rows, 0, sizeof(state->rows));
 	memset(state->objects, 0, sizeof(state->objects));
 	memset(state->changes, 0, sizeof(state->changes));
@@ -174,6 +179,46 @@ static void table_rename(struct side *side, struct aedb_scope *scope)
 		side->own.change = ++world.last;
 }
 
+/* Entries of a dropped index go now, not with the next comparison. */
+static void live_finish(void)
+{
+	struct aedb_scope *scope = scope_of(&world.live);
+	struct aedb_table *table;
+
+	if (world.live.own.table) {
+		CHECK_OK(aedb_table_open(
+			scope, model_table_name(world.live.own.rows.name),
+			&table));
+		aedb_table_close(table);
+	}
+	aedb_scope_close(scope);
+}
+
+/* One that cannot be done is not committed, but it was looked at. */
+static void table_alter(struct side *side, struct aedb_scope *scope)
+{
+	struct model_alter alter = model_alter_random(&side->own.rows);
+	const char *name = model_table_name(side->own.rows.name);
+	struct aedb_txn *txn = txn_on(side);
+	int want = model_alter_do(&side->own.rows, &alter), rc;
+
+	side->own.change = side->own.written = ++world.last;
+	rc = model_alter_run(txn, scope, name, &alter);
+	side->own.has_new_index |= alter.kind == AEDB_ADD_INDEX && rc == 0;
+	if (want == AEDB_EXISTS &&
+	    model_alter_has_twins(&side->own.rows, &alter)) {
+		CHECK_OK(rc);
+		CHECK_EQ(txn_end(txn), want);
+		return;
+	}
+	CHECK_EQ(rc, want);
+	CHECK_OK(txn_end(txn));
+	if (want == 0)
+		side->own.schema = ++world.last;
+	if (!side->batch)
+		live_finish();
+}
+
 /* Another scope, without table, takes its name. */
 static void scope_replace(struct side *side)
 {
@@ -199,6 +244,8 @@ static void step(struct side *side)
 		table_drop(side, scope);
 	else if (dice == 2)
 		table_rename(side, scope);
+	else if (dice < 6)
+		table_alter(side, scope);
 	else
 		rows_write(side, scope);
 	aedb_scope_close(scope);
@@ -218,13 +265,14 @@ static bool row_differs(const struct state *a, const struct state *b, size_t id)
 
 	if (!x->is_there || !y->is_there)
 		return x->is_there != y->is_there;
-	return a->objects[id] != b->objects[id] ||
+	return a->objects[id] != b->objects[id] || x->n != y->n ||
 	       memcmp(x->cells, y->cells, sizeof(x->cells)) != 0;
 }
 
 static bool table_differs(const struct state *a, const struct state *b)
 {
-	bool differs = a->table != b->table || a->rows.name != b->rows.name;
+	bool differs = a->table != b->table || a->schema != b->schema ||
+		       a->rows.name != b->rows.name;
 
 	for (size_t id = 0; id < MODEL_ROWS; id++)
 		differs |= row_differs(a, b, id);
@@ -240,11 +288,15 @@ static enum outcome gone_outcome(const struct state *base,
 	return table_differs(base, other) ? CONFLICTS : EITHER;
 }
 
-/* What the rows are when both sides' changes are there. */
+/* What the table is when both sides' changes are there. */
 static struct model_table rows_merged(const struct side *side)
 {
-	struct model_table merged = world.live.own.rows;
+	const struct model_table *live = &world.live.own.rows;
+	bool is_own = side->own.schema != side->base.schema;
+	struct model_table merged = is_own ? side->own.rows : *live;
 
+	merged.name = live->name;
+	memcpy(merged.rows, live->rows, sizeof(merged.rows));
 	for (size_t id = 0; id < MODEL_ROWS; id++)
 		if (row_differs(&side->base, &side->own, id))
 			merged.rows[id] = side->own.rows.rows[id];
@@ -255,8 +307,10 @@ static bool is_unique(const struct model_table *table)
 {
 	bool is_taken[UINT8_MAX] = { false };
 
+	if (!table->indexes[MODEL_BY_MAIL])
+		return true;
 	for (size_t id = 0; id < MODEL_ROWS; id++) {
-		uint16_t mail = table->rows[id].cells[MODEL_MAIL];
+		uint16_t mail = model_cell(table, &table->rows[id], MODEL_MAIL);
 
 		if (!table->rows[id].is_there || !mail)
 			continue;
@@ -283,15 +337,40 @@ static enum outcome row_outcome(const struct side *side, size_t id)
 	return CONFLICTS;
 }
 
+/* Who wrote rows or changed columns or indexes has read these, who made an index all
+ * rows. */
+static enum outcome schema_outcome(const struct side *side)
+{
+	const struct state *base = &side->base, *own = &side->own;
+	const struct state *live = &world.live.own;
+	enum outcome found = table_differs(base, own) ? CONFLICTS : EITHER;
+	enum outcome outcome = COMMITS;
+
+	if (own->written == base->written)
+		return COMMITS;
+	if (live->schema != base->schema)
+		return found;
+	for (size_t id = 0; own->has_new_index && id < MODEL_ROWS; id++) {
+		if (live->changes[id] == base->changes[id])
+			continue;
+		if (row_differs(base, live, id))
+			return found;
+		outcome = EITHER;
+	}
+	return outcome;
+}
+
 static enum outcome rows_outcome(const struct side *side)
 {
 	struct model_table merged = rows_merged(side);
-	enum outcome all = COMMITS;
+	enum outcome all = schema_outcome(side);
 
 	if (side->own.change == side->base.change)
 		return COMMITS;
 	if (side->own.table != world.live.own.table)
 		return gone_outcome(&side->base, &side->own);
+	if (all == CONFLICTS)
+		return CONFLICTS;
 	for (size_t id = 0; id < MODEL_ROWS; id++) {
 		enum outcome one = row_outcome(side, id);
 
@@ -299,7 +378,11 @@ static enum outcome rows_outcome(const struct side *side)
 			return CONFLICTS;
 		all = one == EITHER ? one : all;
 	}
-	return is_unique(&merged) ? all : CONFLICTS;
+	if (!is_unique(&merged))
+		return CONFLICTS;
+	/* entries of both sides in an index that the batch dropped then */
+	memcpy(merged.indexes, side->base.rows.indexes, sizeof(merged.indexes));
+	return is_unique(&merged) ? all : EITHER;
 }
 
 static enum outcome table_outcome(const struct side *side)
@@ -341,6 +424,10 @@ static void merge(const struct side *side)
 		*live = *own;
 	} else if (own->table == live->table) {
 		live->rows = rows_merged(side);
+		if (own->schema != base->schema)
+			live->schema = own->schema;
+		if (own->written != base->written)
+			live->written = ++world.last;
 		if (own->rows.name != base->rows.name)
 			live->rows.name = own->rows.name;
 		for (size_t id = 0; id < MODEL_ROWS; id++)
@@ -378,6 +465,7 @@ static void finish(struct side *side)
 	if (rc == 0) {
 		merge(side);
 		side->batch = NULL;
+		live_finish();
 		world.commits++;
 		return;
 	}
@@ -395,7 +483,9 @@ static void act(struct side *side)
 
 	if (!side->batch) {
 		side->batch = batch_of(world.f.db);
-		side->base = side->own = world.live.own;
+		side->own = world.live.own;
+		side->own.has_new_index = false;
+		side->base = side->own;
 	} else if (dice == 0) {
 		side_abort(side);
 	} else if (dice < 5) {

@@ -75,6 +75,10 @@ static const struct metric metrics[] = {
 	METRIC("group_commit_flush_reason_ingress_drained", COUNTER,
 	       stats.commit_groups,
 	       "Groups written because they had all that waited: each is."),
+	METRIC("group_syncs_complete", COUNTER, stats.group_syncs_complete,
+	       "Syncs for commits that wait, with all who were likely to come."),
+	METRIC("group_syncs_late", COUNTER, stats.group_syncs_late,
+	       "The same without some of them, who came too late."),
 	/* the log */
 	METRIC("wal_append_ops", COUNTER, stats.wal_writes,
 	       "Writes to the log."),

@@ -74,10 +74,11 @@ TEST(each_once, "no two figures have one name, and each says what it is")
 TEST(commits, "commits, groups and the log are counted, and some of them timed")
 {
 	struct fixture f;
-	double before;
+	double before, syncs;
 
 	fixture_open(&f);
 	before = figure(&f, "commits_total");
+	syncs = figure(&f, "group_syncs_complete");
 	puts_make(&f, COMMITS);
 	CHECK_EQ(figure(&f, "commits_total"), before + COMMITS);
 	CHECK_EQ(figure(&f, "epoch_process_ops"), figure(&f, "epochs_total"));
@@ -85,6 +86,9 @@ TEST(commits, "commits, groups and the log are counted, and some of them timed")
 	CHECK(figure(&f, "wal_append_ops") >= COMMITS);
 	CHECK(figure(&f, "wal_append_bytes") > COMMITS);
 	CHECK(figure(&f, "wal_sync_ops") >= COMMITS);
+	/* who is alone waits for nobody */
+	CHECK_EQ(figure(&f, "group_syncs_complete"), syncs + COMMITS);
+	CHECK_EQ(figure(&f, "group_syncs_late"), 0);
 	CHECK(figure(&f, "avg_commit_latency_micros") > 0);
 	CHECK(figure(&f, "avg_epoch_process_micros") > 0);
 	CHECK(figure(&f, "avg_wal_append_micros") > 0);

@@ -686,7 +686,8 @@ void aedb_batch_expect_nothing(struct aedb_batch *batch);
  * done. AEDB_UNKNOWN: as for aedb_txn_commit.
  */
 int aedb_batch_commit(struct aedb_batch *batch, aedb_seq_t *ret_seq);
-/* What aedb_batch_commit would say now, without doing anything. */
+/* What aedb_batch_commit would say now, without doing anything; AEDB_ACCESS of the
+ * batch's caller, too. */
 int aedb_batch_check(struct aedb_batch *batch);
 
 enum aedb_change_kind {

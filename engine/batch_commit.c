@@ -21,6 +21,7 @@
 #include "commit.h"
 #include "err.h"
 #include "range.h"
+#include "txn_access.h"
 
 #define WALK_CHANGES 1024	/* in one stay in the epoch */
 #define TRIES_MAX 8	/* while others make and remove what both made */
@@ -333,6 +334,22 @@ int aedb_batch_commit(struct aedb_batch *batch, aedb_seq_t *ret_seq)
 	return 0;
 }
 
+/* Whether the caller may do it, by the grants of now. */
+static int build_decide(const struct build *build)
+{
+	struct aedb *db = build->batch->db;
+	int rc;
+
+	if (!build->txn.caller)
+		return 0;
+	lock_acquire(&db->commits.lock);
+	epoch_enter(db->epoch);
+	rc = txn_access_decide(db, &build->txn);
+	epoch_leave(db->epoch);
+	lock_release(&db->commits.lock);
+	return rc;
+}
+
 static int check_try(struct aedb_batch *batch)
 {
 	struct build build;
@@ -340,7 +357,9 @@ static int check_try(struct aedb_batch *batch)
 
 	if (rc < 0)
 		return rc;
-	rc = build_check(&build);
+	rc = build_decide(&build);
+	if (rc == 0)
+		rc = build_check(&build);
 	build_release(&build);
 	return rc;
 }

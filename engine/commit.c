@@ -138,6 +138,14 @@ static void annex_take(const struct apply *apply, struct wal_commit *commit)
 	commit->annex_bytes = apply->annex.n;
 }
 
+static int access_decide(struct aedb *db, const struct aedb_txn *txn)
+	REQUIRES(db->commits.lock)
+{
+	int rc = txn_access_decide(db, txn);
+
+	return rc == AEDB_ACCESS ? access_denied(db) : rc;
+}
+
 /* Checks one request against the newest state, executes it, and adds its
  * frames to the log's buffer. 1: that was done for an earlier one. */
 static int request_execute(struct aedb *db, struct apply *apply,
@@ -157,7 +165,7 @@ static int request_execute(struct aedb *db, struct apply *apply,
 				   &request->seq) : 0;
 	request->is_repeat = rc > 0;
 	if (rc == 0 && txn->caller && !access_counts(db, txn->access_stamp))
-		rc = txn_access_decide(db, txn);
+		rc = access_decide(db, txn);
 	if (rc == 0 && txn->grant)
 		rc = txn_grant_decide(db, txn->grant);
 	if (rc == 0)

@@ -216,7 +216,7 @@ static int key_decide(struct deciding *d, uint64_t tree, const void *key,
 		return 0;
 	rc = rights_get(d, tree / 2, &has);
 	if (rc == 0 && !rights_hold_each(has, tree, rights, key, n))
-		rc = access_denied(d->txn->db);
+		rc = access_not_held();
 	return rc;
 }
 
@@ -272,7 +272,7 @@ static int table_decide(struct deciding *d, uint64_t table, unsigned int rights)
 	if (rc < 0)
 		return rc;
 	if (has ? !table_right_is_held(has, table, rights) : !made)
-		return access_denied(d->txn->db);
+		return access_not_held();
 	return 0;
 }
 
@@ -292,7 +292,7 @@ static int table_name_decide(struct deciding *d, const struct op *op)
 	int rc = rights_get(d, op->place.scope_id, &has);
 
 	if (rc == 0 && has && !rights_hold_all(has, AEDB_TABLE_DDL))
-		rc = access_denied(d->txn->db);
+		rc = access_not_held();
 	if (rc == 0 && op->kind == OP_CREATE)
 		rc = made_note(d, op);
 	return rc;
@@ -357,7 +357,7 @@ static int reads_decide(struct deciding *d)
 			    !rights_hold_range(has, AEDB_KV_READ, from,
 					       read->to ? &to : NULL) :
 			    !rights_hold(has, AEDB_KV_READ, from.at, from.n))
-			rc = access_denied(d->txn->db);
+			rc = access_not_held();
 	}
 	return rc;
 }

@@ -41,7 +41,7 @@ int txn_access_range(struct aedb_txn *txn, struct aedb_scope **scope,
 		     int (*add)(struct aedb_txn *txn, struct aedb_scope *scope,
 				const struct aedb_range *range));
 
-/* For all of the transaction, as executed so far. */
+/* For all of the transaction, as executed so far. AEDB_ACCESS is not counted. */
 int txn_access_decide(struct aedb *db, const struct aedb_txn *txn)
 	REQUIRES(db->commits.lock);
 

@@ -537,6 +537,7 @@ TEST(batches, "a batch is its caller's, and decided once more at its commit")
 		CHECK_OK(txn_end(txn));
 		if (i == 0)
 			take(&p, write);
+		CHECK_EQ(aedb_batch_check(batch), i ? 0 : AEDB_ACCESS);
 		CHECK_EQ(aedb_batch_commit(batch, NULL), i ? 0 : AEDB_ACCESS);
 		aedb_scope_close(scope);
 		if (i == 0) {
@@ -612,6 +613,7 @@ TEST(batch_of_others, "a batch written by unrestricted handles is decided for wh
 		CHECK_OK(aedb_txn_begin_in(batch, &txn));
 		CHECK_OK(txn_put_text(txn, p.f.scope, keys[i], "9"));
 		CHECK_OK(txn_end(txn));
+		CHECK_EQ(aedb_batch_check(batch), i ? 0 : AEDB_ACCESS);
 		CHECK_EQ(aedb_batch_commit(batch, NULL), i ? 0 : AEDB_ACCESS);
 		if (i == 0)
 			aedb_batch_abort(batch);

@@ -144,6 +144,7 @@ TEST(denials, "what is refused for want of a right counts, once, and what is ask
 	struct aedb_caller *system, *ann;
 	struct aedb_grant write = { .right = AEDB_KV_WRITE,
 				    .place = { "p", "s" } };
+	struct aedb_batch *batch;
 	struct aedb_scope *scope;
 	struct aedb_entry entry;
 	struct aedb_txn *txn;
@@ -160,12 +161,19 @@ TEST(denials, "what is refused for want of a right counts, once, and what is ask
 	CHECK_EQ(figure(&f, "permission_rejections"), 1);
 	CHECK_EQ(aedb_get(scope, NULL, "k", 1, &entry), AEDB_ACCESS);
 	CHECK_EQ(figure(&f, "permission_rejections"), 2);
+	CHECK_OK(aedb_batch_begin_as(ann, &batch));
+	CHECK_OK(aedb_txn_begin_in(batch, &txn));
+	CHECK_OK(txn_put_text(txn, scope, "k", "v"));
+	CHECK_OK(txn_end(txn));
 	CHECK_OK(aedb_txn_begin_as(ann, &txn));
 	CHECK_OK(txn_put_text(txn, scope, "k", "v"));
 	CHECK_OK(aedb_revoke(system, &write, "ann", 3));
 	CHECK_EQ(txn_end(txn), AEDB_ACCESS);
 	CHECK_EQ(figure(&f, "permission_rejections"), 3);
 	CHECK_EQ(figure(&f, "commit_errors"), 1);
+	CHECK_EQ(aedb_batch_check(batch), AEDB_ACCESS);
+	CHECK_EQ(figure(&f, "permission_rejections"), 3);
+	aedb_batch_abort(batch);
 	CHECK_EQ(aedb_grant(ann, &write, "bob", 3), AEDB_ACCESS);
 	CHECK_EQ(figure(&f, "permission_rejections"), 4);
 	aedb_note_denied(f.db);

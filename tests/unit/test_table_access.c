@@ -130,11 +130,14 @@ TEST(batch_revoked,
 	txn = txn_in(batch);
 	CHECK_OK(users_write(txn, p.table, USERS_INSERT, &bob));
 	CHECK_OK(txn_end(txn));
+	CHECK_OK(aedb_batch_check(batch));
 	take(&p, grant_of(AEDB_TABLE_WRITE));
+	CHECK_FAILS(aedb_batch_check(batch), AEDB_ACCESS, DENIED);
 	CHECK_FAILS(aedb_batch_commit(batch, NULL), AEDB_ACCESS, DENIED);
 	CHECK_STR(aedb_error_message(), DENIED);
 	CHECK_EQ(rows_of(&p), 1);
 	give(&p, grant_of(AEDB_TABLE_WRITE));
+	CHECK_OK(aedb_batch_check(batch));
 	CHECK_OK(aedb_batch_commit(batch, NULL));
 	CHECK_EQ(rows_of(&p), 2);
 	people_close(&p);

@@ -104,6 +104,11 @@ bool control_takes_commands(enum control_kind kind)
 	return kind == CONTROL_COMMANDS || kind == CONTROL_BATCH_COMMANDS;
 }
 
+static mode_t mode_of(const struct control *control, enum control_kind kind)
+{
+	return files[kind].mode & (control->config.is_secure ? 0700 : 0777);
+}
+
 void control_stat(const struct control *control,
 		  const struct control_which *which, struct stat *ret)
 {
@@ -112,7 +117,7 @@ void control_stat(const struct control *control,
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	*ret = (struct stat){
-		.st_mode = S_IFREG | files[which->kind].mode,
+		.st_mode = S_IFREG | mode_of(control, which->kind),
 		.st_nlink = 1,
 		.st_uid = is_in_batch ? which->batch.uid : control->config.owner,
 		.st_gid = is_in_batch ? which->batch.gid : control->config.group,
@@ -272,8 +277,8 @@ int control_check(const struct control *control,
 	if (files[which->kind].where == CONTROL_IN_BATCH)
 		return control_batch_check(control->config.forest,
 					   &which->batch, uid);
-	return files[which->kind].mode & 0004 || is_obeyed(control, uid) ?
-	       0 : -EACCES;
+	return mode_of(control, which->kind) & 0004 ||
+			       is_obeyed(control, uid) ? 0 : -EACCES;
 }
 
 int control_open(struct control *control, const struct control_which *which,

@@ -65,6 +65,8 @@ struct control_config {
 	const char *durability;		/* static */
 	const char *options;		/* a list; borrowed as the config's db is */
 	bool is_read_only;
+	bool is_secure;		/* figures are for owner and root, too: counts tell
+				 * whether a name that was refused is there */
 };
 
 /* Owned; control_free when no file is open and no command runs. NULL: no memory. */

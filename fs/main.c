@@ -243,6 +243,7 @@ static int open_control(struct server *s)
 		.group = getgid(),
 		.durability = options_durability_name(&s->options),
 		.is_read_only = s->options.is_read_only,
+		.is_secure = s->options.is_secure,
 	};
 
 	s->options_text = text_of_options(&s->options);

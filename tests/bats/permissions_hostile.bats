@@ -5,7 +5,7 @@ load users
 
 ANN=1001 BOB=1002
 
-setup() { users_setup; }
+setup() { users_setup history=1h,16M; }
 teardown() { users_teardown; }
 
 # holding ID FIRST THEN: a shell of the user has done what is said first, and waits.
@@ -218,4 +218,80 @@ END
 		for own in fd, listing, backups, status, commands:
 		    refused(errno.EACCES, os.open, "/proc/self/fd/%d" % own, os.O_RDONLY)
 	END
+}
+
+@test "the mount's own files take no command of users and tell them nothing" {
+	local file command
+	cp "$AEDB_BUILD/aedb" "$top"
+	aedb grant "$MNT" global-admin / uid:$ANN
+	for file in .control .status .changes .metrics; do
+		denied $ANN cat "$MNT/$file"
+		denied $ANN sh -c "echo sync >>'$MNT/$file'"
+		denied $ANN truncate -s 0 "$MNT/$file"
+		[ "$(as $ANN stat --cached=always -c %s "$MNT/$file")" = 0 ]
+		run as $ANN unlink "$MNT/$file"
+		[ "$status" -ne 0 ]
+	done
+	denied $ANN mkdir "$MNT/.snap/x"
+	for command in grants status stats changes checkpoint compact dump; do
+		denied $ANN "$top/aedb" "$command" "$MNT"
+	done
+	denied $ANN "$top/aedb" grant "$MNT" kv-read p uid:$BOB
+	denied $ANN "$top/aedb" snapshot create "$MNT" x
+}
+
+@test "no command is taken from who was given .control open" {
+	as $ANN mkdir "$MNT/.batch/anns"
+	mkdir "$MNT/.batch/roots" "$MNT/.snap/one"
+	acting <<-'END'
+		top = os.open(MNT + "/.control", os.O_RDWR)
+		roots = os.open(MNT + "/.batch/roots/.control", os.O_RDWR)
+		user()
+		for line in ("help", "sync", "checkpoint", "compact", "changes", "changes 1",
+		             "snapshot create x", "snapshot delete one", "backup full x",
+		             "backup incremental", "backup verify x", "estimate full",
+		             "estimate incremental", "batch commit roots",
+		             "batch abort roots", "batch commit anns", "batch abort anns",
+		             "cancel 1", "grant kv-read p to uid:1001",
+		             "revoke kv-read p from uid:1001", "grants", "grants json",
+		             "tables", "tables one", "nonsense", ""):
+		    refused(errno.EACCES, os.write, top, line.encode() + b"\n")
+		assert os.read(top, 1000) == b""
+		for line in "commit", "abort", "check":
+		    refused(errno.EACCES, os.write, roots, line.encode() + b"\n")
+	END
+	[ "$(ls "$MNT/.batch")" = "anns
+roots" ]
+	[ "$(ls "$MNT/.snap")" = one ]
+	[ "$(ls "$MNT/.backup")" = "" ]
+	[[ $(aedb grants "$MNT") != *uid:$ANN* ]]
+}
+
+rejections() { sed -n 's/^aedb_permission_rejections //p' "$MNT/.metrics"; }
+
+# counts ID COMMAND...: the user's command is denied, and one request of it counts; but
+# for the first time, when the kernel asks twice for a name that it had found for others.
+counts() {
+	local before
+	denied "$@"
+	before=$(rejections)
+	denied "$@"
+	[ "$(rejections)" = $((before + 1)) ]
+}
+
+@test "each refused request counts, alike whether something is there, and no listing does" {
+	local before
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	for path in p/s/private p/s/none p/other p/none q none .backup; do
+		counts $ANN stat "$MNT/$path"
+	done
+	counts $ANN sh -c "echo x >'$MNT/p/s/inbox/a'"
+	counts $ANN sh -c "echo x >'$MNT/p/s/inbox/new'"
+	counts $ANN rm "$MNT/p/s/inbox/a"
+	before=$(rejections)
+	[ "$(as $ANN find "$MNT" -type f)" = "$MNT/p/s/inbox/a" ]
+	[ "$(rejections)" = "$before" ]
+	grep -q "uid $ANN: lookup: EACCES: permission denied$" "$MNT/.status"
+	run grep -E "^failure.*(private|other|none|inbox)" "$MNT/.status"
+	[ "$status" = 1 ]
 }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2120 # test files pass the arguments
 # A mount with -o secure for each test: load users, then
 #
 #	setup() { users_setup; }
@@ -8,13 +9,14 @@
 
 load mount
 
+# users_setup [OPTION]: a further one of -o.
 users_setup() {
 	[ "$(id -u)" = 0 ] || skip "only root can become another user"
 	top=$(mktemp -d /tmp/aedbfs-perm.XXXXXX)
 	chmod 755 "$top"
 	mkdir "$top/dir"
 	mount_prepare "$top/dir"
-	mount_start -o secure,allow_other,umask=000
+	mount_start -o secure,allow_other,umask=000 ${1+-o "$1"}
 	mkdir -p "$MNT/p/s/inbox" "$MNT/p/s/private" "$MNT/p/other" "$MNT/q/s"
 	echo one >"$MNT/p/s/inbox/a"
 	echo two >"$MNT/p/s/private/b"

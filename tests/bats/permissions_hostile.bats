@@ -295,3 +295,126 @@ counts() {
 	run grep -E "^failure.*(private|other|none|inbox)" "$MNT/.status"
 	[ "$status" = 1 ]
 }
+
+@test "names of snapshots are everybody's, and what is in them, or was once, is who may read it now" {
+	local seq state
+	aedb checkpoint "$MNT"
+	exec 5<>"$MNT/.control"
+	echo sync >&5
+	read -r _ seq <&5
+	exec 5>&-
+	mkdir "$MNT/.snap/one"
+	rm "$MNT/p/s/inbox/a" "$MNT/p/s/private/b"
+	mv "$MNT/p/s/inbox" "$MNT/p/s/private"
+	rmdir "$MNT/q/s" "$MNT/q"
+	mv "$MNT/p/other" "$MNT/p/another"
+	[ "$(as $ANN ls "$MNT/.snap")" = one ]
+	for state in one "@$seq" @checkpoint; do
+		# root has looked at all of it
+		cat "$MNT/.snap/$state/p/s/inbox/a"
+		ls -lR "$MNT/.snap/$state" "$MNT/p/.snap/$state" >/dev/null
+		[ "$(as $ANN ls "$MNT/.snap/$state")" = "" ]
+		for path in p p/none p/s p/s/inbox/a p/s/private q/s none; do
+			denied $ANN stat --cached=always "$MNT/.snap/$state/$path"
+		done
+	done
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	for state in one "@$seq"; do
+		[ "$(as $ANN cat "$MNT/.snap/$state/p/s/inbox/a")" = one ]
+		[ "$(as $ANN find "$MNT/.snap/$state" | sed "s:.*$state::")" = "
+/p
+/p/s
+/p/s/inbox
+/p/s/inbox/a" ]
+		[ "$(as $ANN ls "$MNT/p/.snap/$state")" = s ]
+		for path in p/other p/s/private p/s/private/b p/s/inbox/none q; do
+			run as $ANN cat "$MNT/.snap/$state/$path"
+			[ "$status" -ne 0 ]
+			[[ $output != *two* ]]
+		done
+		denied $ANN cp "$MNT/.snap/$state/p/s/private/b" "$top"
+	done
+	aedb revoke "$MNT" kv-read p/s/inbox/ uid:$ANN
+	for state in one "@$seq"; do
+		denied $ANN cat "$MNT/.snap/$state/p/s/inbox/a"
+	done
+	denied $ANN rmdir "$MNT/.snap/one"
+	denied $ANN mv "$MNT/.snap/one" "$MNT/.snap/two"
+}
+
+@test "neither links nor renames lead to what is not granted" {
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	aedb grant "$MNT" kv-write p/other/ uid:$ANN
+	as $ANN ln -s ../private/b "$MNT/p/s/inbox/link"
+	as $ANN ln -s ../../../q "$MNT/p/s/inbox/up"
+	denied $ANN cat "$MNT/p/s/inbox/link"
+	denied $ANN sh -c "echo x >>'$MNT/p/s/inbox/link'"
+	denied $ANN ls "$MNT/p/s/inbox/up/"
+	denied $ANN ln "$MNT/p/s/private/b" "$MNT/p/s/inbox/hard"
+	denied $ANN mv "$MNT/p/s/private/b" "$MNT/p/s/inbox/b"
+	denied $ANN mv "$MNT/p/s/private" "$MNT/p/s/inbox/private"
+	denied $ANN mv "$MNT/p/other/c" "$MNT/p/s/inbox/c"
+	denied $ANN mv "$MNT/p/s/inbox/a" "$MNT/p/s/private/a"
+	denied $ANN mv "$MNT/p/s/inbox/a" "$MNT/p/s/private/b"
+	denied $ANN mv "$MNT/p/s/inbox" "$MNT/q/inbox"
+	denied $ANN mv "$MNT/p/s/inbox" "$MNT/p/s/outbox"
+	acting <<-'END'
+		import ctypes
+		exchange = ctypes.CDLL(None, use_errno=True).renameat2
+		def swap(a, b):
+		    if exchange(-100, a.encode(), -100, b.encode(), 2) < 0:
+		        raise OSError(ctypes.get_errno(), a)
+		user()
+		other = MNT + "/p/other/c"
+		refused(errno.EACCES, swap, INBOX + "/a", other)
+		refused(errno.EACCES, swap, INBOX, MNT + "/p/s/private")
+		refused(errno.EACCES, os.rename, other, INBOX + "/c")
+		# into what may be written it may go
+		os.rename(INBOX + "/a", MNT + "/p/other/a")
+	END
+	[ "$(cat "$MNT/p/other/c" "$MNT/p/other/a" "$MNT/p/s/private/b")" = "three
+one
+two" ]
+}
+
+@test "what one user read stays out of another's reach, in whichever cache it is" {
+	head -c 300000 /dev/zero >"$MNT/p/s/private/large"
+	ln -s elsewhere "$MNT/p/s/inbox/link"
+	setfattr -n user.secret -v word "$MNT/p/s/inbox/a"
+	mkdir "$MNT/.snap/one"
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	acting <<-'END'
+		private = MNT + "/p/s/private"
+		snapshot = MNT + "/.snap/one/p/s/private"
+		held = [os.open(p + "/large", os.O_RDONLY) for p in (private, snapshot)]
+		maps = [mmap.mmap(fd, 300000, mmap.MAP_PRIVATE, mmap.PROT_READ) for fd in held]
+		assert all(len(bytes(m)) == 300000 for m in maps)
+		with os.scandir(private) as entries:
+		    assert sorted(e.name for e in entries if e.stat()) == ["b", "large"]
+		assert os.readlink(INBOX + "/link") == "elsewhere"
+		assert os.getxattr(INBOX + "/a", "user.secret") == b"word"
+		user()
+		for directory in private, snapshot:
+		    for name in "b", "large", "none":
+		        for flags in os.O_RDONLY, os.O_WRONLY, os.O_PATH:
+		            refused(errno.EACCES, os.open, directory + "/" + name, flags)
+		        refused(errno.EACCES, os.stat, directory + "/" + name)
+		        assert not os.access(directory + "/" + name, os.F_OK,
+		                         effective_ids=True)
+		    refused(errno.EACCES, os.listdir, directory)
+		# what may be written is seen, and not read
+		assert os.stat(INBOX + "/a").st_size == 4
+		refused(errno.EACCES, os.readlink, INBOX + "/link")
+		refused(errno.EACCES, os.getxattr, INBOX + "/a", "user.secret")
+		refused(errno.EACCES, os.listxattr, INBOX + "/a")
+		refused(errno.EACCES, os.open, INBOX + "/a", os.O_RDWR)
+		out = os.open(INBOX + "/a", os.O_WRONLY)
+		refused(errno.EBADF, os.read, out, 1)
+		refused(errno.EACCES, mmap.mmap, out, 4, mmap.MAP_PRIVATE, mmap.PROT_READ)
+		refused(errno.EBADF, os.copy_file_range, out, out, 1, 0, 10)
+		os.setxattr(INBOX + "/a", "user.mine", b"1")
+	END
+	denied $ANN stat --cached=always "$MNT/p/s/private/large"
+	denied $ANN stat --cached=always "$MNT/.snap/one/p/s/private/large"
+}

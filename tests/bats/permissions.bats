@@ -97,6 +97,45 @@ deep" ]
 	[[ $output != *p/mine* ]]
 }
 
+@test "each administrator changes and renames what it is for, and nothing around it" {
+	aedb grant "$MNT" scope-admin p/s uid:$ANN
+	as $ANN touch "$MNT/p/s"
+	as $ANN setfattr -n user.x -v y "$MNT/p/s"
+	denied $ANN mv "$MNT/p/s" "$MNT/p/t"
+	denied $ANN touch "$MNT/p"
+	denied $ANN rmdir "$MNT/p/other"
+	as $ANN rm -r "$MNT/p/s"
+	[ "$(ls "$MNT/p")" = other ]
+	aedb grant "$MNT" project-admin p uid:$ANN
+	as $ANN touch "$MNT/p"
+	as $ANN mv "$MNT/p/other" "$MNT/p/another"
+	denied $ANN mv "$MNT/p/another" "$MNT/q/another"
+	denied $ANN mv "$MNT/p" "$MNT/r"
+	denied $ANN touch "$MNT"
+	aedb grant "$MNT" global-admin / uid:$ANN
+	as $ANN touch "$MNT"
+	as $ANN mv "$MNT/p" "$MNT/r"
+	as $ANN mkdir "$MNT/new"
+	as $ANN rm -r "$MNT/r" "$MNT/q"
+	[ "$(ls "$MNT")" = new ]
+}
+
+@test "a prefix may be of every scope of a project, and of part of a name" {
+	echo four >"$MNT/p/other/inside"
+	echo five >"$MNT/p/other/out"
+	aedb grant "$MNT" kv-read p//in uid:$ANN
+	[ "$(cd "$MNT" && as $ANN find p | sort)" = "p
+p/other
+p/other/inside
+p/s
+p/s/inbox
+p/s/inbox/a" ]
+	[ "$(as $ANN cat "$MNT/p/other/inside" "$MNT/p/s/inbox/a")" = "four
+one" ]
+	denied $ANN cat "$MNT/p/other/out"
+	denied $ANN ls "$MNT/q"
+}
+
 @test "a batch is its owner's, and its commit is decided by what that one may then" {
 	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
 	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN

@@ -418,3 +418,23 @@ two" ]
 	denied $ANN stat --cached=always "$MNT/p/s/private/large"
 	denied $ANN stat --cached=always "$MNT/.snap/one/p/s/private/large"
 }
+
+@test "root of a user namespace is the user that made it" {
+	as $ANN unshare -Ur true || skip "users may make no namespaces here"
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	[ "$(as $ANN unshare -Ur cat "$MNT/p/s/inbox/a")" = one ]
+	for file in p/s/private/b .status .control .metrics .backup; do
+		denied $ANN unshare -Ur cat "$MNT/$file"
+	done
+	denied $ANN unshare -Ur sh -c "echo x >'$MNT/p/s/inbox/a'"
+}
+
+@test "users who may not enter the mount see nothing of it, whatever is granted to them" {
+	aedb grant "$MNT" global-admin / uid:$ANN
+	mount_stop
+	mount_start -o secure
+	for file in p p/s/inbox/a .metrics none; do
+		denied $ANN stat "$MNT/$file"
+	done
+	[ "$(cat "$MNT/p/s/inbox/a")" = one ]
+}

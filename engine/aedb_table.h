@@ -278,7 +278,10 @@ struct aedb_query {
 	uint64_t limit;		/* rows given, behind the cursor; 0: no limit */
 	uint64_t examined_max;	/* rows and index entries looked at: AEDB_TOO_LARGE;
 				 * 0: no limit */
-	uint64_t memory_max;	/* bytes for sorting: AEDB_TOO_LARGE; 0: 64 MiB */
+	uint64_t memory_max;	/* bytes for sorting; 0: 64 MiB. If that takes more,
+				 * rows are read by the key or an index that has the
+				 * order, however many those are; AEDB_TOO_LARGE if
+				 * none has, or behind a cursor of sorted rows */
 	struct aedb_bytes cursor;	/* of aedb_rows_cursor; n 0: from the start */
 };
 #define AEDB_ORDER_MAX 32
@@ -309,7 +312,8 @@ int aedb_rows_cursor(struct aedb_rows *rows, struct aedb_bytes *ret);
 /* How it is done, in one line: "key by 1 column", "index NAME by 2 columns" (by as
  * many as the condition narrows it), "index NAME" (for its order or its rows),
  * "scan", or "union of … and …" with several of these; and then ", backward" and
- * ", sorts". Borrowed until aedb_rows_close. */
+ * ", sorts". Not what it was if sorting turned out to take too much. Borrowed
+ * until aedb_rows_close. */
 const char *aedb_rows_plan(const struct aedb_rows *rows);
 /* Rows and index entries looked at so far. */
 uint64_t aedb_rows_examined(const struct aedb_rows *rows);

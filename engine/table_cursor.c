@@ -57,6 +57,7 @@ int table_cursor_encode(const uint8_t key[CURSOR_KEY_BYTES],
 	byte_writer_u8(&w, cursor->is_durable);
 	byte_writer_le64(&w, cursor->opening);
 	byte_writer_le64(&w, cursor->seq);
+	byte_writer_u8(&w, cursor->is_in_order);
 	byte_writer_le32(&w, cursor->branch);
 	byte_writer_put(&w, cursor->query, sizeof(cursor->query));
 	byte_writer_put(&w, cursor->position.at, cursor->position.n);
@@ -78,6 +79,7 @@ int table_cursor_decode(const uint8_t key[CURSOR_KEY_BYTES],
 	ret->is_durable = byte_reader_u8(&r);
 	ret->opening = byte_reader_le64(&r);
 	ret->seq = byte_reader_le64(&r);
+	ret->is_in_order = byte_reader_u8(&r);
 	ret->branch = byte_reader_le32(&r);
 	memcpy(ret->query, byte_reader_take(&r, sizeof(ret->query)),
 	       sizeof(ret->query));

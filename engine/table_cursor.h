@@ -5,10 +5,11 @@
  *	1   1	1: the state was durable; else 0
  *	2   8	which opening of the database gave it
  *	10  8	number of the state
- *	18  4	branch of the plan's; of sorted rows 0
- *	22 32	SHA-256 of what is asked for, and of which database
- *	54  n	position: a key of the branch's tree, or a sort key; none: the start
- *	54+n 32	signature of all before
+ *	18  1	1: the way was to give the order; else 0
+ *	19  4	branch of the plan's; of sorted rows 0
+ *	23 32	SHA-256 of what is asked for, and of which database
+ *	55  n	position: a key of the branch's tree, or a sort key; none: the start
+ *	55+n 32	signature of all before
  *
  * Calling sequence: table_cursor_query once; table_cursor_encode or _decode.
  * Threads: no state.
@@ -24,12 +25,13 @@
 
 #define TABLE_CURSOR_QUERY_BYTES 32
 /* Beside the position. */
-#define TABLE_CURSOR_BYTES (22 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
+#define TABLE_CURSOR_BYTES (23 + TABLE_CURSOR_QUERY_BYTES + CURSOR_SIGN_BYTES)
 
 struct table_cursor {
 	bool is_durable;	/* a number that was not may be given again */
 	uint64_t opening;
 	seq_t seq;
+	bool is_in_order;	/* as the wish's */
 	uint32_t branch;
 	uint8_t query[TABLE_CURSOR_QUERY_BYTES];
 	struct aedb_bytes position;

@@ -41,7 +41,7 @@ static bool names_several(const struct aedb_condition *condition)
 	return n > 1;
 }
 
-/* The best of all conjuncts; n 0: there is none. */
+/* The best of all conjuncts; n 0: there is none, or none that gives an order. */
 static int best_union(const struct table_ways *ways, struct table_union *ret)
 {
 	const struct aedb_condition *where = ways->wish->where, *conjunct;
@@ -49,6 +49,8 @@ static int best_union(const struct table_ways *ways, struct table_union *ret)
 	int rc = 0;
 
 	*ret = (struct table_union){ .n = 0 };
+	if (ways->wish->is_in_order)
+		return 0;
 	for (size_t i = 0; i < condition_conjuncts(where) && rc == 0; i++) {
 		conjunct = condition_conjunct(where, i);
 		if (conjunct->kind != AEDB_IF_ANY || !names_several(conjunct))

@@ -214,6 +214,7 @@ static int rows_init(struct aedb_rows *rows,
 	if (rc < 0)
 		return rc;
 	rows->view.schema = known->schema;
+	rows->wish.is_in_order = behind && behind->is_in_order;
 	rc = query_copy(rows, query);
 	if (rc == 0)
 		rc = indexes_choose(rows);

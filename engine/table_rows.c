@@ -20,6 +20,16 @@
 #include "snapshot.h"
 #include "table_row.h"
 
+int rows_may_read(const struct aedb_rows *rows)
+{
+	const struct aedb_table *table = rows->view.table;
+	int rc = table_demand(table, AEDB_TABLE_READ);
+
+	if (rc == 0 && table_plan_has_index(&rows->plan))
+		rc = table_demand(table, AEDB_INDEX_READ);
+	return rc;
+}
+
 static int pick(const struct aedb_rows *rows, struct picked *picked,
 		struct aedb_bytes key, struct aedb_bytes row)
 {
@@ -108,23 +118,51 @@ static bool is_behind(const struct aedb_rows *rows)
 					       rows->after.n) > 0;
 }
 
+static int sort_found(struct aedb_rows *rows)
+{
+	int rc = sort_key_make(rows);
+
+	if (rc < 0 || !is_behind(rows))
+		return rc;
+	return table_sort_add(&rows->sort, &rows->found);
+}
+
+/* Sorting takes more memory than it may: takes a way that gives the order instead,
+ * if there is one. A position among sorted rows means nothing to it. */
+static int read_in_order(struct aedb_rows *rows)
+{
+	struct table_plan plan;
+	int rc;
+
+	if (rows->after.n)
+		return AEDB_TOO_LARGE;
+	rows->wish.is_in_order = true;
+	rc = table_plan_make(rows->view.schema, &rows->wish, &rows->arena,
+			     &plan);
+	if (rc < 0)
+		return rc;
+	if (plan.sorts)
+		return AEDB_TOO_LARGE;
+	rows->plan = plan;
+	table_sort_release(&rows->sort);
+	table_walk_restart(&rows->walk);
+	return rows_may_read(rows);
+}
+
 static int sort_all(struct aedb_rows *rows)
 {
 	int rc;
 
-	for (;;) {
-		rc = walk_find(rows);
-		if (rc == AEDB_NOT_FOUND)
-			break;
-		if (rc == 0)
-			rc = sort_key_make(rows);
-		if (rc == 0 && is_behind(rows))
-			rc = table_sort_add(&rows->sort, &rows->found);
+	while ((rc = walk_find(rows)) == 0) {
+		rc = sort_found(rows);
+		if (rc == AEDB_TOO_LARGE)
+			return read_in_order(rows);
 		if (rc < 0)
 			return rc;
 	}
-	table_sort_end(&rows->sort);
-	return 0;
+	if (rc == AEDB_NOT_FOUND)
+		table_sort_end(&rows->sort);
+	return rc == AEDB_NOT_FOUND ? 0 : rc;
 }
 
 static int sort_find(struct aedb_rows *rows)
@@ -133,6 +171,8 @@ static int sort_find(struct aedb_rows *rows)
 
 	if (rc < 0)
 		return rc;
+	if (!rows->plan.sorts)
+		return walk_find(rows);
 	return table_sort_next(&rows->sort, &rows->found) ? 0 : AEDB_NOT_FOUND;
 }
 
@@ -146,16 +186,6 @@ static int rows_find(struct aedb_rows *rows)
 		rows->state = ROWS_ENDED;
 		rows->outcome = rc;
 	}
-	return rc;
-}
-
-int rows_may_read(const struct aedb_rows *rows)
-{
-	const struct aedb_table *table = rows->view.table;
-	int rc = table_demand(table, AEDB_TABLE_READ);
-
-	if (rc == 0 && table_plan_has_index(&rows->plan))
-		rc = table_demand(table, AEDB_INDEX_READ);
 	return rc;
 }
 
@@ -212,6 +242,7 @@ static int cursor_make(struct aedb_rows *rows)
 		.is_durable = aedb_durable_seq(db) >= seq,
 		.opening = db->cursors.opening,
 		.seq = seq,
+		.is_in_order = rows->wish.is_in_order,
 		.branch = rows->plan.sorts ? 0 : (uint32_t)rows->walk.branch,
 		.position = rows->state == ROWS_ON_ROW ? rows->found.sort_key :
 							 rows->after,

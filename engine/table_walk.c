@@ -30,6 +30,15 @@ void table_walk_release(struct table_walk *walk)
 	*walk = (struct table_walk){ .scan = NULL };
 }
 
+void table_walk_restart(struct table_walk *walk)
+{
+	struct table_walk was = *walk;
+
+	table_walk_release(walk);
+	table_walk_init(walk, was.view, was.plan, was.examined_max);
+	walk->examined = was.examined;
+}
+
 void table_walk_after(struct table_walk *walk, size_t branch,
 		      struct aedb_bytes position)
 {

@@ -52,6 +52,8 @@ void table_walk_init(struct table_walk *walk, const struct table_view *view,
 void table_walk_after(struct table_walk *walk, size_t branch,
 		      struct aedb_bytes position);
 int table_walk_next(struct table_walk *walk);
+/* From the start, by the plan as it is now; what was examined counts. */
+void table_walk_restart(struct table_walk *walk);
 void table_walk_release(struct table_walk *walk);
 
 #endif

@@ -185,10 +185,15 @@ bool table_way_is_tighter(const struct table_way *a, const struct table_way *b)
 	return compare_narrowing(a, b) > 0;
 }
 
-static bool is_better(const struct table_way *a, const struct table_way *b)
+static bool is_better(const struct table_ways *ways, const struct table_way *a,
+		      const struct table_way *b)
 {
-	int by = compare_narrowing(a, b);
+	int by = 0;
 
+	if (ways->wish->is_in_order)
+		by = COMPARE(a->gives_order, b->gives_order);
+	if (!by)
+		by = compare_narrowing(a, b);
 	if (!by)
 		by = COMPARE(a->gives_order, b->gives_order);
 	if (!by && b->index == TABLE_WAY_KEY)
@@ -229,7 +234,7 @@ int table_ways_best(struct table_ways *ways, struct table_way *ret)
 		if (!is_usable(ways, i))
 			continue;
 		rc = table_ways_judge(ways, i, &way);
-		if (rc == 0 && is_better(&way, ret))
+		if (rc == 0 && is_better(ways, &way, ret))
 			*ret = way;
 	}
 	return rc;

@@ -22,6 +22,7 @@ struct table_wish {
 	const struct aedb_order *order;
 	size_t n_order;
 	bool is_by_key;		/* no index is used */
+	bool is_in_order;	/* a way that gives the order is the best */
 };
 
 struct table_ways {

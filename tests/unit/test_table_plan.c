@@ -332,7 +332,8 @@ TEST(plans, "each query is read in the way that its condition and order allow")
 	CHECK_OK(table_schema_create(&shape, &schema));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct plan_case *c = &cases[i];
-		struct table_wish wish = { NULL, c->order, c->n_order, false };
+		struct table_wish wish = { .order = c->order,
+					   .n_order = c->n_order };
 		struct arena arena = { NULL };
 		char text[5 * TABLE_PLAN_TEXT_BYTES];
 		struct table_plan plan;
@@ -460,7 +461,7 @@ TEST(sound, "no row for which a random condition is true lies outside its plan")
 	CHECK_OK(table_schema_create(&shape, &schema));
 	for (unsigned i = 0; i < check_times(3000); i++) {
 		struct arena arena = { NULL };
-		struct table_wish wish = { NULL, NULL, 0, false };
+		struct table_wish wish = { .where = NULL };
 		struct aedb_condition where;
 		struct table_plan plan;
 
@@ -494,7 +495,7 @@ TEST(long_lists, "ten thousand alternatives make no more ranges than they are")
 					.n_parts = ALTERNATIVES };
 	struct arena arena = { NULL };
 	struct table_schema *schema;
-	struct table_wish wish = { NULL, NULL, 0, false };
+	struct table_wish wish = { .where = NULL };
 	struct table_plan plan;
 
 	for (unsigned i = 0; i < ALTERNATIVES; i++) {
@@ -530,7 +531,7 @@ TEST(long_unions, "five thousand alternatives on two columns are a union, unless
 	static struct aedb_condition parts[ALTERNATIVES], all[1 + BESIDE];
 	struct aedb_condition where = { .kind = AEDB_IF_ALL, .parts = all,
 					.n_parts = 1 + BESIDE };
-	struct table_wish wish = { NULL, NULL, 0, false };
+	struct table_wish wish = { .where = NULL };
 	struct arena arena = { NULL };
 	struct table_schema *schema;
 	struct table_plan plan;

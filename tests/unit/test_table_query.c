@@ -241,6 +241,34 @@ TEST(alternatives, "alternatives on the key and on an index are read by both, an
 	people_close(&p);
 }
 
+struct kept {
+	uint8_t bytes[4096];
+	size_t n;
+};
+
+/* Takes a page into ret; false: it was the last. */
+static bool page_take(struct people *p, const struct aedb_snapshot *snapshot,
+		      struct aedb_query *query, struct kept *kept,
+		      struct ids *ret)
+{
+	struct aedb_bytes cursor;
+	struct aedb_rows *rows;
+	int rc;
+
+	query->cursor = (struct aedb_bytes){ kept->bytes, kept->n };
+	CHECK_OK(aedb_query_open(p->table, snapshot, query, &rows));
+	CHECK_EQ(ids_take(rows, ret), AEDB_NOT_FOUND);
+	rc = aedb_rows_cursor(rows, &cursor);
+	CHECK(rc == 0 || rc == AEDB_NOT_FOUND);
+	if (rc == 0) {
+		CHECK(cursor.n <= sizeof(kept->bytes));
+		memcpy(kept->bytes, cursor.at, cursor.n);
+		kept->n = cursor.n;
+	}
+	aedb_rows_close(rows);
+	return rc == 0;
+}
+
 /* Limits. */
 
 TEST(examined, "a query that looks at more than it may fails and stays so")
@@ -281,35 +309,50 @@ TEST(memory, "sorting keeps to its memory, and the first few take little")
 	people_close(&p);
 }
 
-/* Cursors. */
 
-struct kept {
-	uint8_t bytes[4096];
-	size_t n;
-};
-
-/* Takes a page into ret; false: it was the last. */
-static bool page_take(struct people *p, const struct aedb_snapshot *snapshot,
-		      struct aedb_query *query, struct kept *kept,
-		      struct ids *ret)
+TEST(in_order, "what takes too much to be sorted is read in its order, if there is such "
+	"a way, and so it goes on")
 {
-	struct aedb_bytes cursor;
+	static const struct aedb_order by_id = { ID, true };
+	struct aedb_query query = { .order = &by_id, .n_order = 1 };
+	struct ids all, pages = { .n = 0 };
+	struct kept kept = { .n = 0 };
+	struct aedb_snapshot *snapshot;
+	struct alternatives a;
 	struct aedb_rows *rows;
-	int rc;
+	struct people p;
 
-	query->cursor = (struct aedb_bytes){ kept->bytes, kept->n };
-	CHECK_OK(aedb_query_open(p->table, snapshot, query, &rows));
-	CHECK_EQ(ids_take(rows, ret), AEDB_NOT_FOUND);
-	rc = aedb_rows_cursor(rows, &cursor);
-	CHECK(rc == 0 || rc == AEDB_NOT_FOUND);
-	if (rc == 0) {
-		CHECK(cursor.n <= sizeof(kept->bytes));
-		memcpy(kept->bytes, cursor.at, cursor.n);
-		kept->n = cursor.n;
-	}
+	people_open(&p);
+	CHECK_OK(aedb_snapshot_open(p.f.db, &snapshot));
+	alternatives_init(&a, 3, 20, 99);
+	query.where = &a.any;
+	ids_of(&p, snapshot, &query, &all);
+	query.memory_max = 2000;
+	query.limit = 40;
+	CHECK(page_take(&p, snapshot, &query, &kept, &pages));
+	CHECK(page_take(&p, snapshot, &query, &kept, &pages));
+	CHECK(!page_take(&p, snapshot, &query, &kept, &pages));
+	ids_check_equal(&pages, &all);
+	/* a page that was sorted, and the next one is not to be */
+	query.limit = 5;
+	kept.n = 0;
+	CHECK(page_take(&p, snapshot, &query, &kept, &pages));
+	query.limit = 40;
+	query.cursor = (struct aedb_bytes){ kept.bytes, kept.n };
+	CHECK_OK(aedb_query_open(p.table, snapshot, &query, &rows));
+	CHECK_EQ(ids_take(rows, &pages), AEDB_TOO_LARGE);
 	aedb_rows_close(rows);
-	return rc == 0;
+	/* there is no such way */
+	query.cursor.n = 0;
+	query.order = &by_name;
+	CHECK_OK(aedb_query_open(p.table, snapshot, &query, &rows));
+	CHECK_FAILS(ids_take(rows, &pages), AEDB_TOO_LARGE, "memory_max");
+	aedb_rows_close(rows);
+	aedb_snapshot_close(snapshot);
+	people_close(&p);
 }
+
+/* Cursors. */
 
 static void check_pages(struct people *p, struct aedb_query query)
 {

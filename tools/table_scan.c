@@ -194,6 +194,9 @@ static int run(struct scan *scan)
 	if (rc < 0)
 		return rc;
 	rc = aedb_query_open(work->table, work->snapshot, &scan->query, &rows);
+	if (rc == AEDB_TOO_LARGE)
+		return failure_set(STATUS_USAGE, "--where", "%s",
+				   aedb_error_message());
 	if (rc < 0)
 		return table_failure(work, rc);
 	rc = work->options->explains ? print_plan(rows) : print_rows(scan, rows);

@@ -320,6 +320,14 @@ ids() {
 	for ((i = 0; i < 40; i++)); do deep="{\"\$not\":$deep}"; done
 	run -2 aedb table scan --where="$deep" db p/s people
 	[[ $output == *'conditions are nested too deep' ]]
+	many=$(seq -s, 10001)
+	run -2 aedb table scan --where="{\"age\":{\"in\":[$many]}}" db p/s people
+	[ "$output" = 'aedb: --where: condition on column "age": 10001 values, at most 10000 are allowed' ]
+	many=$(seq -f '{"id":%.0f}' -s, 10001)
+	run -2 aedb table scan --where="{\"\$or\":[$many]}" db p/s people
+	[ "$output" = 'aedb: --where: a condition has at most 10000 parts' ]
+	many=$(seq -s, 10000)
+	[ "$(ids --where="{\"age\":{\"in\":[$many]}}")" = '1 2 4' ]
 }
 
 @test "a scan has an order, some of the columns, and a limit" {

@@ -136,7 +136,8 @@ struct index_entry {
 	struct table_write_key key;
 };
 
-static int key_check(const struct table_write *w, const char *what,
+/* index: the name of the one that the entry is of; NULL: it is a row's key. */
+static int key_check(const struct table_write *w, const char *index,
 		     struct byte_writer *writer, size_t *ret)
 {
 	uint32_t max = w->table->db->options.key_bytes_max;
@@ -144,8 +145,10 @@ static int key_check(const struct table_write *w, const char *what,
 	*ret = byte_writer_used(writer);
 	if (!writer->is_full && *ret <= max)
 		return 0;
-	return err_set(AEDB_TOO_LARGE, "%s has over %u bytes (key_bytes_max)",
-		       what, max);
+	return err_set(AEDB_TOO_LARGE,
+		       "a row's %s%s has over %u bytes (key_bytes_max)",
+		       index ? "entry in index " : "key", index ? index : "",
+		       max);
 }
 
 static int entry_make(const struct table_write *w, size_t at,
@@ -159,7 +162,8 @@ static int entry_make(const struct table_write *w, size_t at,
 	ret->is_alone = table_entry_is_alone(schema_of(w), at, values);
 	byte_writer_init(&writer, ret->key.bytes, sizeof(ret->key.bytes));
 	table_entry_put_index_key(&writer, schema_of(w), at, values);
-	return key_check(w, "what an index has of a row", &writer, &ret->key.n);
+	return key_check(w, schema_of(w)->shape.indexes[at].name, &writer,
+			 &ret->key.n);
 }
 
 static bool entries_equal(const struct index_entry *a,
@@ -253,7 +257,7 @@ static int row_key_make(const struct table_write *w,
 
 	byte_writer_init(&writer, ret->bytes, sizeof(ret->bytes));
 	table_entry_put_row_key(&writer, schema_of(w), values);
-	return key_check(w, "a row's key", &writer, &ret->n);
+	return key_check(w, NULL, &writer, &ret->n);
 }
 
 /* A row before or after the write; values NULL: there is none. */

@@ -158,7 +158,8 @@ struct aedb_alter {
 /*
  * AEDB_ADD_INDEX of a table with rows makes several commits, beside which others
  * write: queries use the index when all are done; AEDB_EXISTS (two rows agree in a
- * unique one): it is not there. One that a crash interrupted is removed.
+ * unique one), AEDB_TOO_LARGE (a row's entry is over key_bytes_max): it is not
+ * there. One that a crash interrupted is removed.
  * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_INVALID, AEDB_NAME_TOO_LONG, AEDB_TOO_LARGE.
  */
 int aedb_table_alter(struct aedb_scope *scope, const char *name,

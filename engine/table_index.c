@@ -13,6 +13,7 @@
  */
 #include "table_index.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -367,6 +368,23 @@ static int index_number(struct aedb_table *table, const char *name,
 	return rc;
 }
 
+/* Whether the rows that there are cannot have the index. */
+static bool rows_forbid(int rc)
+{
+	return rc == AEDB_EXISTS || rc == AEDB_TOO_LARGE;
+}
+
+/* Gives it up for the error whose message was set. */
+static int index_refuse(struct aedb_table *table, uint16_t number, int why)
+{
+	char message[ERR_MESSAGE_BYTES];
+	int rc;
+
+	snprintf(message, sizeof(message), "%s", err_message());
+	rc = index_give_up(table, number);
+	return rc < 0 ? rc : err_set(why, "%s", message);
+}
+
 static int index_build(struct aedb_table *table, const struct aedb_alter *alter)
 {
 	struct pieces p = { .table = table };
@@ -379,11 +397,7 @@ static int index_build(struct aedb_table *table, const struct aedb_alter *alter)
 	rc = pieces_run(&p, build_piece);
 	if (rc == 0)
 		return index_set_state(table, p.number, TABLE_INDEX_READY);
-	if (rc != AEDB_EXISTS)
-		return rc;
-	rc = index_give_up(table, p.number);
-	return rc < 0 ? rc : err_set(AEDB_EXISTS, "two rows agree in the unique "
-				     "index %s", alter->index->name);
+	return rows_forbid(rc) ? index_refuse(table, p.number, rc) : rc;
 }
 
 int table_index_add(struct aedb_table *table, const struct aedb_alter *alter)

@@ -131,6 +131,30 @@ TEST(not_unique, "a unique index that two rows do not allow is not there at the 
 	fixture_close(&f);
 }
 
+TEST(too_long, "an entry that is too long is refused by the name of its index, of a row "
+	"that is written and of one there is")
+{
+	char mail[2000];
+	struct user user = { ROWS, mail, 1, NULL };
+	struct fixture f;
+	struct aedb_table *table = begin(&f);
+
+	memset(mail, 'm', sizeof(mail));
+	mail[sizeof(mail) - 1] = '\0';
+	CHECK_OK(users_write(NULL, table, USERS_UPSERT, &user));
+	CHECK_FAILS(add_index(&f, &mail_index), AEDB_TOO_LARGE,
+		    "a row's entry in index by_mail has over 1024 bytes");
+	CHECK_EQ(indexes_of(table), 0);
+	CHECK_OK(users_write(NULL, table, USERS_DELETE, &user));
+	CHECK_OK(add_index(&f, &mail_index));
+	CHECK_FAILS(users_write(NULL, table, USERS_UPSERT, &user),
+		    AEDB_TOO_LARGE,
+		    "a row's entry in index by_mail has over 1024 bytes");
+	agree(table, ROWS);
+	aedb_table_close(table);
+	fixture_close(&f);
+}
+
 TEST(partial, "a partial index has entries of the rows that its condition is true for")
 {
 	struct aedb_value five = { .type = AEDB_TYPE_I64, .i64 = 5 };

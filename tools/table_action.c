@@ -90,17 +90,31 @@ int table_close(struct table_work *work, int rc)
 
 /* Arguments. */
 
+void table_json_reason(const json_error_t *error,
+		       char ret[TABLE_REASON_BYTES])
+{
+	if (json_error_code(error) == json_error_numeric_overflow &&
+	    strstr(error->text, "integer"))
+		snprintf(ret, TABLE_REASON_BYTES, "the integer that ends in "
+			 "line %d, column %d has more than 63 bits: it is to be "
+			 "a string of its digits", error->line, error->column);
+	else
+		snprintf(ret, TABLE_REASON_BYTES, "no JSON: %s", error->text);
+}
+
 int table_parse_json(const char *what, const char *text, size_t n, json_t **ret)
 {
 	size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
 	json_error_t error;
 	json_t *json = json_loadb(text, n, flags, &error);
+	char reason[TABLE_REASON_BYTES];
 
 	if (json) {
 		*ret = json;
 		return 0;
 	}
-	failure_set(STATUS_USAGE, what, "no JSON: %s", error.text);
+	table_json_reason(&error, reason);
+	failure_set(STATUS_USAGE, what, "%s", reason);
 	return AEDB_INVALID;
 }
 

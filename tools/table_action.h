@@ -31,6 +31,8 @@ struct table_options {
 	bool explains;
 };
 
+#define TABLE_REASON_BYTES 300
+
 struct table_work {
 	const struct table_options *options;
 	const char *path;	/* of the database */
@@ -54,6 +56,9 @@ int table_open(struct table_work *work, enum target_access access);
  * lost. */
 int table_close(struct table_work *work, int rc);
 
+/* Why JSON could not be parsed. */
+void table_json_reason(const json_error_t *error,
+		       char ret[TABLE_REASON_BYTES]);
 /* Parses text, which stays borrowed; what: for messages. Owned; json_decref. */
 int table_parse_json(const char *what, const char *text, size_t n, json_t **ret);
 /* A KEY: a value, or an array or object of several; values in the key's order. */

@@ -175,11 +175,11 @@ static int put_text(struct put *put, const char *text, size_t n)
 	json_error_t error;
 	json_t *row = json_loadb(text, n, JSON_REJECT_DUPLICATES |
 				 JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
-	char reason[300];
+	char reason[TABLE_REASON_BYTES];
 	int rc;
 
 	if (!row) {
-		snprintf(reason, sizeof(reason), "no JSON: %s", error.text);
+		table_json_reason(&error, reason);
 		return refuse(put, reason);
 	}
 	rc = put_object(put, row);

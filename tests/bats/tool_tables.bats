@@ -114,6 +114,9 @@ ids() {
 		"json":1|column "json": not a string with JSON
 		"blob":"AA"|column "blob": not a string of base64
 		"ok":null|no JSON: duplicate object key
+		"u64":9223372036854775808|the integer that ends in line 1, column 43 has more than 63 bits: it is to be a string of its digits
+		"i64":-9223372036854775809|the integer that ends in line 1, column 44 has more than 63 bits: it is to be a string of its digits
+		"real":1e999|no JSON: real number overflow near '1e999'
 		"none":1|there is no column "none"
 	END
 	run -2 aedb table put db p/s a '{"id":1,"ok":null}'
@@ -315,6 +318,7 @@ ids() {
 		{"$or":{}}|it takes an array of conditions
 		[]|a condition is an object
 		{"age"|--where: no JSON
+		{"age":9223372036854775808}|--where: the integer that ends in line 1, column 26 has more than 63 bits: it is to be a string of its digits
 	END
 	deep='{"age":1}'
 	for ((i = 0; i < 40; i++)); do deep="{\"\$not\":$deep}"; done

@@ -280,8 +280,11 @@ ids() {
 		{"$or":[{"name":"Ada"},{"town":"Bonn","age":{"lt":18}}]}|1 2
 		{"$and":[{"age":{"ge":17}},{"$not":{"town":{"in":["Rom"]}}}]}|2 4
 		{"town":{"gt":"Bonn","le":"Oslo"}}|3
+		{"$or":[{"id":3},{"name":"Ada"},{"id":1}]}|1 3
 		{"$or":[]}|
 	END
+	[ "$(aedb table scan --explain --where='{"$or":[{"id":3},{"name":"Ada"}]}' db p/s people)" = \
+		'union of key by 1 column and index by_name by 1 column' ]
 }
 
 @test "a condition is as deep as the library's, however it is written" {

@@ -27,10 +27,10 @@ struct table_union {
 };
 
 /*
- * Of the query's conjunct at this place. A row for which the conjunct is true has
- * an alternative that is, and lies in the ranges of every branch with such a one.
- * There is none unless each alternative is narrowed, nor if that takes too many
- * ranges, or too long to find out.
+ * Of the query's conjunct at this place. A row for which the query's condition is
+ * true has an alternative that is, and lies in the ranges of every branch with such
+ * a one. There is no union unless each alternative is narrowed, nor if that takes
+ * too many ranges, or too long to find out.
  */
 int table_union_make(const struct table_ways *whole, size_t conjunct,
 		     struct table_union *ret);

@@ -238,6 +238,14 @@ TEST(alternatives, "alternatives on the key and on an index are read by both, an
 	CHECK_EQ(ids.n, 4);
 	CHECK_EQ(aedb_rows_examined(rows), 4);
 	aedb_rows_close(rows);
+	/* amid the second branch */
+	query.limit = 0;
+	query.examined_max = 15;
+	ids.n = 0;
+	CHECK_OK(aedb_query_open(p.table, NULL, &query, &rows));
+	CHECK_FAILS(ids_take(rows, &ids), AEDB_TOO_LARGE, "examined_max");
+	CHECK_EQ(ids.n, 12);
+	aedb_rows_close(rows);
 	people_close(&p);
 }
 

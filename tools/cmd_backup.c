@@ -371,8 +371,9 @@ enum {
 	OPTION_KEEP,
 };
 
-static int take_option(struct backup_work *work, int option)
+static int take_option(void *arg, int option)
 {
+	struct backup_work *work = arg;
 	struct aedb_keep *keep = &work->prune.keep;
 
 	work->has_prune_options |= option >= OPTION_LAST && option <= OPTION_WITHIN;
@@ -428,13 +429,9 @@ static int take_options(int argc, char **argv, struct backup_work *work)
 		{ "dry-run", no_argument, NULL, 'n' },
 		COMMAND_DATABASE_OPTIONS
 	};
-	int rc;
+	struct command_taker taker = { take_option, work };
+	int rc = command_take_options(argc, argv, "n", options, &taker);
 
-	while ((rc = command_next_option(argc, argv, "n", options)) > 0) {
-		rc = take_option(work, rc);
-		if (rc < 0)
-			return rc;
-	}
 	return rc < 0 ? rc : command_check_arguments(argc, 2, argc);
 }
 

@@ -105,8 +105,9 @@ static int set_target(struct work *work, enum aedb_restore_target target)
 	return 0;
 }
 
-static int take_option(struct work *work, int option)
+static int take_option(void *arg, int option)
 {
+	struct work *work = arg;
 	unsigned long long seq;
 	int rc;
 
@@ -145,13 +146,9 @@ static int take_options(int argc, char **argv, struct work *work)
 		{ "dry-run", no_argument, NULL, 'n' },
 		COMMAND_DATABASE_OPTIONS
 	};
-	int rc;
+	struct command_taker taker = { take_option, work };
+	int rc = command_take_options(argc, argv, "n", options, &taker);
 
-	while ((rc = command_next_option(argc, argv, "n", options)) > 0) {
-		rc = take_option(work, rc);
-		if (rc < 0)
-			return rc;
-	}
 	if (rc == 0)
 		rc = command_check_arguments(argc, 1, argc);
 	if (rc == 0 && !work->to)

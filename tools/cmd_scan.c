@@ -227,8 +227,10 @@ static int scan_mounted(const char *path, const struct scan_options *options)
 	return rc < 0 ? rc : 0;
 }
 
-static int set_option(struct scan_options *options, int option)
+static int set_option(void *arg, int option)
 {
+	struct scan_options *options = arg;
+
 	switch (option) {
 	case 'p':
 		options->prefix = optarg;
@@ -278,13 +280,9 @@ static int parse_options(int argc, char **argv, struct scan_options *ret)
 		{ "permissive", no_argument, NULL, 'P' },
 		COMMAND_DATABASE_OPTIONS
 	};
-	int rc;
+	struct command_taker taker = { set_option, ret };
+	int rc = command_take_options(argc, argv, "rl0x", options, &taker);
 
-	while ((rc = command_next_option(argc, argv, "rl0x", options)) > 0) {
-		rc = set_option(ret, rc);
-		if (rc < 0)
-			break;
-	}
 	if (rc == 0 && ret->listing.has_values &&
 	    ret->listing.keys == OUTPUT_NULL)
 		return failure_usage("a value may hold NUL bytes: --values goes "

@@ -264,8 +264,18 @@ static int set_how(struct table_options *options, enum table_put_how how)
 	return 0;
 }
 
-static int set_option(struct table_options *ret, int option, unsigned *uses)
+/* Of a command line; uses: what the options that are given are of. */
+struct given {
+	struct table_options *options;
+	unsigned uses;
+};
+
+static int set_option(void *arg, int option)
 {
+	struct given *given = arg;
+	struct table_options *ret = given->options;
+	unsigned *uses = &given->uses;
+
 	switch (option) {
 	case 'f':
 		*uses |= USES_FILE;
@@ -323,14 +333,11 @@ static int parse_options(int argc, char **argv, struct table_options *ret,
 		{ "snapshot", required_argument, NULL, 'S' },
 		COMMAND_DATABASE_OPTIONS
 	};
-	int rc;
+	struct given given = { .options = ret };
+	struct command_taker taker = { set_option, &given };
+	int rc = command_take_options(argc, argv, "f:", options, &taker);
 
-	*ret_uses = 0;
-	while ((rc = command_next_option(argc, argv, "f:", options)) > 0) {
-		rc = set_option(ret, rc, ret_uses);
-		if (rc < 0)
-			return rc;
-	}
+	*ret_uses = given.uses;
 	return rc < 0 ? rc : command_check_arguments(argc, 3, argc);
 }
 

@@ -62,6 +62,15 @@ const struct command *command_current(void);
  * argv[optind]. */
 int command_next_option(int argc, char **argv, const char *letters,
 			const struct option *options);
+/* Gives the letter of each option to take, which returns 0 or a negative code that
+ * ends it, after a failure_… call. */
+struct command_taker {
+	int (*take)(void *arg, int letter);
+	void *arg;
+};
+int command_take_options(int argc, char **argv, const char *letters,
+			 const struct option *options,
+			 const struct command_taker *taker);
 /* Fails unless the number of arguments is min to max. */
 int command_check_arguments(int argc, int min, int max);
 /* Of a command without options of its own: fails unless there is one argument. */

@@ -500,6 +500,20 @@ int command_next_option(int argc, char **argv, const char *letters,
 	}
 }
 
+int command_take_options(int argc, char **argv, const char *letters,
+			 const struct option *options,
+			 const struct command_taker *taker)
+{
+	int rc;
+
+	while ((rc = command_next_option(argc, argv, letters, options)) > 0) {
+		rc = taker->take(taker->arg, rc);
+		if (rc < 0)
+			return rc;
+	}
+	return rc;
+}
+
 int command_check_arguments(int argc, int min, int max)
 {
 	if (argc - optind < min)

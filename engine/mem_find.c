@@ -230,16 +230,18 @@ static inline int leaf_find(const struct mem_tree *tree,
 	return -1;
 }
 
-int mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
-		   const void *key, size_t key_bytes)
+bool mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		    const void *key, size_t key_bytes, int *ret)
 {
 	ref_t ref;
 	int slot = leaf_find(tree, leaf, key, key_bytes, &ref);
 
+	*ret = slot;
 	if (slot >= 0)
-		return slot;
+		return true;
 	nodes_prefetch(tree, leaf);
-	return mem_leaf_search(tree, leaf, leaf->count, key, key_bytes);
+	*ret = mem_leaf_search(tree, leaf, leaf->count, key, key_bytes);
+	return false;
 }
 
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes)

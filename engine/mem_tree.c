@@ -71,7 +71,8 @@ static void path_descend(struct mem_path *path, struct mem_tree *tree,
 	}
 	path->leaf = ref;
 	path->high = place.high;
-	path->slot = mem_leaf_place(tree, path_leaf(path), key, key_bytes);
+	path->is_there = mem_leaf_place(tree, path_leaf(path), key, key_bytes,
+					&path->slot);
 }
 
 /* How the key in a slot of the path's leaf, or the end of the leaf, compares
@@ -96,6 +97,7 @@ static bool path_advance(struct mem_path *path, const void *key,
 	struct mem_leaf *leaf = path_leaf(path);
 	int at = path->slot, order = path_compare(path, at, key, key_bytes);
 
+	path->is_there = order == 0;
 	if (order == 0)
 		return true;
 	/* the last key was not added, and this is the same one or like it */
@@ -103,14 +105,17 @@ static bool path_advance(struct mem_path *path, const void *key,
 		return at > 0 && path_compare(path, at - 1, key, key_bytes) < 0;
 	if (at == leaf->count)
 		return false;
-	if (path_compare(path, at + 1, key, key_bytes) >= 0) {
+	order = path_compare(path, at + 1, key, key_bytes);
+	if (order >= 0) {
 		path->slot = at + 1;
+		path->is_there = order == 0;
 		return true;
 	}
 	if (path_compare(path, leaf->count, key, key_bytes) < 0)
 		return false;
 	path->slot = mem_leaf_search(path->tree, leaf, leaf->count, key,
 				     key_bytes);
+	path->is_there = path_compare(path, path->slot, key, key_bytes) == 0;
 	return true;
 }
 
@@ -352,16 +357,11 @@ static void root_insert(struct mem_tree *tree, ref_t node)
 ref_t mem_tree_seek(struct mem_tree *tree, const void *key, size_t key_bytes)
 {
 	struct mem_path *path;
-	struct mem_leaf *leaf;
 
 	if (!tree->root)
 		return 0;
 	path = path_to(tree, key, key_bytes);
-	leaf = path_leaf(path);
-	if (path->slot == leaf->count ||
-	    node_compare(leaf_node(tree, leaf, path->slot), key, key_bytes) != 0)
-		return 0;
-	return *mem_leaf_slot(leaf, path->slot);
+	return path->is_there ? *mem_leaf_slot(path_leaf(path), path->slot) : 0;
 }
 
 void mem_tree_insert(struct mem_tree *tree, ref_t node)

@@ -65,6 +65,7 @@ struct mem_path {
 	struct mem_tree *tree;	/* NULL: no path */
 	ref_t leaf;
 	int slot;		/* the last key's place, if it was added or not */
+	bool is_there;		/* the slot holds the key sought last */
 	int depth;		/* inner nodes above, the root first */
 	const struct mem_separator *high;
 	struct {
@@ -83,9 +84,9 @@ void mem_tree_place_end(struct mem_tree *tree, struct mem_place *ret);
 /* First of `count` slots whose key is not below the given one. */
 int mem_leaf_search(const struct mem_tree *tree, const struct mem_leaf *leaf,
 		    int count, const void *key, size_t key_bytes);
-/* The same of all slots, quicker for a key that is there. Writer. */
-int mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
-		   const void *key, size_t key_bytes);
+/* The same of all slots, quicker for a key that is there: true. Writer. */
+bool mem_leaf_place(const struct mem_tree *tree, const struct mem_leaf *leaf,
+		    const void *key, size_t key_bytes, int *ret);
 /* Newest version of a key, or 0. */
 ref_t mem_tree_get(struct mem_tree *tree, const void *key, size_t key_bytes);
 

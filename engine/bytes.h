@@ -149,9 +149,8 @@ static inline uint64_t byte_reader_le64(struct byte_reader *r)
 	return at ? bytes_load_le64(at) : 0;
 }
 
-/* One varint; over 64 bits or longer than it need be is a fault, so that every
- * number has one encoding. */
-static inline uint64_t byte_reader_varint(struct byte_reader *r)
+/* Of more than one byte; see byte_reader_varint. */
+static inline uint64_t byte_reader_long_varint(struct byte_reader *r)
 {
 	uint64_t v = 0;
 
@@ -166,6 +165,15 @@ static inline uint64_t byte_reader_varint(struct byte_reader *r)
 	}
 	r->is_bad = true;
 	return 0;
+}
+
+/* One varint; over 64 bits or longer than it need be is a fault, so that every
+ * number has one encoding. */
+static inline uint64_t byte_reader_varint(struct byte_reader *r)
+{
+	if (!r->is_bad && r->at < r->end && *r->at < 0x80)
+		return *r->at++;
+	return byte_reader_long_varint(r);
 }
 
 /* Room still to be filled; the memory is the caller's. */

@@ -149,6 +149,14 @@ static void copy_into(const struct aedb_assertion *a, struct copy *copy,
 		copy_into(&a->parts[i], copy, &parts[i]);
 }
 
+int guards_check_assertion(const struct guards *guards,
+			   const struct aedb_assertion *assertion)
+{
+	struct size size = { .parts = guards ? guards->assertions : 0 };
+
+	return measure(assertion, 1, &size);
+}
+
 int guards_add_assertion(struct guards **guards, uint32_t next,
 			 const struct aedb_assertion *assertion)
 {

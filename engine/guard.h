@@ -54,6 +54,10 @@ struct guards {
 	struct guard_failed failed;
 };
 
+/* Whether it is one, and not too deep or large beside those there are (NULL: none);
+ * keys and values are not looked at. AEDB_INVALID, AEDB_TOO_LARGE. */
+int guards_check_assertion(const struct guards *guards,
+			   const struct aedb_assertion *assertion);
 /* Made by the first call. `next` is the number of the next operation. */
 int guards_add_assertion(struct guards **guards, uint32_t next,
 			 const struct aedb_assertion *assertion);

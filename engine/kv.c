@@ -31,15 +31,12 @@ static int keys_check(struct aedb_txn *txn, const struct aedb_assertion *a)
 
 int aedb_txn_assert(struct aedb_txn *txn, const struct aedb_assertion *assertion)
 {
-	int rc = guards_add_assertion(&txn->guards, txn->n_ops, assertion);
+	int rc = guards_check_assertion(txn->guards, assertion);
 
-	if (rc < 0)
-		return rc;
-	/* only now is it known to be one, and not too deep */
-	rc = keys_check(txn, assertion);
-	if (rc < 0)
-		guards_drop_last(txn->guards);
-	return rc;
+	if (rc == 0)
+		rc = keys_check(txn, assertion);
+	return rc < 0 ? rc : guards_add_assertion(&txn->guards, txn->n_ops,
+						  assertion);
 }
 
 /* What a computation asks for, beside its key. */

@@ -135,30 +135,37 @@ int access_apply_check(struct apply *apply, const struct op *op)
 
 /* Records. */
 
-static int record_remove(struct apply *apply, const struct access_key *key)
+static int key_remove(struct apply *apply, const struct access_key *key)
 {
 	struct entry tombstone = { .is_tombstone = true, .id = apply->seq,
 				   .mtime_ns = AEDB_MTIME_NONE };
+	struct entry old;
+	int rc = apply_newest(&apply->catalog->names, key->bytes, key->n, &old);
 
+	if (rc < 0)
+		return rc;
+	if (rc > 0)
+		superseded_note(apply, &old);
 	return apply_version_copied(apply, &apply->catalog->names,
 				    &(struct op_key){ CATALOG_NAMES, key->bytes,
 						      key->n },
 				    &tombstone, -1);
 }
 
-/* The first record on the object behind a key, which it becomes: 1, or 0. */
-static int record_next(struct apply *apply, struct access_key *key)
+/* The next record behind the key that begins as it does, which it becomes: 1, or
+ * 0. */
+static int record_next(struct apply *apply, struct access_key *key,
+		       size_t prefix_bytes)
 {
 	struct space_walk walk;
 	int rc;
 
 	space_walk_init(&walk, &apply->catalog->names, SEQ_MAX);
-	rc = space_walk_first(&walk, key->bytes, key->n, 9);
+	rc = space_walk_first(&walk, key->bytes, key->n, prefix_bytes);
 	if (rc > 0 && space_walk_entry(&walk)->key_bytes > sizeof(key->bytes))
 		rc = err_set(AEDB_CORRUPT, "the record of a grant has a key of "
 			     "another form");
 	if (rc > 0) {
-		superseded_note(apply, space_walk_entry(&walk));
 		key->n = space_walk_entry(&walk)->key_bytes;
 		memcpy(key->bytes, space_walk_entry(&walk)->key, key->n);
 	}
@@ -166,28 +173,69 @@ static int record_next(struct apply *apply, struct access_key *key)
 	return rc;
 }
 
-int access_apply_drop(struct apply *apply, uint64_t object)
+/* Both of its keys. */
+static int record_remove(struct apply *apply, const struct access_key *key,
+			 const struct access_record *record)
 {
-	struct access_key key, by_caller;
+	struct access_key by_caller;
+	int rc;
+
+	access_key_by_caller(record, &by_caller);
+	rc = key_remove(apply, key);
+	if (rc == 0)
+		rc = key_remove(apply, &by_caller);
+	if (rc == 0)
+		access_apply_note(apply);
+	return rc;
+}
+
+static bool is_on_table(const struct access_record *record, uint64_t table)
+{
+	return record->rest.n == 8 &&
+	       catalog_key_number(record->rest.at) == table;
+}
+
+/* Removes the records whose keys begin so; table 0: whatever they are on. */
+static int records_remove(struct apply *apply, struct access_key *key,
+			  uint64_t table)
+{
+	size_t prefix_bytes = key->n;
 	struct access_record record;
 	int rc;
 
 	/* of a batch its commit does it */
 	if (apply->catalog->branch)
 		return 0;
-	access_key_of_object(object, &key);
-	while ((rc = record_next(apply, &key)) > 0) {
-		rc = access_key_decode((struct op_bytes){ key.bytes, key.n },
+	while ((rc = record_next(apply, key, prefix_bytes)) > 0) {
+		rc = access_key_decode((struct op_bytes){ key->bytes, key->n },
 				       &record);
+		if (rc == 0 && (!table || is_on_table(&record, table)))
+			rc = record_remove(apply, key, &record);
 		if (rc < 0)
 			return rc;
-		access_key_by_caller(&record, &by_caller);
-		rc = record_remove(apply, &key);
-		if (rc == 0)
-			rc = record_remove(apply, &by_caller);
-		if (rc < 0)
-			return rc;
-		access_apply_note(apply);
+	}
+	return rc;
+}
+
+int access_apply_drop(struct apply *apply, uint64_t object)
+{
+	struct access_key key;
+
+	access_key_of_object(object, &key);
+	return records_remove(apply, &key, 0);
+}
+
+int access_apply_drop_table(struct apply *apply, uint64_t scope, uint64_t table)
+{
+	int rc = 0;
+
+	for (int right = AEDB_TABLE_READ; right <= AEDB_INDEX_READ && rc == 0;
+	     right++) {
+		struct access_key key;
+
+		access_key_of_object(scope, &key);
+		key.bytes[key.n++] = (uint8_t)right;
+		rc = records_remove(apply, &key, table);
 	}
 	return rc;
 }

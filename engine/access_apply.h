@@ -23,7 +23,9 @@ static inline void access_apply_note(struct apply *apply)
  * segments says. */
 int access_apply_check(struct apply *apply, const struct op *op);
 
-/* An object goes, and what was granted on it with it. */
+/* A project or scope goes, and what was granted on it, or on tables of it, too. */
 int access_apply_drop(struct apply *apply, uint64_t object);
+/* A table of a scope that stays. */
+int access_apply_drop_table(struct apply *apply, uint64_t scope, uint64_t table);
 
 #endif

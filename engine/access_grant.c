@@ -172,7 +172,10 @@ int aedb_grant(struct aedb_caller *by, const struct aedb_grant *grant,
 
 	if (rc == 0)
 		rc = grant_check(grant);
-	return rc < 0 ? rc : granting_run(by, &g);
+	if (rc < 0)
+		return rc;
+	g.decide.table_id = grant->table_id;
+	return granting_run(by, &g);
 }
 
 int aedb_revoke(struct aedb_caller *by, const struct aedb_grant *grant,

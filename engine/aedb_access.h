@@ -14,8 +14,8 @@
  *	aedb_get(scope, NULL, key, key_bytes, &entry);	-- or AEDB_ACCESS
  *	aedb_scope_close(scope); aedb_caller_close(ann);
  *
- * Grants are of objects, not of names: a renamed project or scope keeps those on
- * it, and those on a dropped one are gone with the commit that dropped it. Those in
+ * Grants are of objects, not of names: a renamed project, scope or table keeps those
+ * on it, and those on a dropped one are gone with the commit that dropped it. Those in
  * force are the newest ones, whichever state is read: what was revoked opens no
  * snapshot either.
  *
@@ -99,7 +99,7 @@ void aedb_caller_close(struct aedb_caller *caller);
 
 /* Nothing changes if it is granted already. AEDB_INVALID (a right that cannot be
  * granted on such a place, a wrong id), AEDB_NAME_TOO_LONG (id or prefix),
- * AEDB_NOT_FOUND (the place), AEDB_ACCESS. */
+ * AEDB_NOT_FOUND (the place or table), AEDB_ACCESS. */
 int aedb_grant(struct aedb_caller *by, const struct aedb_grant *grant,
 	       const void *to, size_t to_bytes);
 /* AEDB_NOT_FOUND also: this was not granted, exactly so. */

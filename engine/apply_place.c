@@ -236,8 +236,6 @@ static int tables_drop(struct apply *apply, uint64_t scope_id)
 			rc = name_remove(apply, &key);
 		if (rc == 0)
 			rc = scope_drop(apply, state);
-		if (rc == 0)
-			rc = access_apply_drop(apply, id);
 		if (rc < 0)
 			return rc;
 	}
@@ -269,7 +267,10 @@ int apply_drop(struct apply *apply, const struct op *op)
 	rc = is_project(&op->place) ? project_check_drop(apply, op, entry.id) :
 				      state_drop(apply, op, entry.id);
 	if (rc == 0)
-		rc = access_apply_drop(apply, entry.id);
+		rc = op->place.table.n ?
+			     access_apply_drop_table(apply, op->place.scope_id,
+						     entry.id) :
+			     access_apply_drop(apply, entry.id);
 	return rc < 0 ? rc : name_remove(apply, &key);
 }
 

@@ -50,6 +50,43 @@ static int object_check(struct aedb *db, const struct txn_grant *grant)
 	return rc && entry.id == grant->object ? 0 : AEDB_CONFLICT;
 }
 
+/* Whether the scope has the table: 1, or 0. */
+static int table_is_there(struct space *names, uint64_t scope, uint64_t table)
+{
+	struct catalog_key key;
+	struct space_walk walk;
+	uint64_t id = 0;
+	int rc;
+
+	catalog_tables_prefix(scope, &key);
+	do {
+		space_walk_init(&walk, names, SEQ_MAX);
+		rc = space_walk_first(&walk, key.bytes, key.n,
+				      CATALOG_HEAD_BYTES);
+		if (rc > 0) {
+			const struct entry *entry = space_walk_entry(&walk);
+
+			memcpy(key.bytes, entry->key, entry->key_bytes);
+			key.n = entry->key_bytes;
+			id = entry->id;
+		}
+		space_walk_release(&walk);
+	} while (rc > 0 && id != table);
+	return rc;
+}
+
+static int table_check(struct aedb *db, const struct txn_grant *grant)
+{
+	int rc = 1;
+
+	if (grant->table_id)
+		rc = table_is_there(&db->catalog.names, grant->object,
+				    grant->table_id);
+	if (rc == 0)
+		return err_set(AEDB_NOT_FOUND, "no such table");
+	return rc < 0 ? rc : 0;
+}
+
 static int owner_check(struct aedb *db, const struct txn_grant *grant)
 {
 	struct access_key key;
@@ -111,6 +148,8 @@ int txn_grant_decide(struct aedb *db, const struct txn_grant *grant)
 
 	if (rc == 0)
 		rc = object_check(db, grant);
+	if (rc == 0)
+		rc = table_check(db, grant);
 	return rc < 0 ? rc : owner_check(db, grant);
 }
 

@@ -13,6 +13,7 @@
 struct txn_grant {
 	struct op_place place;	/* this is still what the name is of, */
 	uint64_t object;
+	uint64_t table_id;	/* a table that has to be there, in it; 0: none */
 	struct op_bytes by;	/* who may still give rights on it; n 0: the system */
 	bool is_transfer;	/* who owns it is: */
 	struct op_bytes owner;	/* n 0: nobody */

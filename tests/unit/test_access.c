@@ -1,6 +1,7 @@
 /*
  * Permissions: each kind of right, where it is granted, and what it lets do.
  */
+#include "../users.h"
 #include "aedb_access.h"
 #include "aedb_kv.h"
 #include "access.h"
@@ -460,19 +461,33 @@ TEST(names_listed, "names are listed to whom something is granted there, within 
 	people_close(&p);
 }
 
+static uint64_t users_id(struct aedb_scope *scope, const char *name)
+{
+	struct aedb_table *table;
+	uint64_t id;
+
+	CHECK_OK(aedb_table_open(scope, name, &table));
+	id = aedb_table_id(table);
+	aedb_table_close(table);
+	return id;
+}
+
 TEST(tables, "rights on tables are of all in a place or of one table, and nobody's else")
 {
 	struct aedb_grant one = grant_on(AEDB_TABLE_WRITE, "p", "s", "");
 	struct aedb_scope *scope;
 	struct people p;
+	uint64_t id;
 
 	people_open(&p);
-	one.table_id = 7;
+	CHECK_OK(users_create(p.f.scope, "users"));
+	id = users_id(p.f.scope, "users");
+	one.table_id = id;
 	give(&p, one);
 	CHECK_OK(aedb_scope_open_as(p.ann, NULL, "p", "s", &scope));
-	CHECK_OK(access_may(scope, AEDB_TABLE_WRITE, 7));
-	CHECK_EQ(access_may(scope, AEDB_TABLE_WRITE, 8), AEDB_ACCESS);
-	CHECK_EQ(access_may(scope, AEDB_TABLE_READ, 7), AEDB_ACCESS);
+	CHECK_OK(access_may(scope, AEDB_TABLE_WRITE, id));
+	CHECK_EQ(access_may(scope, AEDB_TABLE_WRITE, id + 1), AEDB_ACCESS);
+	CHECK_EQ(access_may(scope, AEDB_TABLE_READ, id), AEDB_ACCESS);
 	CHECK_EQ(access_may(scope, AEDB_TABLE_WRITE, 0), AEDB_ACCESS);
 	give(&p, grant_on(AEDB_TABLE_READ, "p", NULL, ""));
 	CHECK_OK(access_may(scope, AEDB_TABLE_READ, 0));

@@ -620,6 +620,52 @@ TEST(index_read,
 	people_close(&p);
 }
 
+/* Grants that are there. */
+static int grants_of(struct people *p)
+{
+	struct aedb_granted *granted = calloc(1, sizeof(*granted));
+	int n = 0;
+
+	while (aedb_grants_next(p->system, granted) == 0)
+		n++;
+	free(granted);
+	return n;
+}
+
+TEST(grant_missing, "a right is granted on a table of the scope only, and goes with it")
+{
+	struct aedb_grant grant = { .right = AEDB_TABLE_READ,
+				    .place = { "p", "s" } };
+	struct aedb_table *other;
+	struct people p;
+	int n;
+
+	people_open(&p, 0);
+	CHECK_OK(aedb_create(p.f.db, place("p", "other")));
+	n = grants_of(&p);
+	grant.table_id = aedb_visible_seq(p.f.db) + 1;
+	CHECK_FAILS(aedb_grant(p.system, &grant, "ann", 3), AEDB_NOT_FOUND,
+		    "no such table");
+	grant.table_id = aedb_table_id(p.own);
+	grant.place.scope = "other";
+	CHECK_EQ(aedb_grant(p.system, &grant, "ann", 3), AEDB_NOT_FOUND);
+	grant.place.scope = "s";
+	for (int right = AEDB_TABLE_READ; right <= AEDB_INDEX_READ; right++) {
+		grant.right = (enum aedb_right)right;
+		give(&p, grant);
+		CHECK_OK(aedb_grant(p.system, &grant, "bob", 3));
+	}
+	CHECK_OK(aedb_table_open(p.f.scope, "secret", &other));
+	grant.table_id = aedb_table_id(other);
+	aedb_table_close(other);
+	give(&p, grant);
+	CHECK_EQ(grants_of(&p), n + 7);
+	CHECK_OK(aedb_table_drop(p.f.scope, "users"));
+	CHECK_EQ(grants_of(&p), n + 1);
+	take(&p, grant);
+	people_close(&p);
+}
+
 TEST(names_hidden, "who may see one table is answered alike of others and of none")
 {
 	struct aedb_table *table;

@@ -226,8 +226,10 @@ struct aedb_cell {
  *
  * AEDB_INVALID: no such column, a value of another type, NULL where it may not be,
  * not finite, no UTF-8 or JSON, given twice; AEDB_TOO_LARGE: a row over
- * AEDB_ROW_BYTES_MAX, a key over key_bytes_max; AEDB_EXISTS: another row agrees in a
- * unique index, which it names (at commit, when that row came meanwhile).
+ * AEDB_ROW_BYTES_MAX, or a key over key_bytes_max as stored, which is that of an
+ * index, too: the row's values in it and, behind them, its key; AEDB_EXISTS: another
+ * row agrees in a unique index, which it names (at commit, when that row came
+ * meanwhile).
  */
 
 /* AEDB_EXISTS: there is a row with that key. Columns that no cell is of get their

@@ -176,7 +176,7 @@ static int space_end(struct counts *c)
 {
 	if (!c->has_space)
 		return 0;
-	if (c->space == CATALOG_NAMES)
+	if (c->space == CATALOG_NAMES && c->n_ids)
 		qsort(c->ids, c->n_ids, sizeof(*c->ids), id_compare);
 	return spaces_check(c, c->space, c->live);
 }

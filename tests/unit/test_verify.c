@@ -318,6 +318,19 @@ TEST(empty, "a database without anything in it has no findings")
 	simdisk_free(f.disk);
 }
 
+TEST(no_scope, "a database that has projects and no scope has no findings")
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	CHECK_OK(fixture_try(&f));
+	CHECK_OK(aedb_create(f.db, place("p", NULL)));
+	CHECK_OK(aedb_checkpoint(f.db, NULL));
+	fixture_stop(&f);
+	check_whole(f.disk, &f.options);
+	simdisk_free(f.disk);
+}
+
 TEST(none, "what is no database is not found, and one that is open is busy")
 {
 	struct aedb_verify_report report;

@@ -438,3 +438,34 @@ two" ]
 	done
 	[ "$(cat "$MNT/p/s/inbox/a")" = one ]
 }
+
+# All that is not granted in the test below.
+protected() {
+	cd "$MNT" || return 1
+	find . -path ./p/s/inbox -prune -o -printf '%p %y %s %m %i\n' | sort
+	find p/s/private p/s/gap p/other q -type f -exec cat {} +
+	getfattr -hdR -m- p/s/private p/s/gap p/other q
+	ls .snap .backup
+}
+
+@test "calls at random find nothing and change nothing that is not granted" {
+	local seed=$RANDOM name
+	mkdir "$MNT/p/s/private/deep"
+	for name in p/s/private/a p/s/private/b p/s/private/deep/c p/s/gap p/other/c q/s/a; do
+		echo SECRET >"$MNT/$name"
+		setfattr -n user.word -v SECRET "$MNT/$name"
+	done
+	ln -s SECRET "$MNT/p/s/private/link"
+	mkdir "$MNT/.snap/one" "$MNT/.batch/roots"
+	echo SECRET >"$MNT/.batch/roots/p/s/private/new"
+	echo "backup full full" >"$MNT/.control"
+	aedb grant "$MNT" kv-read p/s/inbox/ uid:$ANN
+	aedb grant "$MNT" kv-write p/s/inbox/ uid:$ANN
+	aedb grant "$MNT" kv-read p/s/gap/deep/ uid:$ANN
+	(protected) >"$top/before"
+	echo "again: hostile_user.py $MNT $ANN $seed 8000"
+	python3 "$BATS_TEST_DIRNAME/hostile_user.py" "$MNT" "$ANN" "$seed" 8000
+	(protected) >"$top/after"
+	diff "$top/before" "$top/after"
+	[ "$(cat "$MNT/.batch/roots/p/s/private/new")" = SECRET ]
+}

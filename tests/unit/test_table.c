@@ -31,6 +31,23 @@ static const struct user ada = { 1, "ada@x", 36, "first" },
 			 bob = { 2, "bob@x", 36, NULL },
 			 eve = { 3, NULL, USERS_NO_AGE, "no mail" };
 
+/* A table of users with one row, ada. */
+static struct aedb_table *begin(struct fixture *f)
+{
+	struct aedb_table *table;
+
+	fixture_open(f);
+	table = new_users(f);
+	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	return table;
+}
+
+static void end(struct fixture *f, struct aedb_table *table)
+{
+	aedb_table_close(table);
+	fixture_close(f);
+}
+
 /* The row has what the user has. */
 static void check_user(struct aedb_table *table,
 		       const struct aedb_snapshot *snapshot,
@@ -70,9 +87,7 @@ TEST(rows, "rows are inserted, replaced, changed and deleted, with their indexes
 	struct aedb_table *table;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	CHECK_OK(users_write(NULL, table, USERS_INSERT, &bob));
 	CHECK_OK(users_write(NULL, table, USERS_UPSERT, &eve));
 	agree(table, 3);
@@ -94,8 +109,7 @@ TEST(rows, "rows are inserted, replaced, changed and deleted, with their indexes
 	fixture_reopen(&f);
 	table = open_table(&f, "users");
 	agree(table, 2);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(unique, "two rows never agree in a unique index, which the error names")
@@ -105,9 +119,7 @@ TEST(unique, "two rows never agree in a unique index, which the error names")
 	struct aedb_txn *txn;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	CHECK_EQ(users_write(NULL, table, USERS_INSERT, &copy), AEDB_EXISTS);
 	CHECK(strstr(aedb_error_message(), "by_mail"));
 	CHECK_EQ(users_write(NULL, table, USERS_UPSERT, &copy), AEDB_EXISTS);
@@ -132,8 +144,7 @@ TEST(unique, "two rows never agree in a unique index, which the error names")
 	CHECK_OK(users_write(NULL, table, USERS_INSERT, &(struct user){
 		8, NULL, 1, NULL }));
 	agree(table, 5);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 /* The row with the mail, through its index. */
@@ -176,8 +187,7 @@ TEST(referred, "a unique index finds its row, too, where keys of rows lie in val
 	find_by_mail(table, &ada);
 	find_by_mail(table, &bob);
 	agree(table, 2);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(own_writes, "a transaction sees the rows that it wrote")
@@ -186,9 +196,7 @@ TEST(own_writes, "a transaction sees the rows that it wrote")
 	struct aedb_txn *txn;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	txn = txn_of(f.db);
 	CHECK_OK(users_write(txn, table, USERS_INSERT, &bob));
 	CHECK_EQ(users_write(txn, table, USERS_INSERT, &bob), AEDB_EXISTS);
@@ -208,8 +216,7 @@ TEST(own_writes, "a transaction sees the rows that it wrote")
 	check_user(table, NULL, &(struct user){ 7, "bob@x", 6, NULL });
 	check_user(table, NULL, &(struct user){ 2, "new@x", 1, NULL });
 	check_user(table, NULL, &(struct user){ 1, "ada@x", 7, NULL });
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(moved, "a row whose key changes moves, with its entries")
@@ -219,9 +226,7 @@ TEST(moved, "a row whose key changes moves, with its entries")
 	struct aedb_table *table;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	CHECK_OK(users_write(NULL, table, USERS_INSERT, &bob));
 	CHECK_OK(aedb_row_update(NULL, table, &from, &to, 1));
 	agree(table, 2);
@@ -231,8 +236,7 @@ TEST(moved, "a row whose key changes moves, with its entries")
 	to.value.u64 = 2;
 	CHECK_EQ(aedb_row_update(NULL, table, &from, &to, 1), AEDB_EXISTS);
 	agree(table, 2);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(conflict, "who changes a row that was changed meanwhile is refused or tries again")
@@ -241,9 +245,7 @@ TEST(conflict, "who changes a row that was changed meanwhile is refused or tries
 	struct aedb_txn *txn;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	txn = txn_of(f.db);
 	CHECK_OK(users_write(txn, table, USERS_UPDATE, &(struct user){
 		1, "a@x", 1, NULL }));
@@ -261,8 +263,7 @@ TEST(conflict, "who changes a row that was changed meanwhile is refused or tries
 	aedb_txn_abort(txn);
 	CHECK_OK(users_write(NULL, table, USERS_INSERT, &bob));
 	agree(table, 2);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(names, "tables are listed, renamed and dropped, and a handle follows its table")
@@ -317,9 +318,7 @@ TEST(dropped_scope, "a scope is dropped with its tables, whose rows counted as k
 	struct aedb_table *table;
 	struct fixture f;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	CHECK_OK(put_text(f.scope, "k", "v"));
 	CHECK_EQ(keys_of(&f), 2);
 	CHECK_OK(aedb_snapshot_open(f.db, &before));
@@ -351,9 +350,7 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	struct fixture f;
 	uint32_t column;
 
-	fixture_open(&f);
-	table = new_users(&f);
-	CHECK_OK(users_write(NULL, table, USERS_INSERT, &ada));
+	table = begin(&f);
 	CHECK_OK(aedb_snapshot_open(f.db, &before));
 	CHECK_OK(aedb_table_alter(f.scope, "users", &(struct aedb_alter){
 		.kind = AEDB_ADD_COLUMN, .column = &color }));
@@ -378,8 +375,7 @@ TEST(columns, "columns come, go and are renamed; rows there are have the default
 	CHECK_EQ(row.values[USERS_NOTE].type, AEDB_TYPE_NULL);
 	aedb_row_release(&row);
 	aedb_snapshot_close(before);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(unused, "a column is dropped in the transaction that drops its index")

@@ -20,6 +20,12 @@ static struct aedb_table *begin(struct fixture *f)
 	return table;
 }
 
+static void end(struct fixture *f, struct aedb_table *table)
+{
+	aedb_table_close(table);
+	fixture_close(f);
+}
+
 static int batch_write(struct aedb_batch *batch, struct aedb_table *table,
 		       enum users_how how, const struct user *user)
 {
@@ -96,8 +102,7 @@ TEST(rows, "rows of a batch are its own until it is committed, with their indexe
 	fixture_reopen(&f);
 	CHECK_OK(aedb_table_open(f.scope, "users", &table));
 	agree(table, NULL, 3);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(conflicts, "rows that both changed conflict, and rows that agree in a unique index")
@@ -126,8 +131,7 @@ TEST(conflicts, "rows that both changed conflict, and rows that agree in a uniqu
 		9, "nine", 50, NULL }));
 	CHECK_OK(aedb_batch_commit(batch, NULL));
 	agree(table, NULL, 4);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(altered, "who wrote rows as a table was conflicts with who changed it")
@@ -142,8 +146,7 @@ TEST(altered, "who wrote rows as a table was conflicts with who changed it")
 	CHECK_EQ(conflict_of(batch), AEDB_OF_TABLE);
 	aedb_batch_abort(batch);
 	agree(table, NULL, 1);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(changed, "a table is changed in a batch, which writes rows as it is then")
@@ -175,8 +178,7 @@ TEST(changed, "a table is changed in a batch, which writes rows as it is then")
 	CHECK_OK(batch_write(batch, table, USERS_INSERT, &bob));
 	CHECK_OK(aedb_batch_commit(batch, NULL));
 	agree(table, NULL, 2);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(made, "a table made in a batch is there with its rows when that is committed")
@@ -208,8 +210,7 @@ TEST(made, "a table made in a batch is there with its rows when that is committe
 	CHECK_OK(txn_end(txn));
 	CHECK_EQ(aedb_batch_commit(other, NULL), AEDB_CONFLICT);
 	aedb_batch_abort(other);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(dropped, "a batch drops tables, and scopes with them, unless others wrote there")
@@ -246,8 +247,7 @@ TEST(dropped, "a batch drops tables, and scopes with them, unless others wrote t
 	CHECK_EQ(aedb_batch_commit(late, NULL), AEDB_CONFLICT);
 	aedb_batch_abort(late);
 	CHECK_EQ(aedb_table_open(f.scope, "users", &none), AEDB_NOT_FOUND);
-	aedb_table_close(table);
-	fixture_close(&f);
+	end(&f, table);
 }
 
 TEST(twin, "a table in a scope that others made, too, comes into theirs")

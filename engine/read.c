@@ -342,21 +342,31 @@ int read_place_stat(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return 0;
 }
 
-/* The prefix of the catalog keys of projects, or of a project's scopes: 1, or 0
- * if there is no such project. */
+/* What has names: the database (zeros), a project, or the tables of a scope. */
+struct names_of_what {
+	struct op_bytes project;
+	uint64_t scope_id;
+};
+
+/* The prefix of their catalog keys: 1, or 0 if there is no such project. */
 static int names_prefix(struct aedb *db, const struct aedb_snapshot *snapshot,
-			struct op_bytes project, struct catalog_key *ret)
+			const struct names_of_what *of, struct catalog_key *ret)
 {
 	struct catalog_key key;
 	struct entry entry;
-	int rc = 1;
+	int rc;
 
-	if (!project.n) {
-		catalog_project_key(project, ret);
-		return rc;
+	if (of->scope_id) {
+		catalog_tables_prefix(of->scope_id, ret);
+		return 1;
 	}
-	rc = place_find(db, snapshot, &(struct op_place){ .project = project },
-			&entry, &key);
+	if (!of->project.n) {
+		catalog_project_key(of->project, ret);
+		return 1;
+	}
+	rc = place_find(db, snapshot,
+			&(struct op_place){ .project = of->project }, &entry,
+			&key);
 	if (rc > 0)
 		catalog_scopes_prefix(entry.id, ret);
 	return rc;
@@ -389,23 +399,20 @@ static int name_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return rc;
 }
 
-int read_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
-		    const char *project, const char *after,
-		    struct aedb_entry *ret)
+static int names_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		      const struct names_of_what *of, const char *after,
+		      struct aedb_entry *ret)
 {
-	struct op_bytes name = { project, project ? strlen(project) : 0 };
 	struct aedb_snapshot now = { .db = db };
 	struct aedb_entry found;
 	struct catalog_key key;
 	int rc;
 
-	if (name.n > AEDB_NAME_BYTES_MAX || (project && !name.n))
-		return AEDB_NOT_FOUND;
 	/* a snapshot of its own keeps the versions that are walked over */
 	if (!snapshot && (rc = snapshot_add(db, &now.seq)) < 0)
 		return rc;
 	epoch_enter(db->epoch);
-	rc = names_prefix(db, snapshot ? snapshot : &now, name, &key);
+	rc = names_prefix(db, snapshot ? snapshot : &now, of, &key);
 	if (rc > 0)
 		rc = name_next(db, snapshot ? snapshot : &now, key, after,
 			       &found);
@@ -419,28 +426,25 @@ int read_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 	return rc < 0 ? rc : AEDB_NOT_FOUND;
 }
 
+int read_place_next(struct aedb *db, const struct aedb_snapshot *snapshot,
+		    const char *project, const char *after,
+		    struct aedb_entry *ret)
+{
+	struct op_bytes name = { project, project ? strlen(project) : 0 };
+
+	if (name.n > AEDB_NAME_BYTES_MAX || (project && !name.n))
+		return AEDB_NOT_FOUND;
+	return names_next(db, snapshot,
+			  &(struct names_of_what){ .project = name }, after, ret);
+}
+
 int read_table_next(struct aedb *db, const struct aedb_snapshot *snapshot,
 		    uint64_t scope_id, const char *after,
 		    struct aedb_entry *ret)
 {
-	struct aedb_snapshot now = { .db = db };
-	struct aedb_entry found;
-	struct catalog_key key;
-	int rc;
-
-	if (!snapshot && (rc = snapshot_add(db, &now.seq)) < 0)
-		return rc;
-	catalog_tables_prefix(scope_id, &key);
-	epoch_enter(db->epoch);
-	rc = name_next(db, snapshot ? snapshot : &now, key, after, &found);
-	if (!snapshot)
-		snapshot_remove(db, now.seq);
-	if (rc > 0) {
-		*ret = found;
-		return 0;
-	}
-	epoch_leave(db->epoch);
-	return rc < 0 ? rc : AEDB_NOT_FOUND;
+	return names_next(db, snapshot,
+			  &(struct names_of_what){ .scope_id = scope_id },
+			  after, ret);
 }
 
 /* Without a snapshot as place_find. */

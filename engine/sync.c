@@ -175,15 +175,14 @@ static void *sync_thread(void *arg)
 int sync_start(struct aedb *db)
 {
 	pthread_condattr_t attr;
-	int sys;
 
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&db->syncer.wake, &attr);
 	pthread_condattr_destroy(&attr);
-	sys = pthread_create(&db->syncer.thread, NULL, sync_thread, db);
-	if (sys)
-		return err_set_errno(sys, "cannot start the sync thread");
+	if (pthread_create(&db->syncer.thread, NULL, sync_thread, db) != 0)
+		return err_set(AEDB_NO_MEMORY,
+			       "no thread can be had for syncing");
 	db->syncer.has_thread = true;
 	return 0;
 }

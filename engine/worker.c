@@ -27,10 +27,9 @@ void worker_release(struct worker *worker)
 int worker_start(struct worker *worker, const char *what, void *(*run)(void *),
 		 void *arg)
 {
-	int sys = pthread_create(&worker->thread, NULL, run, arg);
-
-	if (sys)
-		return err_set_errno(sys, "cannot start the thread for %s", what);
+	if (pthread_create(&worker->thread, NULL, run, arg) != 0)
+		return err_set(AEDB_NO_MEMORY, "no thread can be had for %s",
+			       what);
 	worker->has_thread = true;
 	return 0;
 }

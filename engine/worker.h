@@ -4,7 +4,7 @@
  * Calling sequence: worker_init; worker_start; worker_tell from any thread;
  * the thread itself worker_wait before each look for work; worker_stop;
  * worker_release.
- * Threads: as said. Errors: AEDB_IO from worker_start.
+ * Threads: as said. Errors: AEDB_NO_MEMORY from worker_start.
  */
 #ifndef WORKER_H
 #define WORKER_H

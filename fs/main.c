@@ -420,7 +420,6 @@ static int serve(struct server *s)
 	if (rc < 0)
 		log_line(LOG_ERR, "the kernel's requests cannot be read: %s",
 			 aedb_strerror(rc));
-	mount_point_detach(s->point, s->database, s->config.device);
 	pthread_join(asking, NULL);
 	return rc < 0 ? STATUS_FAILED : STATUS_OK;
 }
@@ -493,6 +492,7 @@ static int run(struct server *s)
 		status = mount_session(s);
 	if (status == STATUS_OK)
 		status = serve(s);
+	mount_point_detach(s->point, s->database, s->config.device);
 	ll_ages_stop(&s->config);
 	if (s->control)
 		control_end(s->control);

@@ -379,6 +379,39 @@ END
 	mkdir "$MNT/p"
 }
 
+@test "a start that can have no further thread fails, and leaves nothing mounted" {
+	case $AEDB_BUILD in */?san) skip "this sanitizer makes threads its own way" ;; esac
+	gcc -shared -fPIC -D_GNU_SOURCE -o "$DIR/few.so" -x c - <<'END'
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+int pthread_create(pthread_t *ret, const pthread_attr_t *attr,
+		   void *(*run)(void *), void *arg)
+{
+	static int made;
+	int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+		    void *) = dlsym(RTLD_NEXT, "pthread_create");
+
+	return made++ < atoi(getenv("FEW")) ? next(ret, attr, run, arg) : EAGAIN;
+}
+END
+	for few in $(seq 0 20); do
+		status=0
+		FEW=$few LD_PRELOAD=$DIR/few.so aedbfs "$DB" "$MNT" 2>"$DIR/said" 3>&- 4>&- ||
+			status=$?
+		[ $status != 0 ] || break
+		[ $status = 3 ]
+		[[ $(cat "$DIR/said") == "aedbfs: "* ]]
+		# It says so before it has closed the database.
+		wait_for 20 aedb verify "$DB"
+		run ! findmnt "$MNT"
+	done
+	[ $status = 0 ]
+	[ "$few" -gt 5 ]
+	mount_stop
+}
+
 @test "what a program has open when the mount ends under it is closed, and the daemon ends with 0" {
 	for way in 'umount -f "$MNT"' 'umount -l "$MNT"; kill "$DAEMON"' \
 		'kill "$DAEMON"'; do

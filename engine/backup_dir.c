@@ -17,7 +17,6 @@
 
 #define PARTIAL ".partial"
 #define REMOVING ".removing"
-#define MANIFEST_TEMPORARY AEDB_BACKUP_MANIFEST ".new"
 #define STAGE_NAME_PART 200	/* of a name that is longer than that */
 #define TREE_DEPTH_MAX 8	/* of what is removed */
 
@@ -171,7 +170,7 @@ int backup_dir_remove(struct vfs *dir, const char *name)
 static int text_write(struct vfs *backup, const char *text, size_t n)
 {
 	struct vfs_file *file;
-	int rc = vfs_file_open(backup, MANIFEST_TEMPORARY, VFS_CREATE, &file);
+	int rc = vfs_file_open(backup, AEDB_BACKUP_MANIFEST, VFS_CREATE, &file);
 
 	if (rc < 0)
 		return rc;
@@ -181,8 +180,6 @@ static int text_write(struct vfs *backup, const char *text, size_t n)
 	if (rc == 0)
 		rc = vfs_file_sync(file);
 	vfs_file_close(file);
-	if (rc == 0)
-		rc = vfs_rename(backup, MANIFEST_TEMPORARY, AEDB_BACKUP_MANIFEST);
 	return rc < 0 ? rc : vfs_sync_dir(backup, ".");
 }
 

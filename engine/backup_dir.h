@@ -47,8 +47,9 @@ int backup_dir_remove(struct vfs *dir, const char *name);
 /* Removes a directory with all in it, which lies no deeper than in a backup. */
 int backup_tree_remove(struct vfs *parent, const char *path);
 
-/* Writes backup.json, durable on return, into the directory of a backup, whose
- * other files are durable. */
+/* Writes backup.json into the directory of a backup, which has no name yet that
+ * makes it one, and whose other files are durable: with all names in the
+ * directory itself it is on return. */
 int backup_manifest_write(struct vfs *backup, const struct backup_manifest *m,
 			  const struct aedb_backup_key *key);
 /* AEDB_NOT_FOUND: there is none. name: the backup's, for messages. */

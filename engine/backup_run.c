@@ -25,6 +25,9 @@
 
 #define NAMES_OF_A_SECOND 1000
 
+#define DIRECTORIES 3
+static const char *const directories[DIRECTORIES] = { "seg", "val", "wal" };
+
 struct backup_run {
 	struct aedb *db;
 	struct vfs *directory;		/* borrowed; NULL, of a dry run: none is there */
@@ -34,6 +37,7 @@ struct backup_run {
 	struct backup_source source;
 	struct backup_manifest manifest;
 	struct vfs *to;			/* owned: what is made */
+	bool has_copied;		/* a segment, which could not be linked */
 	struct aedb_transfer transfer;
 	struct vfs_watch watch;
 };
@@ -332,23 +336,32 @@ static int file_copy(struct backup_run *run, struct backup_file *file)
 	if (is_linked)
 		return vfs_digest(run->to, file->path, file->bytes, &run->watch,
 				  file->sha256);
+	run->has_copied |= file->kind == BACKUP_FILE_SEGMENT;
 	return vfs_copy_file((struct vfs_end){ from, file->path },
 			     (struct vfs_end){ run->to, file->path },
 			     file->bytes, &run->watch, file->sha256);
 }
 
-/* All that is here, its names too. It is done last: a file system's journal is
- * then written once, and not for each link. */
+/* A segment is durable before a manifest names it, and so is one that is linked. */
+static bool is_durable(const struct backup_run *run,
+		       const struct backup_file *file)
+{
+	return file->stored[0] ||
+	       (file->kind == BACKUP_FILE_SEGMENT && !run->has_copied);
+}
+
+/* All that is here but the names in the topmost directory, which backup.json is to
+ * stand in, too. It is done last: a file system's journal is then written once, and
+ * not for each link. */
 static int content_sync(struct backup_run *run)
 {
-	static const char *const directories[] = { "seg", "val", "wal", "." };
 	const struct backup_manifest *m = &run->manifest;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < m->n_files; i++)
-		if (!m->files[i].stored[0])
+		if (!is_durable(run, &m->files[i]))
 			rc = vfs_sync_path(run->to, m->files[i].path);
-	for (int i = 0; rc == 0 && i < 4; i++)
+	for (int i = 0; rc == 0 && i < DIRECTORIES; i++)
 		rc = vfs_sync_dir(run->to, directories[i]);
 	return rc;
 }
@@ -405,7 +418,7 @@ static int files_form(struct backup_run *run)
 		rc = manifest_create_of(run->to, &run->source.state,
 					(struct manifest_key){ key.bytes, key.n });
 	if (rc == 0)
-		rc = own_file_add(run, "MANIFEST-1");
+		rc = own_file_add(run, MANIFEST_FIRST);
 	return rc < 0 ? rc : own_file_add(run, MANIFEST_CURRENT);
 }
 
@@ -444,13 +457,12 @@ static void content_choose(struct backup_run *run)
 /* A directory that is whole but for its backup.json. */
 static int content_make(struct backup_run *run)
 {
-	static const char *const directories[] = { "seg", "val", "wal" };
 	bool is_log;
 	int rc = 0;
 
 	content_choose(run);
 	is_log = run->manifest.form == AEDB_BACKUP_LOG;
-	for (int i = 0; i < 3 && rc == 0; i++)
+	for (int i = 0; i < DIRECTORIES && rc == 0; i++)
 		rc = run->to->ops->mkdir(run->to, directories[i]);
 	if (rc == 0)
 		rc = is_log ? log_form(run) : files_form(run);

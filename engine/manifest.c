@@ -55,21 +55,36 @@ static uint64_t name_number(const char *name, size_t n)
 	return strlen(exact) == n && memcmp(exact, name, n) == 0 ? number : 0;
 }
 
-/* Whether a failed call changed CURRENT is not known from the rename on. */
-static int current_write(struct vfs *vfs, const char *name)
+/* A file that names a manifest. */
+static int current_make(struct vfs *vfs, const char *path, const char *name,
+			struct vfs_file **ret)
 {
 	char text[NAME_BYTES + 1];
 	int n = snprintf(text, sizeof(text), "%s\n", name);
 	struct vfs_file *file;
-	int rc = vfs_file_open(vfs, CURRENT_NEW, VFS_CREATE, &file);
+	int rc = vfs_file_open(vfs, path, VFS_CREATE, &file);
 
 	if (rc < 0)
 		return rc;
 	rc = vfs_file_truncate(file, 0);
 	if (rc == 0)
 		rc = vfs_write_all(file, text, (size_t)n, 0);
-	if (rc == 0)
-		rc = vfs_file_sync(file);
+	if (rc < 0)
+		vfs_file_close(file);
+	else
+		*ret = file;
+	return rc;
+}
+
+/* Whether a failed call changed CURRENT is not known from the rename on. */
+static int current_write(struct vfs *vfs, const char *name)
+{
+	struct vfs_file *file;
+	int rc = current_make(vfs, CURRENT_NEW, name, &file);
+
+	if (rc < 0)
+		return rc;
+	rc = vfs_file_sync(file);
 	vfs_file_close(file);
 	if (rc < 0)
 		return rc;
@@ -109,12 +124,11 @@ static int manifest_fail(struct manifest *m, int rc)
 	return rc;
 }
 
-/* Writes the state into a file of its own and makes it the one in force. */
-static int manifest_begin_file(struct manifest *m,
-			       const struct manifest_state *state)
+/* The state in a file of its own, which is the next one; not synced. */
+static int manifest_make_file(const struct manifest *m,
+			      const struct manifest_state *state,
+			      const char *name, struct manifest_writer **ret)
 {
-	char name[NAME_BYTES], old_name[NAME_BYTES];
-	struct manifest_writer *writer;
 	struct file_header header;
 	uint8_t *payload;
 	size_t n;
@@ -125,13 +139,29 @@ static int manifest_begin_file(struct manifest *m,
 		rc = manifest_state_encode(state, &payload, &n);
 	if (rc < 0)
 		return rc;
-	name_format(m->number + 1, name);
 	rc = manifest_writer_create(m->vfs, name, &header, m->key, payload, n,
-				    &writer);
+				    ret);
 	free(payload);
+	return rc;
+}
+
+/* Writes the state into a file of its own and makes it the one in force. */
+static int manifest_begin_file(struct manifest *m,
+			       const struct manifest_state *state)
+{
+	char name[NAME_BYTES], old_name[NAME_BYTES];
+	struct manifest_writer *writer;
+	int rc;
+
+	name_format(m->number + 1, name);
+	rc = manifest_make_file(m, state, name, &writer);
 	if (rc < 0)
 		return rc;
-	rc = current_write(m->vfs, name);
+	rc = manifest_writer_sync(writer);
+	if (rc == 0)
+		rc = vfs_sync_dir(m->vfs, ".");
+	if (rc == 0)
+		rc = current_write(m->vfs, name);
 	if (rc < 0) {
 		manifest_writer_close(writer);
 		if (rc != AEDB_UNKNOWN)
@@ -256,14 +286,22 @@ int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
 int manifest_create_of(struct vfs *vfs, const struct manifest_state *state,
 		       struct manifest_key key)
 {
-	struct manifest *m = manifest_new(vfs, key);
-	int rc = m ? manifest_state_check(state) :
-		     err_set(AEDB_NO_MEMORY, "no memory for a manifest");
+	struct manifest m = { .vfs = vfs, .key = key };
+	struct manifest_writer *writer;
+	struct vfs_file *current;
+	char name[NAME_BYTES];
+	int rc = manifest_state_check(state);
 
+	name_format(1, name);
 	if (rc == 0)
-		rc = manifest_begin_file(m, state);
-	manifest_close(m);
-	return rc == AEDB_UNKNOWN ? err_set(AEDB_IO, "%s", err_message()) : rc;
+		rc = manifest_make_file(&m, state, name, &writer);
+	if (rc < 0)
+		return rc;
+	manifest_writer_close(writer);
+	rc = current_make(vfs, MANIFEST_CURRENT, name, &current);
+	if (rc == 0)
+		vfs_file_close(current);
+	return rc;
 }
 
 /* Adds to the message where it was. Codes that name a snapshot's fate mean

@@ -23,6 +23,7 @@
 #include "manifest_record.h"
 
 #define MANIFEST_CURRENT "CURRENT"
+#define MANIFEST_FIRST "MANIFEST-1"
 #define MANIFEST_FILE_BYTES 32	/* of a manifest's name */
 
 struct manifest;
@@ -32,7 +33,8 @@ struct manifest;
 int manifest_create(struct vfs *vfs, const uint8_t *db_uuid,
 		    const struct manifest_edit *edit, struct manifest_key key,
 		    struct manifest **ret);
-/* The same of a state, into a directory that has none. */
+/* The same of a state, into a directory that has none; not durably, and in no
+ * order: the caller syncs both files and the directory. */
 int manifest_create_of(struct vfs *vfs, const struct manifest_state *state,
 		       struct manifest_key key);
 /* Reads and validates all of it; writes nothing. */

@@ -110,11 +110,7 @@ static int file_write(struct manifest_writer *w, struct vfs *vfs,
 
 	if (rc == 0)
 		rc = vfs_file_truncate(w->file, 0);
-	if (rc == 0)
-		rc = vfs_write_all(w->file, bytes, w->end, 0);
-	if (rc == 0)
-		rc = vfs_file_sync(w->file);
-	return rc == 0 ? vfs_sync_dir(vfs, ".") : rc;
+	return rc < 0 ? rc : vfs_write_all(w->file, bytes, w->end, 0);
 }
 
 int manifest_writer_create(struct vfs *vfs, const char *path,

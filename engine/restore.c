@@ -299,6 +299,12 @@ static int manifest_make(struct restore *r, bool *ret_has_history)
 		rc = snapshots_set(r, &state);
 	if (rc == 0)
 		rc = manifest_create_of(r->stage.to, &state, key_of(r));
+	if (rc == 0)
+		rc = vfs_sync_path(r->stage.to, MANIFEST_FIRST);
+	if (rc == 0)
+		rc = vfs_sync_path(r->stage.to, MANIFEST_CURRENT);
+	if (rc == 0)
+		rc = vfs_sync_dir(r->stage.to, ".");
 	*ret_has_history = state.numbers[MANIFEST_HISTORY_FROM];
 	manifest_state_release(&state);
 	return rc;

@@ -51,10 +51,9 @@ static const char *name_of(const struct where_json *where, uint32_t column)
 
 /* The condition's values: those of an array, or the only one. */
 static int read_values(const struct where_json *where, const json_t *json,
-		       struct aedb_condition *c)
+		       enum aedb_type type, struct aedb_condition *c)
 {
 	size_t n = json_is_array(json) ? json_array_size(json) : 1;
-	enum aedb_type type = where->schema->columns[c->column].type;
 	struct aedb_value *values = keep_take(where->keep, n, sizeof(*values));
 
 	if (!values)
@@ -74,6 +73,12 @@ static int read_values(const struct where_json *where, const json_t *json,
 	return 0;
 }
 
+static enum aedb_type type_of(const struct where_json *where,
+			      const struct aedb_condition *c)
+{
+	return where->schema->columns[c->column].type;
+}
+
 static int read_comparison(const struct where_json *where, const json_t *json,
 			   struct aedb_condition *c)
 {
@@ -85,7 +90,7 @@ static int read_comparison(const struct where_json *where, const json_t *json,
 	if (json_is_array(json))
 		return wrong(where, column, "one value is needed, not an array");
 	c->kind = AEDB_IF_COMPARES;
-	return read_values(where, json, c);
+	return read_values(where, json, type_of(where, c), c);
 }
 
 /* NULL, in place: the condition becomes "not" of it. */
@@ -119,7 +124,22 @@ static int read_list(const struct where_json *where, const char *operator,
 			     "\"between\" takes an array of two values" :
 			     "\"in\" takes an array of values");
 	c->kind = is_between ? AEDB_IF_BETWEEN : AEDB_IF_IN;
-	return read_values(where, json, c);
+	return read_values(where, json, type_of(where, c), c);
+}
+
+/* A pattern for JSON is none itself. */
+static int read_like(const struct where_json *where, const json_t *json,
+		     struct aedb_condition *c)
+{
+	enum aedb_type type = type_of(where, c);
+	const char *column = name_of(where, c->column);
+
+	if (type != AEDB_TYPE_TEXT && type != AEDB_TYPE_JSON)
+		return wrong(where, column, "\"like\" is for text and json");
+	if (!json_is_string(json))
+		return wrong(where, column, "\"like\" takes a string");
+	c->kind = AEDB_IF_LIKE;
+	return read_values(where, json, AEDB_TYPE_TEXT, c);
 }
 
 static int read_operator(const struct where_json *where, const char *operator,
@@ -143,10 +163,7 @@ static int read_operator(const struct where_json *where, const char *operator,
 			    "are", column, operator);
 		return AEDB_INVALID;
 	}
-	if (!json_is_string(json))
-		return wrong(where, column, "\"like\" takes a string");
-	c->kind = AEDB_IF_LIKE;
-	return read_values(where, json, c);
+	return read_like(where, json, c);
 }
 
 /* What is asked of one column. */

@@ -165,7 +165,7 @@ ids() {
 		{"columns":[{"name":"a","type":"u8","default":"x"}],"key":["a"]}|column "a": default: not an integer of this type
 		{"columns":[{"name":"a","type":"u8"}],"key":["a"],"indexes":[{"name":"i","columns":["c"]}]}|there is no column "c"
 		{"columns":[{"name":"a","type":"u8"}],"key":["a"],"indexes":[{"columns":["a"]}]}|an index needs a string "name"
-		{"columns":[{"name":"a","type":"u8"}],"key":["a"],"indexes":[{"name":"i","columns":["a"],"where":{"a":{"like":"x"}}}]}|condition on "a": not an integer of this type
+		{"columns":[{"name":"a","type":"u8"}],"key":["a"],"indexes":[{"name":"i","columns":["a"],"where":{"a":{"like":"x"}}}]}|condition on "a": "like" is for text and json
 		{"columns":|no JSON: unexpected token near end of file
 	END
 	[ -z "$(aedb table list db p/s)" ]
@@ -287,6 +287,19 @@ ids() {
 		'union of key by 1 column and index by_name by 1 column' ]
 }
 
+@test "a pattern is matched with the text of JSON, too" {
+	aedb table create db p/s notes '{"columns":[{"name":"id","type":"u8"},{"name":"j","type":"json"}],"key":["id"],
+		"indexes":[{"name":"lists","columns":["j"],"where":{"j":{"like":"[%"}}}]}'
+	aedb table describe db p/s notes | aedb table create db p/s same
+	for table in notes same; do
+		aedb table put db p/s "$table" '{"id":1,"j":"[1,2]"}' '{"id":2,"j":"{\"a\":1}"}'
+		run -0 aedb table scan --where='{"j":{"like":"[%"}}' --select=id db p/s "$table"
+		[ "$output" = '{"id":1}' ]
+		run -0 aedb table scan --where='{"j":{"like":"%a%"}}' --select=id db p/s "$table"
+		[ "$output" = '{"id":2}' ]
+	done
+}
+
 @test "a condition is as deep as the library's, however it is written" {
 	people
 	nested() {
@@ -314,7 +327,7 @@ ids() {
 		{"age":[1]}|condition on "age": one value is needed, not an array
 		{"age":{"between":[1]}}|"between" takes an array of two values
 		{"age":{"in":1}}|"in" takes an array of values
-		{"age":{"like":"a"}}|condition on "age"
+		{"age":{"like":"a"}}|condition on "age": "like" is for text and json
 		{"name":{"like":"a\\b"}}|a backslash stands before %, _ or another backslash
 		{"name":{"like":1}}|"like" takes a string
 		{"$xor":[]}|there are $and, $or and $not

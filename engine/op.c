@@ -290,6 +290,24 @@ static void show_key(const char *before, const struct op_key *key, FILE *out)
 	show_text(key->at, key->n, out);
 }
 
+/* A row, what columns and indexes there are, or an entry of an index. */
+static void show_table_key(const struct op_key *key, FILE *out)
+{
+	const uint8_t *at = key->at;
+	size_t number_bytes = key->tree % 2 ? 2 : 0;
+
+	fprintf(out, " table %" PRIu64, key->tree / 2);
+	if (key->n < number_bytes) {
+		fputs(" columns and indexes", out);
+		return;
+	}
+	if (number_bytes)
+		fprintf(out, " index %u entry ", (unsigned)at[0] << 8 | at[1]);
+	else
+		fputs(" row ", out);
+	show_text(at + number_bytes, key->n - number_bytes, out);
+}
+
 static void show_place(const char *before, const struct op_place *place,
 		       FILE *out)
 {
@@ -322,7 +340,9 @@ void op_show(const struct op *op, FILE *out)
 	uint8_t parts = kinds[op->kind].parts;
 
 	fputs(kinds[op->kind].name, out);
-	if (parts & PART_KEY)
+	if ((parts & PART_KEY) && (op->flags & OP_OF_TABLE))
+		show_table_key(&op->key, out);
+	else if (parts & PART_KEY)
 		show_key("", &op->key, out);
 	if (parts & PART_TO_KEY)
 		show_key(" with", &op->to_key, out);
@@ -342,8 +362,6 @@ void op_show(const struct op *op, FILE *out)
 		fputs(" new", out);
 	if (op->kind == OP_DROP && (op->flags & OP_DROP_FULL))
 		fputs(" with its keys", out);
-	if ((parts & PART_KEY) && (op->flags & OP_OF_TABLE))
-		fputs(" of a table", out);
 	if (op->flags & OP_IF_ABSENT)
 		fputs(" unless there is one", out);
 	if (op->kind == OP_OBJECT && (op->flags & OP_IS_THERE))

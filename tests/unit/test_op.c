@@ -280,13 +280,40 @@ TEST(shown, "every kind is shown in one line, with bytes that are no text spelle
 		fclose(out);
 		CHECK(strchr(line, '\n') == line + strlen(line) - 1);
 		if (kind <= OP_EXCHANGE || kind >= OP_OBJECT)
-			CHECK(strstr(line, "scope 7 key \"\\x01k\\x22\""));
+			CHECK(strstr(line, op.flags & OP_OF_TABLE ?
+					   "table 7 row \"\\x01k\\x22\"" :
+					   "scope 7 key \"\\x01k\\x22\""));
 		else
 			CHECK(strstr(line, "proj/scope"));
 		if (kind == OP_MOVE || kind == OP_EXCHANGE)
 			CHECK(strstr(line, "directories key \"to\""));
 		if (kind == OP_RENAME)
 			CHECK(strstr(line, "other/name"));
+	}
+}
+
+TEST(of_tables, "what is put of a table is shown as row, entry of an index, or columns")
+{
+	static const struct {
+		struct op_key key;
+		const char *shown;
+	} cases[] = {
+		{ { 14, "r", 1 }, "put table 7 row \"r\" value 0 bytes\n" },
+		{ { 15, "\1\2e", 3 }, "put table 7 index 258 entry \"e\" value "
+				      "0 bytes\n" },
+		{ { 15, "", 0 }, "put table 7 columns and indexes value 0 bytes\n" },
+	};
+	char line[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *out = fmemopen(line, sizeof(line), "w");
+		struct op op = { .kind = OP_PUT, .flags = OP_OF_TABLE,
+				 .key = cases[i].key };
+
+		CHECK(out);
+		op_show(&op, out);
+		fclose(out);
+		CHECK_STR(line, cases[i].shown);
 	}
 }
 

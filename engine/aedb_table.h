@@ -263,6 +263,12 @@ int aedb_row_get(struct aedb_table *table, const struct aedb_snapshot *snapshot,
 		 const struct aedb_value *key, struct aedb_row *ret);
 void aedb_row_release(struct aedb_row *row);
 
+/* The values of a row's key as a change of the feed has it, in the key's order:
+ * *ret_n of them. Those of bytes are borrowed from the key or lie in room, which has
+ * n bytes. AEDB_CORRUPT: it is no such key. */
+int aedb_row_key_read(const void *key, size_t n, void *room,
+		      struct aedb_value ret[AEDB_KEY_COLUMNS_MAX], size_t *ret_n);
+
 /* Queries. */
 
 struct aedb_order {

@@ -290,3 +290,25 @@ int table_key_take_any(struct byte_reader *r, struct arena *arena,
 		*ret = v;
 	return rc;
 }
+
+int aedb_row_key_read(const void *key, size_t n, void *room,
+		      struct aedb_value ret[AEDB_KEY_COLUMNS_MAX], size_t *ret_n)
+{
+	struct byte_reader r;
+	uint8_t *free_room = room;
+	size_t columns = 0;
+	int rc = 0;
+
+	byte_reader_init(&r, key, n);
+	while (rc == 0 && byte_reader_left(&r)) {
+		enum aedb_type type = (enum aedb_type)(*r.at - TABLE_KEY_TAG(0));
+
+		if (columns == AEDB_KEY_COLUMNS_MAX || *r.at < TABLE_KEY_TAG(0) ||
+		    !table_type_name(type))
+			return damaged();
+		rc = table_key_take(&r, type, &free_room, &ret[columns++]);
+	}
+	if (rc == 0)
+		*ret_n = columns;
+	return rc;
+}

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "aedb_table.h"
+#include "base64.h"
+#include "cell_json.h"
 #include "command.h"
 #include "failure.h"
 #include "feed_json.h"
@@ -25,6 +28,7 @@ static void print_place(const json_t *change, const char *prefix)
 	static const char *const members[] = { "key", "key_base64", "directory",
 					       "directory_base64", "row",
 					       "row_base64" };
+	json_t *row = json_object_get(change, "row_key");
 	char name[32];
 	const char *text;
 
@@ -39,6 +43,11 @@ static void print_place(const json_t *change, const char *prefix)
 	text = json_string_value(json_object_get(change, name));
 	if (text)
 		printf(".tables/%s", text);
+	if (row) {
+		putchar(' ');
+		json_dumpf(row, stdout, JSON_ENCODE_ANY);
+		return;
+	}
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		json_t *key;
 
@@ -55,11 +64,53 @@ static void print_place(const json_t *change, const char *prefix)
 	}
 }
 
+/* The values of a row's key. Owned; NULL: it is no such key, or there is no memory. */
+static json_t *row_key_of(const void *key, size_t n)
+{
+	struct aedb_value values[AEDB_KEY_COLUMNS_MAX];
+	void *room = malloc(n + 1);
+	json_t *array = NULL;
+	size_t n_values = 0;
+
+	if (room && aedb_row_key_read(key, n, room, values, &n_values) == 0)
+		array = json_array();
+	for (size_t i = 0; array && i < n_values; i++) {
+		if (json_array_append_new(array, cell_json_write(&values[i])) == 0)
+			continue;
+		json_decref(array);
+		array = NULL;
+	}
+	free(room);
+	return array;
+}
+
+/* Has the values of a row's key stand in the place of its bytes. */
+static void row_key_read(json_t *change)
+{
+	json_t *row = json_object_get(change, "row"), *key = NULL;
+	json_t *coded = json_object_get(change, "row_base64");
+	size_t n = json_string_length(coded);
+	void *bytes = coded ? malloc(n + 1) : NULL;
+
+	if (row)
+		key = row_key_of(json_string_value(row), json_string_length(row));
+	else if (bytes && base64_decode(json_string_value(coded), n, bytes, &n))
+		key = row_key_of(bytes, n);
+	if (key && json_object_set(change, "row_key", key) == 0) {
+		json_object_del(change, "row");
+		json_object_del(change, "row_base64");
+	}
+	json_decref(key);
+	free(bytes);
+}
+
 /* "SEQ TIME OP PLACE [KEY] [-> PLACE [KEY]]". Takes the object over. */
 static int print_change(json_t *change)
 {
 	const char *op;
 
+	if (change)
+		row_key_read(change);
 	if (output_is_json() || !change)
 		return output_json_line(change);
 	op = json_string_value(json_object_get(change, "op"));

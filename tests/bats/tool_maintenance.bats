@@ -240,8 +240,10 @@ damage() {
 	aedb put -p "$DIR/rows" p/s
 	aedb table create "$DIR/rows" p/s t '{"columns":[{"name":"id","type":"u64"}],"key":["id"]}'
 	aedb table put "$DIR/rows" p/s t '{"id":7}'
+	aedb table put "$DIR/rows" p/s t '{"id":"18446744073709551615"}'
 	aedb changes "$DIR/rows" >"$DIR/closed"
-	grep -q 'put p/s.tables/t "\\023\\000' "$DIR/closed"
+	grep -qF 'put p/s.tables/t [7]' "$DIR/closed"
+	grep -qF 'put p/s.tables/t ["18446744073709551615"]' "$DIR/closed"
 	mkdir "$DIR/other"
 	aedbfs "$DIR/rows" "$DIR/other" 3>&- 4>&-
 	aedb changes "$DIR/other" | diff "$DIR/closed" -

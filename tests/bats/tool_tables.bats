@@ -507,3 +507,62 @@ examples() {
 	aedb table put db p/s t "$(examples '.SS Rows and values')"
 	[ "$(aedb table get db p/s t 7)" = '{"id":7,"age":null,"town":"Bonn"}' ]
 }
+
+@test "changes tells of tables and of rows by the values of their keys" {
+	aedb table create db p/s a '{"columns":[{"name":"who","type":"text"},
+		{"name":"at","type":"timestamp"},{"name":"n","type":"i64"},
+		{"name":"bytes","type":"blob"}],"key":["who","at","n","bytes"]}'
+	aedb table put db p/s a <<-'END'
+		{"who": "a\u0000\u00e4 b", "at": "2026-01-02T03:04:05Z", "n": -7, "bytes": "AP8A"}
+	END
+	aedb table alter db p/s a '{"add_column": {"name": "more", "type": "u8", "nullable": true}}'
+	aedb table delete db p/s a '["a\u0000\u00e4 b", "2026-01-02T03:04:05Z", -7, "AP8A"]'
+	aedb changes db | tail -n +3 | cut -d ' ' -f 3- >told
+	local row='["a\u0000ä b", "2026-01-02T03:04:05.000000000Z", -7, "AP8A"]'
+	diff - told <<-END
+		create p/s.tables/a
+		put p/s.tables/a
+		put p/s.tables/a $row
+		put p/s.tables/a
+		delete p/s.tables/a $row
+	END
+	aedb changes --json db >objects
+	python3 - "$row" <<-'END'
+		import json, sys
+		rows = [c for c in map(json.loads, open("objects")) if "row_key" in c]
+		assert [c["op"] for c in rows] == ["put", "delete"], rows
+		for c in rows:
+		    assert (c["project"], c["scope"], c["table"]) == ("p", "s", "a"), c
+		    assert c["row_key"] == json.loads(sys.argv[1]) and "row" not in c, c
+	END
+}
+
+# All that the log has.
+logs() {
+	find db/wal -name '*.wal' -exec aedb show '{}' ';'
+}
+
+@test "show tells what of a table the log, segments and the manifest have" {
+	people
+	aedb table alter db p/s people '{"drop_index": "by_age"}'
+	logs >log
+	grep -Eq '^    create scope [0-9]+ table people id [0-9]+$' log
+	grep -Eq '^    put table [0-9]+ columns and indexes value [0-9]+ bytes$' log
+	[ "$(grep -Ec '^    put table [0-9]+ row ".*" value [0-9]+ bytes$' log)" = 4 ]
+	[ "$(grep -Ec '^    put table [0-9]+ index 1 entry "' log)" = 2 ]
+	[ "$(grep -Ec '^    put table [0-9]+ index 2 entry ".*Cleo.*" value [0-9]+ bytes new$' log)" = 1 ]
+	[ "$(grep -Ec '^    delete table [0-9]+ index 1 entry "' log)" = 2 ]
+	aedb table rename db p/s people folk
+	aedb table drop db p/s folk
+	logs >log
+	grep -Eq '^    rename scope ([0-9]+) table people to scope \1 table folk$' log
+	grep -Eq '^    drop scope [0-9]+ table folk with its keys$' log
+	people
+	aedb checkpoint db
+	aedb show db/seg/1.seg >segment
+	grep -q '^    .*people seq .* id ' segment
+	grep -q '^    .*Cleo.* seq .* value ' segment
+	for manifest in db/MANIFEST-*; do
+		aedb show "$manifest"
+	done | grep -Eq '^  segment 1: level [0-9]+, .* keys .* to '
+}

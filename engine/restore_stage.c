@@ -328,10 +328,11 @@ int restore_stage_make(struct restore_stage *stage)
 	return rc;
 }
 
-/* The marker goes last. */
+/* The marker goes last, also on a disk that is cut: what it does not mark stays. */
 static void stage_remove(struct restore_stage *stage)
 {
 	backup_tree_remove(stage->vfs, CONTENT);
+	vfs_sync_dir(stage->vfs, ".");
 	backup_tree_remove(stage->place, stage->path);
 }
 

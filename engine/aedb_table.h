@@ -222,7 +222,8 @@ struct aedb_cell {
  * What writes rows takes the transaction it belongs to, or NULL: then it is a
  * commit of its own, tried again while others change the same row. A transaction
  * sees the rows it wrote itself; for all else it counts as having read the rows it
- * writes and the table's schema as of its base: AEDB_CONFLICT at commit.
+ * writes as of its base, and the table's schema as of the first such call:
+ * AEDB_CONFLICT at commit.
  *
  * AEDB_INVALID: no such column, a value of another type, NULL where it may not be,
  * not finite, no UTF-8 or JSON, given twice; AEDB_TOO_LARGE: a row over

@@ -159,7 +159,9 @@ struct aedb_alter {
  * AEDB_ADD_INDEX of a table with rows makes several commits, beside which others
  * write: queries use the index when all are done; AEDB_EXISTS (two rows agree in a
  * unique one), AEDB_TOO_LARGE (a row's entry is over key_bytes_max): it is not
- * there. One that a crash interrupted is removed.
+ * there. One that a crash interrupted is removed. AEDB_DROP_INDEX makes several
+ * commits, too: it is gone with the first, and entries that cannot be removed then
+ * are when the table is next opened.
  * AEDB_NOT_FOUND, AEDB_EXISTS, AEDB_INVALID, AEDB_NAME_TOO_LONG, AEDB_TOO_LARGE.
  */
 int aedb_table_alter(struct aedb_scope *scope, const char *name,

@@ -284,6 +284,46 @@ TEST(power_cut, "what a power cut leaves of an index is removed, whenever it com
 	fixture_close(&f);
 }
 
+/* With a disk that fails in call number `call` from when the index is dropped.
+ * Whether the call was made. */
+static bool drop_at_fault(uint64_t call)
+{
+	struct fixture f;
+	struct aedb_table *table = begin(&f);
+	uint64_t fault;
+	int rc;
+
+	CHECK_OK(add_index(&f, &age_index));
+	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
+	fault = simdisk_calls(f.disk) + call;
+	simdisk_fail_at(f.disk, fault, SIMDISK_EIO);
+	rc = drop_index(&f, "by_age");
+	CHECK_EQ(drop_index(&f, "by_age") == AEDB_NOT_FOUND, rc == 0);
+	aedb_table_close(table);
+	aedb_scope_close(f.scope);
+	aedb_close(f.db);
+	CHECK_OK(fixture_try(&f));
+	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
+	table = open_users(&f);
+	CHECK(rc < 0 || indexes_of(table) == 0);
+	CHECK_EQ(entries_of(table), indexes_of(table) * ROWS);
+	agree(table, ROWS);
+	aedb_table_close(table);
+	fault = simdisk_calls(f.disk) >= fault;
+	fixture_close(&f);
+	return fault && call < 12;
+}
+
+TEST(fault, "an index is gone when dropping it says so, and there when it does not, "
+	"whatever fails")
+{
+	uint64_t call = 1;
+
+	while (drop_at_fault(call))
+		call++;
+	CHECK_EQ(call, 12);
+}
+
 int main(int argc, char **argv)
 {
 	return check_main(argc, argv);

@@ -20,6 +20,7 @@
 #include "batch.h"
 #include "err.h"
 #include "snapshot.h"
+#include "sync.h"
 #include "table_entry.h"
 #include "table_row.h"
 
@@ -380,9 +381,12 @@ static bool has_indexes(const struct table_write *w)
 	return false;
 }
 
-/* A schema that came since may be that of the row. */
-static int table_changed(void)
+/* A schema that came since may be that of the row. One that could not be written is
+ * never seen, but then nothing is written any more. */
+static int table_changed(struct aedb *db)
 {
+	if (atomic_load(&db->commits.is_failed))
+		return sync_failed_error(db);
 	return err_set(AEDB_CONFLICT,
 		       "the table's columns or indexes were changed meanwhile");
 }
@@ -397,7 +401,7 @@ static int old_decode(struct table_write *w, const struct table_write_key *key,
 		.room = room }, NULL, w->old);
 
 	if (!w->view && !table_known_is_newest(w->table, w->known))
-		return table_changed();
+		return table_changed(w->table->db);
 	return rc < 0 ? err_set(rc, "a row cannot be read: %s",
 				aedb_error_message()) : 0;
 }

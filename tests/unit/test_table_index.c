@@ -291,7 +291,7 @@ static bool drop_at_fault(uint64_t call)
 	struct fixture f;
 	struct aedb_table *table = begin(&f);
 	uint64_t fault;
-	int rc;
+	int rc, written;
 
 	CHECK_OK(add_index(&f, &age_index));
 	CHECK_OK(aedb_wait_durable(f.db, aedb_visible_seq(f.db)));
@@ -299,6 +299,8 @@ static bool drop_at_fault(uint64_t call)
 	simdisk_fail_at(f.disk, fault, SIMDISK_EIO);
 	rc = drop_index(&f, "by_age");
 	CHECK_EQ(drop_index(&f, "by_age") == AEDB_NOT_FOUND, rc == 0);
+	written = put_user(NULL, table, 3);
+	CHECK(written == 0 || written == AEDB_IO || written == AEDB_UNKNOWN);
 	aedb_table_close(table);
 	aedb_scope_close(f.scope);
 	aedb_close(f.db);

@@ -284,13 +284,14 @@ TEST(power_cut, "what a power cut leaves of an index is removed, whenever it com
 	fixture_close(&f);
 }
 
-/* With a disk that fails in call number `call` from when the index is dropped.
- * Whether the call was made. */
+/* With a disk that fails in call number `call` from when the index is dropped on.
+ * Whether dropping it came to that call. */
 static bool drop_at_fault(uint64_t call)
 {
 	struct fixture f;
 	struct aedb_table *table = begin(&f);
 	uint64_t fault;
+	bool is_reached;
 	int rc, written;
 
 	CHECK_OK(add_index(&f, &age_index));
@@ -298,12 +299,14 @@ static bool drop_at_fault(uint64_t call)
 	fault = simdisk_calls(f.disk) + call;
 	simdisk_fail_at(f.disk, fault, SIMDISK_EIO);
 	rc = drop_index(&f, "by_age");
+	is_reached = simdisk_calls(f.disk) >= fault;
 	CHECK_EQ(drop_index(&f, "by_age") == AEDB_NOT_FOUND, rc == 0);
 	written = put_user(NULL, table, 3);
 	CHECK(written == 0 || written == AEDB_IO || written == AEDB_UNKNOWN);
 	aedb_table_close(table);
 	aedb_scope_close(f.scope);
 	aedb_close(f.db);
+	simdisk_fail_at(f.disk, 0, SIMDISK_EIO);
 	CHECK_OK(fixture_try(&f));
 	CHECK_OK(aedb_scope_open(f.db, "p", "s", &f.scope));
 	table = open_users(&f);
@@ -311,9 +314,8 @@ static bool drop_at_fault(uint64_t call)
 	CHECK_EQ(entries_of(table), indexes_of(table) * ROWS);
 	agree(table, ROWS);
 	aedb_table_close(table);
-	fault = simdisk_calls(f.disk) >= fault;
 	fixture_close(&f);
-	return fault && call < 12;
+	return is_reached;
 }
 
 TEST(fault, "an index is gone when dropping it says so, and there when it does not, "
@@ -323,7 +325,8 @@ TEST(fault, "an index is gone when dropping it says so, and there when it does n
 
 	while (drop_at_fault(call))
 		call++;
-	CHECK_EQ(call, 12);
+	/* each piece of the entries is a commit, and a write at least */
+	CHECK(call > ROWS / OPS_MAX);
 }
 
 int main(int argc, char **argv)
